@@ -1,0 +1,172 @@
+"""The identities of docs/method.md, at 1e-10 in float64, for every family and kind of heads."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from models import MAKERS, TOKEN_IDS, Specimen, specimen
+from torch import Tensor
+
+from visit import circuits
+from visit.attribution import logit_biases, logit_direction
+from visit.projections import keys_by_source, queries_at, values_by_source
+from visit.trace import Float64Throughout
+
+LAYERS = range(3)
+
+
+@pytest.fixture(params=sorted(MAKERS))
+def tiny(request: pytest.FixtureRequest) -> Specimen:
+    return specimen(request.param)
+
+
+def equal(ours: Tensor, theirs: Tensor) -> None:
+    torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
+
+
+def test_the_tiny_models_have_the_sizes_that_were_asked_for(tiny: Specimen):
+    sizes = tiny.architecture.sizes
+    assert (sizes.d_vocab, sizes.d_mlp, sizes.n_layers, sizes.n_context) == (61, 41, 3, 23)
+    if tiny.architecture.family == "GPT-2":
+        assert (sizes.d_model, sizes.n_heads, sizes.n_kv_heads, sizes.d_head) == (30, 5, 5, 6)
+    else:
+        assert (sizes.d_model, sizes.n_heads, sizes.d_head) == (36, 6, 8)
+        assert sizes.n_kv_heads == tiny.model.config.num_key_value_heads
+
+
+def test_recording_changes_no_logit(tiny: Specimen):
+    with torch.no_grad(), Float64Throughout():
+        logits = tiny.model(input_ids=torch.tensor([TOKEN_IDS])).logits[0]
+    assert torch.equal(tiny.trace.logits, logits)
+
+
+def test_float64_throughout_is_the_same_model_to_float32_precision(tiny: Specimen):
+    with torch.no_grad():
+        logits = tiny.model(input_ids=torch.tensor([TOKEN_IDS])).logits[0]
+    torch.testing.assert_close(tiny.trace.logits, logits, rtol=1e-4, atol=1e-4)
+
+
+def test_hidden_states_are_the_models_own(tiny: Specimen):
+    with torch.no_grad(), Float64Throughout():
+        states = tiny.model(
+            input_ids=torch.tensor([TOKEN_IDS]), output_hidden_states=True
+        ).hidden_states
+    for layer, state in zip(tiny.trace.layers, states, strict=False):
+        equal(layer.resid_pre, state[0])
+    equal(tiny.trace.final_norm, states[-1][0])  # transformers keeps the last one normed
+
+
+def test_residuals_add_up(tiny: Specimen):
+    for layer in tiny.trace.layers:
+        equal(layer.resid_pre + layer.attn_out, layer.resid_mid)
+        equal(layer.resid_mid + layer.mlp_out, layer.resid_post)
+
+
+def test_heads_and_the_output_bias_add_up_to_attention(tiny: Specimen):
+    for number in LAYERS:
+        recorded = tiny.trace.layers[number]
+        attention = tiny.architecture.blocks[number].attention
+        total = circuits.head_outputs(recorded.z, attention.w_o).sum(-2)
+        equal(total if attention.b_o is None else total + attention.b_o, recorded.attn_out)
+
+
+def test_sources_add_up_to_each_head(tiny: Specimen):
+    for number in LAYERS:
+        recorded = tiny.trace.layers[number]
+        values = values_by_source(tiny.architecture, tiny.trace, number)
+        heads = torch.einsum("hrs,hsm->rhm", recorded.attention, values)
+        w_o = tiny.architecture.blocks[number].attention.w_o
+        equal(heads, circuits.head_outputs(recorded.z, w_o))
+
+
+def test_attention_rows_add_up_to_one(tiny: Specimen):
+    for layer in tiny.trace.layers:
+        equal(layer.attention.sum(-1), torch.ones_like(layer.attention[..., 0]))
+
+
+def test_memories_and_the_output_bias_add_up_to_the_mlp(tiny: Specimen):
+    for number in LAYERS:
+        recorded, mlp = tiny.trace.layers[number], tiny.architecture.blocks[number].mlp
+        total = recorded.activation @ mlp.w_out
+        equal(total if mlp.b_out is None else total + mlp.b_out, recorded.mlp_out)
+
+
+def test_memory_keys_give_the_models_own_activations(tiny: Specimen):
+    for number in LAYERS:
+        recorded, block = tiny.trace.layers[number], tiny.architecture.blocks[number]
+        matches = recorded.ln2 @ block.mlp.w_in
+        if block.mlp.b_in is not None:
+            matches = matches + block.mlp.b_in
+        module = block.mlp.module
+        if tiny.architecture.family == "GPT-2":
+            equal(module.act(matches), recorded.activation)
+        else:
+            up = module.up_proj(recorded.ln2)
+            equal(module.act_fn(matches) * up, recorded.activation)
+
+
+def test_norms_are_the_models_own(tiny: Specimen):
+    for number in LAYERS:
+        recorded, block = tiny.trace.layers[number], tiny.architecture.blocks[number]
+        equal(block.ln1(recorded.resid_pre), recorded.ln1)
+        equal(block.ln2(recorded.resid_mid), recorded.ln2)
+    last = tiny.trace.layers[-1].resid_post
+    equal(tiny.architecture.final_norm(last), tiny.trace.final_norm)
+
+
+def test_the_lens_of_the_last_residual_is_the_models_own_output(tiny: Specimen):
+    normed = tiny.architecture.final_norm(tiny.trace.layers[-1].resid_post)
+    log_probs = (normed @ tiny.architecture.unembedding).log_softmax(-1)
+    equal(log_probs, tiny.trace.logits.log_softmax(-1))
+
+
+def test_direct_logits_of_all_that_was_written_add_up_to_the_logit(tiny: Specimen):
+    for target_id in (0, 17, 60):
+        resid = tiny.trace.layers[-1].resid_post[-1]
+        direction = logit_direction(tiny.architecture, resid, target_id)
+        written = [tiny.trace.layers[0].resid_pre[-1]]
+        for layer in tiny.trace.layers:
+            written += [layer.attn_out[-1], layer.mlp_out[-1]]
+        total = torch.stack([part @ direction for part in written]).sum()
+        biases = logit_biases(tiny.architecture, target_id, torch.float64)
+        equal(total + biases, tiny.trace.logits[-1, target_id])
+
+
+@pytest.mark.parametrize("name", ["gpt2", "gpt2-scaled-by-layer"])
+def test_query_and_key_directions_reproduce_the_attention_where_nothing_is_rotated(name: str):
+    tiny = specimen(name)
+    reader = len(TOKEN_IDS) - 1
+    for number in LAYERS:
+        attention = tiny.architecture.blocks[number].attention
+        assert not attention.rotary
+        ln1 = tiny.trace.layers[number].ln1
+        q = queries_at(tiny.architecture, tiny.trace, number, reader)
+        k = keys_by_source(tiny.architecture, tiny.trace, number)
+        scores = circuits.query_directions(q, attention.w_k) @ ln1.T
+        scores = scores + (q * attention.b_k).sum(-1, keepdim=True)  # the key bias, set aside
+        pattern = (scores * attention.score_scale).softmax(-1)
+        equal(pattern, tiny.trace.layers[number].attention[:, reader])
+        offered = circuits.key_directions(k, attention.w_q) @ ln1[reader]
+        offered = offered + (k * attention.b_q.unsqueeze(1)).sum(-1)  # the query bias
+        equal((offered * attention.score_scale).softmax(-1), pattern)
+
+
+@pytest.mark.parametrize("name", ["llama-mha", "llama-gqa", "llama-mqa", "llama-biases"])
+def test_query_directions_reproduce_the_unrotated_scores_of_grouped_heads(name: str):
+    """Rotary sits between these and the pattern, so the projections themselves are compared."""
+    tiny = specimen(name)
+    for number in LAYERS:
+        block = tiny.architecture.blocks[number]
+        module, ln1 = block.attention.module, tiny.trace.layers[number].ln1
+        q = module.q_proj(ln1[-1]).unflatten(-1, (6, 8))
+        k = (
+            module.k_proj(ln1)
+            .unflatten(-1, (-1, 8))
+            .repeat_interleave(6 // tiny.architecture.sizes.n_kv_heads, dim=1)
+        )
+        equal(queries_at(tiny.architecture, tiny.trace, number, len(TOKEN_IDS) - 1), q)
+        bias = 0.0
+        if block.attention.b_k is not None:
+            bias = (q * circuits.repeat_kv_heads(block.attention.b_k, 6)).sum(-1, keepdim=True)
+        directions = circuits.query_directions(q, circuits.repeat_kv_heads(block.attention.w_k, 6))
+        equal(directions @ ln1.T + bias, torch.einsum("hd,phd->hp", q, k))

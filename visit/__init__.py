@@ -1,0 +1,42 @@
+"""visit: see how a GPT's prediction flows through its layers, exactly and in words.
+
+The public names load on first use, so that ``import visit`` costs no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from visit.document import read_flow, write_flow
+    from visit.errors import VisitError
+    from visit.flow import FlowGraph, Request
+    from visit.session import Session
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "FlowGraph": "visit.flow",
+    "Request": "visit.flow",
+    "Session": "visit.session",
+    "VisitError": "visit.errors",
+    "read_flow": "visit.document",
+    "write_flow": "visit.document",
+}
+
+__all__ = [
+    "FlowGraph",
+    "Request",
+    "Session",
+    "VisitError",
+    "__version__",
+    "read_flow",
+    "write_flow",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'visit' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,43 @@
+"""The families of models that visit can take apart, and the only registry of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from visit.architectures import gpt2, llama
+from visit.architectures.base import Architecture, Family
+from visit.errors import ModelError
+
+__all__ = ["FAMILIES", "Architecture", "Family", "families", "family_of", "lay_open"]
+
+FAMILIES: tuple[Family, ...] = (gpt2.FAMILY, llama.FAMILY)
+
+_BY_MODEL_TYPE = {name: family for family in FAMILIES for name in family.model_types}
+
+
+def family_of(model_type: str) -> Family:
+    """The family that a ``config.model_type`` belongs to; never a guess.
+
+    Raises:
+        ModelError: no family answers to it.
+    """
+    if model_type not in _BY_MODEL_TYPE:
+        supported = ", ".join(sorted(_BY_MODEL_TYPE))
+        raise ModelError(
+            f"models of type {model_type!r} are not supported; give one of type {supported}"
+        )
+    return _BY_MODEL_TYPE[model_type]
+
+
+def lay_open(model: Any) -> Architecture:
+    """The architecture of a loaded model.
+
+    Raises:
+        ModelError: its family is not supported.
+    """
+    return family_of(model.config.model_type).lay_open(model)
+
+
+def families() -> dict[str, str]:
+    """Each family's name with who belongs to it, for ``visit models``."""
+    return {family.name: family.note for family in FAMILIES}

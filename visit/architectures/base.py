@@ -1,0 +1,174 @@
+"""What every family must tell of its models, in one orientation and one vocabulary.
+
+A family is one function that takes a loaded Hugging Face model and returns its ``Architecture``:
+which submodules to watch, and the weights as ``x @ W`` with one axis a head. GPT-2 keeps its
+weights as ``Conv1D`` (``x @ W`` already, queries, keys and values fused), most others as
+``nn.Linear`` (``x @ W.T``); no room but this one knows of it. All weights are views, never copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How big the model is, in design.md's words; ``n_context`` is the longest prompt."""
+
+    n_layers: int
+    n_heads: int
+    n_kv_heads: int
+    d_model: int
+    d_head: int
+    d_mlp: int
+    d_vocab: int
+    n_context: int
+
+
+@dataclass(frozen=True, slots=True)
+class Norm:
+    """A LayerNorm or RMSNorm: its module, and what it does in numbers.
+
+    Attributes:
+        module: The model's own.
+        gain: The factor on each coordinate, shape ``d_model``.
+        bias: What is added last, shape ``d_model``, or ``None``.
+        epsilon: Added to the mean square before the root.
+        centers: Whether the mean is taken away first (LayerNorm does, RMSNorm does not).
+    """
+
+    module: nn.Module
+    gain: Float[Tensor, " d_model"]
+    bias: Float[Tensor, " d_model"] | None
+    epsilon: float
+    centers: bool
+
+    def scale(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch 1"]:
+        """What ``x``, once centred, is multiplied by before the gain: one over its spread."""
+        if self.centers:
+            x = x - x.mean(-1, keepdim=True)
+        return torch.rsqrt((x * x).mean(-1, keepdim=True) + self.epsilon)
+
+    def linear(
+        self, part: Float[Tensor, "*batch d_model"], scale: Float[Tensor, "*batch_or_one 1"]
+    ) -> Float[Tensor, "*batch d_model"]:
+        """The norm of a part of a vector with the whole's scale frozen, without the bias.
+
+        Linear in the part, so the parts of a whole stay parts of its norm.
+        """
+        if self.centers:
+            part = part - part.mean(-1, keepdim=True)
+        return part * scale * self.gain.to(part.dtype)
+
+    def __call__(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
+        """The norm of any vectors, in their own dtype."""
+        normed = self.linear(x, self.scale(x))
+        return normed if self.bias is None else normed + self.bias.to(x.dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """One layer's attention: what to watch, and its weights.
+
+    Attributes:
+        module: Returns ``(attn_out, attention pattern)``.
+        output: The output projection; its input is every head's ``z``, concatenated.
+        w_q: The queries' weights.
+        w_k: The keys'.
+        w_v: The values'.
+        w_o: The output's.
+        b_q: The queries' bias, or ``None``; likewise ``b_k``, ``b_v`` and ``b_o``.
+        score_scale: What a query-key product is multiplied by, mostly ``1/sqrt(d_head)``.
+        rotary: Whether queries and keys are rotated before they meet.
+    """
+
+    module: nn.Module
+    output: nn.Module
+    w_q: Float[Tensor, "head d_model d_head"]
+    w_k: Float[Tensor, "kv_head d_model d_head"]
+    w_v: Float[Tensor, "kv_head d_model d_head"]
+    w_o: Float[Tensor, "head d_head d_model"]
+    b_q: Float[Tensor, "head d_head"] | None
+    b_k: Float[Tensor, "kv_head d_head"] | None
+    b_v: Float[Tensor, "kv_head d_head"] | None
+    b_o: Float[Tensor, " d_model"] | None
+    score_scale: float
+    rotary: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mlp:
+    """One layer's MLP: what to watch, and its memories.
+
+    A memory's key is a column of ``w_in`` and its value a row of ``w_out``. In a gated MLP, whose
+    activation is ``act(gate) · up``, ``w_in`` is the gate: it decides whether the memory fires.
+
+    Attributes:
+        module: Returns ``mlp_out``.
+        output: The output projection; its input is the memories' activations.
+        w_in: The keys.
+        w_out: The values.
+        b_in: The keys' bias, or ``None``.
+        b_out: The output's bias, or ``None``.
+    """
+
+    module: nn.Module
+    output: nn.Module
+    w_in: Float[Tensor, "d_model d_mlp"]
+    w_out: Float[Tensor, "d_mlp d_model"]
+    b_in: Float[Tensor, " d_mlp"] | None
+    b_out: Float[Tensor, " d_model"] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One sequential layer: ``resid_mid = resid_pre + attn(ln1)``, ``resid_post = + mlp(ln2)``."""
+
+    ln1: Norm
+    attention: Attention
+    ln2: Norm
+    mlp: Mlp
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """A model laid open: its layers in order and its lens (final norm, then unembedding).
+
+    Attributes:
+        family: The family's name, as ``visit models`` lists it.
+        sizes: How big it is.
+        blocks: Its layers.
+        final_norm: Applied to the last residual.
+        unembedding: From the normed residual to logits.
+        unembedding_bias: Added to the logits, or ``None``.
+    """
+
+    family: str
+    sizes: Sizes
+    blocks: tuple[Block, ...]
+    final_norm: Norm
+    unembedding: Float[Tensor, "d_model d_vocab"]
+    unembedding_bias: Float[Tensor, " d_vocab"] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A family of architectures that visit can take apart exactly.
+
+    Attributes:
+        name: As users say it.
+        note: Who belongs to it, in a few words.
+        model_types: The ``config.model_type`` values it answers to.
+        lay_open: Makes a model's ``Architecture``.
+    """
+
+    name: str
+    note: str
+    model_types: tuple[str, ...]
+    lay_open: Callable[[Any], Architecture]

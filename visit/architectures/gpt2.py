@@ -1,0 +1,71 @@
+"""GPT-2: fused ``Conv1D`` weights, LayerNorm, biases, learned positions, tied unembedding."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from visit.architectures.base import Architecture, Attention, Block, Family, Mlp, Norm, Sizes
+
+
+def lay_open(model: Any) -> Architecture:
+    """The architecture of a ``GPT2LMHeadModel``."""
+    config, body = model.config, model.transformer
+    n_heads, d_model = config.n_head, config.n_embd
+    return Architecture(
+        family=FAMILY.name,
+        sizes=Sizes(
+            n_layers=config.n_layer,
+            n_heads=n_heads,
+            n_kv_heads=n_heads,
+            d_model=d_model,
+            d_head=d_model // n_heads,
+            d_mlp=config.n_inner or 4 * d_model,
+            d_vocab=model.lm_head.weight.shape[0],
+            n_context=config.n_positions,
+        ),
+        blocks=tuple(_block(block, n_heads) for block in body.h),
+        final_norm=_norm(body.ln_f),
+        unembedding=model.lm_head.weight.T,
+        unembedding_bias=None,
+    )
+
+
+def _block(block: Any, n_heads: int) -> Block:
+    attn, mlp = block.attn, block.mlp
+    d_model = attn.c_proj.weight.shape[0]
+    # c_attn is [d_model, q|k|v], each of the three [head, d_head].
+    w_q, w_k, w_v = attn.c_attn.weight.view(d_model, 3, n_heads, -1).permute(1, 2, 0, 3)
+    b_q, b_k, b_v = attn.c_attn.bias.view(3, n_heads, -1)
+    return Block(
+        ln1=_norm(block.ln_1),
+        attention=Attention(
+            module=attn,
+            output=attn.c_proj,
+            w_q=w_q,
+            w_k=w_k,
+            w_v=w_v,
+            w_o=attn.c_proj.weight.view(n_heads, -1, d_model),
+            b_q=b_q,
+            b_k=b_k,
+            b_v=b_v,
+            b_o=attn.c_proj.bias,
+            score_scale=attn.scaling,
+            rotary=False,
+        ),
+        ln2=_norm(block.ln_2),
+        mlp=Mlp(
+            module=mlp,
+            output=mlp.c_proj,
+            w_in=mlp.c_fc.weight,
+            w_out=mlp.c_proj.weight,
+            b_in=mlp.c_fc.bias,
+            b_out=mlp.c_proj.bias,
+        ),
+    )
+
+
+def _norm(norm: Any) -> Norm:
+    return Norm(norm, norm.weight, norm.bias, norm.eps, centers=True)
+
+
+FAMILY = Family("GPT-2", "GPT-2 in every size, DistilGPT2", ("gpt2",), lay_open)

@@ -1,0 +1,215 @@
+"""Ledgers: the parts that add up to a vector, what each contributes, and the audit that they do.
+
+All arithmetic here is in float64 on the tensors that the trace captured, so what the audit finds
+is the model's own rounding and not ours. (Devices without float64 use float32.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from visit import circuits
+from visit.architectures import Architecture
+from visit.trace import Trace, ledger_dtype
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """What each of several parts contributes to a whole.
+
+    Attributes:
+        norm: L2 norm of the part.
+        share: ``<part, whole> / <whole, whole>``; adds to 1 over a ledger.
+        direct_logit: Its part of the target's logit, or ``None`` off the traced position.
+        proximity: Ferrando & Voita's, adding to 1, or ``None`` where it is not taken.
+    """
+
+    norm: Float[Tensor, " part"]
+    share: Float[Tensor, " part"]
+    direct_logit: Float[Tensor, " part"] | None
+    proximity: Float[Tensor, " part"] | None = None
+
+    def at(self, places: Int[Tensor, " chosen"]) -> Lines:
+        """The lines of some of the parts."""
+        logit, proximity = self.direct_logit, self.proximity
+        return Lines(
+            norm=self.norm[places],
+            share=self.share[places],
+            direct_logit=None if logit is None else logit[places],
+            proximity=None if proximity is None else proximity[places],
+        )
+
+    def folded(self, vector: Float[Tensor, " d_model"]) -> Lines:
+        """All the lines as one, for the vector that their parts add up to."""
+        logit, proximity = self.direct_logit, self.proximity
+        return Lines(
+            norm=vector.norm().unsqueeze(0),
+            share=self.share.sum(0, keepdim=True),
+            direct_logit=None if logit is None else logit.sum(0, keepdim=True),
+            proximity=None if proximity is None else proximity.sum(0, keepdim=True),
+        )
+
+    def strength(self, rank_by: str) -> Float[Tensor, " part"]:
+        """What ``rank_by`` (norm, share or logit) calls strong, without sign.
+
+        Off the traced position no part has a direct logit, and ``logit`` ranks by share.
+        """
+        if rank_by == "norm":
+            return self.norm
+        return self.signed(rank_by, self.share).abs()
+
+    def signed(self, rank_by: str, coefficient: Float[Tensor, " part"]) -> Float[Tensor, " part"]:
+        """The same with a sign; a norm takes that of the part's coefficient."""
+        if rank_by == "norm":
+            return self.norm * coefficient.sign()
+        has_logit = rank_by == "logit" and self.direct_logit is not None
+        return self.direct_logit if has_logit else self.share  # type: ignore[return-value]
+
+
+def logit_direction(
+    architecture: Architecture, resid: Float[Tensor, " d_model"], target_id: int
+) -> Float[Tensor, " d_model"]:
+    """The direction whose dot product with a part is the part's direct logit.
+
+    The final norm's scale is frozen at ``resid``, the residual it is applied to.
+
+    Source: direct logit attribution, Elhage et al. 2021; nostalgebraist's logit lens.
+    """
+    norm = architecture.final_norm
+    unembedding = architecture.unembedding[:, target_id].to(resid.dtype)
+    direction = unembedding * norm.gain.to(resid.dtype)
+    if norm.centers:
+        direction = direction - direction.mean()
+    return direction * norm.scale(resid)
+
+
+def logit_biases(architecture: Architecture, target_id: int, dtype: torch.dtype) -> float:
+    """What the final norm's bias and the unembedding's add to the target's logit."""
+    total = 0.0
+    if architecture.final_norm.bias is not None:
+        unembedding = architecture.unembedding[:, target_id].to(dtype)
+        total += float(architecture.final_norm.bias.to(dtype) @ unembedding)
+    if architecture.unembedding_bias is not None:
+        total += float(architecture.unembedding_bias[target_id])
+    return total
+
+
+def lines_of_vectors(
+    parts: Float[Tensor, "part d_model"],
+    whole: Float[Tensor, " d_model"],
+    direction: Float[Tensor, " d_model"] | None,
+) -> Lines:
+    """The lines of parts given as vectors, with proximity."""
+    return Lines(
+        norm=parts.norm(dim=-1),
+        share=circuits.shares(parts, whole),
+        direct_logit=None if direction is None else parts @ direction,
+        proximity=circuits.proximities(parts, whole),
+    )
+
+
+def lines_of_rows(
+    coefficients: Float[Tensor, " part"],
+    rows: Float[Tensor, "part d_model"],
+    whole: Float[Tensor, " d_model"],
+    direction: Float[Tensor, " d_model"] | None,
+) -> Lines:
+    """The lines of parts that are weight rows times coefficients (memories, attention neurons).
+
+    Linear in the rows, so the thousands of scaled rows are never made.
+    """
+    return Lines(
+        norm=coefficients.abs() * rows.norm(dim=-1),
+        share=coefficients * circuits.shares(rows, whole),
+        direct_logit=None if direction is None else coefficients * (rows @ direction),
+    )
+
+
+def audit_residual(
+    sums: Float[Tensor, "*batch d_model"], wholes: Float[Tensor, "*batch d_model"]
+) -> float:
+    """The worst ``‖sum - whole‖ / ‖whole‖`` of a batch of ledgers."""
+    size = wholes.norm(dim=-1).clamp_min(torch.finfo(wholes.dtype).tiny)
+    return float(((sums - wholes).norm(dim=-1) / size).max())
+
+
+def audit_logit(architecture: Architecture, trace: Trace, position: int, target_id: int) -> float:
+    """``|sum of direct logits and biases - the model's logit|`` for all that was written there.
+
+    What was written is the embedding and every layer's attention and MLP.
+    """
+    dtype = ledger_dtype(trace.logits)
+    written = [trace.layers[0].resid_pre[position]]
+    for layer in trace.layers:
+        written += [layer.attn_out[position], layer.mlp_out[position]]
+    resid = trace.layers[-1].resid_post[position].to(dtype)
+    direction = logit_direction(architecture, resid, target_id)
+    total = float(torch.stack(written).to(dtype).sum(0) @ direction)
+    total += logit_biases(architecture, target_id, dtype)
+    return abs(total - float(trace.logits[position, target_id]))
+
+
+@dataclass(frozen=True, slots=True)
+class PositionLedgers:
+    """For some readers of one layer: what each source gave them through all heads together.
+
+    The last column of each is the output bias, zero where the model has none.
+
+    Attributes:
+        norm: Of each part.
+        share: Of the reader's attn_out; each row adds to 1.
+        direct_logit: Meant for the traced reader's row alone.
+        proximity: Each row adds to 1.
+        sums: The parts of each reader added up.
+    """
+
+    norm: Float[Tensor, "reader source_or_bias"]
+    share: Float[Tensor, "reader source_or_bias"]
+    direct_logit: Float[Tensor, "reader source_or_bias"]
+    proximity: Float[Tensor, "reader source_or_bias"]
+    sums: Float[Tensor, "reader d_model"]
+
+    def lines(self, row: int, *, traced: bool) -> Lines:
+        """One reader's ledger; the direct logit only where it is the traced one."""
+        logit = self.direct_logit[row] if traced else None
+        return Lines(self.norm[row], self.share[row], logit, self.proximity[row])
+
+
+def position_ledgers(
+    architecture: Architecture,
+    trace: Trace,
+    layer: int,
+    readers: Sequence[int],
+    values: Float[Tensor, "head source d_model"],
+    direction: Float[Tensor, " d_model"],
+    *,
+    chunk_elements: int = 1 << 22,
+) -> PositionLedgers:
+    """The ``positions`` ledger of several readers of one layer, in chunks of bounded memory."""
+    recorded, bias = trace.layers[layer], architecture.blocks[layer].attention.b_o
+    last = values.new_zeros(values.shape[-1]) if bias is None else bias.to(values)
+    step = max(1, chunk_elements // (values.shape[1] * values.shape[2]))
+    chunks = []
+    for chunk in torch.tensor(readers, device=values.device).split(step):
+        pattern = recorded.attention[:, chunk].transpose(0, 1).to(values)
+        parts = circuits.position_parts(pattern, values)
+        parts = torch.cat([parts, last.expand(len(chunk), 1, -1)], dim=1)
+        whole = recorded.attn_out[chunk].to(parts)
+        chunks.append(
+            PositionLedgers(
+                norm=parts.norm(dim=-1),
+                share=circuits.shares(parts, whole),
+                direct_logit=parts @ direction,
+                proximity=circuits.proximities(parts, whole),
+                sums=parts.sum(1),
+            )
+        )
+    names = PositionLedgers.__slots__
+    return PositionLedgers(
+        **{name: torch.cat([getattr(chunk, name) for chunk in chunks]) for name in names}
+    )

@@ -1,0 +1,258 @@
+"""One block opened at one position: all that VISIT draws of it, with rests so that it adds up.
+
+Attention in heads, each with its query and its strongest sources' keys and values; attention in
+the strongest rows of ``W_O`` (VISIT's attention neurons); the MLP in its strongest memories.
+
+Source: Katz & Belinkov 2023, section 3 and figure 1, with rest nodes added.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from visit import circuits
+from visit.attribution import Lines, audit_residual, lines_of_rows, lines_of_vectors
+from visit.build.case import Case, resid_pre_id
+from visit.build.draft import Draft
+from visit.flow import Edge, EdgeKind, Ledger, NodeId, NodeKind
+from visit.projections import keys_by_source, queries_at
+
+
+def open_block(draft: Draft, case: Case, layer: int, position: int, values: Tensor) -> None:
+    """Draw the inside of one block at one position on the route.
+
+    Args:
+        draft: Drawn on; holds the block's residuals, attn and mlp already (``route.draw_layer``).
+        case: What is asked.
+        layer: The block.
+        position: The position.
+        values: The layer's ``[head source d_model]`` values (``projections.values_by_source``).
+    """
+    recorded = case.trace.layers[layer]
+    for kind, normed, source in (
+        (NodeKind.LN1, recorded.ln1, resid_pre_id(layer, position)),
+        (NodeKind.LN2, recorded.ln2, NodeId(NodeKind.RESID_MID, position, layer)),
+    ):
+        vector = normed[position].to(values)
+        norm = draft.node(NodeId(kind, position, layer), vector)
+        draft.edge(Edge(source, norm, EdgeKind.NORMALIZES, norm=float(vector.norm())))
+    _draw_heads(draft, case, layer, position, values)
+    _draw_neurons(draft, case, layer, position, values)
+    _draw_memories(draft, case, layer, position, values)
+
+
+def _draw_heads(draft: Draft, case: Case, layer: int, position: int, values: Tensor) -> None:
+    """The heads ledger of attn, and in each drawn head its query and its sources ledger."""
+    recorded, attention = case.trace.layers[layer], case.architecture.blocks[layer].attention
+    outputs = circuits.head_outputs(recorded.z[position].to(values), attention.w_o.to(values))
+    whole = recorded.attn_out[position].to(values)
+    parts = (
+        outputs if attention.b_o is None else torch.cat([outputs, attention.b_o.to(values)[None]])
+    )
+    draft.check(audit_residual(parts.sum(0), whole))
+    lines = lines_of_vectors(parts, whole, case.direction_at(position))
+    n_heads, attn = len(outputs), NodeId(NodeKind.ATTN, position, layer)
+    strength = lines.at(torch.arange(n_heads)).strength(case.request.rank_by)
+    chosen = circuits.strongest(strength, case.request.heads)
+
+    ids = [
+        draft.node(NodeId(NodeKind.HEAD, position, layer, head=head), outputs[head])
+        for head in chosen.tolist()
+    ]
+    draft.ledger(Ledger.HEADS, attn, ids, lines.at(chosen))
+    if attention.b_o is not None:
+        bias = draft.node(NodeId(NodeKind.ATTN_BIAS, position, layer), parts[-1])
+        draft.ledger(Ledger.HEADS, attn, [bias], lines.at(torch.tensor([n_heads])))
+    left_out = _others(chosen, n_heads)
+    rest_id = NodeId(NodeKind.HEADS_REST, position, layer)
+    _draw_rest(draft, Ledger.HEADS, attn, rest_id, lines.at(left_out), outputs[left_out].sum(0))
+    queries = queries_at(case.architecture, case.trace, layer, position)
+    sought = circuits.query_directions(
+        queries, circuits.repeat_kv_heads(attention.w_k.to(values), n_heads)
+    )
+    keys = keys_by_source(case.architecture, case.trace, layer)
+    offered = circuits.repeat_kv_heads(keys, n_heads)
+    for head in chosen.tolist():
+        sources, attentions = _draw_sources(draft, case, layer, position, head, values)
+        found_by = circuits.key_directions(
+            offered[head, sources].unsqueeze(0), attention.w_q[head].to(values).unsqueeze(0)
+        ).squeeze(0)
+        _draw_scores(draft, layer, position, head, sought[head], sources, found_by, attentions)
+
+
+def _draw_sources(
+    draft: Draft, case: Case, layer: int, position: int, head: int, values: Tensor
+) -> tuple[list[int], list[float]]:
+    """The sources ledger of one head; returns the drawn sources and the attention to each.
+
+    Its parts are ``attention · v · W_O``.
+    """
+    pattern = case.trace.layers[layer].attention[head, position, : position + 1]
+    written = values[head, : position + 1]
+    parts = pattern.to(values).unsqueeze(1) * written
+    head_id = NodeId(NodeKind.HEAD, position, layer, head=head)
+    whole = draft.vectors[head_id]
+    draft.check(audit_residual(parts.sum(0), whole))
+    lines = lines_of_vectors(parts, whole, case.direction_at(position))
+    chosen = circuits.strongest(lines.strength(case.request.rank_by), case.request.sources)
+    sources, attentions = chosen.tolist(), pattern[chosen].tolist()
+    ids = [
+        draft.node(
+            NodeId(NodeKind.VALUE, source, layer, head=head), written[source], attention=weight
+        )
+        for source, weight in zip(sources, attentions, strict=True)
+    ]
+    draft.ledger(Ledger.SOURCES, head_id, ids, lines.at(chosen), attentions)
+    rest_id = NodeId(NodeKind.SOURCES_REST, position, layer, head=head)
+    left_out = _others(chosen, len(parts))
+    _draw_rest(draft, Ledger.SOURCES, head_id, rest_id, lines.at(left_out), parts[left_out].sum(0))
+    return sources, attentions
+
+
+def _draw_scores(
+    draft: Draft,
+    layer: int,
+    position: int,
+    head: int,
+    sought: Float[Tensor, " d_model"],
+    sources: list[int],
+    found_by: Float[Tensor, "source d_model"],
+    attentions: list[float],
+) -> None:
+    """One head's query, its drawn sources' keys, and how they lead to their values."""
+    query = draft.node(NodeId(NodeKind.QUERY, position, layer, head=head), sought)
+    draft.edge(Edge(NodeId(NodeKind.LN1, position, layer), query, EdgeKind.READS))
+    for row, (source, attention) in enumerate(zip(sources, attentions, strict=True)):
+        key = draft.node(
+            NodeId(NodeKind.KEY, source, layer, head=head), found_by[row], attention=attention
+        )
+        value = NodeId(NodeKind.VALUE, source, layer, head=head)
+        draft.edge(Edge(resid_pre_id(layer, source), key, EdgeKind.READS))
+        draft.edge(Edge(query, key, EdgeKind.SCORES, attention=attention))
+        draft.edge(Edge(key, value, EdgeKind.WEIGHS, attention=attention))
+
+
+def _draw_neurons(draft: Draft, case: Case, layer: int, position: int, values: Tensor) -> None:
+    """The neurons ledger of attn: the rows of ``W_O`` times the heads' concatenated ``z``."""
+    recorded, attention = case.trace.layers[layer], case.architecture.blocks[layer].attention
+    rows = attention.w_o.to(values).flatten(0, 1)
+    coefficients = recorded.z[position].to(values).flatten()
+    counts = (case.request.attn_neurons, case.request.anti_attn_neurons)
+    _draw_rows(
+        draft, case, Ledger.NEURONS, NodeId(NodeKind.ATTN, position, layer), coefficients, rows,
+        counts, attention.b_o,
+        (NodeKind.ATTN_NEURON, NodeKind.ATTN_BIAS, NodeKind.NEURONS_REST),
+    )  # fmt: skip
+
+
+def _draw_memories(draft: Draft, case: Case, layer: int, position: int, values: Tensor) -> None:
+    """The memories ledger of the MLP, and each drawn memory's key before its value."""
+    recorded, mlp = case.trace.layers[layer], case.architecture.blocks[layer].mlp
+    coefficients = recorded.activation[position].to(values)
+    counts = (case.request.memories, case.request.anti_memories)
+    chosen = _draw_rows(
+        draft, case, Ledger.MEMORIES, NodeId(NodeKind.MLP, position, layer), coefficients,
+        mlp.w_out.to(values), counts, mlp.b_out,
+        (NodeKind.MEMORY_VALUE, NodeKind.MLP_BIAS, NodeKind.MEMORIES_REST),
+    )  # fmt: skip
+    ln2 = NodeId(NodeKind.LN2, position, layer)
+    keys = mlp.w_in[:, chosen].to(values).T
+    matches = keys @ recorded.ln2[position].to(values)
+    if mlp.b_in is not None:
+        matches = matches + mlp.b_in[chosen].to(values)
+    directions = keys * torch.where(matches < 0, -1.0, 1.0).to(values).unsqueeze(1)
+    activations = coefficients[chosen].tolist()
+    for row, memory in enumerate(chosen.tolist()):
+        activation = activations[row]
+        key = draft.node(
+            NodeId(NodeKind.MEMORY_KEY, position, layer, index=memory),
+            directions[row],
+            activation=activation,
+        )
+        value = NodeId(NodeKind.MEMORY_VALUE, position, layer, index=memory)
+        for source, target in ((ln2, key), (key, value)):
+            draft.edge(Edge(source, target, EdgeKind.ACTIVATES, activation=activation))
+
+
+def _draw_rows(
+    draft: Draft,
+    case: Case,
+    ledger: Ledger,
+    whole_id: NodeId,
+    coefficients: Float[Tensor, " row"],
+    rows: Float[Tensor, "row d_model"],
+    counts: tuple[int, int],
+    bias: Float[Tensor, " d_model"] | None,
+    kinds: tuple[NodeKind, NodeKind, NodeKind],
+) -> Int[Tensor, " chosen"]:
+    """Draw a ledger of weight rows times coefficients; return the rows that were chosen.
+
+    A row's node stands for the row itself with its coefficient's sign; what flows from it, for
+    the row times the coefficient.
+
+    Args:
+        draft: Drawn on.
+        case: What is asked.
+        ledger: The ledger.
+        whole_id: What the rows, the bias and the rest add up to; drawn already.
+        coefficients: Of each row.
+        rows: The weight rows.
+        counts: How many rows of positive and of negative coefficient to draw.
+        bias: Added once, or ``None``.
+        kinds: Of a row's node, the bias's and the rest's.
+    """
+    row_kind, bias_kind, rest_kind = kinds
+    position, layer = whole_id.position, whole_id.layer
+    whole, direction = draft.vectors[whole_id], case.direction_at(position)
+    total = coefficients @ rows
+    if bias is not None:
+        bias_vector = bias.to(rows)
+        total = total + bias_vector
+        bias_id = draft.node(NodeId(bias_kind, position, layer), bias_vector)
+        draft.ledger(
+            ledger, whole_id, [bias_id], lines_of_vectors(bias_vector[None], whole, direction)
+        )
+    draft.check(audit_residual(total, whole))
+    lines = lines_of_rows(coefficients, rows, whole, direction)
+    chosen = circuits.strongest_of_either_sign(
+        lines.signed(case.request.rank_by, coefficients), *counts
+    )
+    signs = torch.where(coefficients[chosen] < 0, -1.0, 1.0).to(rows).unsqueeze(1)
+    directions, activations = rows[chosen] * signs, coefficients[chosen].tolist()
+    ids = [
+        draft.node(
+            NodeId(row_kind, position, layer, index=index),
+            directions[place],
+            activation=activations[place],
+        )
+        for place, index in enumerate(chosen.tolist())
+    ]
+    draft.ledger(ledger, whole_id, ids, lines.at(chosen))
+    left_out = _others(chosen, len(rows))
+    rest = coefficients[left_out] @ rows[left_out]
+    _draw_rest(
+        draft, ledger, whole_id, NodeId(rest_kind, position, layer), lines.at(left_out), rest
+    )
+    return chosen
+
+
+def _draw_rest(
+    draft: Draft,
+    ledger: Ledger,
+    whole_id: NodeId,
+    rest_id: NodeId,
+    lines: Lines,
+    vector: Float[Tensor, " d_model"],
+) -> None:
+    """Fold the parts that are not drawn into one node, if there are any."""
+    if len(lines.norm):
+        draft.ledger(ledger, whole_id, [draft.node(rest_id, vector)], lines.folded(vector))
+
+
+def _others(chosen: Int[Tensor, " chosen"], count: int) -> Int[Tensor, " other"]:
+    """The places from 0 to ``count`` that were not chosen, in order."""
+    is_other = torch.ones(count, dtype=torch.bool, device=chosen.device)
+    is_other[chosen] = False
+    return is_other.nonzero().flatten()

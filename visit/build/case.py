@@ -1,0 +1,44 @@
+"""One trace with what is asked of it: what every part of the build needs to know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+from visit.architectures import Architecture
+from visit.flow import NodeId, NodeKind, Request
+from visit.trace import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One trace with what is asked of it.
+
+    Attributes:
+        architecture: The model, laid open.
+        trace: The forward pass.
+        request: What to draw.
+        position: The traced position, from the start of the prompt.
+        opened: The blocks that are opened, as (layer, position).
+        direction: A part's dot product with it is the part's direct logit.
+    """
+
+    architecture: Architecture
+    trace: Trace
+    request: Request
+    position: int
+    opened: frozenset[tuple[int, int]]
+    direction: Float[Tensor, " d_model"]
+
+    def direction_at(self, position: int) -> Tensor | None:
+        """The direct logit's direction where there is one: at the traced position."""
+        return self.direction if position == self.position else None
+
+
+def resid_pre_id(layer: int, position: int) -> NodeId:
+    """The node of the residual that enters a layer: the embedding's, or the last layer's."""
+    if layer == 0:
+        return NodeId(NodeKind.EMBED, position)
+    return NodeId(NodeKind.RESID_POST, position, layer - 1)

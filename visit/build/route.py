@@ -1,0 +1,135 @@
+"""The route: every position's residuals that carry the traced one, and the attention between them.
+
+From the last residual of the traced position backwards, a reader's load is split among the parts
+of its residual by ``|share|``, and attention's part of it among the positions that attention reads,
+again by ``|share|``. An edge between positions is drawn when it carries at least the threshold;
+what carries less is folded into ``positions_rest``. Loads of one depth add up to at most 1, so no
+more than ``1 / threshold`` edges enter any layer, however long the prompt.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from visit import circuits
+from visit.attribution import Lines, PositionLedgers, audit_residual, position_ledgers
+from visit.build.case import Case, resid_pre_id
+from visit.build.draft import Draft
+from visit.flow import Edge, EdgeKind, Ledger, NodeId, NodeKind
+from visit.trace import ledger_dtype
+
+Loads = dict[int, float]
+"""What part of the traced residual each position carries at one depth, 0 to 1."""
+
+
+def draw_layer(draft: Draft, case: Case, layer: int, loads: Loads, values: Tensor) -> Loads:
+    """Draw one layer at every position on the route, and return the loads that enter it.
+
+    Args:
+        draft: Drawn on.
+        case: What is asked.
+        layer: The layer.
+        loads: What each position carries as it leaves the layer.
+        values: The layer's ``[head source d_model]`` values (``projections.values_by_source``).
+    """
+    readers = sorted(loads)
+    load = values.new_tensor([loads[reader] for reader in readers])
+    to_mid, _to_mlp = _draw_sum(draft, case, layer, readers, NodeKind.RESID_POST, load)
+    to_pre, to_attn = _draw_sum(draft, case, layer, readers, NodeKind.RESID_MID, to_mid)
+
+    ledgers = position_ledgers(
+        case.architecture, case.trace, layer, readers, values, case.direction
+    )
+    draft.check(audit_residual(ledgers.sums, case.trace.layers[layer].attn_out[readers].to(values)))
+    carried = to_attn.unsqueeze(1) * _parts_of_one(ledgers.share)[:, :-1]
+    kept = (carried >= case.request.threshold) & (carried > 0)
+    _draw_positions(draft, case, layer, readers, ledgers, kept, values)
+
+    entering = torch.zeros(kept.shape[1], dtype=load.dtype, device=load.device)
+    entering[readers] = to_pre
+    entering += (carried * kept).sum(0)
+    on_route = sorted({*readers, *kept.any(0).nonzero().flatten().tolist()})
+    return {position: float(entering[position]) for position in on_route}
+
+
+def _parts_of_one(share: Float[Tensor, "*batch part"]) -> Float[Tensor, "*batch part"]:
+    """Signed shares as unsigned parts that add up to 1."""
+    size = share.abs()
+    return size / size.sum(-1, keepdim=True).clamp_min(torch.finfo(size.dtype).tiny)
+
+
+def _draw_sum(
+    draft: Draft,
+    case: Case,
+    layer: int,
+    readers: list[int],
+    kind: NodeKind,
+    load: Float[Tensor, " reader"],
+) -> tuple[Float[Tensor, " reader"], Float[Tensor, " reader"]]:
+    """Draw resid_mid or resid_post with its two parts; return the load that each part carries."""
+    recorded = case.trace.layers[layer]
+    dtype = ledger_dtype(recorded.resid_post)
+    if kind is NodeKind.RESID_POST:
+        written, whole = NodeKind.MLP, recorded.resid_post
+        addends = (recorded.resid_mid, recorded.mlp_out)
+    else:
+        written, whole = NodeKind.ATTN, recorded.resid_mid
+        addends = (recorded.resid_pre, recorded.attn_out)
+    wholes = whole[readers].to(dtype)
+    parts = torch.stack([addend[readers] for addend in addends], dim=1).to(dtype)
+    draft.check(audit_residual(parts.sum(1), wholes))
+    norm, share = parts.norm(dim=-1), circuits.shares(parts, wholes)
+    logit, proximity = parts @ case.direction, circuits.proximities(parts, wholes)
+    for row, reader in enumerate(readers):
+        target = draft.node(NodeId(kind, reader, layer), wholes[row])
+        addend = draft.node(NodeId(written, reader, layer), parts[row, 1])
+        if kind is NodeKind.RESID_POST:
+            carried = NodeId(NodeKind.RESID_MID, reader, layer)
+            if (layer, reader) not in case.opened:
+                draft.edge(Edge(carried, addend, EdgeKind.READS))
+        else:
+            carried = draft.node(resid_pre_id(layer, reader), parts[row, 0])
+        traced = reader == case.position
+        lines = Lines(norm[row], share[row], logit[row] if traced else None, proximity[row])
+        draft.ledger(Ledger.RESIDUAL, target, [carried, addend], lines)
+    to_first, to_second = (load.unsqueeze(1) * _parts_of_one(share)).unbind(1)
+    return to_first, to_second
+
+
+def _draw_positions(
+    draft: Draft,
+    case: Case,
+    layer: int,
+    readers: list[int],
+    ledgers: PositionLedgers,
+    kept: Bool[Tensor, "reader source"],
+    values: Float[Tensor, "head source d_model"],
+) -> None:
+    """Draw the positions ledger of every reader that keeps a source."""
+    recorded = case.trace.layers[layer]
+    pattern = recorded.attention[:, readers].transpose(0, 1).to(values)
+    left_out = ~kept & (pattern.amax(1) > 0)
+    rests = torch.einsum("rhs,rs,hsm->rm", pattern, left_out.to(values), values)
+    mean_attention = pattern.mean(1)
+    bias = case.architecture.blocks[layer].attention.b_o
+    for row, reader in enumerate(readers):
+        sources = kept[row].nonzero().flatten()
+        if not len(sources):
+            continue
+        lines = ledgers.lines(row, traced=reader == case.position)
+        attn = NodeId(NodeKind.ATTN, reader, layer)
+        ids = [
+            draft.node(resid_pre_id(layer, s), recorded.resid_pre[s].to(values))
+            for s in sources.tolist()
+        ]
+        attention = mean_attention[row, sources].tolist()
+        draft.ledger(Ledger.POSITIONS, attn, ids, lines.at(sources), attention)
+        if bias is not None:
+            bias_id = draft.node(NodeId(NodeKind.ATTN_BIAS, reader, layer), bias.to(values))
+            draft.ledger(Ledger.POSITIONS, attn, [bias_id], lines.at(torch.tensor([-1])))
+        if left_out[row].any():
+            rest_id = draft.node(NodeId(NodeKind.POSITIONS_REST, reader, layer), rests[row])
+            rest = lines.at(left_out[row].nonzero().flatten()).folded(rests[row])
+            draft.ledger(Ledger.POSITIONS, attn, [rest_id], rest)

@@ -1,0 +1,53 @@
+"""What the web app talks to: an engine that answers requests in plain types.
+
+``visit.session.Session`` is the local one. The app never sees a tensor, so another engine (a
+remote one, or one made for a test) serves as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from visit.flow import FlowGraph, Request
+
+Progress = Callable[[str, float], None]
+"""Called with a stage in words and how far the whole is, 0 to 1; raise ``Cancelled`` to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """A model the engine can serve, as its picker shows it."""
+
+    name: str
+    note: str
+
+
+class Engine(Protocol):
+    """Answers requests. Every method may be called from any thread."""
+
+    def models(self) -> tuple[ModelChoice, ...]:
+        """The models that need no download, the resident one first."""
+        ...
+
+    def explain(self, request: Request, progress: Progress | None = None) -> FlowGraph:
+        """Run the model once and take the forward pass apart.
+
+        Raises:
+            VisitError: the request cannot be served; the text says why.
+        """
+        ...
+
+    def open(self, layer: int, position: int, request: Request | None = None) -> FlowGraph:
+        """One block of an explained request, opened at one position.
+
+        Args:
+            layer: The block.
+            position: The position.
+            request: The request it belongs to; the last one explained when left out.
+
+        Raises:
+            VisitError: the layer or the position does not exist, or nothing was explained yet.
+        """
+        ...

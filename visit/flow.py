@@ -1,0 +1,423 @@
+"""The plain types every room speaks: a request, and the flow graph that answers it.
+
+Nothing here knows a tensor. A ``FlowGraph`` is made by ``build``, kept by
+``document``, written by ``export`` and drawn by ``web``. All of its types are frozen and compare
+by value, so that "the round trip is equality" means what it says.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from visit.errors import RequestError
+
+
+class NodeKind(StrEnum):
+    """What a node is. The order is the order of the flow inside one layer."""
+
+    EMBED = "embed"
+    LN1 = "ln1"
+    QUERY = "query"
+    KEY = "key"
+    VALUE = "value"
+    SOURCES_REST = "sources_rest"
+    HEAD = "head"
+    HEADS_REST = "heads_rest"
+    ATTN_NEURON = "attn_neuron"
+    NEURONS_REST = "neurons_rest"
+    POSITIONS_REST = "positions_rest"
+    ATTN_BIAS = "attn_bias"
+    ATTN = "attn"
+    RESID_MID = "resid_mid"
+    LN2 = "ln2"
+    MEMORY_KEY = "memory_key"
+    MEMORY_VALUE = "memory_value"
+    MLP_BIAS = "mlp_bias"
+    MEMORIES_REST = "memories_rest"
+    MLP = "mlp"
+    RESID_POST = "resid_post"
+    FINAL_NORM = "final_norm"
+    OUTPUT = "output"
+
+
+class EdgeKind(StrEnum):
+    """What one node does to another."""
+
+    ADDS = "adds"
+    NORMALIZES = "normalizes"
+    READS = "reads"
+    SCORES = "scores"
+    WEIGHS = "weighs"
+    ACTIVATES = "activates"
+    UNEMBEDS = "unembeds"
+
+
+class Ledger(StrEnum):
+    """One way of taking a whole apart; its parts add up by themselves."""
+
+    RESIDUAL = "residual"
+    HEADS = "heads"
+    SOURCES = "sources"
+    NEURONS = "neurons"
+    POSITIONS = "positions"
+    MEMORIES = "memories"
+
+
+class RankBy(StrEnum):
+    """What makes a part strong enough to be drawn."""
+
+    NORM = "norm"
+    SHARE = "share"
+    LOGIT = "logit"
+
+
+_WHOLE_MODEL = {NodeKind.EMBED, NodeKind.FINAL_NORM, NodeKind.OUTPUT}
+_OF_A_HEAD = {NodeKind.QUERY, NodeKind.KEY, NodeKind.VALUE, NodeKind.SOURCES_REST}
+_MEMORY_PARTS = {NodeKind.MEMORY_KEY: "key", NodeKind.MEMORY_VALUE: "value"}
+_ID_PATTERN = re.compile(
+    r"(?:L(?P<layer>\d+)\.)?"
+    r"(?:head(?P<head>\d+)(?:\.(?P<of_head>query|key|value|sources_rest))?"
+    r"|memory(?P<memory>\d+)\.(?P<of_memory>key|value)"
+    r"|attn_neuron(?P<neuron>\d+)"
+    r"|(?P<plain>[a-z]+(?:_[a-z]+|[12])?))"
+    r"@(?P<position>\d+)"
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class NodeId:
+    """Where a node is in the model. ``str`` writes it and ``parse`` reads it back.
+
+    Attributes:
+        kind: What it is.
+        position: The position in the prompt; for a head's key and value, the source's.
+        layer: The block, from 0; ``None`` for the embedding, the final norm and the output.
+        head: The head of a head, query, key, value or sources_rest node.
+        index: The row of ``W_O`` of an attn_neuron; the memory of a memory_key or memory_value.
+    """
+
+    kind: NodeKind
+    position: int
+    layer: int | None = None
+    head: int | None = None
+    index: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an id with a part missing or too many, so that every id parses back."""
+        of_head = self.kind is NodeKind.HEAD or self.kind in _OF_A_HEAD
+        indexed = self.kind is NodeKind.ATTN_NEURON or self.kind in _MEMORY_PARTS
+        fits = (
+            (self.layer is None) == (self.kind in _WHOLE_MODEL)
+            and (self.head is not None) == of_head
+            and (self.index is not None) == indexed
+        )
+        if not fits:
+            given = f"layer={self.layer}, head={self.head}, index={self.index}"
+            raise ValueError(f"{given} do not make a node id of kind {self.kind.value}")
+
+    def __str__(self) -> str:
+        """The id as it stands in the document, like ``L5.head3.key@2``."""
+        if self.kind in _WHOLE_MODEL:
+            return f"{self.kind}@{self.position}"
+        if self.kind is NodeKind.HEAD:
+            name = f"head{self.head}"
+        elif self.kind in _OF_A_HEAD:
+            name = f"head{self.head}.{self.kind}"
+        elif self.kind in _MEMORY_PARTS:
+            name = f"memory{self.index}.{_MEMORY_PARTS[self.kind]}"
+        elif self.kind is NodeKind.ATTN_NEURON:
+            name = f"attn_neuron{self.index}"
+        else:
+            name = str(self.kind)
+        return f"L{self.layer}.{name}@{self.position}"
+
+    @classmethod
+    def parse(cls, text: str) -> NodeId:
+        """Read an id back.
+
+        Raises:
+            ValueError: the text is not a node id.
+        """
+        match = _ID_PATTERN.fullmatch(text)
+        if match is None:
+            raise ValueError(f"{text!r} is not a node id; one looks like 'L5.head3.key@2'")
+        part = match.groupdict()
+        layer = None if part["layer"] is None else int(part["layer"])
+        position = int(part["position"])
+        try:
+            if part["head"] is not None:
+                kind = NodeKind(part["of_head"] or "head")
+                return cls(kind, position, layer, head=int(part["head"]))
+            if part["memory"] is not None:
+                kind = NodeKind(f"memory_{part['of_memory']}")
+                return cls(kind, position, layer, index=int(part["memory"]))
+            if part["neuron"] is not None:
+                return cls(NodeKind.ATTN_NEURON, position, layer, index=int(part["neuron"]))
+            return cls(NodeKind(part["plain"]), position, layer)
+        except ValueError as error:
+            raise ValueError(f"{text!r} is not a node id: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to explain, and how much of it to draw.
+
+    Attributes:
+        prompt: The text the model reads.
+        model: ``mini``, a Hugging Face id, a folder or a file; ``None`` for the one that is loaded.
+        target: The token to explain, as text; ``None`` for the model's own top token.
+        position: The position whose next token is explained; ``None`` for the last one, and
+            negative ones count from the end.
+        layers: The layers to open: ``all``, ``none``, or like ``0-5,11``.
+        heads: How many heads of an opened layer are drawn.
+        sources: How many sources of a drawn head are drawn.
+        memories: How many memories that push along their value (activation > 0) are drawn.
+        anti_memories: How many that push against it (activation < 0) are drawn.
+        attn_neurons: How many rows of W_O that push along are drawn.
+        anti_attn_neurons: How many that push against are drawn.
+        top_k: How many tokens a reading lists at either end.
+        threshold: The smallest part of the traced residual that an attention edge between
+            positions must carry to be drawn, from 0 to 1.
+        rank_by: What makes a part strong enough to be drawn.
+    """
+
+    prompt: str
+    model: str | None = None
+    target: str | None = None
+    position: int | None = None
+    layers: str = "all"
+    heads: int = 10
+    sources: int = 2
+    memories: int = 18
+    anti_memories: int = 7
+    attn_neurons: int = 18
+    anti_attn_neurons: int = 7
+    top_k: int = 10
+    threshold: float = 0.01
+    rank_by: RankBy = RankBy.NORM
+
+    def __post_init__(self) -> None:
+        """Refuse what no model could serve.
+
+        Raises:
+            RequestError: the prompt is empty, a count is negative, or the threshold is not 0 to 1.
+        """
+        if not self.prompt:
+            raise RequestError("the prompt is empty; give at least one token of text")
+        counts = ("heads", "sources", "memories", "anti_memories", "attn_neurons")
+        for name in (*counts, "anti_attn_neurons"):
+            if getattr(self, name) < 0:
+                raise RequestError(f"{name} is {getattr(self, name)}; give 0 or more")
+        if self.top_k < 1:
+            raise RequestError(f"top_k is {self.top_k}; give 1 or more")
+        if not 0 <= self.threshold <= 1:
+            raise RequestError(f"threshold is {self.threshold}; give a number from 0 to 1")
+
+
+def layers_from_spec(spec: str, n_layers: int) -> tuple[int, ...]:
+    """The layers that a specification like ``all``, ``none`` or ``0-5,11`` names, in order.
+
+    Raises:
+        RequestError: the text is not a specification, or names a layer the model does not have.
+    """
+    if spec == "all":
+        return tuple(range(n_layers))
+    if spec == "none":
+        return ()
+    layers: set[int] = set()
+    for piece in spec.split(","):
+        match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", piece)
+        if match is None:
+            raise RequestError(f"layers {spec!r} cannot be read; give all, none, or like 0-5,11")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first:
+            raise RequestError(f"layers {piece.strip()!r} run backwards; give {last}-{first}")
+        if last >= n_layers:
+            raise RequestError(f"layer {last} does not exist; the model has 0 to {n_layers - 1}")
+        layers.update(range(first, last + 1))
+    return tuple(sorted(layers))
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """The model that was run. ``dtype`` is the one it ran in; sizes are in design.md's words."""
+
+    name: str
+    family: str
+    dtype: str
+    weights_sha256: str
+    n_layers: int
+    n_heads: int
+    n_kv_heads: int
+    d_model: int
+    d_head: int
+    d_mlp: int
+    d_vocab: int
+    revision: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token of the prompt, with its text as it is (leading space and all)."""
+
+    position: int
+    id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenProbability:
+    """A token that a reading lists, with its probability in that reading (0 to 1)."""
+
+    id: int
+    text: str
+    prob: float
+
+
+@dataclass(frozen=True, slots=True)
+class TargetReading:
+    """What a vector says of the target: logit in nats, probability, and rank (1 = best)."""
+
+    prob: float
+    rank: int
+    logit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a vector says through the lens.
+
+    Attributes:
+        top: The most probable tokens, best first.
+        bottom: The least probable tokens, least first.
+        target: What it says of the target.
+        entropy: Of its distribution, in bits.
+        norm: The vector's L2 norm.
+    """
+
+    top: tuple[TokenProbability, ...]
+    bottom: tuple[TokenProbability, ...]
+    target: TargetReading
+    entropy: float
+    norm: float
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A neuron or a hidden state, and what it says.
+
+    Attributes:
+        id: Where it is.
+        reading: What it says in the model's vocabulary.
+        activation: A memory's or attention neuron's coefficient at this position.
+        attention: For a head's key and value: how much the traced position attends to the source.
+    """
+
+    id: NodeId
+    reading: Reading
+    activation: float | None = None
+    attention: float | None = None
+
+    @property
+    def label(self) -> str:
+        """The reading's top token."""
+        return self.reading.top[0].text
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What flows from one node to another.
+
+    Attributes:
+        source: The node it leaves.
+        target: The node it enters.
+        kind: What the first does to the second.
+        ledger: Of an ``adds`` edge: the ledger it is a line of.
+        norm: L2 norm of what flows.
+        share: Of an ``adds`` edge: ``<part, whole> / <whole, whole>``; 1 over a ledger.
+        direct_logit: What flows, read as a contribution to the target's logit with the final
+            norm's scale frozen; only where it writes into the traced position's residual.
+        proximity: Ferrando & Voita's measure, 0 to 1, 1 over a ledger.
+        attention: How much the target's position attends to the source's; for the ``positions``
+            ledger the mean over heads.
+        activation: A memory's coefficient.
+    """
+
+    source: NodeId
+    target: NodeId
+    kind: EdgeKind
+    ledger: Ledger | None = None
+    norm: float | None = None
+    share: float | None = None
+    direct_logit: float | None = None
+    proximity: float | None = None
+    attention: float | None = None
+    activation: float | None = None
+
+    @property
+    def key(self) -> str:
+        """Unique among the edges of one pair of nodes."""
+        return str(self.kind) if self.ledger is None else f"{self.kind}:{self.ledger}"
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One of the best next tokens at the traced position, by the model itself."""
+
+    id: int
+    text: str
+    logit: float
+    prob: float
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The token whose prediction is explained, and what the model itself gave it."""
+
+    id: int
+    text: str
+    logit: float
+    prob: float
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """How well the parts add up to the model's own numbers.
+
+    Attributes:
+        residual: Worst ``‖sum of parts - whole‖ / ‖whole‖`` over every ledger taken.
+        logit: ``|sum of direct logits and biases - the model's logit of the target|``.
+    """
+
+    residual: float
+    logit: float
+
+
+@dataclass(frozen=True, slots=True)
+class FlowGraph:
+    """One forward pass, taken apart: the answer to a Request.
+
+    Nodes and edges are in the order of the flow. ``created`` is an ISO time, or ``None`` where
+    the document must be reproducible.
+    """
+
+    visit_version: str
+    request: Request
+    model: ModelInfo
+    tokens: tuple[Token, ...]
+    target: Target
+    predictions: tuple[Prediction, ...]
+    audit: Audit
+    nodes: tuple[Node, ...] = field(repr=False)
+    edges: tuple[Edge, ...] = field(repr=False)
+    created: str | None = None
+
+    @property
+    def position(self) -> int:
+        """The traced position, counted from the start of the prompt."""
+        given = self.request.position
+        last = len(self.tokens)
+        return last - 1 if given is None else given % last
