@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from visit.flow import FlowGraph, Request
 
@@ -24,6 +24,7 @@ class ModelChoice:
     note: str
 
 
+@runtime_checkable
 class Engine(Protocol):
     """Answers requests. Every method may be called from any thread."""
 

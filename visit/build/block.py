@@ -211,9 +211,9 @@ def _draw_rows(
         bias_vector = bias.to(rows)
         total = total + bias_vector
         bias_id = draft.node(NodeId(bias_kind, position, layer), bias_vector)
-        draft.ledger(
-            ledger, whole_id, [bias_id], lines_of_vectors(bias_vector[None], whole, direction)
-        )
+        once = torch.ones_like(coefficients[:1])
+        lines = lines_of_rows(once, bias_vector[None], whole, direction)
+        draft.ledger(ledger, whole_id, [bias_id], lines)
     draft.check(audit_residual(total, whole))
     lines = lines_of_rows(coefficients, rows, whole, direction)
     chosen = circuits.strongest_of_either_sign(

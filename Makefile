@@ -1,0 +1,42 @@
+# Each of these makes .venv and installs what it needs, so they work in a fresh clone.
+#
+#   make serve     the app with the bundled model, at http://127.0.0.1:8050 (PORT=... for another)
+#   make test      every test; finds a browser, or installs one
+#   make lint      ruff and mypy
+#   make bench     what it costs
+#
+# PyPI's torch for Linux brings CUDA (gigabytes). For the small one, name PyTorch's own index:
+#   make serve PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
+
+PORT ?= 8050
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: serve test lint bench
+.NOTPARALLEL:
+
+serve: .venv/ready-run
+	.venv/bin/visit serve --port $(PORT)
+
+test: .venv/ready-test
+	VISIT_BROWSER="$$(.ci/browser)" && export VISIT_BROWSER && .venv/bin/python -m pytest
+
+lint: .venv/ready-dev
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+bench: .venv/ready-test .venv/ready-dev
+	.venv/bin/python -m pytest benchmarks
+
+# What an extra needs, at the versions in constraints.txt; "run" is the package alone.
+.venv/ready-%: pyproject.toml constraints.txt | .venv/bin/pip
+	.venv/bin/pip install --constraint constraints.txt --editable '.$(if $(filter-out run,$*),[$*])'
+	touch $@
+
+.venv/bin/pip:
+	@for python in $(PYTHON) python3.11 python3.12 python3.13 python3.14 python3; do \
+	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    echo "$$python -m venv .venv"; exec $$python -m venv .venv; \
+	  fi; \
+	done; \
+	echo "visit needs Python 3.11 or newer: install it, or say make PYTHON=/path/to/python" >&2; exit 2

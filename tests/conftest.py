@@ -1,0 +1,24 @@
+"""What every test shares: shapes and types checked at run time, no network, calm threads."""
+
+import os
+
+# Before anything imports torch or transformers: two OpenMP threads on a busy machine are slower
+# than one, and a test that reaches for the network is a bug.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TRANSFORMERS_OFFLINE"] = "1"
+
+import pytest
+from jaxtyping import install_import_hook
+
+# From here on every function and dataclass of the package checks its annotations when called.
+install_import_hook("visit", "beartype.beartype")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the type checks run inside hypothesis's strategies, which warn of any randomness."""
+    config.addinivalue_line(
+        "filterwarnings",
+        # beartype looks at a random item of a container; that changes no example.
+        "ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning",
+    )

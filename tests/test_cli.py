@@ -1,0 +1,370 @@
+import io
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from flows import small_flow
+
+import visit
+from visit.cli import main
+from visit.document import flow_from_json, read_flow, write_flow
+from visit.errors import RequestError
+from visit.flow import FlowGraph, RankBy, Request
+
+ROOT = Path(__file__).parent.parent
+PROMPT = "The capital of Japan is the city of"
+
+
+class FakeSession:
+    """What the command line needs of a session, and what it was asked."""
+
+    def __init__(self) -> None:
+        self.loaded: list[tuple[str, str, str]] = []
+        self.requests: list[Request] = []
+        self.during: Callable[[], None] = lambda: None
+
+    def load(
+        self, name: str, *, dtype: str = "float32", device: str = "auto", progress=None
+    ) -> "FakeSession":
+        progress(f"loading {name}", 0.0)
+        self.loaded.append((name, dtype, device))
+        return self
+
+    def explain(self, request: Request, progress) -> FlowGraph:
+        self.requests.append(request)
+        self.during()
+        progress("forward", 0.5)
+        return replace(small_flow(), created=None)
+
+
+@pytest.fixture
+def session(monkeypatch: pytest.MonkeyPatch) -> FakeSession:
+    """Stands in for ``visit.session``, so that no model is loaded."""
+    fake = FakeSession()
+    module = ModuleType("visit.session")
+    module.Session = fake
+    monkeypatch.setitem(sys.modules, "visit.session", module)
+    return fake
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Path:
+    path = tmp_path / "g.json"
+    write_flow(small_flow(), path)
+    return path
+
+
+def complaint(capsys: pytest.CaptureFixture[str], argv: list[str]) -> str:
+    """The one line that a wrong command line gets."""
+    assert exit_code(argv) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert captured.err.startswith("visit: ")
+    return captured.err.removeprefix("visit: ").rstrip("\n")
+
+
+def exit_code(argv: list[str]) -> int:
+    try:
+        return main(argv)
+    except SystemExit as left:
+        assert isinstance(left.code, int)
+        return left.code
+
+
+def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]):
+    assert exit_code(["--version"]) == 0
+    assert capsys.readouterr().out == f"visit {visit.__version__}\n"
+
+
+def test_every_help_text_stands_in_the_docs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    blocks = dict(re.findall(r"^```text\n\$ visit ([^\n]*)\n(.*?)^```$", text, re.M | re.S))
+    commands = ["trace", "serve", "show", "export", "models"]
+    assert list(blocks) == ["-h", *(f"{command} -h" for command in commands)]
+    for arguments, shown in blocks.items():
+        assert exit_code(arguments.split()) == 0
+        # Python 3.13 writes the metavar of an option with two names once.
+        now = capsys.readouterr().out.replace("-o, --output ", "-o FILE, --output ")
+        assert now.replace("FILE OUT", "OUT, --output OUT") == shown
+
+
+def test_a_trace_goes_to_stdout(session: FakeSession, capsys: pytest.CaptureFixture[str]):
+    assert main(["trace", PROMPT]) == 0
+    captured = capsys.readouterr()
+    flow = flow_from_json(captured.out)
+    assert replace(flow, created=None) == replace(small_flow(), created=None)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", flow.created or "")
+    assert captured.err == ""
+    assert session.loaded == [("mini", "float32", "auto")]
+    assert session.requests == [Request(prompt=PROMPT, model="mini")]
+
+
+def test_every_option_reaches_the_request(session: FakeSession):
+    argv = [
+        "trace", "Paris is", "--model", "gpt2", "--target", " in", "--position", "-2",
+        "--layers", "0-1,3", "--heads", "1", "--sources", "3", "--memories", "4",
+        "--anti-memories", "5", "--attn-neurons", "6", "--anti-attn-neurons", "7", "--top-k", "8",
+        "--threshold", "0.5", "--rank-by", "share", "--dtype", "float64", "--device", "cpu",
+    ]  # fmt: skip
+    assert main(argv) == 0
+    assert session.loaded == [("gpt2", "float64", "cpu")]
+    assert session.requests == [
+        Request("Paris is", "gpt2", " in", -2, "0-1,3", 1, 3, 4, 5, 6, 7, 8, 0.5, RankBy.SHARE)
+    ]
+
+
+def test_a_reproducible_trace_has_no_time_and_the_same_bytes(session: FakeSession, tmp_path: Path):
+    paths = [tmp_path / "a.json", tmp_path / "b.json"]
+    for path in paths:
+        assert main(["trace", PROMPT, "--reproducible", "-o", str(path)]) == 0
+    first, second = (path.read_bytes() for path in paths)
+    assert first == second
+    assert "created" not in json.loads(first)["graph"]
+
+
+def test_a_summary_is_asked_for_with_the_strongest_parts_of_every_layer(
+    session: FakeSession, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["trace", PROMPT, "--summary", "--layers", "none"]) == 0
+    assert capsys.readouterr().out.startswith("capital Japan of\n")
+    asked = Request(prompt=PROMPT, model="mini", layers="none")
+    full = replace(
+        asked, layers="all", heads=10, memories=10, anti_memories=10, rank_by=RankBy.LOGIT
+    )
+    assert session.requests == [asked, full]
+
+
+def test_a_summary_with_an_output_gives_both(
+    session: FakeSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    path = tmp_path / "g.json"
+    assert main(["trace", PROMPT, "--summary", "-o", str(path)]) == 0
+    assert capsys.readouterr().out.startswith("capital Japan of\n")
+    assert read_flow(path).model.name == "toy"
+    assert main(["trace", PROMPT, "--summary", "-o", "-"]) == 0
+    summary, brace, rest = capsys.readouterr().out.partition("{")
+    assert summary.startswith("capital Japan of\n")
+    assert flow_from_json(brace + rest).model.name == "toy"
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_a_model_is_loaded(
+    session: FakeSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    path = tmp_path / "gone" / "g.json"
+    line = complaint(capsys, ["trace", PROMPT, "-o", str(path)])
+    assert line == f"{path} cannot be written: no such file or directory; choose another file"
+    assert session.loaded == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_output_that_fails_late_leaves_nothing_half_written(
+    session: FakeSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    session.during = folder.rmdir
+    line = complaint(capsys, ["trace", PROMPT, "-o", str(folder / "g.json")])
+    assert "g.json cannot be written: no such file or directory" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("argv", "line"),
+    [
+        ([], "the following arguments are required: COMMAND; visit -h says what is allowed"),
+        (["trace"], "the following arguments are required: PROMPT; visit trace -h says"),
+        (["trace", ""], "the prompt is empty; give at least one token of text"),
+        (["trace", "x\udce9"], "the prompt is not UTF-8 at character 1"),
+        (["trace", "x", "--target", "\udce9"], "the target is not UTF-8 at character 0"),
+        (["trace", "x", "--position", "last"], "argument --position: invalid int value: 'last'"),
+        (["trace", "x", "--heads", "-1"], "heads is -1; give 0 or more"),
+        (["trace", "x", "--threshold", "2"], "threshold is 2.0; give a number from 0 to 1"),
+        (["trace", "x", "--rank-by", "size"], "argument --rank-by: invalid choice: 'size'"),
+        (["serve", "--port", "http"], "argument --port: 'http' is no port; give a number from 0"),
+        (["show", "x", "--port", "65536"], "argument --port: '65536' is no port; give a number"),
+        (["export", "x", "--to", "dot"], "argument --to: invalid choice: 'dot'"),
+        (["export", "x"], "the following arguments are required: --to"),
+        (["paint"], "argument COMMAND: invalid choice: 'paint'"),
+    ],
+)
+def test_a_wrong_command_line_is_refused_in_one_line(
+    argv: list[str], line: str, session: FakeSession, capsys: pytest.CaptureFixture[str]
+):
+    assert complaint(capsys, argv).startswith(line)
+    assert session.loaded == []
+
+
+@pytest.mark.parametrize("command", [["show"], ["export", "--to", "csv"]])
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (lambda text: text[:-100], "g.json: not JSON, or cut short: "),
+        (lambda text: text.replace("flow/1", "flow/2"), "g.json: schema is 'visit.flow/2'; this "),
+        (lambda text: text.replace('"L0.mlp@2","', '"L1.mlp@2","', 1), "no node 'L1.mlp@2'"),
+        (lambda text: text.replace('"norm":', '"norm":"', 1), "g.json: "),
+    ],
+)
+def test_a_document_that_is_none_is_refused(
+    command: list[str],
+    change: Callable[[str], str],
+    line: str,
+    document: Path,
+    capsys: pytest.CaptureFixture[str],
+):
+    document.write_text(change(document.read_text("utf-8")), "utf-8")
+    assert line in complaint(capsys, [*command, str(document)])
+    assert list(document.parent.iterdir()) == [document]
+
+
+@pytest.mark.parametrize("command", ["serve", "show"])
+def test_a_port_in_use_is_refused_before_a_model_is_loaded(
+    command: str, session: FakeSession, document: Path, capsys: pytest.CaptureFixture[str]
+):
+    first = [command] if command == "serve" else [command, str(document)]
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        line = complaint(capsys, [*first, "--port", str(port)])
+    assert line.startswith(f"port {port} on 127.0.0.1 cannot be used (address already in use)")
+    assert session.loaded == []
+
+
+def test_serve_and_show_give_the_app_what_it_needs(
+    session: FakeSession,
+    document: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    calls: list[object] = []
+    monkeypatch.setattr("visit.web.app.bind", lambda host, port: socket.socket())
+    monkeypatch.setattr("visit.web.app.run", lambda app, host, port: calls.append((host, port)))
+    monkeypatch.setattr(
+        "visit.web.app.create_app", lambda engine, **given: calls.append((engine, given))
+    )
+    assert main(["serve", "--port", "1234"]) == 0
+    assert calls == [(session, {"request": Request(prompt=PROMPT)}), ("127.0.0.1", 1234)]
+    calls.clear()
+    assert main(["show", str(document), "--host", "localhost"]) == 0
+    assert calls == [(None, {"flow": small_flow()}), ("localhost", 8050)]
+    assert capsys.readouterr().err == ""
+    assert main(["serve", "Paris is", "--host", "0.0.0.0"]) == 0
+    warning = "visit: warning: 0.0.0.0 lets other machines in, and this app asks for no password\n"
+    assert capsys.readouterr().err == warning
+
+
+@pytest.mark.parametrize(
+    ("to", "names"),
+    [
+        ("graphml", ["g.graphml"]),
+        ("gexf", ["g.gexf"]),
+        ("cyjs", ["g.cyjs"]),
+        ("csv", ["g.nodes.csv", "g.edges.csv"]),
+    ],
+)
+def test_an_export_goes_beside_its_document_and_says_where(
+    to: str, names: list[str], document: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["export", str(document), "--to", to]) == 0
+    paths = [document.parent / name for name in names]
+    assert capsys.readouterr().out == "".join(f"{path}\n" for path in paths)
+    assert {document, *paths} == set(document.parent.iterdir())
+
+
+def test_an_export_goes_where_it_is_told(document: Path, tmp_path: Path):
+    assert main(["export", str(document), "--to", "csv", "-o", str(tmp_path / "run")]) == 0
+    assert (tmp_path / "run.nodes.csv").exists()
+
+
+def test_models_names_the_families_and_the_bundled_model(capsys: pytest.CaptureFixture[str]):
+    assert main(["models"]) == 0
+    text = capsys.readouterr().out
+    assert re.search(r"^  GPT-2 +GPT-2", text, re.M)
+    assert re.search(r"^  Llama +.*SmolLM2", text, re.M)
+    assert re.search(r"^  mini +bundled, the default$", text, re.M)
+
+
+def fail(error: BaseException) -> Callable[[], None]:
+    def raise_it() -> None:
+        raise error
+
+    return raise_it
+
+
+def test_only_debug_shows_a_traceback(session: FakeSession, capsys: pytest.CaptureFixture[str]):
+    session.during = fail(RequestError("target 'x y' is 2 tokens\nnot one"))
+    assert complaint(capsys, ["trace", "x"]) == "target 'x y' is 2 tokens↵not one"
+    assert main(["trace", "x", "--debug"]) == 2
+    assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+def test_a_fault_of_ours_is_not_blamed_on_the_user(
+    session: FakeSession, capsys: pytest.CaptureFixture[str]
+):
+    session.during = fail(KeyError("layer"))
+    assert main(["trace", "x"]) == 70
+    assert capsys.readouterr().err == (
+        "visit: a fault of ours, KeyError: 'layer'; --debug says where\n"
+    )
+
+
+def test_an_interruption_is_quiet(session: FakeSession, capsys: pytest.CaptureFixture[str]):
+    session.during = fail(KeyboardInterrupt())
+    assert main(["trace", "x"]) == 130
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_reader_that_has_gone_is_not_an_error(document: Path):
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    code = "import sys; from visit.cli import main; sys.exit(main())"
+    with os.fdopen(write_end, "wb") as closed:
+        finished = subprocess.run(
+            [sys.executable, "-c", code, "export", document.name, "--to", "csv"],
+            cwd=document.parent,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert (finished.returncode, finished.stderr) == (141, "")
+
+
+class Terminal(io.StringIO):
+    """A stderr that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+    def reconfigure(self, **settings: str) -> None:
+        """Nothing to set."""
+
+
+@pytest.mark.parametrize(("seconds", "shows"), [(0.0, False), (1.1, True)])
+def test_a_terminal_shows_progress_after_a_second(
+    seconds: float, shows: bool, session: FakeSession, monkeypatch: pytest.MonkeyPatch
+):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    session.during = lambda: time.sleep(seconds)
+    assert main(["trace", PROMPT]) == 0
+    assert ("forward  50 %" in terminal.getvalue()) is shows
+
+
+def test_what_is_not_a_terminal_shows_no_progress(
+    session: FakeSession, capsys: pytest.CaptureFixture[str]
+):
+    session.during = lambda: time.sleep(1.1)
+    assert main(["trace", PROMPT]) == 0
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,80 @@
+"""Writing a file whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from pathlib import Path
+
+from visit.errors import OutputError
+
+
+def write_whole(path: str | Path, content: str) -> None:
+    """Write text as UTF-8 so that the path holds all of it or what it held before.
+
+    The text goes to a new file in the same folder, is flushed to the disk and takes the path's
+    place in one step; a failure removes it. A link is followed. A device or a pipe, such as
+    ``/dev/null``, is written to as it is.
+
+    Raises:
+        OutputError: the path cannot be written.
+    """
+    place = Path(os.path.realpath(path))
+    data = content.encode("utf-8")
+    try:
+        if place.exists() and not place.is_file():
+            place.write_bytes(data)
+        else:
+            _replace(place, data)
+    except OSError as error:
+        raise _refusal(path, error) from None
+
+
+def check_writable(path: str | Path) -> None:
+    """Find out, before any long work, that a path can be written; leaves nothing behind.
+
+    Raises:
+        OutputError: the path cannot be written.
+    """
+    place = Path(os.path.realpath(path))
+    try:
+        if place.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if place.exists():
+            with place.open("ab"):
+                pass
+        if place.is_file() or not place.exists():
+            trial = _beside(place)
+            os.close(os.open(trial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            trial.unlink()
+    except OSError as error:
+        raise _refusal(path, error) from None
+
+
+def _replace(place: Path, data: bytes) -> None:
+    new = _beside(place)
+    # Opened so, and not by tempfile, the file gets the mode that the user's umask asks for.
+    descriptor = os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if place.exists():
+            new.chmod(place.stat().st_mode & 0o7777)
+        new.replace(place)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            new.unlink()
+        raise
+
+
+def _beside(place: Path) -> Path:
+    return place.parent / f".visit-{secrets.token_hex(8)}.tmp"
+
+
+def _refusal(path: str | Path, error: OSError) -> OutputError:
+    reason = (error.strerror or str(error)).lower()
+    return OutputError(f"{path} cannot be written: {reason}; choose another file")

@@ -1,0 +1,97 @@
+"""A flow graph as a screenful of text: the prediction, its strongest parts, and the audit."""
+
+from __future__ import annotations
+
+from visit.flow import Edge, FlowGraph, Ledger, Node, NodeId, NodeKind, Reading
+from visit.text import n_columns, one_line, padded, shortened, visible
+
+_N_PARTS = 10
+_N_PREDICTIONS = 3
+_N_TOKENS = 5
+_LONGEST_TOKEN = 18
+_LONGEST_PROMPT = 300
+
+
+def text_from_flow(flow: FlowGraph) -> str:
+    """The summary, ending in a line end. Every token is shown by ``visible``, never as it is.
+
+    A part's strength is the magnitude of its direct logit. Only parts drawn in the graph can be
+    listed: for the ten strongest of the whole model, open all layers, ranked by logit.
+    """
+    nodes = {node.id: node for node in flow.nodes}
+    blocks = [
+        _predictions(flow),
+        _parts(flow, nodes, Ledger.HEADS, NodeKind.HEAD, "heads"),
+        _parts(flow, nodes, Ledger.MEMORIES, NodeKind.MEMORY_VALUE, "memories"),
+        _audit(flow),
+    ]
+    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+
+def _predictions(flow: FlowGraph) -> list[str]:
+    prompt = one_line("".join(token.text for token in flow.tokens[: flow.position + 1]))
+    target = flow.target
+    rows = [
+        ("→" if index == 0 else "", visible(p.text), f"{p.prob:.3f}", f"{p.logit:.3f}", "")
+        for index, p in enumerate(flow.predictions[:_N_PREDICTIONS])
+    ]
+    if target.id not in {p.id for p in flow.predictions[:_N_PREDICTIONS]}:
+        numbers = (f"{target.prob:.3g}", f"{target.logit:.3f}")
+        rows.append(("", visible(target.text), *numbers, f"the target, rank {target.rank}"))
+    header = ("", "next token", "probability", "logit", "")
+    return [shortened(prompt, _LONGEST_PROMPT), *_aligned([header, *rows], numeric={2, 3})]
+
+
+def _parts(
+    flow: FlowGraph, nodes: dict[NodeId, Node], ledger: Ledger, kind: NodeKind, name: str
+) -> list[str]:
+    lines = [
+        (abs(edge.direct_logit), edge)
+        for edge in flow.edges
+        if edge.ledger is ledger and edge.source.kind is kind and edge.direct_logit is not None
+    ]
+    strongest = sorted(lines, key=lambda line: line[0], reverse=True)[:_N_PARTS]
+    title = f"strongest {name} by direct logit towards {visible(flow.target.text)}"
+    if not strongest:
+        return [title, "  none drawn; open layers with --layers all"]
+    header = ("", name, "direct logit", "share", "norm", "says")
+    rows = [_part(edge, nodes[edge.source].reading) for _, edge in strongest]
+    return [title, *_aligned([header, *rows], numeric={2, 3, 4})]
+
+
+def _part(edge: Edge, reading: Reading) -> tuple[str, ...]:
+    says = " ".join(
+        shortened(visible(token.text), _LONGEST_TOKEN) for token in reading.top[:_N_TOKENS]
+    )
+    name = str(edge.source).removesuffix(".value@" + str(edge.source.position))
+    numbers = (_signed(edge.direct_logit), _signed(edge.share), _plain(edge.norm))
+    return ("", name.removesuffix(f"@{edge.source.position}"), *numbers, says)
+
+
+def _audit(flow: FlowGraph) -> list[str]:
+    return [
+        "audit",
+        f"  worst ledger: {flow.audit.residual:.1e} of the whole unexplained",
+        f"  direct logits: {flow.audit.logit:.1e} from the model's own logit",
+    ]
+
+
+def _signed(value: float | None) -> str:
+    return "" if value is None else f"{value:+.3f}"
+
+
+def _plain(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
+def _aligned(rows: list[tuple[str, ...]], numeric: set[int]) -> list[str]:
+    """Rows as lines of equal columns, two spaces apart, numbers flush right."""
+    widths = [max(map(n_columns, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(width) if index in numeric else padded(cell, width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append(" " + "  ".join(cells).rstrip())
+    return lines

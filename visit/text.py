@@ -1,0 +1,67 @@
+"""Tokens are data: how they are shown where a raw one would be invisible, or do harm.
+
+A vocabulary holds spaces, line ends, terminal escapes and right-to-left marks. Shown as they are
+they break a table, and a terminal obeys them.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+_SHOWN = {" ": "·", "\n": "↵", "\r": "␍", "\t": "⇥", "\u00a0": "⍽"}
+
+
+def visible(text: str) -> str:
+    r"""A token as one line of visible characters: ``·`` for a space, ``\x1b`` for an escape.
+
+    The empty text shows as ``∅``. It is for reading, not for reading back.
+    """
+    if not text:
+        return "∅"
+    return "".join(_visible_character(character) for character in text)
+
+
+def one_line(text: str) -> str:
+    """Text as one line that leaves its spaces alone, for a prompt or a name."""
+    return "".join(" " if character == " " else visible(character) for character in text)
+
+
+def escaped(character: str) -> str:
+    r"""A character as Python would write it: ``\x1b``, ``\u202e``."""
+    code = ord(character)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def n_columns(text: str) -> int:
+    """How many terminal columns the text takes: wide characters two, combining ones none."""
+    return sum(
+        0 if unicodedata.combining(character) else 2 if _is_wide(character) else 1
+        for character in text
+    )
+
+
+def padded(text: str, width: int) -> str:
+    """Text with spaces after it up to a width in terminal columns."""
+    return text + " " * (width - n_columns(text))
+
+
+def shortened(text: str, width: int) -> str:
+    """Text cut, with an ellipsis, so that it takes at most a width in terminal columns."""
+    if n_columns(text) <= width:
+        return text
+    while n_columns(text) > width - 1:
+        text = text[:-1]
+    return text + "…"
+
+
+def _visible_character(character: str) -> str:
+    if character in _SHOWN:
+        return _SHOWN[character]
+    # Printable leaves out controls, marks of direction, lone surrogates and every odd space.
+    return character if character.isprintable() else escaped(character)
+
+
+def _is_wide(character: str) -> bool:
+    return unicodedata.east_asian_width(character) in {"W", "F"}
