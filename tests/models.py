@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import torch
-from transformers import (
-    GPT2Config,
-    GPT2LMHeadModel,
-    LlamaConfig,
-    LlamaForCausalLM,
-    MistralConfig,
-    MistralForCausalLM,
-    Qwen2Config,
-    Qwen2ForCausalLM,
-)
+import transformers
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from visit.architectures import Architecture, lay_open
 from visit.tokens import Tokens
@@ -47,38 +40,108 @@ class Numbered(Tokens):
         return int(text.strip("<>"))
 
 
-def _gpt2(**options: Any) -> Any:
-    return GPT2LMHeadModel(
-        GPT2Config(
-            vocab_size=61, n_positions=23, n_embd=30, n_layer=3, n_head=5, n_inner=41,
-            bos_token_id=0, eos_token_id=0, attn_implementation="eager", **options,
-        )
-    )  # fmt: skip
-
-
-def _like_llama(config_class: Any, model_class: Any, n_kv_heads: int, **options: Any) -> Any:
-    return model_class(
-        config_class(
-            vocab_size=61, hidden_size=36, intermediate_size=41, num_hidden_layers=3,
-            num_attention_heads=6, num_key_value_heads=n_kv_heads, head_dim=8,
-            max_position_embeddings=23, tie_word_embeddings=False, attn_implementation="eager",
-            **options,
-        )
-    )  # fmt: skip
-
-
-MAKERS = {
-    "gpt2": lambda: _gpt2(),
-    "gpt2-scaled-by-layer": lambda: _gpt2(scale_attn_by_inverse_layer_idx=True),
-    "llama-mha": lambda: _like_llama(LlamaConfig, LlamaForCausalLM, 6),
-    "llama-gqa": lambda: _like_llama(LlamaConfig, LlamaForCausalLM, 2),
-    "llama-mqa": lambda: _like_llama(LlamaConfig, LlamaForCausalLM, 1),
-    "llama-biases": lambda: _like_llama(
-        LlamaConfig, LlamaForCausalLM, 3, attention_bias=True, mlp_bias=True
-    ),
-    "mistral-gqa": lambda: _like_llama(MistralConfig, MistralForCausalLM, 2, sliding_window=4),
-    "qwen2-gqa": lambda: _like_llama(Qwen2Config, Qwen2ForCausalLM, 2),
+_COMMON = {
+    "vocab_size": 61,
+    "bos_token_id": 0,
+    "eos_token_id": 0,
+    "pad_token_id": 0,
+    "attn_implementation": "eager",
 }
+
+
+def _of(name: str, **options: Any) -> Any:
+    """``<name>ForCausalLM`` from ``<name>Config``."""
+    config = getattr(transformers, f"{name}Config")
+    model = {"GPT2": "GPT2LMHeadModel", "Gemma3Text": "Gemma3ForCausalLM"}.get(name)
+    return getattr(transformers, model or f"{name}ForCausalLM")(
+        config(**_COMMON, **{k: v for k, v in options.items() if v is not None})
+    )
+
+
+def _like_llama(name: str, n_kv_heads: int, **options: Any) -> Any:
+    sizes = {
+        "hidden_size": 36, "intermediate_size": 41, "num_hidden_layers": 3,
+        "num_attention_heads": 6, "num_key_value_heads": n_kv_heads, "head_dim": 8,
+        "max_position_embeddings": 23, "tie_word_embeddings": False,
+    }  # fmt: skip
+    return _of(name, **{**sizes, **options})
+
+
+def _like_gpt2(name: str, **options: Any) -> Any:
+    sizes = {"n_positions": 23, "n_embd": 30, "n_layer": 3, "n_head": 5, "n_inner": 41}
+    return _of(name, **{**sizes, **options})
+
+
+def _like_bert(name: str, **options: Any) -> Any:
+    sizes = {
+        "hidden_size": 40, "num_hidden_layers": 3, "num_attention_heads": 5,
+        "max_position_embeddings": 23,
+    }  # fmt: skip
+    return _of(name, **{**sizes, **options})
+
+
+NO_HEAD_DIM = {"head_dim": None}
+FALCON = {"ffn_hidden_size": 41, "tie_word_embeddings": False}
+
+MAKERS: dict[str, Callable[[], Any]] = {
+    "gpt2": lambda: _like_gpt2("GPT2"),
+    "gpt2-scaled-by-layer": lambda: _like_gpt2("GPT2", scale_attn_by_inverse_layer_idx=True),
+    "gpt-neo": lambda: _of(
+        "GPTNeo", hidden_size=30, num_layers=3, num_heads=5, intermediate_size=41,
+        max_position_embeddings=23, window_size=3, attention_types=[[["global", "local"], 1],
+        [["global"], 1]],
+    ),
+    "gpt-j": lambda: _like_gpt2("GPTJ", rotary_dim=4, tie_word_embeddings=False),
+    "gpt-neox-parallel": lambda: _like_bert("GPTNeoX", intermediate_size=41),
+    "gpt-neox-sequential": lambda: _like_bert(
+        "GPTNeoX", intermediate_size=41, use_parallel_residual=False
+    ),
+    "opt": lambda: _like_bert("OPT", ffn_dim=41, word_embed_proj_dim=40),
+    "bloom": lambda: _of("Bloom", hidden_size=30, n_layer=3, n_head=5),
+    "falcon-7b": lambda: _like_bert("Falcon", **FALCON),
+    "falcon-40b": lambda: _like_bert(
+        "Falcon", **{**FALCON, "num_attention_heads": 10}, num_kv_heads=5,
+        new_decoder_architecture=True,
+    ),
+    "falcon-11b": lambda: _like_bert(
+        "Falcon", **{**FALCON, "num_attention_heads": 10}, num_kv_heads=5,
+        new_decoder_architecture=True, num_ln_in_parallel_attn=1,
+    ),
+    "falcon-rw": lambda: _like_bert(
+        "Falcon", **FALCON, multi_query=False, parallel_attn=False, alibi=True, bias=True
+    ),
+    "llama-mha": lambda: _like_llama("Llama", 6),
+    "llama-gqa": lambda: _like_llama("Llama", 2),
+    "llama-mqa": lambda: _like_llama("Llama", 1),
+    "llama-biases": lambda: _like_llama("Llama", 3, attention_bias=True, mlp_bias=True),
+    "smollm3": lambda: _like_llama("SmolLM3", 2, no_rope_layers=[1, 0, 1]),
+    "mistral": lambda: _like_llama("Mistral", 2, sliding_window=4),
+    "qwen2": lambda: _like_llama("Qwen2", 2),
+    "qwen3": lambda: _like_llama("Qwen3", 2),
+    "gemma": lambda: _like_llama("Gemma", 1),
+    "gemma2": lambda: _like_llama(
+        "Gemma2", 2, sliding_window=4, query_pre_attn_scalar=12, attn_logit_softcapping=7.0,
+        final_logit_softcapping=5.0,
+    ),
+    "gemma3": lambda: _like_llama(
+        "Gemma3Text", 2, sliding_window=4, query_pre_attn_scalar=12
+    ),
+    "phi": lambda: _like_llama("Phi", 2, **NO_HEAD_DIM, hidden_size=48),
+    "phi-qk-norm": lambda: _like_llama("Phi", 6, **NO_HEAD_DIM, hidden_size=48, qk_layernorm=True),
+    "phi3": lambda: _like_llama("Phi3", 2, **NO_HEAD_DIM, hidden_size=48),
+    "stablelm": lambda: _like_llama(
+        "StableLm", 2, **NO_HEAD_DIM, hidden_size=48, use_qkv_bias=True
+    ),
+    "stablelm-parallel": lambda: _like_llama(
+        "StableLm", 3, **NO_HEAD_DIM, hidden_size=48, use_parallel_residual=True
+    ),
+    "olmo2": lambda: _like_llama("Olmo2", 2, **NO_HEAD_DIM, hidden_size=48),
+    "granite": lambda: _like_llama(
+        "Granite", 2, residual_multiplier=0.4, logits_scaling=3.0, embedding_multiplier=2.0,
+        attention_multiplier=0.3,
+    ),
+    "starcoder2": lambda: _like_llama("Starcoder2", 2, **NO_HEAD_DIM, hidden_size=48),
+}  # fmt: skip
 
 
 @cache

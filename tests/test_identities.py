@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from models import MAKERS, TOKEN_IDS, Specimen, specimen
@@ -25,13 +27,19 @@ def equal(ours: Tensor, theirs: Tensor) -> None:
 
 
 def test_the_tiny_models_have_the_sizes_that_were_asked_for(tiny: Specimen):
+    """Pairwise distinct, so that a shape can be no other's; 4 d_model where nothing else fits."""
     sizes = tiny.architecture.sizes
-    assert (sizes.d_vocab, sizes.d_mlp, sizes.n_layers, sizes.n_context) == (61, 41, 3, 23)
-    if tiny.architecture.family == "GPT-2":
-        assert (sizes.d_model, sizes.n_heads, sizes.n_kv_heads, sizes.d_head) == (30, 5, 5, 6)
-    else:
-        assert (sizes.d_model, sizes.n_heads, sizes.d_head) == (36, 6, 8)
-        assert sizes.n_kv_heads == tiny.model.config.num_key_value_heads
+    assert sizes.d_vocab == 61
+    assert sizes.d_mlp in (41, 4 * sizes.d_model)
+    assert sizes.n_layers == 3
+    distinct = (sizes.d_vocab, sizes.d_mlp, sizes.d_model, sizes.d_head, sizes.n_layers)
+    assert len(set(distinct)) == len(distinct)
+    for block in tiny.architecture.blocks:
+        attention = block.attention
+        assert attention.w_q.shape == (sizes.n_heads, sizes.d_model, sizes.d_head)
+        assert attention.w_k.shape == (sizes.n_kv_heads, sizes.d_model, sizes.d_head)
+        assert attention.w_o.shape == (sizes.n_heads, sizes.d_head, sizes.d_model)
+        assert block.mlp.w_in.shape == (sizes.d_model, sizes.d_mlp)
 
 
 def test_recording_changes_no_logit(tiny: Specimen):
@@ -57,9 +65,22 @@ def test_hidden_states_are_the_models_own(tiny: Specimen):
 
 
 def test_residuals_add_up(tiny: Specimen):
-    for layer in tiny.trace.layers:
-        equal(layer.resid_pre + layer.attn_out, layer.resid_mid)
-        equal(layer.resid_mid + layer.mlp_out, layer.resid_post)
+    for layer, block in zip(tiny.trace.layers, tiny.architecture.blocks, strict=True):
+        assert (layer.resid_mid is None) == block.parallel
+        if layer.resid_mid is None:
+            equal(layer.resid_pre + layer.attn_out + layer.mlp_out, layer.resid_post)
+        else:
+            equal(layer.resid_pre + layer.attn_out, layer.resid_mid)
+            equal(layer.resid_mid + layer.mlp_out, layer.resid_post)
+
+
+def test_layers_hand_on_their_residual(tiny: Specimen):
+    for before, after in pairwise(tiny.trace.layers):
+        equal(before.resid_post, after.resid_pre)
+
+
+def written(total: Tensor, gain: Tensor | None) -> Tensor:
+    return total if gain is None else total * gain
 
 
 def test_heads_and_the_output_bias_add_up_to_attention(tiny: Specimen):
@@ -67,7 +88,8 @@ def test_heads_and_the_output_bias_add_up_to_attention(tiny: Specimen):
         recorded = tiny.trace.layers[number]
         attention = tiny.architecture.blocks[number].attention
         total = circuits.head_outputs(recorded.z, attention.w_o).sum(-2)
-        equal(total if attention.b_o is None else total + attention.b_o, recorded.attn_out)
+        total = total if attention.b_o is None else total + attention.b_o
+        equal(written(total, recorded.attn_gain), recorded.attn_out)
 
 
 def test_sources_add_up_to_each_head(tiny: Specimen):
@@ -88,35 +110,33 @@ def test_memories_and_the_output_bias_add_up_to_the_mlp(tiny: Specimen):
     for number in LAYERS:
         recorded, mlp = tiny.trace.layers[number], tiny.architecture.blocks[number].mlp
         total = recorded.activation @ mlp.w_out
-        equal(total if mlp.b_out is None else total + mlp.b_out, recorded.mlp_out)
+        total = total if mlp.b_out is None else total + mlp.b_out
+        equal(written(total, recorded.mlp_gain), recorded.mlp_out)
 
 
-def test_memory_keys_give_the_models_own_activations(tiny: Specimen):
+def test_memory_keys_give_the_models_own_matches(tiny: Specimen):
     for number in LAYERS:
-        recorded, block = tiny.trace.layers[number], tiny.architecture.blocks[number]
-        matches = recorded.ln2 @ block.mlp.w_in
-        if block.mlp.b_in is not None:
-            matches = matches + block.mlp.b_in
-        module = block.mlp.module
-        if tiny.architecture.family == "GPT-2":
-            equal(module.act(matches), recorded.activation)
-        else:
-            up = module.up_proj(recorded.ln2)
-            equal(module.act_fn(matches) * up, recorded.activation)
+        recorded, mlp = tiny.trace.layers[number], tiny.architecture.blocks[number].mlp
+        matches = recorded.ln2 @ mlp.w_in
+        if mlp.b_in is not None:
+            matches = matches + mlp.b_in
+        equal(matches, mlp.input(recorded.ln2)[:, : mlp.w_in.shape[1]])
 
 
 def test_norms_are_the_models_own(tiny: Specimen):
     for number in LAYERS:
         recorded, block = tiny.trace.layers[number], tiny.architecture.blocks[number]
-        equal(block.ln1(recorded.resid_pre), recorded.ln1)
-        equal(block.ln2(recorded.resid_mid), recorded.ln2)
+        read = recorded.resid_pre if recorded.resid_mid is None else recorded.resid_mid
+        equal(recorded.resid_pre if block.ln1 is None else block.ln1(recorded.resid_pre),
+              recorded.ln1)  # fmt: skip
+        equal(read if block.ln2 is None else block.ln2(read), recorded.ln2)
     last = tiny.trace.layers[-1].resid_post
     equal(tiny.architecture.final_norm(last), tiny.trace.final_norm)
 
 
 def test_the_lens_of_the_last_residual_is_the_models_own_output(tiny: Specimen):
     normed = tiny.architecture.final_norm(tiny.trace.layers[-1].resid_post)
-    log_probs = (normed @ tiny.architecture.unembedding).log_softmax(-1)
+    log_probs = tiny.architecture.logits(normed).log_softmax(-1)
     equal(log_probs, tiny.trace.logits.log_softmax(-1))
 
 
@@ -129,10 +149,11 @@ def test_direct_logits_of_all_that_was_written_add_up_to_the_logit(tiny: Specime
             written += [layer.attn_out[-1], layer.mlp_out[-1]]
         total = torch.stack([part @ direction for part in written]).sum()
         biases = logit_biases(tiny.architecture, target_id, torch.float64)
-        equal(total + biases, tiny.trace.logits[-1, target_id])
+        logit = tiny.architecture.before_soft_cap(float(tiny.trace.logits[-1, target_id]))
+        equal(total + biases, torch.tensor(logit, dtype=torch.float64))
 
 
-@pytest.mark.parametrize("name", ["gpt2", "gpt2-scaled-by-layer"])
+@pytest.mark.parametrize("name", ["gpt2", "gpt2-scaled-by-layer", "opt"])
 def test_query_and_key_directions_reproduce_the_attention_where_nothing_is_rotated(name: str):
     tiny = specimen(name)
     reader = len(TOKEN_IDS) - 1

@@ -6,9 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+import transformers
 from models import MAKERS, TOKEN_IDS, specimen
 
-from visit.architectures import families, family_of, lay_open
+from visit.architectures import FAMILIES, family_of, lay_open
 from visit.errors import Cancelled, ModelError
 from visit.trace import record
 
@@ -18,11 +19,14 @@ def hooks_on(model: torch.nn.Module) -> int:
 
 
 def test_no_hook_is_left_behind():
-    assert hooks_on(specimen("gpt2").model) == 0
+    model = MAKERS["gpt2"]()
+    record(model, lay_open(model), TOKEN_IDS)
+    assert hooks_on(model) == 0
 
 
 def test_a_cancelled_run_ends_early_and_leaves_no_hook_behind():
     tiny, seen = specimen("llama-gqa"), []
+    hooks_before = hooks_on(tiny.model)  # transformers keeps some of its own
 
     def stop_after_one(done: int) -> None:
         seen.append(done)
@@ -31,7 +35,7 @@ def test_a_cancelled_run_ends_early_and_leaves_no_hook_behind():
     with pytest.raises(Cancelled):
         record(tiny.model, tiny.architecture, TOKEN_IDS, on_layer=stop_after_one)
     assert seen == [1]
-    assert hooks_on(tiny.model) == 0
+    assert hooks_on(tiny.model) == hooks_before
     again = record(tiny.model, tiny.architecture, TOKEN_IDS)
     assert torch.equal(again.logits, tiny.trace.logits)
 
@@ -51,11 +55,43 @@ def test_a_model_that_hides_its_attention_is_refused():
 
 def test_an_unknown_family_is_refused_with_the_supported_ones():
     stranger = SimpleNamespace(config=SimpleNamespace(model_type="mamba"))
-    with pytest.raises(ModelError, match="'mamba' are not supported; give one of type gpt2, llama"):
+    with pytest.raises(
+        ModelError, match="'mamba' are not supported; give one of type bloom, falcon"
+    ):
         lay_open(stranger)
 
 
 def test_every_family_is_found_by_each_of_its_types():
-    assert set(families()) == {"GPT-2", "Llama"}
-    for model_type in ("llama", "mistral", "qwen2"):
-        assert family_of(model_type).name == "Llama"
+    for family in FAMILIES:
+        for model_type in family.model_types:
+            assert family_of(model_type) is family
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("OPT", {"do_layer_norm_before": False}, "OPT models that norm after .* give another size"),
+        ("OPT", {"word_embed_proj_dim": 20, "hidden_size": 40}, "project their embeddings"),
+        ("StableLm", {"qk_layernorm": True}, "a norm for each head's queries and keys"),
+        (
+            "Bloom",
+            {"apply_residual_connection_post_layernorm": True},
+            "BLOOM models that add the normed residual",
+        ),
+    ],
+)
+def test_what_a_family_cannot_do_is_refused_with_the_reason(name: str, options: dict, message: str):
+    config = getattr(transformers, f"{name}Config")(**SMALL[name], **options)
+    model = getattr(transformers, f"{name}ForCausalLM")(config)
+    with pytest.raises(ModelError, match=message):
+        lay_open(model)
+
+
+SMALL = {
+    "OPT": {"num_attention_heads": 4, "num_hidden_layers": 1, "vocab_size": 61, "ffn_dim": 40},
+    "StableLm": {
+        "hidden_size": 32, "num_attention_heads": 4, "num_key_value_heads": 4, "vocab_size": 61,
+        "num_hidden_layers": 1, "intermediate_size": 40,
+    },
+    "Bloom": {"hidden_size": 32, "n_layer": 1, "n_head": 4, "vocab_size": 61},
+}  # fmt: skip

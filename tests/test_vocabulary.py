@@ -11,7 +11,7 @@ from models import Numbered, specimen
 from visit.vocabulary import Projector, measure
 
 
-@pytest.fixture(params=["gpt2", "llama-gqa"])
+@pytest.fixture(params=["gpt2", "llama-gqa", "gemma2", "granite"])
 def projector(request: pytest.FixtureRequest) -> Projector:
     return Projector(specimen(request.param).architecture, Numbered())
 
@@ -26,7 +26,7 @@ def test_readings_are_those_of_one_vector_at_a_time(projector: Projector):
     vectors = vectors_for(projector, 9)
     architecture = projector._architecture
     for vector, reading in zip(vectors, projector.read(vectors, 17, 4), strict=True):
-        logits = architecture.final_norm(vector[None])[0] @ architecture.unembedding
+        logits = architecture.logits(architecture.final_norm(vector[None]))[0]
         probs = logits.softmax(-1)
         order = probs.argsort(descending=True)
         assert [token.id for token in reading.top] == order[:4].tolist()

@@ -81,18 +81,15 @@ def logit_direction(
     Source: direct logit attribution, Elhage et al. 2021; nostalgebraist's logit lens.
     """
     norm = architecture.final_norm
-    unembedding = architecture.unembedding[:, target_id].to(resid.dtype)
-    direction = unembedding * norm.gain.to(resid.dtype)
-    if norm.centers:
-        direction = direction - direction.mean()
-    return direction * norm.scale(resid)
+    unembedding = architecture.unembedding[:, target_id].to(resid.dtype) * architecture.logit_scale
+    return norm.pulled_back(unembedding) * norm.scale(resid)
 
 
 def logit_biases(architecture: Architecture, target_id: int, dtype: torch.dtype) -> float:
     """What the final norm's bias and the unembedding's add to the target's logit."""
     total = 0.0
     if architecture.final_norm.bias is not None:
-        unembedding = architecture.unembedding[:, target_id].to(dtype)
+        unembedding = architecture.unembedding[:, target_id].to(dtype) * architecture.logit_scale
         total += float(architecture.final_norm.bias.to(dtype) @ unembedding)
     if architecture.unembedding_bias is not None:
         total += float(architecture.unembedding_bias[target_id])
@@ -151,7 +148,8 @@ def audit_logit(architecture: Architecture, trace: Trace, position: int, target_
     direction = logit_direction(architecture, resid, target_id)
     total = float(torch.stack(written).to(dtype).sum(0) @ direction)
     total += logit_biases(architecture, target_id, dtype)
-    return abs(total - float(trace.logits[position, target_id]))
+    logit = float(trace.logits[position, target_id])
+    return abs(total - architecture.before_soft_cap(logit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +197,8 @@ def position_ledgers(
         pattern = recorded.attention[:, chunk].transpose(0, 1).to(values)
         parts = circuits.position_parts(pattern, values)
         parts = torch.cat([parts, last.expand(len(chunk), 1, -1)], dim=1)
+        if recorded.attn_gain is not None:
+            parts = parts * recorded.attn_gain[chunk].to(parts).unsqueeze(1)
         whole = recorded.attn_out[chunk].to(parts)
         chunks.append(
             PositionLedgers(

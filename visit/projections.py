@@ -1,6 +1,6 @@
 """A layer's queries, keys and values, from the normed residual that its attention read.
 
-Before any rotary embedding, biases included, in the ledgers' dtype.
+Before any rotary embedding, after any query and key norm, biases included, in the ledgers' dtype.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from visit import circuits
 from visit.architectures import Architecture
+from visit.architectures.base import Norm
 from visit.trace import Trace, ledger_dtype
 
 
@@ -20,7 +21,7 @@ def queries_at(
     """Each head's query at one position."""
     attention = architecture.blocks[layer].attention
     ln1 = trace.layers[layer].ln1[position : position + 1]
-    return _projected(ln1, attention.w_q, attention.b_q).squeeze(1)
+    return _normed(_projected(ln1, attention.w_q, attention.b_q), attention.q_norm).squeeze(1)
 
 
 def keys_by_source(
@@ -28,7 +29,8 @@ def keys_by_source(
 ) -> Float[Tensor, "kv_head source d_head"]:
     """Each key-value head's keys at every position."""
     attention = architecture.blocks[layer].attention
-    return _projected(trace.layers[layer].ln1, attention.w_k, attention.b_k)
+    k = _projected(trace.layers[layer].ln1, attention.w_k, attention.b_k)
+    return _normed(k, attention.k_norm)
 
 
 def values_by_source(
@@ -49,3 +51,30 @@ def _projected(
     dtype = ledger_dtype(ln1)
     projected = torch.einsum("pm,hmd->hpd", ln1.to(dtype), weight.to(dtype))
     return projected if bias is None else projected + bias.to(dtype).unsqueeze(1)
+
+
+def _normed(
+    x: Float[Tensor, "any_head pos d_head"], norm: Norm | None
+) -> Float[Tensor, "any_head pos d_head"]:
+    """Queries or keys through their norm, which is each head's own or one for all heads."""
+    if norm is None:
+        return x
+    if len(norm.gain) == x.shape[-1]:
+        return norm(x)
+    together = norm(x.transpose(0, 1).flatten(1))
+    return together.unflatten(1, (len(x), -1)).transpose(0, 1)
+
+
+def before_norm(
+    directions: Float[Tensor, "any_head *rest d_head"], norm: Norm | None
+) -> Float[Tensor, "any_head *rest d_head"]:
+    """Directions among normed queries or keys as directions among those not yet normed.
+
+    The norm's scale, which is each vector's own, is left out.
+    """
+    if norm is None:
+        return directions
+    if len(norm.gain) == directions.shape[-1]:
+        return norm.pulled_back(directions)
+    gain = norm.gain.unflatten(0, (len(directions), -1)).to(directions)
+    return directions * gain.reshape(len(gain), *[1] * (directions.ndim - 2), -1)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from visit.architectures import Architecture
+from visit.architectures.base import Block, Norm
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +27,17 @@ class LayerTrace:
 
     Attributes:
         resid_pre: The residual that enters.
-        ln1: Its norm, which attention reads.
+        ln1: What attention reads: the residual's norm, or itself where there is none.
         attention: The pattern; each reader's row adds to 1 over its sources.
         z: Each head's mix of values, before the output projection.
-        attn_out: What attention writes.
-        resid_mid: The residual between attention and MLP.
-        ln2: Its norm, which the MLP reads.
+        attn_out: What attention writes into the residual.
+        attn_gain: What lies between the output projection and that, coordinate by coordinate (an
+            output norm with its scale frozen, a multiplier), or ``None`` where nothing does.
+        resid_mid: The residual between attention and MLP; ``None`` in a parallel layer.
+        ln2: What the MLP reads.
         activation: Each memory's coefficient.
-        mlp_out: What the MLP writes.
+        mlp_out: What the MLP writes into the residual.
+        mlp_gain: Likewise what lies between.
         resid_post: The residual that leaves.
     """
 
@@ -42,10 +46,12 @@ class LayerTrace:
     attention: Float[Tensor, "head pos pos"]
     z: Float[Tensor, "pos head d_head"]
     attn_out: Float[Tensor, "pos d_model"]
-    resid_mid: Float[Tensor, "pos d_model"]
+    attn_gain: Float[Tensor, "pos d_model"] | None
+    resid_mid: Float[Tensor, "pos d_model"] | None
     ln2: Float[Tensor, "pos d_model"]
     activation: Float[Tensor, "pos d_mlp"]
     mlp_out: Float[Tensor, "pos d_model"]
+    mlp_gain: Float[Tensor, "pos d_model"] | None
     resid_post: Float[Tensor, "pos d_model"]
 
 
@@ -118,10 +124,19 @@ def record(
     """
     if model.config._attn_implementation != "eager":
         raise ValueError("load the model with attn_implementation='eager' to see its attention")
-    caught: dict[nn.Module, tuple[Any, Any]] = {}
+    caught: dict[nn.Module, tuple[Tensor, Any]] = {}
+    projections = {
+        projection
+        for block in architecture.blocks
+        for projection in (block.attention.output, block.mlp.output)
+    }
 
-    def catch(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        caught[module] = (inputs[0] if inputs else None, output)
+    def catch(
+        module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], output: Any
+    ) -> None:
+        # Falcon adds attention to the MLP's output in place: keep what was there before.
+        kept = output.clone() if module in projections else output
+        caught[module] = (inputs[0] if inputs else named["hidden_states"], kept)
 
     def count(done: int) -> Callable[..., None]:
         return lambda *_: on_layer(done) if on_layer else None
@@ -130,46 +145,88 @@ def record(
     ids = torch.tensor([list(token_ids)], device=architecture.unembedding.device)
     with ExitStack() as stack:
         for module in _watched(architecture):
-            stack.callback(module.register_forward_hook(catch).remove)
+            stack.callback(module.register_forward_hook(catch, with_kwargs=True).remove)
         for done, block in enumerate(architecture.blocks, start=1):
-            stack.callback(block.mlp.module.register_forward_hook(count(done)).remove)
+            stack.callback(block.module.register_forward_hook(count(done)).remove)
         stack.enter_context(torch.inference_mode())
         stack.enter_context(Float64Throughout() if is_float64 else nullcontext())
         logits = model(input_ids=ids, use_cache=False).logits
 
-    residuals = [caught[block.ln1.module][0][0] for block in architecture.blocks]
-    residuals.append(caught[architecture.final_norm.module][0][0])
-    layers = []
-    for number, block in enumerate(architecture.blocks):
-        attn_out, pattern = caught[block.attention.module][1]
-        z = caught[block.attention.output][0][0]
-        layers.append(
-            LayerTrace(
-                resid_pre=residuals[number],
-                ln1=caught[block.ln1.module][1][0],
-                attention=pattern[0],
-                z=z.unflatten(-1, (architecture.sizes.n_heads, -1)),
-                attn_out=attn_out[0],
-                resid_mid=caught[block.ln2.module][0][0],
-                ln2=caught[block.ln2.module][1][0],
-                activation=caught[block.mlp.output][0][0],
-                mlp_out=caught[block.mlp.module][1][0],
-                resid_post=residuals[number + 1],
-            )
+        catches = _Catches(caught, len(token_ids))
+        return Trace(
+            token_ids=tuple(token_ids),
+            layers=tuple(_layer(block, catches) for block in architecture.blocks),
+            final_norm=catches.output(architecture.final_norm.module),
+            logits=logits[0],
         )
-    return Trace(
-        token_ids=tuple(token_ids),
-        layers=tuple(layers),
-        final_norm=caught[architecture.final_norm.module][1][0],
-        logits=logits[0],
+
+
+@dataclass(frozen=True, slots=True)
+class _Catches:
+    """What the hooks caught, each as ``[pos, ...]``."""
+
+    caught: dict[nn.Module, tuple[Tensor, Any]]
+    n_positions: int
+
+    def input(self, module: nn.Module) -> Tensor:
+        return self.caught[module][0].reshape(self.n_positions, -1)
+
+    def output(self, module: nn.Module) -> Tensor:
+        output = self.caught[module][1]
+        first: Tensor = output[0] if isinstance(output, tuple) else output
+        return first.reshape(self.n_positions, -1)
+
+    def pattern(self, attention: nn.Module) -> Tensor:
+        pattern: Tensor = self.caught[attention][1][1][0]
+        return pattern
+
+
+def _layer(block: Block, catches: _Catches) -> LayerTrace:
+    resid_pre = catches.input(block.module)
+    ln1 = resid_pre if block.ln1 is None else catches.output(block.ln1.module)
+    attn_out, attn_gain = _written(block.attention.output, block.attn_norm, block, catches)
+    mlp_out, mlp_gain = _written(block.mlp.output, block.mlp_norm, block, catches)
+    ln2 = catches.input(block.mlp.input)
+    if block.parallel:
+        resid_mid = None
+    else:
+        resid_mid = ln2 if block.ln2 is None else catches.input(block.ln2.module)
+    return LayerTrace(
+        resid_pre=resid_pre,
+        ln1=ln1,
+        attention=catches.pattern(block.attention.module),
+        z=catches.input(block.attention.output).unflatten(-1, (len(block.attention.w_o), -1)),
+        attn_out=attn_out,
+        attn_gain=attn_gain,
+        resid_mid=resid_mid,
+        ln2=ln2,
+        activation=catches.input(block.mlp.output),
+        mlp_out=mlp_out,
+        mlp_gain=mlp_gain,
+        resid_post=catches.output(block.module),
     )
 
 
-def _watched(architecture: Architecture) -> list[nn.Module]:
+def _written(
+    projection: nn.Module, norm: Norm | None, block: Block, catches: _Catches
+) -> tuple[Tensor, Tensor | None]:
+    """What a projection's output becomes when it is added, and the gain that lies between."""
+    raw = catches.output(projection)
+    if norm is None and block.write_scale == 1:
+        return raw, None
+    if norm is None:
+        return raw * block.write_scale, torch.full_like(raw, block.write_scale)
+    wide = raw.to(ledger_dtype(raw))
+    gain = norm.gain.to(wide) * norm.scale(wide) * block.write_scale
+    return catches.output(norm.module) * block.write_scale, gain
+
+
+def _watched(architecture: Architecture) -> set[nn.Module]:
     """Every submodule whose input or output is kept."""
-    watched = [architecture.final_norm.module]
+    watched = {architecture.final_norm.module}
     for block in architecture.blocks:
-        attention, mlp = block.attention, block.mlp
-        watched += [block.ln1.module, attention.module, attention.output]
-        watched += [block.ln2.module, mlp.module, mlp.output]
+        norms = (block.ln1, block.ln2, block.attn_norm, block.mlp_norm)
+        watched |= {norm.module for norm in norms if norm is not None}
+        watched |= {block.module, block.attention.module, block.attention.output}
+        watched |= {block.mlp.input, block.mlp.output}
     return watched

@@ -59,9 +59,8 @@ class Projector:
 
     def logits(self, vectors: Float[Tensor, "vector d_model"]) -> Float[Tensor, "vector d_vocab"]:
         """The vectors through the final norm and the unembedding."""
-        unembedding, bias = self._architecture.unembedding, self._architecture.unembedding_bias
-        logits = self._architecture.final_norm(vectors.to(unembedding.dtype)) @ unembedding
-        return logits if bias is None else logits + bias
+        architecture = self._architecture
+        return architecture.logits(architecture.final_norm(vectors.to(architecture.unembedding)))
 
     def read(
         self, vectors: Float[Tensor, "vector d_model"], target_id: int, top_k: int

@@ -4,13 +4,48 @@ from __future__ import annotations
 
 from typing import Any
 
-from visit.architectures import gpt2, llama
+from visit.architectures import (
+    bloom,
+    falcon,
+    gemma,
+    gpt2,
+    gpt_neo,
+    gpt_neox,
+    gptj,
+    granite,
+    llama,
+    olmo2,
+    opt,
+    phi,
+    phi3,
+    stablelm,
+    starcoder2,
+)
 from visit.architectures.base import Architecture, Family
 from visit.errors import ModelError
 
 __all__ = ["FAMILIES", "Architecture", "Family", "families", "family_of", "lay_open"]
 
-FAMILIES: tuple[Family, ...] = (gpt2.FAMILY, llama.FAMILY)
+FAMILIES: tuple[Family, ...] = tuple(
+    module.FAMILY
+    for module in (
+        gpt2,
+        gpt_neo,
+        gptj,
+        gpt_neox,
+        opt,
+        bloom,
+        falcon,
+        llama,
+        gemma,
+        phi,
+        phi3,
+        stablelm,
+        olmo2,
+        granite,
+        starcoder2,
+    )
+)
 
 _BY_MODEL_TYPE = {name: family for family in FAMILIES for name in family.model_types}
 

@@ -8,6 +8,7 @@ weights as ``Conv1D`` (``x @ W`` already, queries, keys and values fused), most 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -66,6 +67,16 @@ class Norm:
             part = part - part.mean(-1, keepdim=True)
         return part * scale * self.gain.to(part.dtype)
 
+    def pulled_back(
+        self, direction: Float[Tensor, "*batch d_model"]
+    ) -> Float[Tensor, "*batch d_model"]:
+        """A direction among normed vectors as the same direction among vectors not yet normed.
+
+        The transpose of ``linear`` with a scale of 1: ``linear(x, 1) · direction = x · this``.
+        """
+        direction = direction * self.gain.to(direction.dtype)
+        return direction - direction.mean(-1, keepdim=True) if self.centers else direction
+
     def __call__(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
         """The norm of any vectors, in their own dtype."""
         normed = self.linear(x, self.scale(x))
@@ -77,7 +88,7 @@ class Attention:
     """One layer's attention: what to watch, and its weights.
 
     Attributes:
-        module: Returns ``(attn_out, attention pattern)``.
+        module: Returns its output and the attention pattern.
         output: The output projection; its input is every head's ``z``, concatenated.
         w_q: The queries' weights.
         w_k: The keys'.
@@ -86,6 +97,8 @@ class Attention:
         b_q: The queries' bias, or ``None``; likewise ``b_k``, ``b_v`` and ``b_o``.
         score_scale: What a query-key product is multiplied by, mostly ``1/sqrt(d_head)``.
         rotary: Whether queries and keys are rotated before they meet.
+        q_norm: Applied to the queries, head by head or to all at once, or ``None``.
+        k_norm: Likewise to the keys.
     """
 
     module: nn.Module
@@ -100,6 +113,8 @@ class Attention:
     b_o: Float[Tensor, " d_model"] | None
     score_scale: float
     rotary: bool
+    q_norm: Norm | None = None
+    k_norm: Norm | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +125,7 @@ class Mlp:
     activation is ``act(gate) · up``, ``w_in`` is the gate: it decides whether the memory fires.
 
     Attributes:
-        module: Returns ``mlp_out``.
+        input: The input projection; its input is what the MLP reads.
         output: The output projection; its input is the memories' activations.
         w_in: The keys.
         w_out: The values.
@@ -118,7 +133,7 @@ class Mlp:
         b_out: The output's bias, or ``None``.
     """
 
-    module: nn.Module
+    input: nn.Module
     output: nn.Module
     w_in: Float[Tensor, "d_model d_mlp"]
     w_out: Float[Tensor, "d_mlp d_model"]
@@ -128,12 +143,33 @@ class Mlp:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One sequential layer: ``resid_mid = resid_pre + attn(ln1)``, ``resid_post = + mlp(ln2)``."""
+    """One layer.
 
-    ln1: Norm
+    Sequential: ``resid_mid = resid_pre + attn``, ``resid_post = resid_mid + mlp``. Parallel:
+    ``resid_post = resid_pre + attn + mlp``, both reading the residual that enters.
+
+    Attributes:
+        module: The layer; takes resid_pre and returns resid_post.
+        ln1: What attention reads the residual through, or ``None`` where it reads it as it is.
+        attention: Its attention.
+        ln2: What the MLP reads the residual through, or ``None``; may be ``ln1`` itself where a
+            parallel layer has one norm for both.
+        mlp: Its MLP.
+        parallel: Whether attention and MLP stand side by side.
+        attn_norm: What attention's output goes through before it is added, or ``None``.
+        mlp_norm: Likewise the MLP's.
+        write_scale: What both outputs are multiplied by before they are added.
+    """
+
+    module: nn.Module
+    ln1: Norm | None
     attention: Attention
-    ln2: Norm
+    ln2: Norm | None
     mlp: Mlp
+    parallel: bool = False
+    attn_norm: Norm | None = None
+    mlp_norm: Norm | None = None
+    write_scale: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +183,9 @@ class Architecture:
         final_norm: Applied to the last residual.
         unembedding: From the normed residual to logits.
         unembedding_bias: Added to the logits, or ``None``.
+        logit_scale: What the product with the unembedding is multiplied by.
+        soft_cap: The logits are ``c · tanh(logits / c)`` in the end, or ``None``. Direct logits
+            add up to the logit before it.
     """
 
     family: str
@@ -155,6 +194,21 @@ class Architecture:
     final_norm: Norm
     unembedding: Float[Tensor, "d_model d_vocab"]
     unembedding_bias: Float[Tensor, " d_vocab"] | None
+    logit_scale: float = 1.0
+    soft_cap: float | None = None
+
+    def logits(self, normed: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_vocab"]:
+        """The model's logits of residuals that went through the final norm."""
+        logits = normed @ self.unembedding * self.logit_scale
+        if self.unembedding_bias is not None:
+            logits = logits + self.unembedding_bias
+        if self.soft_cap is not None:
+            logits = self.soft_cap * torch.tanh(logits / self.soft_cap)
+        return logits
+
+    def before_soft_cap(self, logit: float) -> float:
+        """The logit that the soft-cap, if there is one, made this of."""
+        return logit if self.soft_cap is None else self.soft_cap * math.atanh(logit / self.soft_cap)
 
 
 @dataclass(frozen=True, slots=True)

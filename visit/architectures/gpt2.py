@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from visit.architectures.base import Architecture, Attention, Block, Family, Mlp, Norm, Sizes
+from visit.architectures.base import Architecture, Attention, Block, Family, Mlp, Sizes
+from visit.architectures.weights import layer_norm
 
 
 def lay_open(model: Any) -> Architecture:
@@ -24,7 +25,7 @@ def lay_open(model: Any) -> Architecture:
             n_context=config.n_positions,
         ),
         blocks=tuple(_block(block, n_heads) for block in body.h),
-        final_norm=_norm(body.ln_f),
+        final_norm=layer_norm(body.ln_f),
         unembedding=model.lm_head.weight.T,
         unembedding_bias=None,
     )
@@ -37,7 +38,8 @@ def _block(block: Any, n_heads: int) -> Block:
     w_q, w_k, w_v = attn.c_attn.weight.view(d_model, 3, n_heads, -1).permute(1, 2, 0, 3)
     b_q, b_k, b_v = attn.c_attn.bias.view(3, n_heads, -1)
     return Block(
-        ln1=_norm(block.ln_1),
+        module=block,
+        ln1=layer_norm(block.ln_1),
         attention=Attention(
             module=attn,
             output=attn.c_proj,
@@ -52,9 +54,9 @@ def _block(block: Any, n_heads: int) -> Block:
             score_scale=attn.scaling,
             rotary=False,
         ),
-        ln2=_norm(block.ln_2),
+        ln2=layer_norm(block.ln_2),
         mlp=Mlp(
-            module=mlp,
+            input=mlp.c_fc,
             output=mlp.c_proj,
             w_in=mlp.c_fc.weight,
             w_out=mlp.c_proj.weight,
@@ -62,10 +64,6 @@ def _block(block: Any, n_heads: int) -> Block:
             b_out=mlp.c_proj.bias,
         ),
     )
-
-
-def _norm(norm: Any) -> Norm:
-    return Norm(norm, norm.weight, norm.bias, norm.eps, centers=True)
 
 
 FAMILY = Family("GPT-2", "GPT-2 in every size, DistilGPT2", ("gpt2",), lay_open)

@@ -14,10 +14,16 @@ from torch import Tensor
 
 from visit import circuits
 from visit.attribution import Lines, audit_residual, lines_of_rows, lines_of_vectors
-from visit.build.case import Case, resid_pre_id
+from visit.build.case import (
+    Case,
+    read_by_attention_id,
+    read_by_mlp_id,
+    resid_pre_id,
+    residual_before_mlp_id,
+)
 from visit.build.draft import Draft
 from visit.flow import Edge, EdgeKind, Ledger, NodeId, NodeKind
-from visit.projections import keys_by_source, queries_at
+from visit.projections import before_norm, keys_by_source, queries_at
 
 
 def open_block(draft: Draft, case: Case, layer: int, position: int, values: Tensor) -> None:
@@ -31,29 +37,42 @@ def open_block(draft: Draft, case: Case, layer: int, position: int, values: Tens
         values: The layer's ``[head source d_model]`` values (``projections.values_by_source``).
     """
     recorded = case.trace.layers[layer]
-    for kind, normed, source in (
-        (NodeKind.LN1, recorded.ln1, resid_pre_id(layer, position)),
-        (NodeKind.LN2, recorded.ln2, NodeId(NodeKind.RESID_MID, position, layer)),
+    for id_, normed, source in (
+        (read_by_attention_id(case, layer, position), recorded.ln1, resid_pre_id(layer, position)),
+        (
+            read_by_mlp_id(case, layer, position),
+            recorded.ln2,
+            residual_before_mlp_id(case, layer, position),
+        ),
     ):
-        vector = normed[position].to(values)
-        norm = draft.node(NodeId(kind, position, layer), vector)
-        draft.edge(Edge(source, norm, EdgeKind.NORMALIZES, norm=float(vector.norm())))
-    _draw_heads(draft, case, layer, position, values)
+        if id_ != source:  # else there is no norm between
+            vector = normed[position].to(values)
+            draft.node(id_, vector)
+            draft.edge(Edge(source, id_, EdgeKind.NORMALIZES, norm=float(vector.norm())))
+    _draw_heads(draft, case, layer, position, _gained(values, recorded.attn_gain, position))
     _draw_neurons(draft, case, layer, position, values)
     _draw_memories(draft, case, layer, position, values)
+
+
+def _gained(
+    parts: Float[Tensor, "*batch d_model"], gain: Float[Tensor, "pos d_model"] | None, position: int
+) -> Float[Tensor, "*batch d_model"]:
+    """Parts of an output projection's result as parts of what is added to the residual."""
+    return parts if gain is None else parts * gain[position].to(parts)
 
 
 def _draw_heads(draft: Draft, case: Case, layer: int, position: int, values: Tensor) -> None:
     """The heads ledger of attn, and in each drawn head its query and its sources ledger."""
     recorded, attention = case.trace.layers[layer], case.architecture.blocks[layer].attention
-    outputs = circuits.head_outputs(recorded.z[position].to(values), attention.w_o.to(values))
-    whole = recorded.attn_out[position].to(values)
-    parts = (
-        outputs if attention.b_o is None else torch.cat([outputs, attention.b_o.to(values)[None]])
-    )
+    parts = circuits.head_outputs(recorded.z[position].to(values), attention.w_o.to(values))
+    n_heads = len(parts)
+    if attention.b_o is not None:
+        parts = torch.cat([parts, attention.b_o.to(values)[None]])
+    parts = _gained(parts, recorded.attn_gain, position)
+    outputs, whole = parts[:n_heads], recorded.attn_out[position].to(values)
     draft.check(audit_residual(parts.sum(0), whole))
     lines = lines_of_vectors(parts, whole, case.direction_at(position))
-    n_heads, attn = len(outputs), NodeId(NodeKind.ATTN, position, layer)
+    attn = NodeId(NodeKind.ATTN, position, layer)
     strength = lines.at(torch.arange(n_heads)).strength(case.request.rank_by)
     chosen = circuits.strongest(strength, case.request.heads)
 
@@ -69,17 +88,20 @@ def _draw_heads(draft: Draft, case: Case, layer: int, position: int, values: Ten
     rest_id = NodeId(NodeKind.HEADS_REST, position, layer)
     _draw_rest(draft, Ledger.HEADS, attn, rest_id, lines.at(left_out), outputs[left_out].sum(0))
     queries = queries_at(case.architecture, case.trace, layer, position)
-    sought = circuits.query_directions(
-        queries, circuits.repeat_kv_heads(attention.w_k.to(values), n_heads)
-    )
+    w_k = before_norm(attention.w_k.to(values), attention.k_norm)
+    w_q = before_norm(attention.w_q.to(values), attention.q_norm)
+    sought = circuits.query_directions(queries, circuits.repeat_kv_heads(w_k, n_heads))
     keys = keys_by_source(case.architecture, case.trace, layer)
     offered = circuits.repeat_kv_heads(keys, n_heads)
     for head in chosen.tolist():
         sources, attentions = _draw_sources(draft, case, layer, position, head, values)
         found_by = circuits.key_directions(
-            offered[head, sources].unsqueeze(0), attention.w_q[head].to(values).unsqueeze(0)
+            offered[head, sources].unsqueeze(0), w_q[head].unsqueeze(0)
         ).squeeze(0)
-        _draw_scores(draft, layer, position, head, sought[head], sources, found_by, attentions)
+        query = draft.node(NodeId(NodeKind.QUERY, position, layer, head=head), sought[head])
+        reads = read_by_attention_id(case, layer, position)
+        draft.edge(Edge(reads, query, EdgeKind.READS))
+        _draw_scores(draft, query, sources, found_by, attentions)
 
 
 def _draw_sources(
@@ -113,17 +135,14 @@ def _draw_sources(
 
 def _draw_scores(
     draft: Draft,
-    layer: int,
-    position: int,
-    head: int,
-    sought: Float[Tensor, " d_model"],
+    query: NodeId,
     sources: list[int],
     found_by: Float[Tensor, "source d_model"],
     attentions: list[float],
 ) -> None:
-    """One head's query, its drawn sources' keys, and how they lead to their values."""
-    query = draft.node(NodeId(NodeKind.QUERY, position, layer, head=head), sought)
-    draft.edge(Edge(NodeId(NodeKind.LN1, position, layer), query, EdgeKind.READS))
+    """One query's drawn keys, and how they lead to their values."""
+    layer, head = query.layer, query.head
+    assert layer is not None
     for row, (source, attention) in enumerate(zip(sources, attentions, strict=True)):
         key = draft.node(
             NodeId(NodeKind.KEY, source, layer, head=head), found_by[row], attention=attention
@@ -137,12 +156,15 @@ def _draw_scores(
 def _draw_neurons(draft: Draft, case: Case, layer: int, position: int, values: Tensor) -> None:
     """The neurons ledger of attn: the rows of ``W_O`` times the heads' concatenated ``z``."""
     recorded, attention = case.trace.layers[layer], case.architecture.blocks[layer].attention
-    rows = attention.w_o.to(values).flatten(0, 1)
+    rows = _gained(attention.w_o.to(values).flatten(0, 1), recorded.attn_gain, position)
+    bias = None if attention.b_o is None else attention.b_o.to(values)
+    if bias is not None:
+        bias = _gained(bias, recorded.attn_gain, position)
     coefficients = recorded.z[position].to(values).flatten()
     counts = (case.request.attn_neurons, case.request.anti_attn_neurons)
     _draw_rows(
         draft, case, Ledger.NEURONS, NodeId(NodeKind.ATTN, position, layer), coefficients, rows,
-        counts, attention.b_o,
+        counts, bias,
         (NodeKind.ATTN_NEURON, NodeKind.ATTN_BIAS, NodeKind.NEURONS_REST),
     )  # fmt: skip
 
@@ -151,13 +173,17 @@ def _draw_memories(draft: Draft, case: Case, layer: int, position: int, values: 
     """The memories ledger of the MLP, and each drawn memory's key before its value."""
     recorded, mlp = case.trace.layers[layer], case.architecture.blocks[layer].mlp
     coefficients = recorded.activation[position].to(values)
+    rows = _gained(mlp.w_out.to(values), recorded.mlp_gain, position)
+    bias = None if mlp.b_out is None else mlp.b_out.to(values)
+    if bias is not None:
+        bias = _gained(bias, recorded.mlp_gain, position)
     counts = (case.request.memories, case.request.anti_memories)
     chosen = _draw_rows(
         draft, case, Ledger.MEMORIES, NodeId(NodeKind.MLP, position, layer), coefficients,
-        mlp.w_out.to(values), counts, mlp.b_out,
+        rows, counts, bias,
         (NodeKind.MEMORY_VALUE, NodeKind.MLP_BIAS, NodeKind.MEMORIES_REST),
     )  # fmt: skip
-    ln2 = NodeId(NodeKind.LN2, position, layer)
+    read = read_by_mlp_id(case, layer, position)
     keys = mlp.w_in[:, chosen].to(values).T
     matches = keys @ recorded.ln2[position].to(values)
     if mlp.b_in is not None:
@@ -172,7 +198,7 @@ def _draw_memories(draft: Draft, case: Case, layer: int, position: int, values: 
             activation=activation,
         )
         value = NodeId(NodeKind.MEMORY_VALUE, position, layer, index=memory)
-        for source, target in ((ln2, key), (key, value)):
+        for source, target in ((read, key), (key, value)):
             draft.edge(Edge(source, target, EdgeKind.ACTIVATES, activation=activation))
 
 
@@ -208,11 +234,10 @@ def _draw_rows(
     whole, direction = draft.vectors[whole_id], case.direction_at(position)
     total = coefficients @ rows
     if bias is not None:
-        bias_vector = bias.to(rows)
-        total = total + bias_vector
-        bias_id = draft.node(NodeId(bias_kind, position, layer), bias_vector)
+        total = total + bias
+        bias_id = draft.node(NodeId(bias_kind, position, layer), bias)
         once = torch.ones_like(coefficients[:1])
-        lines = lines_of_rows(once, bias_vector[None], whole, direction)
+        lines = lines_of_rows(once, bias[None], whole, direction)
         draft.ledger(ledger, whole_id, [bias_id], lines)
     draft.check(audit_residual(total, whole))
     lines = lines_of_rows(coefficients, rows, whole, direction)

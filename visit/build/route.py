@@ -15,13 +15,16 @@ from torch import Tensor
 
 from visit import circuits
 from visit.attribution import Lines, PositionLedgers, audit_residual, position_ledgers
-from visit.build.case import Case, resid_pre_id
+from visit.build.case import Case, resid_pre_id, residual_before_mlp_id
 from visit.build.draft import Draft
 from visit.flow import Edge, EdgeKind, Ledger, NodeId, NodeKind
 from visit.trace import ledger_dtype
 
 Loads = dict[int, float]
 """What part of the traced residual each position carries at one depth, 0 to 1."""
+
+_Nodes = tuple[list[NodeId], Tensor]
+"""One kind of node for every reader, and its vector at every position."""
 
 
 def draw_layer(draft: Draft, case: Case, layer: int, loads: Loads, values: Tensor) -> Loads:
@@ -36,8 +39,7 @@ def draw_layer(draft: Draft, case: Case, layer: int, loads: Loads, values: Tenso
     """
     readers = sorted(loads)
     load = values.new_tensor([loads[reader] for reader in readers])
-    to_mid, _to_mlp = _draw_sum(draft, case, layer, readers, NodeKind.RESID_POST, load)
-    to_pre, to_attn = _draw_sum(draft, case, layer, readers, NodeKind.RESID_MID, to_mid)
+    to_pre, to_attn = _draw_residuals(draft, case, layer, readers, load)
 
     ledgers = position_ledgers(
         case.architecture, case.trace, layer, readers, values, case.direction
@@ -60,42 +62,57 @@ def _parts_of_one(share: Float[Tensor, "*batch part"]) -> Float[Tensor, "*batch 
     return size / size.sum(-1, keepdim=True).clamp_min(torch.finfo(size.dtype).tiny)
 
 
+def _draw_residuals(
+    draft: Draft, case: Case, layer: int, readers: list[int], load: Float[Tensor, " reader"]
+) -> tuple[Float[Tensor, " reader"], Float[Tensor, " reader"]]:
+    """Draw a layer's residuals and what adds up to them; return what resid_pre and attn carry."""
+    recorded = case.trace.layers[layer]
+    pre = ([resid_pre_id(layer, reader) for reader in readers], recorded.resid_pre)
+    post, mid, attn, mlp = (
+        ([NodeId(kind, reader, layer) for reader in readers], vectors)
+        for kind, vectors in (
+            (NodeKind.RESID_POST, recorded.resid_post),
+            (NodeKind.RESID_MID, recorded.resid_mid),
+            (NodeKind.ATTN, recorded.attn_out),
+            (NodeKind.MLP, recorded.mlp_out),
+        )
+    )
+    for reader in readers:
+        if (layer, reader) not in case.opened:
+            read = residual_before_mlp_id(case, layer, reader)
+            draft.edge(Edge(read, NodeId(NodeKind.MLP, reader, layer), EdgeKind.READS))
+    if recorded.resid_mid is None:
+        to_pre, to_attn, _ = _draw_sum(draft, case, readers, post, [pre, attn, mlp], load)
+        return to_pre, to_attn
+    to_mid, _ = _draw_sum(draft, case, readers, post, [mid, mlp], load)
+    to_pre, to_attn = _draw_sum(draft, case, readers, mid, [pre, attn], to_mid)
+    return to_pre, to_attn
+
+
 def _draw_sum(
     draft: Draft,
     case: Case,
-    layer: int,
     readers: list[int],
-    kind: NodeKind,
+    whole: _Nodes,
+    addends: list[_Nodes],
     load: Float[Tensor, " reader"],
-) -> tuple[Float[Tensor, " reader"], Float[Tensor, " reader"]]:
-    """Draw resid_mid or resid_post with its two parts; return the load that each part carries."""
-    recorded = case.trace.layers[layer]
-    dtype = ledger_dtype(recorded.resid_post)
-    if kind is NodeKind.RESID_POST:
-        written, whole = NodeKind.MLP, recorded.resid_post
-        addends = (recorded.resid_mid, recorded.mlp_out)
-    else:
-        written, whole = NodeKind.ATTN, recorded.resid_mid
-        addends = (recorded.resid_pre, recorded.attn_out)
-    wholes = whole[readers].to(dtype)
-    parts = torch.stack([addend[readers] for addend in addends], dim=1).to(dtype)
+) -> tuple[Tensor, ...]:
+    """Draw the residual ledger of every reader; return the load that each addend carries."""
+    dtype = ledger_dtype(whole[1])
+    wholes = whole[1][readers].to(dtype)
+    parts = torch.stack([vectors[readers] for _, vectors in addends], dim=1).to(dtype)
     draft.check(audit_residual(parts.sum(1), wholes))
     norm, share = parts.norm(dim=-1), circuits.shares(parts, wholes)
     logit, proximity = parts @ case.direction, circuits.proximities(parts, wholes)
     for row, reader in enumerate(readers):
-        target = draft.node(NodeId(kind, reader, layer), wholes[row])
-        addend = draft.node(NodeId(written, reader, layer), parts[row, 1])
-        if kind is NodeKind.RESID_POST:
-            carried = NodeId(NodeKind.RESID_MID, reader, layer)
-            if (layer, reader) not in case.opened:
-                draft.edge(Edge(carried, addend, EdgeKind.READS))
-        else:
-            carried = draft.node(resid_pre_id(layer, reader), parts[row, 0])
-        traced = reader == case.position
-        lines = Lines(norm[row], share[row], logit[row] if traced else None, proximity[row])
-        draft.ledger(Ledger.RESIDUAL, target, [carried, addend], lines)
-    to_first, to_second = (load.unsqueeze(1) * _parts_of_one(share)).unbind(1)
-    return to_first, to_second
+        target = draft.node(whole[0][row], wholes[row])
+        sources = [
+            draft.node(ids[row], part) for (ids, _), part in zip(addends, parts[row], strict=True)
+        ]
+        traced_logit = logit[row] if reader == case.position else None
+        lines = Lines(norm[row], share[row], traced_logit, proximity[row])
+        draft.ledger(Ledger.RESIDUAL, target, sources, lines)
+    return (load.unsqueeze(1) * _parts_of_one(share)).unbind(1)
 
 
 def _draw_positions(
@@ -112,6 +129,9 @@ def _draw_positions(
     pattern = recorded.attention[:, readers].transpose(0, 1).to(values)
     left_out = ~kept & (pattern.amax(1) > 0)
     rests = torch.einsum("rhs,rs,hsm->rm", pattern, left_out.to(values), values)
+    gain = None if recorded.attn_gain is None else recorded.attn_gain[readers].to(values)
+    if gain is not None:
+        rests = rests * gain
     mean_attention = pattern.mean(1)
     bias = case.architecture.blocks[layer].attention.b_o
     for row, reader in enumerate(readers):
@@ -127,7 +147,8 @@ def _draw_positions(
         attention = mean_attention[row, sources].tolist()
         draft.ledger(Ledger.POSITIONS, attn, ids, lines.at(sources), attention)
         if bias is not None:
-            bias_id = draft.node(NodeId(NodeKind.ATTN_BIAS, reader, layer), bias.to(values))
+            bias_vector = bias.to(values) if gain is None else bias.to(values) * gain[row]
+            bias_id = draft.node(NodeId(NodeKind.ATTN_BIAS, reader, layer), bias_vector)
             draft.ledger(Ledger.POSITIONS, attn, [bias_id], lines.at(torch.tensor([-1])))
         if left_out[row].any():
             rest_id = draft.node(NodeId(NodeKind.POSITIONS_REST, reader, layer), rests[row])

@@ -1,0 +1,25 @@
+"""Granite: Llama with multipliers on the embedding, the scores, what is written, and the logits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from visit.architectures import llama
+from visit.architectures.base import Architecture, Family
+
+
+def lay_open(model: Any) -> Architecture:
+    """The architecture of a ``GraniteForCausalLM``."""
+    opened, config = llama.lay_open(model), model.config
+    return replace(
+        opened,
+        family=FAMILY.name,
+        blocks=tuple(
+            replace(block, write_scale=config.residual_multiplier) for block in opened.blocks
+        ),
+        logit_scale=1 / config.logits_scaling,
+    )
+
+
+FAMILY = Family("Granite", "Granite 3 and later, dense", ("granite",), lay_open)

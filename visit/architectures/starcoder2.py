@@ -1,0 +1,38 @@
+"""StarCoder2: Llama's attention with biases, LayerNorm, and a plain MLP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from visit.architectures.base import Architecture, Block, Family
+from visit.architectures.llama import sizes
+from visit.architectures.weights import layer_norm, linear_mlp, separate_attention
+
+
+def lay_open(model: Any) -> Architecture:
+    """The architecture of a ``Starcoder2ForCausalLM``."""
+    body = model.model
+    return Architecture(
+        family=FAMILY.name,
+        sizes=sizes(model),
+        blocks=tuple(_block(block) for block in body.layers),
+        final_norm=layer_norm(body.norm),
+        unembedding=model.lm_head.weight.T,
+        unembedding_bias=None,
+    )
+
+
+def _block(block: Any) -> Block:
+    attn, mlp = block.self_attn, block.mlp
+    return Block(
+        module=block,
+        ln1=layer_norm(block.input_layernorm),
+        attention=separate_attention(
+            attn, attn.o_proj, attn.head_dim, score_scale=attn.scaling, rotary=True
+        ),
+        ln2=layer_norm(block.post_attention_layernorm),
+        mlp=linear_mlp(mlp.c_fc, mlp.c_proj),
+    )
+
+
+FAMILY = Family("StarCoder2", "StarCoder2", ("starcoder2",), lay_open)
