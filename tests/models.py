@@ -86,6 +86,7 @@ FALCON = {"ffn_hidden_size": 41, "tie_word_embeddings": False}
 MAKERS: dict[str, Callable[[], Any]] = {
     "gpt2": lambda: _like_gpt2("GPT2"),
     "gpt2-scaled-by-layer": lambda: _like_gpt2("GPT2", scale_attn_by_inverse_layer_idx=True),
+    "gpt2-square": lambda: _like_gpt2("GPT2", n_inner=30),
     "gpt-neo": lambda: _of(
         "GPTNeo", hidden_size=30, num_layers=3, num_heads=5, intermediate_size=41,
         max_position_embeddings=23, window_size=3, attention_types=[[["global", "local"], 1],
