@@ -2,6 +2,7 @@
 #
 #   make serve     the app with the bundled model, at http://127.0.0.1:8050 (PORT=... for another)
 #   make test      every test; finds a browser, or installs one
+#   make test-oldest  the architecture suite at the oldest transformers that pyproject.toml allows
 #   make lint      ruff and mypy
 #   make bench     what it costs
 #
@@ -11,7 +12,7 @@
 PORT ?= 8050
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: serve test lint bench
+.PHONY: serve test test-oldest lint bench
 .NOTPARALLEL:
 
 serve: .venv/ready-run
@@ -19,6 +20,13 @@ serve: .venv/ready-run
 
 test: .venv/ready-test
 	VISIT_BROWSER="$$(.ci/browser)" && export VISIT_BROWSER && .venv/bin/python -m pytest
+
+ARCHITECTURE_SUITE := tests/test_identities.py tests/test_planted_faults.py tests/test_build.py \
+  tests/test_trace.py tests/test_vocabulary.py tests/test_tokens.py tests/test_loading.py \
+  tests/test_session.py
+
+test-oldest: .venv-oldest/ready
+	.venv-oldest/bin/python -m pytest $(ARCHITECTURE_SUITE)
 
 lint: .venv/ready-dev
 	.venv/bin/ruff check .
@@ -33,10 +41,17 @@ bench: .venv/ready-test .venv/ready-dev
 	.venv/bin/pip install --constraint constraints.txt --editable '.$(if $(filter-out run,$*),[$*])'
 	touch $@
 
-.venv/bin/pip:
+# Its own venv; what transformers pins itself is left to it.
+.venv-oldest/ready: pyproject.toml constraints.txt | .venv-oldest/bin/pip
+	grep -Ev '^(transformers|tokenizers|huggingface-hub)==' constraints.txt > .venv-oldest/constraints.txt
+	.venv-oldest/bin/pip install --constraint .venv-oldest/constraints.txt \
+	  --editable '.[test]' 'transformers==4.57.*'
+	touch $@
+
+%/bin/pip:
 	@for python in $(PYTHON) python3.11 python3.12 python3.13 python3.14 python3; do \
 	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
-	    echo "$$python -m venv .venv"; exec $$python -m venv .venv; \
+	    echo "$$python -m venv $*"; exec $$python -m venv $*; \
 	  fi; \
 	done; \
 	echo "visit needs Python 3.11 or newer: install it, or say make PYTHON=/path/to/python" >&2; exit 2

@@ -28,15 +28,15 @@ class FakeSession:
     """What the command line needs of a session, and what it was asked."""
 
     def __init__(self) -> None:
-        self.loaded: list[tuple[str, str, str]] = []
+        self.loaded: list[tuple[str, str, str, str | None]] = []
         self.requests: list[Request] = []
         self.during: Callable[[], None] = lambda: None
 
     def load(
-        self, name: str, *, dtype: str = "float32", device: str = "auto", progress=None
+        self, name: str, *, dtype="float32", device="auto", revision=None, progress=None
     ) -> "FakeSession":
         progress(f"loading {name}", 0.0)
-        self.loaded.append((name, dtype, device))
+        self.loaded.append((name, dtype, device, revision))
         return self
 
     def explain(self, request: Request, progress) -> FlowGraph:
@@ -108,7 +108,7 @@ def test_a_trace_goes_to_stdout(session: FakeSession, capsys: pytest.CaptureFixt
     assert replace(flow, created=None) == replace(small_flow(), created=None)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", flow.created or "")
     assert captured.err == ""
-    assert session.loaded == [("mini", "float32", "auto")]
+    assert session.loaded == [("mini", "float32", "auto", None)]
     assert session.requests == [Request(prompt=PROMPT, model="mini")]
 
 
@@ -118,9 +118,10 @@ def test_every_option_reaches_the_request(session: FakeSession):
         "--layers", "0-1,3", "--heads", "1", "--sources", "3", "--memories", "4",
         "--anti-memories", "5", "--attn-neurons", "6", "--anti-attn-neurons", "7", "--top-k", "8",
         "--threshold", "0.5", "--rank-by", "share", "--dtype", "float64", "--device", "cpu",
+        "--revision", "main",
     ]  # fmt: skip
     assert main(argv) == 0
-    assert session.loaded == [("gpt2", "float64", "cpu")]
+    assert session.loaded == [("gpt2", "float64", "cpu", "main")]
     assert session.requests == [
         Request("Paris is", "gpt2", " in", -2, "0-1,3", 1, 3, 4, 5, 6, 7, 8, 0.5, RankBy.SHARE)
     ]

@@ -51,7 +51,7 @@ def test_recording_changes_no_logit(tiny: Specimen):
 def test_float64_throughout_is_the_same_model_to_float32_precision(tiny: Specimen):
     with torch.no_grad():
         logits = tiny.model(input_ids=torch.tensor([TOKEN_IDS])).logits[0]
-    torch.testing.assert_close(tiny.trace.logits, logits, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(tiny.trace.logits, logits.double(), rtol=1e-4, atol=1e-4)
 
 
 def test_hidden_states_are_the_models_own(tiny: Specimen):

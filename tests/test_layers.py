@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "visit"
 PLAIN = {"errors", "flow"}
 TENSORS = {
     "architectures", "trace", "tokens", "projections", "vocabulary", "circuits", "attribution",
+    "precision",
 }  # fmt: skip
 EVERYTHING = None
 
@@ -20,6 +21,7 @@ MAY_IMPORT: dict[str, set[str] | None] = {
     "__init__": {"document", "errors", "flow", "session"},
     "errors": set(),
     "circuits": set(),
+    "precision": set(),
     "text": set(),
     "files": {"errors"},
     "schema": {"errors"},
@@ -31,10 +33,10 @@ MAY_IMPORT: dict[str, set[str] | None] = {
     "mini": {"errors"},
     "architectures": PLAIN,
     "tokens": PLAIN,
-    "trace": PLAIN | {"architectures"},
-    "projections": {"circuits", "architectures", "trace"},
-    "vocabulary": PLAIN | {"architectures", "tokens"},
-    "attribution": PLAIN | {"circuits", "architectures", "trace"},
+    "trace": PLAIN | {"architectures", "precision"},
+    "projections": {"circuits", "architectures", "precision", "trace"},
+    "vocabulary": PLAIN | {"architectures", "precision", "tokens"},
+    "attribution": PLAIN | {"circuits", "architectures", "precision", "trace"},
     "build": PLAIN | TENSORS | {"engine"},
     "loading": PLAIN | {"architectures", "mini"},
     "session": PLAIN | TENSORS | {"build", "engine", "loading", "mini"},

@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 from models import save_tiny_model
+from safetensors.torch import load_file, save_file
 
 from visit.errors import ModelError
-from visit.loading import load
+from visit.flow import Request
+from visit.loading import FIRST_UNTRIED_TRANSFORMERS, OLDEST_TRANSFORMERS, load
+from visit.session import Session
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +102,9 @@ def test_a_gguf_file_that_is_not_one_is_refused(tmp_path: Path):
 
 
 def test_a_dtype_or_device_that_is_not_offered_is_refused(whole: Path):
-    refused(whole, "dtype 'int3' is not offered; give float32 or float64", dtype="int3")
+    refused(
+        whole, "dtype 'int3' is not offered; give float32, float64, bfloat16, float16", dtype="int3"
+    )
     refused(whole, "device 'tpu' is not offered; give auto, cpu, cuda, mps", device="tpu")
 
 
@@ -110,3 +115,57 @@ def test_a_device_that_is_not_here_is_refused(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     refused(whole, f"device '{device}' is not on this machine; give auto or cpu", device=device)
+
+
+def test_a_local_model_has_no_revision(whole: Path):
+    with pytest.raises(ModelError, match="is on this machine and has no revision 'main'; leave it"):
+        load(str(whole), revision="main")
+
+
+@pytest.mark.parametrize("given", ["4.56.2", "6.0.0"])
+def test_a_transformers_outside_the_range_gives_one_clear_line(
+    whole: Path, given: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("visit.loading.version", lambda _: given)
+    refused(whole, f"transformers {given} is installed; visit works with 4.57 or newer, below 6")
+
+
+def test_the_range_of_transformers_is_the_projects_own():
+    import tomllib
+
+    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())
+    oldest, beyond = OLDEST_TRANSFORMERS, FIRST_UNTRIED_TRANSFORMERS
+    wanted = f"transformers>={oldest[0]}.{oldest[1]},<{beyond[0]}"
+    assert wanted in project["project"]["dependencies"]
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision_runs_in_its_dtype_and_is_measured_in_wider_ones(whole: Path, dtype: str):
+    session, exact = Session(load(str(whole), dtype=dtype)), Session(load(str(whole)))
+    request = Request("The capital of Japan is")
+    flow, reference = session.explain(request), exact.explain(request)
+    assert flow.model.dtype == dtype
+    assert flow.audit.residual < 0.02
+    shares = [e.share for e in flow.edges if e.ledger == "residual" and e.share is not None]
+    assert any(share != float(torch.tensor(share).to(torch.bfloat16)) for share in shares)
+    assert flow.predictions[0].logit == pytest.approx(reference.predictions[0].logit, rel=0.05)
+
+
+def test_weights_that_are_not_finite_are_refused_by_name(folder: Path):
+    weights = load_file(folder / "model.safetensors")
+    weights["transformer.h.1.mlp.c_fc.bias"][3] = float("nan")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    session = Session.load(str(folder))
+    with pytest.raises(ModelError, match=r"the weight transformer.h.1.mlp.c_fc.bias holds NaN"):
+        session.explain(Request("The capital"))
+
+
+def test_activations_that_are_not_finite_are_refused_with_their_place(folder: Path):
+    weights = load_file(folder / "model.safetensors")
+    weights["transformer.h.1.mlp.c_fc.bias"][3] = 6e4
+    weights["transformer.h.1.mlp.c_proj.weight"][3] = 6e4
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    session = Session.load(str(folder), dtype="float16")
+    message = "layer 1's mlp_out holds NaN or infinity in float16; try --dtype float32 or bfloat16"
+    with pytest.raises(ModelError, match=message):
+        session.explain(Request("The capital"))

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from visit.flow import FlowGraph, NodeKind, Request
+from visit.flow import FlowGraph, NodeKind, RankBy, Request
 from visit.loading import load
 from visit.session import Session
 
@@ -108,3 +108,47 @@ def test_the_country_carries_the_answer(flow: FlowGraph):
         and edge.target.position == last
     ]  # fmt: skip
     assert carried
+
+
+def ten_strongest_heads(session: Session) -> set[str]:
+    flow = session.explain(
+        Request(PROMPT, rank_by=RankBy.LOGIT, memories=0, anti_memories=0, attn_neurons=0,
+                anti_attn_neurons=0, top_k=1)
+    )  # fmt: skip
+    heads = [e for e in flow.edges if e.ledger == "heads" and e.source.kind is NodeKind.HEAD]
+    strongest = sorted(heads, key=lambda edge: -abs(edge.direct_logit))[:10]
+    return {str(edge.source) for edge in strongest}
+
+
+@pytest.fixture(scope="module")
+def folder(session: Session, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same weights as ``save_pretrained`` writes them, which loads much faster."""
+    folder = tmp_path_factory.mktemp("converted")
+    session._loaded.model.save_pretrained(folder)
+    session._loaded.tokenizer.save_pretrained(folder)
+    return folder
+
+
+def test_a_folder_with_the_same_weights_gives_the_same_document(folder: Path, flow: FlowGraph):
+    again = Session(load(str(folder))).explain(Request(PROMPT, layers="0,14-16,29"))
+    assert [node.id for node in again.nodes] == [node.id for node in flow.nodes]
+    assert [node.label for node in again.nodes] == [node.label for node in flow.nodes]
+    for ours, theirs in zip(again.edges, flow.edges, strict=True):
+        for measure in ("norm", "share", "direct_logit", "proximity", "attention"):
+            assert getattr(ours, measure) == pytest.approx(getattr(theirs, measure), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "residual", "logit"), [("bfloat16", 5e-2, 0.5), ("float16", 1e-2, 0.1)]
+)
+def test_half_precision_finds_the_same_heads_within_its_tolerance(
+    folder: Path, session: Session, dtype: str, residual: float, logit: float
+):
+    """The tolerances are those of docs/method.md."""
+    half = Session(load(str(folder), dtype=dtype))
+    flow = half.explain(Request(PROMPT, layers="29"))
+    assert flow.model.dtype == dtype
+    assert flow.target.text == " Tokyo"
+    assert flow.audit.residual <= residual
+    assert flow.audit.logit <= logit
+    assert len(ten_strongest_heads(half) & ten_strongest_heads(session)) >= 8

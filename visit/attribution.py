@@ -15,7 +15,8 @@ from torch import Tensor
 
 from visit import circuits
 from visit.architectures import Architecture
-from visit.trace import Trace, ledger_dtype
+from visit.precision import ledger_dtype
+from visit.trace import Trace
 
 
 @dataclass(frozen=True, slots=True)

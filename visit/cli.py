@@ -73,7 +73,11 @@ def _trace(arguments: argparse.Namespace) -> None:
 
     with _progress_bar() as progress:
         session = Session.load(
-            arguments.model, dtype=arguments.dtype, device=arguments.device, progress=progress
+            arguments.model,
+            dtype=arguments.dtype,
+            device=arguments.device,
+            revision=arguments.revision,
+            progress=progress,
         )
         flow = session.explain(request, progress)
         # What is drawn may be fewer parts than the summary lists, or others.
@@ -133,7 +137,7 @@ def _serve(arguments: argparse.Namespace) -> None:
     from visit.session import Session
 
     with _progress_bar() as progress:
-        session = Session.load(arguments.model, progress=progress)
+        session = Session.load(arguments.model, revision=arguments.revision, progress=progress)
     run(create_app(session, request=request), arguments.host, arguments.port)
 
 
@@ -206,6 +210,7 @@ def _quieten_libraries() -> None:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     if not sys.stderr.isatty():
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+        os.environ.setdefault("TQDM_DISABLE", "1")  # gguf's own bar
 
 
 COMMANDS = {

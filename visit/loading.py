@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 MINI = "mini"
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
+OLDEST_TRANSFORMERS = (4, 57)
+FIRST_UNTRIED_TRANSFORMERS = (6, 0)
+DTYPES = {name: getattr(torch, name) for name in ("float32", "float64", "bfloat16", "float16")}
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
@@ -79,19 +82,23 @@ class _Place:
         return sorted(self.folder.glob("*.safetensors"))
 
 
-def load(name: str = MINI, *, dtype: str = "float32", device: str = "auto") -> Loaded:
+def load(
+    name: str = MINI, *, dtype: str = "float32", device: str = "auto", revision: str | None = None
+) -> Loaded:
     """Load a model by name.
 
     Args:
         name: ``mini``, a Hugging Face id, a local folder, or a ``.gguf`` file.
         dtype: One of ``DTYPES``.
         device: One of ``DEVICES``; ``auto`` takes CUDA where there is one.
+        revision: Of a Hugging Face id: a branch, tag or commit; the default branch when left out.
 
     Raises:
         ModelError: there is no such model, or it cannot be read or taken apart.
     """
+    _check_transformers()
     chosen_dtype, chosen_device = _dtype(dtype), _device(device, dtype)
-    place = _place(name)
+    place = _place(name, revision)
     with _no_bars():
         config = _config(place, name)
         family_of(config.model_type)
@@ -152,10 +159,15 @@ def cached_models() -> list[str]:
     return sorted(repo.repo_id for repo in repos if repo.repo_type == "model")
 
 
-def _place(name: str) -> _Place:
+def _place(name: str, revision: str | None) -> _Place:
+    path = Path(name).expanduser()
+    is_local = name == MINI or path.suffix.lower() == ".gguf" or path.is_dir()
+    if is_local and revision is not None:
+        raise ModelError(
+            f"model {name!r} is on this machine and has no revision {revision!r}; leave it out"
+        )
     if name == MINI:
         return _Place(mini.FOLDER, None, None)
-    path = Path(name).expanduser()
     if path.suffix.lower() == ".gguf":
         if not path.is_file():
             raise ModelError(f"model file {name!r} does not exist; give the path of a .gguf file")
@@ -166,10 +178,10 @@ def _place(name: str) -> _Place:
                 f"folder {name!r} has no config.json; give a folder that save_pretrained wrote"
             )
         return _Place(path, None, None)
-    return _hub_place(name)
+    return _hub_place(name, revision)
 
 
-def _hub_place(name: str) -> _Place:
+def _hub_place(name: str, revision: str | None) -> _Place:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError
 
@@ -177,7 +189,12 @@ def _hub_place(name: str) -> _Place:
     for local_files_only in (True, False):
         try:
             folder = Path(
-                snapshot_download(name, allow_patterns=patterns, local_files_only=local_files_only)
+                snapshot_download(
+                    name,
+                    revision=revision,
+                    allow_patterns=patterns,
+                    local_files_only=local_files_only,
+                )
             )
         except HFValidationError:
             raise ModelError(
@@ -224,7 +241,7 @@ def _refuse_pickles(place: _Place, name: str) -> None:
 def _model(place: _Place, name: str, config: Any, dtype: torch.dtype) -> Any:
     from transformers import AutoModelForCausalLM
 
-    extra = {"gguf_file": place.gguf_file} if place.gguf_file else {}
+    extra = _gguf_options(place)
     try:
         model = AutoModelForCausalLM.from_pretrained(
             place.folder,
@@ -240,6 +257,18 @@ def _model(place: _Place, name: str, config: Any, dtype: torch.dtype) -> Any:
             f"the weights of model {name!r} cannot be read: {_one_line(error)}; fetch them again"
         ) from error
     return model
+
+
+def _gguf_options(place: _Place) -> dict[str, Any]:
+    """What makes transformers unpack a GGUF file's weights, even where it could run them packed."""
+    if place.gguf_file is None:
+        return {}
+    options: dict[str, Any] = {"gguf_file": place.gguf_file}
+    with suppress(ImportError):  # older releases know no other way than unpacking
+        from transformers import GgufConfig
+
+        options["quantization_config"] = GgufConfig(gguf_file=place.gguf_file, dequantize=True)
+    return options
 
 
 def _tokenizer(place: _Place, name: str, config: Any) -> PreTrainedTokenizerBase:
@@ -271,9 +300,20 @@ def _no_bars() -> Iterator[None]:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
+def _check_transformers() -> None:
+    given = version("transformers")
+    oldest, beyond = OLDEST_TRANSFORMERS, FIRST_UNTRIED_TRANSFORMERS
+    if not oldest <= tuple(int(part) for part in given.split(".")[:2]) < beyond:
+        wanted = f"{oldest[0]}.{oldest[1]} or newer, below {beyond[0]}"
+        raise ModelError(
+            f"transformers {given} is installed; visit works with {wanted}: "
+            f"pip install 'transformers>={oldest[0]}.{oldest[1]},<{beyond[0]}'"
+        )
+
+
 def _dtype(dtype: str) -> torch.dtype:
     if dtype not in DTYPES:
-        raise ModelError(f"dtype {dtype!r} is not offered; give {' or '.join(DTYPES)}")
+        raise ModelError(f"dtype {dtype!r} is not offered; give {', '.join(DTYPES)}")
     return DTYPES[dtype]
 
 

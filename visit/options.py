@@ -101,9 +101,10 @@ def _describe_trace(command: Parser) -> None:
     )
 
     running = command.add_argument_group("how it is run")
+    _revision(running)
     running.add_argument(
         "--dtype",
-        choices=["float32", "float64"],
+        choices=["float32", "float64", "bfloat16", "float16"],
         default="float32",
         help="the numbers the model runs in (default: %(default)s)",
     )
@@ -142,6 +143,7 @@ def _describe_serve(command: Parser) -> None:
         help="the prompt drawn first (default: %(default)s)",
     )
     command.add_argument("--model", metavar="M", default="mini", help=_MODEL_HELP)
+    _revision(command)
     _address(command)
 
 
@@ -170,6 +172,13 @@ def _describe_models(command: Parser) -> None:
     """It takes no option of its own."""
 
 
+# Any: argparse's group and parser share a base class that it does not name.
+def _revision(command: Any) -> None:
+    command.add_argument(
+        "--revision", metavar="R", help="the branch, tag or commit of a Hugging Face id"
+    )
+
+
 def _address(command: Parser) -> None:
     command.add_argument(
         "--host", default="127.0.0.1", help="the address to listen at (default: %(default)s)"
@@ -185,7 +194,6 @@ def _port(text: str) -> int:
     return int(text)
 
 
-# Any: argparse's group and parser share a base class that it does not name.
 def _count(command: Any, option: str, metavar: str, what: str) -> None:
     name = option.removeprefix("--").replace("-", "_")
     command.add_argument(

@@ -12,7 +12,8 @@ from torch import Tensor
 from visit import circuits
 from visit.architectures import Architecture
 from visit.architectures.base import Norm
-from visit.trace import Trace, ledger_dtype
+from visit.precision import ledger_dtype
+from visit.trace import Trace
 
 
 def queries_at(

@@ -12,7 +12,7 @@ from visit.errors import RequestError
 from visit.flow import FlowGraph, ModelInfo, Request
 from visit.loading import Loaded
 from visit.tokens import Tokens
-from visit.trace import Trace, record
+from visit.trace import Trace, check_finite, record
 from visit.vocabulary import Projector
 
 MAX_TRACES = 4
@@ -42,14 +42,16 @@ class Session:
         *,
         dtype: str = "float32",
         device: str = "auto",
+        revision: str | None = None,
         progress: Progress | None = None,
     ) -> Session:
         """Load a model and be ready to explain it.
 
         Args:
             name: ``mini``, a Hugging Face id, a local folder, or a ``.gguf`` file.
-            dtype: ``float32`` or ``float64``.
+            dtype: ``float32``, ``float64``, ``bfloat16`` or ``float16``.
             device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+            revision: Of a Hugging Face id: a branch, tag or commit.
             progress: Told when loading begins.
 
         Raises:
@@ -57,7 +59,8 @@ class Session:
         """
         if progress is not None:
             progress(f"loading {name}", 0.0)
-        return cls(loading.load(name, dtype=dtype, device=device), dtype=dtype, device=device)
+        loaded = loading.load(name, dtype=dtype, device=device, revision=revision)
+        return cls(loaded, dtype=dtype, device=device)
 
     @property
     def model(self) -> ModelInfo:
@@ -145,6 +148,7 @@ class Session:
             ids,
             on_layer=lambda done: tell("forward", done / n_layers),
         )
+        check_finite(self._loaded.model, trace)
         self._traces[ids] = trace
         if len(self._traces) > MAX_TRACES:
             self._traces.popitem(last=False)

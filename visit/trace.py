@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from importlib.metadata import version
 from typing import Any
 
 import torch
@@ -19,6 +20,8 @@ from torch.overrides import TorchFunctionMode
 
 from visit.architectures import Architecture
 from visit.architectures.base import Block, Norm
+from visit.errors import ModelError
+from visit.precision import ledger_dtype, reading_dtype
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +75,34 @@ class Trace:
     logits: Float[Tensor, "pos d_vocab"]
 
 
-def ledger_dtype(like: Tensor) -> torch.dtype:
-    """The dtype ledgers are kept in on this tensor's device."""
-    return torch.float32 if like.device.type == "mps" else torch.float64
+def check_finite(model: Any, trace: Trace) -> None:
+    """Refuse a forward pass in which something is NaN or infinite, saying where it began.
+
+    Raises:
+        ModelError: a weight or an activation is not finite.
+    """
+    if trace.logits.isfinite().all() and trace.layers[-1].resid_post.isfinite().all():
+        return
+    for name, weight in model.named_parameters():
+        if not weight.isfinite().all():
+            raise ModelError(f"the weight {name} holds NaN or infinity; fetch the model again")
+    for number, layer in enumerate(trace.layers):
+        for part in fields(layer):
+            value = getattr(layer, part.name)
+            if value is not None and not value.isfinite().all():
+                raise ModelError(
+                    f"layer {number}'s {part.name} holds NaN or infinity in "
+                    f"{str(value.dtype).removeprefix('torch.')}; try --dtype float32 or bfloat16"
+                )
+    raise ModelError("the logits hold NaN or infinity; try --dtype float32")
 
 
 class Float64Throughout(TorchFunctionMode):
-    """Keeps a float64 model in float64 where transformers steps down to float32.
+    """Keeps a float64 model in float64 where transformers asks for float32.
 
-    Its RMSNorms and its attention softmax ask for float32 whatever the model's dtype: a kindness to
-    half precision that would cost a float64 run nine digits. Casts of a float64 tensor to float32
-    stay float64 in this mode; all else is as it was.
+    Its RMSNorms, its attention softmax and its rotary angles ask for float32 whatever the model's
+    dtype: a kindness to half precision that would cost a float64 run nine digits. In this mode
+    asking for float32 gives float64.
     """
 
     def __torch_function__(
@@ -92,16 +112,14 @@ class Float64Throughout(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Run the function with float64 where it would have stepped down."""
+        """Run the function with float64 where float32 was asked for."""
         kwargs = dict(kwargs or {})
-        is_float64 = bool(args) and isinstance(args[0], Tensor) and args[0].dtype is torch.float64
-        if is_float64:
-            if function is Tensor.float:
-                function = Tensor.double
-            if kwargs.get("dtype") is torch.float32:
-                kwargs["dtype"] = torch.float64
-            if function in (Tensor.to, Tensor.type):
-                args = tuple(torch.float64 if arg is torch.float32 else arg for arg in args)
+        if function is Tensor.float:
+            function = Tensor.double
+        if kwargs.get("dtype") is torch.float32:
+            kwargs["dtype"] = torch.float64
+        if function in (Tensor.to, Tensor.type):
+            args = tuple(torch.float64 if arg is torch.float32 else arg for arg in args)
         return function(*args, **kwargs)
 
 
@@ -150,15 +168,21 @@ def record(
             stack.callback(block.module.register_forward_hook(count(done)).remove)
         stack.enter_context(torch.inference_mode())
         stack.enter_context(Float64Throughout() if is_float64 else nullcontext())
-        logits = model(input_ids=ids, use_cache=False).logits
+        logits = model(input_ids=ids, use_cache=False, **_asking_for_attention()).logits
 
         catches = _Catches(caught, len(token_ids))
         return Trace(
             token_ids=tuple(token_ids),
             layers=tuple(_layer(block, catches) for block in architecture.blocks),
             final_norm=catches.output(architecture.final_norm.module),
-            logits=logits[0],
+            logits=logits[0].to(reading_dtype(logits.dtype)),
         )
+
+
+def _asking_for_attention() -> dict[str, bool]:
+    """In transformers 4 some layers (OPT, StableLM) drop their pattern unless it is asked for."""
+    is_old = version("transformers").startswith("4.")
+    return {"output_attentions": True} if is_old else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ number of vectors at once, in chunks whose logits stay small, and never loops ov
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from visit.architectures import Architecture
 from visit.flow import Reading, TargetReading, TokenProbability
+from visit.precision import reading_dtype
 from visit.tokens import Tokens
 
 CHUNK_LOGITS = 1 << 22
@@ -53,7 +54,9 @@ class Projector:
     def __init__(
         self, architecture: Architecture, tokens: Tokens, *, chunk_logits: int = CHUNK_LOGITS
     ) -> None:
-        self._architecture = architecture
+        # A lens in half precision would round the words away: read through a float32 copy.
+        unembedding = architecture.unembedding.to(reading_dtype(architecture.unembedding.dtype))
+        self._architecture = replace(architecture, unembedding=unembedding)
         self._tokens = tokens
         self._chunk = max(1, chunk_logits // architecture.sizes.d_vocab)
 

@@ -24,15 +24,20 @@ def lay_open(model: Any) -> Architecture:
             d_vocab=model.lm_head.weight.shape[0],
             n_context=config.n_positions,
         ),
-        blocks=tuple(_block(block, n_heads) for block in body.h),
+        blocks=tuple(_block(block, config, layer) for layer, block in enumerate(body.h)),
         final_norm=layer_norm(body.ln_f),
         unembedding=model.lm_head.weight.T,
         unembedding_bias=None,
     )
 
 
-def _block(block: Any, n_heads: int) -> Block:
-    attn, mlp = block.attn, block.mlp
+def _score_scale(config: Any, layer: int) -> float:
+    scale: float = (config.n_embd // config.n_head) ** -0.5 if config.scale_attn_weights else 1.0
+    return scale / (layer + 1) if config.scale_attn_by_inverse_layer_idx else scale
+
+
+def _block(block: Any, config: Any, layer: int) -> Block:
+    attn, mlp, n_heads = block.attn, block.mlp, config.n_head
     d_model = attn.c_proj.weight.shape[0]
     # c_attn is [d_model, q|k|v], each of the three [head, d_head].
     w_q, w_k, w_v = attn.c_attn.weight.view(d_model, 3, n_heads, -1).permute(1, 2, 0, 3)
@@ -51,7 +56,7 @@ def _block(block: Any, n_heads: int) -> Block:
             b_k=b_k,
             b_v=b_v,
             b_o=attn.c_proj.bias,
-            score_scale=attn.scaling,
+            score_scale=_score_scale(config, layer),
             rotary=False,
         ),
         ln2=layer_norm(block.ln_2),

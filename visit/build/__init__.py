@@ -37,9 +37,10 @@ from visit.flow import (
     Token,
     layers_from_spec,
 )
+from visit.precision import ledger_dtype
 from visit.projections import values_by_source
 from visit.tokens import Tokens
-from visit.trace import Trace, ledger_dtype
+from visit.trace import Trace
 from visit.vocabulary import Projector
 
 N_PREDICTIONS = 10

@@ -18,7 +18,7 @@ from visit.attribution import Lines, PositionLedgers, audit_residual, position_l
 from visit.build.case import Case, resid_pre_id, residual_before_mlp_id
 from visit.build.draft import Draft
 from visit.flow import Edge, EdgeKind, Ledger, NodeId, NodeKind
-from visit.trace import ledger_dtype
+from visit.precision import ledger_dtype
 
 Loads = dict[int, float]
 """What part of the traced residual each position carries at one depth, 0 to 1."""
