@@ -62,8 +62,8 @@ def _normed(
         return x
     if len(norm.gain) == x.shape[-1]:
         return norm(x)
-    together = norm(x.transpose(0, 1).flatten(1))
-    return together.unflatten(1, (len(x), -1)).transpose(0, 1)
+    together: Tensor = norm(x.transpose(0, 1).flatten(1)).unflatten(1, (len(x), -1))
+    return together.transpose(0, 1)
 
 
 def before_norm(
@@ -77,5 +77,5 @@ def before_norm(
         return directions
     if len(norm.gain) == directions.shape[-1]:
         return norm.pulled_back(directions)
-    gain = norm.gain.unflatten(0, (len(directions), -1)).to(directions)
+    gain: Tensor = norm.gain.unflatten(0, (len(directions), -1)).to(directions)
     return directions * gain.reshape(len(gain), *[1] * (directions.ndim - 2), -1)

@@ -67,16 +67,14 @@ def _draw_residuals(
 ) -> tuple[Float[Tensor, " reader"], Float[Tensor, " reader"]]:
     """Draw a layer's residuals and what adds up to them; return what resid_pre and attn carry."""
     recorded = case.trace.layers[layer]
-    pre = ([resid_pre_id(layer, reader) for reader in readers], recorded.resid_pre)
-    post, mid, attn, mlp = (
-        ([NodeId(kind, reader, layer) for reader in readers], vectors)
-        for kind, vectors in (
-            (NodeKind.RESID_POST, recorded.resid_post),
-            (NodeKind.RESID_MID, recorded.resid_mid),
-            (NodeKind.ATTN, recorded.attn_out),
-            (NodeKind.MLP, recorded.mlp_out),
-        )
-    )
+
+    def nodes(kind: NodeKind, vectors: Tensor) -> _Nodes:
+        return [NodeId(kind, reader, layer) for reader in readers], vectors
+
+    pre = [resid_pre_id(layer, reader) for reader in readers], recorded.resid_pre
+    post = nodes(NodeKind.RESID_POST, recorded.resid_post)
+    attn = nodes(NodeKind.ATTN, recorded.attn_out)
+    mlp = nodes(NodeKind.MLP, recorded.mlp_out)
     for reader in readers:
         if (layer, reader) not in case.opened:
             read = residual_before_mlp_id(case, layer, reader)
@@ -84,6 +82,7 @@ def _draw_residuals(
     if recorded.resid_mid is None:
         to_pre, to_attn, _ = _draw_sum(draft, case, readers, post, [pre, attn, mlp], load)
         return to_pre, to_attn
+    mid = nodes(NodeKind.RESID_MID, recorded.resid_mid)
     to_mid, _ = _draw_sum(draft, case, readers, post, [mid, mlp], load)
     to_pre, to_attn = _draw_sum(draft, case, readers, mid, [pre, attn], to_mid)
     return to_pre, to_attn
