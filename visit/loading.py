@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 MINI = "mini"
 OLDEST_TRANSFORMERS = (4, 57)
 FIRST_UNTRIED_TRANSFORMERS = (6, 0)
-DTYPES = {name: getattr(torch, name) for name in ("float32", "float64", "bfloat16", "float16")}
+DTYPES: dict[str, torch.dtype] = {
+    name: getattr(torch, name) for name in ("float32", "float64", "bfloat16", "float16")
+}
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
