@@ -1,0 +1,26 @@
+"""Serves the app in its own process, for a browser: ``serve.py PORT fake|mini|viewer``."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "web"))
+
+from sample import FakeEngine, make_flow
+
+from visit.engine import Engine
+from visit.web.app import create_app, run
+
+
+def engine(kind: str) -> Engine:
+    """The engine of a kind."""
+    if kind == "mini":
+        from visit.session import Session
+
+        return Session.load("mini")
+    return FakeEngine(lambda request: make_flow(request, opened=(1, 2)))
+
+
+if __name__ == "__main__":
+    port, kind = int(sys.argv[1]), sys.argv[2]
+    app = create_app(None, flow=make_flow()) if kind == "viewer" else create_app(engine(kind))
+    run(app, port=port)

@@ -1,0 +1,282 @@
+"""What a researcher does in the app, in a real browser, with a real mouse."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+from screen import CY, Screen, wait_until
+
+from visit.document import read_flow
+
+pytestmark = pytest.mark.browser
+
+SCREENSHOT = Path(__file__).parent.parent.parent / "docs" / "images" / "screenshot.png"
+HOSTILE = "<img src=x onerror=alert(1)> javascript:alert(1) \u202ekcab </script>"
+
+
+def saved(screen: Screen, folder: Path) -> Path:
+    with screen.page.expect_download() as download:
+        screen.page.get_by_role("button", name="Save JSON").click()
+    path = folder / download.value.suggested_filename
+    download.value.save_as(path)
+    return path
+
+
+def trace(screen: Screen, prompt: str) -> None:
+    screen.page.get_by_label("Prompt").fill(prompt)
+    screen.page.get_by_label("Prompt").press("Control+Enter")
+
+
+def wait_for_problem(screen: Screen, text: str) -> None:
+    alert = screen.page.get_by_role("alert")
+    wait_until(lambda: alert.is_visible() and text in alert.inner_text(), f"the problem {text!r}")
+
+
+def wait_for_prompt(screen: Screen, *tokens: str) -> None:
+    ask = f"{CY}.nodes('[frame = \"row\"]').map(n => n.data('label'))"
+    wait_until(lambda: screen.ask(ask) == list(tokens), f"rows {tokens}")
+
+
+def test_the_bundled_models_prediction_is_opened_read_filtered_and_kept(open_app, tmp_path):
+    screen = open_app("mini")
+    screen.wait_for_graph()
+
+    last = screen.ask(
+        "document.getElementById('graph')._cyreg.cy.nodes('[kind = \"output\"]').id()"
+    )
+    position = int(last.removeprefix("output@"))
+    attention, head = f"L3.attn@{position}", f"L3.head5@{position}"
+    screen.tap(attention)
+    assert "By head" in screen.inspected(attention)
+    screen.tap(head)
+    said = screen.inspected(head)
+    screen.wait_for(f"L3.head5.query@{position}")
+    assert "·Tokyo" in screen.page.locator(".prediction.is-target").inner_text()
+
+    path = saved(screen, tmp_path)
+    flow = read_flow(path)
+    assert path.name == "visit-the-capital-of-japan-is-the-city-of.json"
+    assert flow.target.text == " Tokyo"
+    node = next(node for node in flow.nodes if str(node.id) == head)
+    words = [token.text.replace(" ", "·").replace("\n", "↵") for token in node.reading.top[:5]]
+    assert all(word in said for word in words)
+
+    assert screen.hidden_edges() == 0
+    slider = screen.page.get_by_label("Hide edges below")
+    box = slider.bounding_box()
+    screen.page.mouse.click(box["x"] + 0.7 * box["width"], box["y"] + box["height"] / 2)
+    wait_until(lambda: screen.hidden_edges() > 0, "weak edges to hide")
+    slider.press("Home")
+    wait_until(lambda: screen.hidden_edges() == 0, "every edge to come back")
+
+    screen.tap(head)  # the picked one closes again
+    wait_until(lambda: not screen.has(f"L3.head5.query@{position}"), "the head to close")
+    if os.environ.get("VISIT_SCREENSHOT"):
+        screen.tap(head)
+        screen.wait_for(f"L3.head5.query@{position}")
+        time.sleep(1)
+        SCREENSHOT.parent.mkdir(parents=True, exist_ok=True)
+        screen.page.screenshot(path=SCREENSHOT)
+
+
+def test_a_block_that_the_document_lacks_is_fetched_when_it_is_opened(open_app):
+    screen = open_app("fake")
+    screen.wait_for_graph()
+    screen.tap("L0.attn@5")
+    screen.wait_for("L0.head0@5")
+    screen.page.get_by_role("button", name="Close all").click()
+    wait_until(lambda: not screen.has("L0.head0@5"), "everything to close")
+
+
+def test_an_opened_mlp_shows_its_memories(open_app):
+    screen = open_app("fake")
+    screen.wait_for_graph()
+    screen.tap("L1.mlp@7")
+    screen.wait_for("L1.memory7.value@7")
+    screen.page.locator('#inspector [data-node="L1.memory7.value@7"]').click()
+    assert "activation" in screen.inspected("L1.memory7.value@7")
+
+
+def test_a_ledger_line_leads_to_its_part_and_opens_what_hides_it(open_app):
+    screen = open_app("fake")
+    screen.wait_for_graph()
+    screen.tap("L1.resid_mid@7")
+    screen.inspected("L1.resid_mid@7")
+    screen.page.locator('#inspector [data-node="L1.attn@7"]').click()
+    screen.inspected("L1.attn@7")
+    screen.page.locator('#inspector [data-node="L1.head2@7"]').click()
+    assert "Head 2" in screen.inspected("L1.head2@7")
+    screen.wait_for("L1.head2@7")
+
+
+def test_another_prompt_is_traced_and_an_empty_one_told_in_place(open_app):
+    screen = open_app("fake")
+    screen.wait_for_graph()
+    trace(screen, "Paris is in")
+    wait_for_prompt(screen, "Paris", "·is", "·in")
+    trace(screen, "")
+    wait_for_problem(screen, "the prompt is empty")
+    wait_for_prompt(screen, "Paris", "·is", "·in")
+    trace(screen, "Rome is")
+    wait_for_prompt(screen, "Rome", "·is")
+    wait_until(lambda: not screen.page.get_by_role("alert").is_visible(), "the problem to go")
+
+
+def test_a_wrong_target_is_told_and_loses_nothing_that_was_typed(open_app):
+    screen = open_app("fake")
+    screen.wait_for_graph()
+    screen.page.get_by_label("Target").fill("no such token")
+    screen.page.get_by_role("button", name="Trace").click()
+    wait_for_problem(screen, "not one token; the nearest is ' such'")
+    assert screen.page.get_by_label("Target").input_value() == "no such token"
+    assert screen.page.get_by_label("Prompt").input_value().startswith("The capital")
+
+
+def test_a_prediction_becomes_the_target(open_app):
+    screen = open_app("fake")
+    screen.wait_for_graph()
+    screen.page.locator(".prediction", has_text="·Japan").click()
+    chosen = screen.page.locator(".prediction.is-target")
+    wait_until(lambda: "·Japan" in chosen.inner_text(), "the new target")
+    assert screen.page.get_by_label("Target").input_value() == "·Japan"
+
+
+def test_a_token_becomes_the_traced_position(open_app):
+    screen = open_app("fake")
+    screen.wait_for_graph()
+    screen.page.get_by_role("group", name="Tokens").get_by_text("·Japan", exact=True).click()
+    wait_for_prompt(screen, "The", "·capital", "·of", "·Japan")
+    marked = screen.page.locator(".chip.is-traced")
+    wait_until(lambda: marked.inner_text() == "·Japan", "the traced token")
+    trace(screen, "Rome is")  # another prompt is traced at its last position
+    wait_for_prompt(screen, "Rome", "·is")
+
+
+def test_arrows_walk_the_graph_and_enter_opens_it(open_app):
+    screen = open_app("fake")
+    screen.wait_for_graph()
+    for key, node in [
+        ("ArrowRight", "output@7"),
+        ("ArrowLeft", "final_norm@7"),
+        ("ArrowLeft", "L2.resid_post@7"),
+        ("ArrowUp", "L2.resid_post@6"),
+        ("ArrowDown", "L2.resid_post@7"),
+    ]:
+        screen.page.keyboard.press(key)
+        screen.inspected(node)
+    screen.page.keyboard.press("Escape")
+    wait_until(lambda: "The whole trace" in screen.page.locator("#inspector").inner_text(), "it")
+    screen.tap("L1.attn@7")
+    screen.wait_for("L1.head0@7")
+    screen.page.keyboard.press("Enter")
+    wait_until(lambda: not screen.has("L1.head0@7"), "the attention to close")
+
+
+def test_attention_neurons_are_drawn_when_they_are_asked_for(open_app):
+    screen = open_app("fake")
+    screen.wait_for_graph()
+    screen.tap("L1.attn@7")
+    screen.inspected("L1.attn@7")
+    screen.page.get_by_role("button", name="Draw its attention neurons").click()
+    screen.wait_for("L1.attn_neuron24@7")
+
+
+def test_a_link_shows_the_same_again_in_another_profile(open_app):
+    one = open_app("fake")
+    one.wait_for_graph()
+    trace(one, "Paris is in & out")
+    wait_for_prompt(one, "Paris", "·is", "·in", "·&", "·out")
+    one.tap("L1.attn@4")
+    one.wait_for("L1.head0@4")
+    wait_until(lambda: "L1.attn" in one.page.url, "the address")
+    other = open_app("fake")
+    other.page.goto(one.page.url)
+    other.wait_for_graph()
+    wait_for_prompt(other, "Paris", "·is", "·in", "·&", "·out")
+    other.wait_for("L1.head0@4")
+    assert other.page.get_by_label("Prompt").input_value() == "Paris is in & out"
+
+
+def test_a_slow_trace_says_its_stage_and_can_be_cancelled(open_app):
+    screen = open_app("fake")
+    screen.wait_for_graph()
+    trace(screen, "slow one")
+    wait_until(lambda: screen.page.locator("#stage").inner_text() == "forward", "the stage")
+    assert screen.page.get_by_role("button", name="Trace").is_disabled()
+    screen.page.get_by_role("button", name="Cancel").click()
+    wait_until(screen.page.get_by_role("button", name="Trace").is_enabled, "the end")
+    assert not screen.page.get_by_role("button", name="Cancel").is_visible()
+    trace(screen, "Rome is")
+    wait_for_prompt(screen, "Rome", "·is")
+
+
+def test_two_users_never_see_each_other_s_graph(open_app):
+    one, other = open_app("fake"), open_app("fake")
+    one.wait_for_graph()
+    other.wait_for_graph()
+    trace(one, "slow one")
+    trace(other, "Rome is")
+    wait_for_prompt(other, "Rome", "·is")
+    one.page.get_by_role("button", name="Cancel").click()
+    trace(one, "Paris is in")
+    wait_for_prompt(one, "Paris", "·is", "·in")
+    other.tap("L1.attn@1")
+    other.wait_for("L1.head0@1")
+    assert not one.has("L1.head0@1")
+
+
+def test_hostile_tokens_are_text_everywhere(open_app):
+    screen = open_app("fake")
+    screen.wait_for_graph()
+    trace(screen, HOSTILE)
+    wait_for_prompt(screen, "<img", "·src=x", "·onerror=alert(1)>", "·javascript:alert(1)",
+                    "·\\u202ekcab", "·</script>")  # fmt: skip
+    screen.tap("L1.attn@0")
+    assert "<img" in screen.inspected("L1.attn@0")
+    assert screen.ask("document.images.length") == 0
+
+
+def test_the_theme_follows_the_system_and_the_button_and_is_remembered(open_app):
+    screen = open_app("fake", color_scheme="dark")
+    screen.wait_for_graph()
+    theme = "document.documentElement.dataset.theme"
+    assert screen.ask(theme) == "dark"
+    screen.page.get_by_role("button", name="Switch between light and dark").click()
+    wait_until(lambda: screen.ask(theme) == "light", "the light theme")
+    screen.page.reload()
+    screen.wait_for_graph()
+    wait_until(lambda: screen.ask(theme) == "light", "the light theme again")
+
+
+def test_colour_can_say_the_target_s_rank(open_app):
+    screen = open_app("fake")
+    screen.wait_for_graph()
+    fill = f"{CY}.getElementById('L1.attn@7').style('background-color')"
+    before = screen.ask(fill)
+    screen.page.locator("#colouring").get_by_text("rank").click()
+    wait_until(lambda: screen.ask(fill) != before, "another colour")
+
+
+def test_the_viewer_shows_a_document_without_controls(open_app, tmp_path):
+    screen = open_app("viewer")
+    screen.wait_for_graph()
+    assert screen.page.get_by_label("Prompt").count() == 0
+    screen.tap("L1.attn@7")
+    screen.wait_for("L1.head0@7")
+    assert json.loads(saved(screen, tmp_path).read_text())["schema"] == "visit.flow/1"
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1440, 900)])
+def test_nothing_of_the_frame_is_cut_off(open_app, size):
+    screen = open_app("fake", viewport={"width": size[0], "height": size[1]})
+    screen.wait_for_graph()
+    assert screen.ask("document.documentElement.scrollWidth <= innerWidth")
+    assert screen.ask("document.documentElement.scrollHeight <= innerHeight")
+    cut = screen.ask(
+        "[...document.querySelectorAll('.toolbar *, .top *, .legend *')]"
+        ".filter(e => e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0)"
+        ".map(e => e.outerHTML.slice(0, 120))"
+    )
+    assert cut == []

@@ -1,0 +1,241 @@
+"""The server's side of the app: what it answers, keeps and refuses."""
+
+import socket
+import threading
+
+import pytest
+from sample import FakeEngine, make_block, make_flow
+from starlette.testclient import TestClient
+
+from visit.engine import ModelChoice
+from visit.errors import Cancelled, OutputError, RequestError, VisitError
+from visit.flow import NodeId, Request
+from visit.web import ids, layout
+from visit.web.address import request_from_address
+from visit.web.app import assets_folder, bind, create_app
+from visit.web.callbacks import note, opened_index, position_in, progress_to_page, target_options
+from visit.web.index import Index
+from visit.web.picture import picture
+from visit.web.shelf import Jobs, Shelf
+from visit.web.stylesheet import COLOURINGS, stylesheets
+from visit.web.text import file_name, percent, signed, token_from_typed
+from visit.web.view import View
+
+
+def ids_of(component) -> set[str]:
+    return {part.id for part in component._traverse() if getattr(part, "id", None)}
+
+
+def screen(**how):
+    how = {"page": "p", "models": (ModelChoice("mini", "bundled"),), "view": None, **how}
+    return layout.screen(**how)
+
+
+def test_health_answers_ok_before_anything_is_traced():
+    engine = FakeEngine()
+    with TestClient(create_app(engine).server) as client:
+        answer = client.get("/health")
+    assert (answer.status_code, answer.text) == (200, "ok")
+    assert engine.explained == []
+
+
+def test_every_answer_bears_a_strict_policy():
+    with TestClient(create_app(FakeEngine()).server) as client:
+        policy = client.get("/").headers["content-security-policy"]
+    script = next(part for part in policy.split("; ") if part.startswith("script-src"))
+    assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
+    assert "unsafe" not in script and "'sha256-" in script
+
+
+def test_an_app_needs_an_engine_or_a_graph():
+    with pytest.raises(ValueError, match="an engine to ask, or a flow graph to view"):
+        create_app(None)
+
+
+def test_the_screen_has_every_part_that_the_callbacks_use():
+    named = {value for name, value in vars(ids).items() if name.isupper()}
+    assert named <= ids_of(screen(request=Request("hello")))
+
+
+def test_the_viewer_has_no_controls_to_trace_with():
+    view = View("k", Request("hello"))
+    parts = ids_of(screen(request=None, models=(), view=view))
+    assert not {ids.PROMPT, ids.TRACE, ids.CANCEL, ids.MODEL, ids.TARGET} & parts
+    assert {ids.GRAPH, ids.INSPECTOR, ids.THRESHOLD, ids.SAVE} <= parts
+
+
+def test_the_viewer_serves_a_graph_without_an_engine():
+    with TestClient(create_app(None, flow=make_flow()).server) as client:
+        assert client.get("/_dash-layout").status_code == 200
+
+
+def test_a_port_in_use_is_told_in_one_line():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(OutputError, match=rf"^port {port} on 127.0.0.1 .*--port$"):
+            bind("127.0.0.1", port)
+
+
+def test_a_port_that_does_not_exist_is_told_in_one_line():
+    with pytest.raises(OutputError, match=r"^port 70000 on 127.0.0.1"):
+        bind("127.0.0.1", 70_000)
+
+
+def test_the_assets_are_there():
+    assert {"app.css", "app.js", "icon.svg"} <= {path.name for path in assets_folder().iterdir()}
+
+
+def test_a_view_survives_the_browser():
+    view = View("key", Request("hi", target=" you"), (NodeId.parse("L1.attn@0"),))
+    assert View.parse(view.data()) == view
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"key": "k", "request": {"prompt": "a"}, "opened": ["nonsense"]},
+        {"key": "k", "request": None, "opened": []},
+        {"key": "k", "request": {}, "opened": []},
+    ],
+)
+def test_a_view_that_is_none_is_refused(data):
+    with pytest.raises(ValueError, match=r"view|node id"):
+        View.parse(data)
+
+
+def test_a_graph_that_fell_off_the_shelf_is_made_again():
+    engine, shelf = FakeEngine(), Shelf(max_elements=1)
+    view = View(shelf.put(make_flow()), Request("The capital of Japan"))
+    shelf.put(make_flow())
+    assert shelf.get(view.key) is None
+    assert opened_index(view, engine, shelf).flow.request.prompt == "The capital of Japan"
+    assert engine.explained == [view.request]
+
+
+def test_a_viewer_s_lost_graph_is_told_in_words():
+    with pytest.raises(VisitError, match="no longer held"):
+        opened_index(View("gone", Request("hi")), None, Shelf())
+
+
+def test_only_a_block_that_the_document_lacks_is_fetched_and_only_once():
+    engine, shelf = FakeEngine(), Shelf()
+    key = shelf.put(make_flow(opened=(1,)))
+    opened = tuple(map(NodeId.parse, ("L1.attn@7", "L2.mlp@3", "L2.attn@3", "L2.head0@3")))
+    for _ in range(2):
+        index = opened_index(View(key, Request("hi"), opened), engine, shelf)
+        assert set(opened) <= index.nodes.keys()
+    assert engine.opened == [(2, 3)]
+
+
+def test_keys_cannot_be_guessed_and_differ():
+    shelf = Shelf()
+    keys = {shelf.put(make_flow()) for _ in range(3)}
+    assert len(keys) == 3 and min(map(len, keys)) >= 24
+
+
+def test_adding_a_block_to_a_lost_graph_adds_nothing():
+    assert Shelf().add("gone", make_block(1, 2, Request("a b c"))) is None
+
+
+def test_a_page_s_new_trace_cancels_its_last_and_no_other_s():
+    jobs = Jobs()
+    first, other, second = jobs.start("a"), jobs.start("b"), jobs.start("a")
+    assert first.is_set() and not other.is_set() and not second.is_set()
+    assert not jobs.end("a", first)
+    jobs.cancel("a")
+    assert second.is_set() and not other.is_set()
+    assert jobs.end("a", second)
+    jobs.cancel("a")  # nothing is under way any more
+
+
+def test_a_cancelled_trace_stops_at_its_next_step():
+    cancelled = threading.Event()
+    cancelled.set()
+    with pytest.raises(Cancelled):
+        progress_to_page(cancelled.is_set, lambda: False)("forward", 0.5)
+
+
+def test_a_trace_whose_page_is_gone_stops_at_its_next_step():
+    with pytest.raises(Cancelled):
+        progress_to_page(lambda: False, lambda: True)("forward", 0.5)
+
+
+def test_the_note_says_what_is_not_drawn():
+    index = Index(make_flow(Request(" ".join("abcdefghijklmnop")), n_layers=6))
+    said = [span.children for span in note(index, picture(index, (), 200))]
+    assert said[0] == f"unexplained {percent(index.unexplained)}"
+    assert said[1].endswith("edges left out")
+
+
+def test_the_ten_predictions_are_offered_as_targets():
+    assert len(target_options(make_flow())) == 10
+
+
+@pytest.mark.parametrize(
+    ("typed", "token"),
+    [(None, None), ("", None), ("auto", None), ("·Tokyo", " Tokyo"), (" Tokyo", " Tokyo"),
+     ("Tokyo", "Tokyo"), ("↵", "\n"), ("∅", "")],
+)  # fmt: skip
+def test_a_typed_target_is_read_as_it_is_shown(typed, token):
+    assert token_from_typed(typed) == token
+
+
+def test_numbers_are_written_to_be_read():
+    assert [percent(p) for p in (1.0, 0.99999, 0.5, 0.0123, 0.00001, 0.0)] == [
+        "100 %", "> 99.9 %", "50.0 %", "1.2 %", "< 0.1 %", "0 %",
+    ]  # fmt: skip
+    assert signed(-0.5) == "−0.50"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "name"),
+    [
+        ("The capital of Japan is", "visit-the-capital-of-japan-is"),
+        ("../../etc/passwd", "visit-etc-passwd"),
+        ("日本", "visit-flow"),
+    ],
+)
+def test_a_file_is_named_after_the_prompt(prompt, name):
+    assert file_name(prompt) == name
+
+
+def test_both_themes_have_the_same_rules():
+    sheets = stylesheets()
+    for colouring in COLOURINGS:
+        light, dark = ([rule["selector"] for rule in sheets[t][colouring]] for t in sheets)
+        assert light == dark
+
+
+def test_a_problem_with_the_request_is_a_visit_error():
+    with pytest.raises(RequestError, match="not one token"):
+        FakeEngine().explain(Request("hi", target="no such token"))
+
+
+DEFAULT = Request("Paris is", model="mini")
+
+
+def test_an_address_without_a_prompt_asks_for_the_default():
+    assert request_from_address(None, DEFAULT) == (DEFAULT, [])
+    assert request_from_address("?target=x", DEFAULT) == (DEFAULT, [])
+
+
+def test_an_address_says_the_request_and_what_is_open():
+    search = "?prompt=a+b%26c&model=other&target=+you&position=1&open=L1.attn%401+nonsense"
+    request, opened = request_from_address(search, DEFAULT)
+    assert request == Request("a b&c", model="other", target=" you", position=1)
+    assert opened == [NodeId.parse("L1.attn@1")]
+
+
+@pytest.mark.parametrize("position", ["-1", "x", "9" * 30, "²"])
+def test_a_position_that_is_no_number_is_the_last_one(position):
+    request, _ = request_from_address(f"?prompt=a&position={position}", DEFAULT)
+    assert request.position is None
+
+
+def test_a_position_holds_only_for_the_prompt_it_was_chosen_in():
+    chosen = {"prompt": "a b", "position": 0}
+    assert position_in("a b", chosen) == 0
+    assert position_in("a c", chosen) is None and position_in("a b", None) is None

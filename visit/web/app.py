@@ -1,0 +1,134 @@
+"""The app as a whole: its server, its safety headers, and how it is run."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from pathlib import Path
+
+import uvicorn
+from dash import Dash
+from dash.development.base_component import Component
+from fastapi import FastAPI
+from fastapi.responses import PlainTextResponse
+
+from visit.engine import Engine
+from visit.errors import OutputError
+from visit.flow import FlowGraph, Request
+from visit.web import callbacks, layout
+from visit.web.safety import SafeHeaders, policy
+from visit.web.shelf import Shelf
+from visit.web.view import View
+
+DEFAULT_PROMPT = "The capital of Japan is the city of"
+WORKERS = 32
+"""Threads for callbacks: a trace that downloads a model holds one, and must not starve the rest."""
+
+
+def create_app(
+    engine: Engine | None, *, request: Request | None = None, flow: FlowGraph | None = None
+) -> Dash:
+    """The app around an engine, or the viewer of one flow graph.
+
+    Args:
+        engine: What answers requests; ``None`` for the viewer.
+        request: What is traced when a page opens; the paper's prompt when left out.
+        flow: The graph to view, where there is no engine.
+
+    Raises:
+        ValueError: neither an engine nor a graph is given.
+    """
+    if engine is None and flow is None:
+        raise ValueError("give an engine to ask, or a flow graph to view")
+    app = Dash(
+        "visit",
+        backend="fastapi",
+        assets_folder=str(assets_folder()),
+        index_string=layout.INDEX,
+        title="visit",
+        update_title="",
+        compress=True,
+        websocket_max_workers=WORKERS,
+        enable_mcp=False,
+        add_log_handler=False,
+        suppress_callback_exceptions=engine is None,
+    )
+    shelf = Shelf()
+    first = request or Request(DEFAULT_PROMPT)
+    shown = None if flow is None else View(shelf.put(flow), flow.request)
+
+    def screen() -> Component:
+        return layout.screen(
+            page=secrets.token_urlsafe(18),
+            models=engine.models() if engine is not None else (),
+            request=first if engine is not None else None,
+            view=shown,
+        )
+
+    app.layout = screen
+    callbacks.register(app, engine, shelf, first)
+    server: FastAPI = app.server
+    server.add_api_route("/health", lambda: PlainTextResponse("ok"), include_in_schema=False)
+    server.add_middleware(SafeHeaders, policy=policy(list(app.csp_hashes())))
+    return app
+
+
+def assets_folder() -> Path:
+    """Where the style and the script are: beside the package's modules, or in a checkout."""
+    package = Path(__file__).parent.parent
+    installed = package / "assets"
+    return installed if installed.is_dir() else package.parent / "assets"
+
+
+def run(app: Dash, host: str = "127.0.0.1", port: int = 8050) -> None:
+    """Serve the app until it is interrupted; says where once it listens.
+
+    Raises:
+        OutputError: the port cannot be had.
+    """
+    listener = bind(host, port)
+    shown_host = f"[{host}]" if ":" in host else host
+    address = f"http://{shown_host}:{listener.getsockname()[1]}"
+    config = uvicorn.Config(
+        app.server,
+        log_level="warning",
+        ws="websockets-sansio",
+        lifespan="on",
+        timeout_graceful_shutdown=2,
+    )
+    _Server(config, address).run(sockets=[listener])
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        OutputError: the port is in use, not allowed, or the host is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(128)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        reason = getattr(error, "strerror", None) or str(error)
+        raise OutputError(
+            f"port {port} on {host} cannot be used ({reason.lower()}); stop what uses it, "
+            f"or give another with --port"
+        ) from None
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, saying where it listens once it does."""
+
+    def __init__(self, config: uvicorn.Config, address: str) -> None:
+        super().__init__(config)
+        self.address = address
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets)
+        print(f"visit: {self.address}", flush=True)

@@ -1,0 +1,31 @@
+"""Small parts that every panel is made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import html
+from dash.development.base_component import Component
+
+from visit.text import visible
+
+
+def data(**values: str) -> dict[str, Any]:
+    """``data-…`` attributes, by which assets/app.js knows what a button stands for."""
+    return {f"data-{name}": value for name, value in values.items()}
+
+
+def aria(**values: str) -> dict[str, Any]:
+    """``aria-…`` attributes, for those who do not see the screen."""
+    return {f"aria-{name}": value for name, value in values.items()}
+
+
+def word(text: str) -> Component:
+    """A token as visible characters; the raw one is in its title, escaped."""
+    return html.Span(visible(text), className="token", title=repr(text))
+
+
+def bar(part: float, side: str) -> Component:
+    """A bar as long as a part of 1; ``side`` is what it counts, ``say`` or ``unsay``."""
+    width = f"{100 * min(max(part, 0.0), 1.0):.1f}%"
+    return html.Span(html.Span(style={"width": width}), className=f"bar {side}")
