@@ -48,10 +48,10 @@ bench: .venv/ready-test .venv/ready-dev
 	  --editable '.[test]' 'transformers==4.57.*'
 	touch $@
 
-%/bin/pip:
+.venv/bin/pip .venv-oldest/bin/pip:
 	@for python in $(PYTHON) python3.11 python3.12 python3.13 python3.14 python3; do \
 	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
-	    echo "$$python -m venv $*"; exec $$python -m venv $*; \
+	    echo "$$python -m venv $(@D:/bin=)"; exec $$python -m venv $(@D:/bin=); \
 	  fi; \
 	done; \
 	echo "visit needs Python 3.11 or newer: install it, or say make PYTHON=/path/to/python" >&2; exit 2
