@@ -266,3 +266,22 @@ def test_what_the_model_does_not_have_is_refused(change: dict, message: str):
 def test_a_block_of_a_layer_that_is_not_there_is_refused():
     with pytest.raises(RequestError, match="layer 9 does not exist"):
         builder("gpt2").block(specimen("gpt2").trace, FEW, 9, 0)
+
+
+def test_the_app_works_out_the_same_loads_from_the_document_alone():
+    """The route keeps what carries the threshold or more, and the app finds it carrying that."""
+    from visit.web.index import Index, edge_id
+
+    for name in ("gpt2", "llama-gqa", "gpt-j"):
+        flow = explain(name, replace(FEW, threshold=0.02, layers="none"))
+        carried = Index(flow).carried
+        between = [
+            carried[edge_id(edge)]
+            for edge in flow.edges
+            if edge.ledger is Ledger.POSITIONS
+            and edge.source.kind in (NodeKind.EMBED, NodeKind.RESID_POST)
+        ]
+        assert between
+        assert min(between) >= 0.02 - 1e-9
+        everything = Index(explain(name, replace(FEW, threshold=0.0, layers="none")))
+        assert everything.unexplained == pytest.approx(0, abs=1e-9)

@@ -1,10 +1,11 @@
 """The route: every position's residuals that carry the traced one, and the attention between them.
 
 From the last residual of the traced position backwards, a reader's load is split among the parts
-of its residual by ``|share|``, and attention's part of it among the positions that attention reads,
-again by ``|share|``. An edge between positions is drawn when it carries at least the threshold;
-what carries less is folded into ``positions_rest``. Loads of one depth add up to at most 1, so no
-more than ``1 / threshold`` edges enter any layer, however long the prompt.
+of its residual by ``|share|``; the MLP hands its part to the residual it reads, and attention's is
+split among the positions that attention reads, again by ``|share|``. An edge between positions is
+drawn when it carries at least the threshold; what carries less is folded into ``positions_rest``.
+Loads of one depth add up to at most 1, so no more than ``1 / threshold`` edges enter any layer,
+however long the prompt. ``web.index`` works out the same loads from a document's shares.
 """
 
 from __future__ import annotations
@@ -80,11 +81,11 @@ def _draw_residuals(
             read = residual_before_mlp_id(case, layer, reader)
             draft.edge(Edge(read, NodeId(NodeKind.MLP, reader, layer), EdgeKind.READS))
     if recorded.resid_mid is None:
-        to_pre, to_attn, _ = _draw_sum(draft, case, readers, post, [pre, attn, mlp], load)
-        return to_pre, to_attn
+        to_pre, to_attn, to_mlp = _draw_sum(draft, case, readers, post, [pre, attn, mlp], load)
+        return to_pre + to_mlp, to_attn
     mid = nodes(NodeKind.RESID_MID, recorded.resid_mid)
-    to_mid, _ = _draw_sum(draft, case, readers, post, [mid, mlp], load)
-    to_pre, to_attn = _draw_sum(draft, case, readers, mid, [pre, attn], to_mid)
+    to_mid, to_mlp = _draw_sum(draft, case, readers, post, [mid, mlp], load)
+    to_pre, to_attn = _draw_sum(draft, case, readers, mid, [pre, attn], to_mid + to_mlp)
     return to_pre, to_attn
 
 
