@@ -5,20 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from visit.architectures.base import Architecture, Block, Family, Norm
-from visit.architectures.llama import sizes
+from visit.architectures.llama import like_llama
 from visit.architectures.weights import linear_mlp, rms_norm, separate_attention
 
 
 def lay_open(model: Any) -> Architecture:
     """The architecture of a ``GemmaForCausalLM`` (1, 2 or 3, text)."""
-    body = model.model
-    return Architecture(
-        family=FAMILY.name,
-        sizes=sizes(model),
-        blocks=tuple(_block(block) for block in body.layers),
-        final_norm=_norm(body.norm),
-        unembedding=model.lm_head.weight.T,
-        unembedding_bias=None,
+    return like_llama(
+        model,
+        FAMILY.name,
+        (_block(block) for block in model.model.layers),
+        _norm(model.model.norm),
         soft_cap=getattr(model.config, "final_logit_softcapping", None),
     )
 

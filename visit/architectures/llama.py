@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from visit.architectures.base import Architecture, Block, Family, Norm, Sizes
@@ -10,14 +11,22 @@ from visit.architectures.weights import linear_mlp, rms_norm, separate_attention
 
 def lay_open(model: Any) -> Architecture:
     """The architecture of a ``LlamaForCausalLM`` or one of its like."""
-    body = model.model
+    blocks = (_block(block) for block in model.model.layers)
+    return like_llama(model, FAMILY.name, blocks, rms_norm(model.model.norm))
+
+
+def like_llama(
+    model: Any, family: str, blocks: Iterable[Block], final_norm: Norm, **more: Any
+) -> Architecture:
+    """The architecture of a model that is put together like Llama, whatever its blocks are."""
     return Architecture(
-        family=FAMILY.name,
+        family=family,
         sizes=sizes(model),
-        blocks=tuple(_block(block) for block in body.layers),
-        final_norm=rms_norm(body.norm),
+        blocks=tuple(blocks),
+        final_norm=final_norm,
         unembedding=model.lm_head.weight.T,
-        unembedding_bias=None,
+        unembedding_bias=model.lm_head.bias,
+        **more,
     )
 
 

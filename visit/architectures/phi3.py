@@ -7,21 +7,15 @@ from typing import Any
 from torch import Tensor
 
 from visit.architectures.base import Architecture, Attention, Block, Family
-from visit.architectures.llama import sizes
+from visit.architectures.llama import like_llama
 from visit.architectures.weights import linear_mlp, rms_norm
 
 
 def lay_open(model: Any) -> Architecture:
     """The architecture of a ``Phi3ForCausalLM``."""
-    body, opened = model.model, sizes(model)
-    return Architecture(
-        family=FAMILY.name,
-        sizes=opened,
-        blocks=tuple(_block(block, opened.n_heads, opened.n_kv_heads) for block in body.layers),
-        final_norm=rms_norm(body.norm),
-        unembedding=model.lm_head.weight.T,
-        unembedding_bias=None,
-    )
+    n_heads, n_kv_heads = model.config.num_attention_heads, model.config.num_key_value_heads
+    blocks = (_block(block, n_heads, n_kv_heads) for block in model.model.layers)
+    return like_llama(model, FAMILY.name, blocks, rms_norm(model.model.norm))
 
 
 def _block(block: Any, n_heads: int, n_kv_heads: int) -> Block:

@@ -5,21 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from visit.architectures.base import Architecture, Block, Family
-from visit.architectures.llama import sizes
+from visit.architectures.llama import like_llama
 from visit.architectures.weights import layer_norm, linear_mlp, separate_attention
 
 
 def lay_open(model: Any) -> Architecture:
     """The architecture of a ``Starcoder2ForCausalLM``."""
-    body = model.model
-    return Architecture(
-        family=FAMILY.name,
-        sizes=sizes(model),
-        blocks=tuple(_block(block) for block in body.layers),
-        final_norm=layer_norm(body.norm),
-        unembedding=model.lm_head.weight.T,
-        unembedding_bias=None,
-    )
+    blocks = (_block(block) for block in model.model.layers)
+    return like_llama(model, FAMILY.name, blocks, layer_norm(model.model.norm))
 
 
 def _block(block: Any) -> Block:
