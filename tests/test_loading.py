@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -13,7 +14,12 @@ from safetensors.torch import load_file, save_file
 
 from visit.errors import ModelError
 from visit.flow import Request
-from visit.loading import FIRST_UNTRIED_TRANSFORMERS, OLDEST_TRANSFORMERS, load
+from visit.loading import (
+    FIRST_UNTRIED_TRANSFORMERS,
+    OLDEST_TRANSFORMERS,
+    cached_models,
+    load,
+)
 from visit.session import Session
 
 
@@ -169,3 +175,42 @@ def test_activations_that_are_not_finite_are_refused_with_their_place(folder: Pa
     message = "layer 1's mlp_out holds NaN or infinity in float16; try --dtype float32 or bfloat16"
     with pytest.raises(ModelError, match=message):
         session.explain(Request("The capital"))
+
+
+@pytest.fixture
+def hub_cache(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A hub's cache as huggingface_hub lays it out, holding three models."""
+    cache, commit = tmp_path / "hub", "0123456789abcdef0123456789abcdef01234567"
+    for name in ("whole", "strange", "bare"):
+        snapshot = cache / f"models--lab--{name}" / "snapshots" / commit
+        shutil.copytree(whole, snapshot)
+        (snapshot.parent.parent / "blobs").mkdir()
+        (snapshot.parent.parent / "refs").mkdir()
+        (snapshot.parent.parent / "refs" / "main").write_text(commit)
+        if name == "strange":
+            (snapshot / "config.json").write_text('{"model_type": "bert"}')
+        if name == "bare":
+            (snapshot / "model.safetensors").unlink()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr("huggingface_hub.utils._cache_manager.HF_HUB_CACHE", str(cache))
+    return cache
+
+
+def test_the_hubs_cache_is_listed_with_what_can_be_run(hub_cache: Path):
+    listed = cached_models()
+    assert list(listed) == ["lab/bare", "lab/strange", "lab/whole"]
+    assert listed["lab/bare"].endswith("GPT-2, but no safetensors")
+    assert listed["lab/strange"].endswith("type bert is not supported")
+    assert listed["lab/whole"].endswith(", GPT-2")
+    assert re.match(r"[\d.]+[KM], ", listed["lab/whole"])
+
+
+def test_a_cached_model_is_loaded_by_its_id_without_the_network(hub_cache: Path, whole: Path):
+    info = load("lab/whole").info
+    assert info.name == "lab/whole"
+    assert info.revision == "0123456789abcdef0123456789abcdef01234567"
+    assert info.weights_sha256 == load(str(whole)).info.weights_sha256
+
+
+def test_a_cached_model_without_weights_is_refused_offline(hub_cache: Path):
+    refused("lab/bare", "the hub did not give it")

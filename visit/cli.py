@@ -175,9 +175,8 @@ def _models(arguments: argparse.Namespace) -> None:
     from visit.loading import MINI, cached_models
 
     _list("families that can be taken apart", families())
-    cached = {name: "in the hub's cache" for name in cached_models()}
     print()
-    _list("models that need no download", {MINI: "bundled, the default", **cached})
+    _list("models that need no download", {MINI: "bundled, the default", **cached_models()})
 
 
 def _list(title: str, notes: dict[str, str]) -> None:

@@ -7,6 +7,7 @@ Offline first: what the hub's cache holds is used without asking the network.
 from __future__ import annotations
 
 import hashlib
+import json
 import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -149,16 +150,36 @@ def loaded_from(
     return Loaded(model, tokenizer, architecture, info)
 
 
-def cached_models() -> list[str]:
-    """The ids of the models in the hub's cache."""
+def cached_models() -> dict[str, str]:
+    """The models in the hub's cache: each id with its size and family, or why it cannot be run."""
     from huggingface_hub import scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
     try:
-        repos = scan_cache_dir().repos
+        repos = [repo for repo in scan_cache_dir().repos if repo.repo_type == "model"]
     except CacheNotFound:
-        return []
-    return sorted(repo.repo_id for repo in repos if repo.repo_type == "model")
+        return {}
+    return {
+        repo.repo_id: f"{repo.size_on_disk_str}, {_standing(repo)}"
+        for repo in sorted(repos, key=lambda repo: repo.repo_id)
+    }
+
+
+def _standing(repo: Any) -> str:
+    """The family of a cached model, or what keeps it from being run."""
+    newest = max(repo.revisions, key=lambda revision: revision.last_modified, default=None)
+    if newest is None:
+        return "nothing fetched"
+    names = {file.file_name: file.file_path for file in newest.files}
+    try:
+        config = json.loads(Path(names["config.json"]).read_text(encoding="utf-8"))
+        family = family_of(str(config.get("model_type"))).name
+    except (KeyError, OSError, ValueError):
+        return "has no config.json"
+    except ModelError:
+        return f"type {config.get('model_type')} is not supported"
+    has_weights = any(name.endswith(".safetensors") for name in names)
+    return family if has_weights else f"{family}, but no safetensors"
 
 
 def _place(name: str, revision: str | None) -> _Place:

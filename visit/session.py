@@ -72,8 +72,8 @@ class Session:
         resident = self.model.name
         choices = [ModelChoice(resident, "loaded")]
         choices += [ModelChoice(loading.MINI, "bundled")] if resident != loading.MINI else []
-        cached = [name for name in loading.cached_models() if name != resident]
-        return (*choices, *(ModelChoice(name, "in the hub's cache") for name in cached))
+        cached = loading.cached_models().items()
+        return (*choices, *(ModelChoice(name, note) for name, note in cached if name != resident))
 
     def explain(self, request: Request, progress: Progress | None = None) -> FlowGraph:
         """Run the model once and take the forward pass apart.
