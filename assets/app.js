@@ -5,7 +5,7 @@
 
   const $ = (id) => document.getElementById(id);
   const setProps = (id, props) => window.dash_clientside.set_props(id, props);
-  const state = { cy: null, view: null, picked: null, level: 0, edges: [], shown: 0, fitted: null, moved: false };
+  const state = { cy: null, view: null, key: null, picked: null, level: 0, edges: [], shown: 0, fitted: null, moved: false };
 
   // dash-cytoscape always passes on its default wheel sensitivity of 1, and Cytoscape warns of any.
   const warn = console.warn;
@@ -315,6 +315,17 @@
     window.history.replaceState(null, "", `?${said}`);
   }
 
+  // ------------------------------------------------------------------ panels
+
+  // A tree of visit/web/tree.py as elements and texts; nothing in it is ever read as markup.
+  function build(tree) {
+    if (typeof tree === "string") return document.createTextNode(tree);
+    const element = document.createElement(tree.tag);
+    for (const [name, value] of Object.entries(tree.attributes)) element.setAttribute(name, value);
+    element.append(...tree.children.map(build));
+    return element;
+  }
+
   // ------------------------------------------------------------------ theme
 
   function isDark(theme) {
@@ -412,7 +423,9 @@
       state.view = view;
       if (view && $("trace")) writeAddress(view);
       if (view && state.cy) scheduleSettle();
-      return "";
+      const known = state.key;
+      state.key = view ? view.key : null;
+      return state.key === known ? window.dash_clientside.no_update : state.key;
     },
     mark(picked) {
       state.picked = picked || null;
@@ -420,7 +433,11 @@
         state.cy.batch(mark);
         keepInSight();
       }
-      return picked ? "has-picked" : "";
+    },
+    fill(panels) {
+      for (const [id, trees] of Object.entries(panels || {})) {
+        if ($(id)) $(id).replaceChildren(...trees.map(build));
+      }
     },
   };
 })();
