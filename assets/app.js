@@ -335,6 +335,15 @@
 
   // ------------------------------------------------------------------ events of the page
 
+  // A menu is a <details>; it closes when something else is clicked, and on Escape.
+  function closeMenus(except) {
+    const open = [...document.querySelectorAll("details.menu[open]")].filter((menu) => menu !== except);
+    for (const menu of open) menu.open = false;
+    return open.length > 0;
+  }
+
+  document.addEventListener("pointerdown", (event) => closeMenus(event.target.closest("details.menu")));
+
   document.addEventListener("click", (event) => {
     const go = event.target.closest("[data-node]");
     if (go) {
@@ -345,6 +354,15 @@
     const prediction = event.target.closest("[data-target]");
     if (prediction && $("target")) {
       setProps("target", { value: prediction.dataset.target });
+      setTimeout(() => $("trace").click(), 0);
+      return;
+    }
+    const example = event.target.closest("[data-prompt]");
+    if (example) {
+      closeMenus();
+      setProps("prompt", { value: example.dataset.prompt });
+      setProps("target", { value: "" });
+      setProps("position", { data: null });
       setTimeout(() => $("trace").click(), 0);
       return;
     }
@@ -376,6 +394,7 @@
       $("trace").click();
       return;
     }
+    if (event.key === "Escape" && closeMenus()) return;
     if (event.target.closest("input, textarea, select") || event.ctrlKey || event.metaKey || !state.cy) return;
     const way = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down" }[event.key];
     const node = state.picked ? state.cy.getElementById(state.picked) : state.cy.collection();

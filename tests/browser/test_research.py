@@ -199,6 +199,22 @@ def test_a_link_shows_the_same_again_in_another_profile(open_app):
     assert other.page.get_by_label("Prompt").input_value() == "Paris is in & out"
 
 
+def test_an_example_is_chosen_from_the_menu_and_traced(open_app):
+    screen = open_app("fake")
+    screen.wait_for_graph()
+    examples = screen.page.get_by_text("Examples")
+    shown = screen.page.get_by_role("button", name="Successor")
+    examples.click()
+    shown.wait_for()
+    screen.page.keyboard.press("Escape")
+    wait_until(lambda: not shown.is_visible(), "the menu to close")
+    examples.click()
+    shown.click()
+    wait_for_prompt(screen, "Monday,", "·Tuesday,", "·Wednesday,")
+    assert screen.page.get_by_label("Prompt").input_value() == "Monday, Tuesday, Wednesday,"
+    assert not shown.is_visible()
+
+
 def test_a_slow_trace_says_its_stage_and_can_be_cancelled(open_app):
     screen = open_app("fake")
     screen.wait_for_graph()

@@ -3,6 +3,7 @@
 PROMPT = "prompt"
 MODEL = "model"
 MODEL_CHOICES = "model-choices"
+EXAMPLES = "examples"
 TARGET = "target"
 TARGET_CHOICES = "target-choices"
 TRACE = "trace"

@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 
 from visit.engine import ModelChoice
 from visit.flow import Request
-from visit.web import ids
+from visit.web import examples, ids
 from visit.web.parts import aria
 from visit.web.stylesheet import COLOURINGS, LIGHT, stylesheet, stylesheets
 from visit.web.tree import Tree, tree, trees
@@ -94,7 +94,19 @@ def _controls(models: Sequence[ModelChoice], request: Request) -> Component:
         [
             html.Div(
                 [
-                    html.Label("Prompt", htmlFor=ids.PROMPT),
+                    html.Div(
+                        [
+                            html.Label("Prompt", htmlFor=ids.PROMPT),
+                            html.Details(
+                                [
+                                    html.Summary("Examples"),
+                                    html.Div(id=ids.EXAMPLES, className="menu-list"),
+                                ],
+                                className="menu",
+                            ),
+                        ],
+                        className="field-head",
+                    ),
                     dcc.Textarea(
                         id=ids.PROMPT,
                         value=request.prompt,
@@ -234,6 +246,7 @@ def _furniture() -> dict[str, list[Tree]]:
     untraced = html.P("Nothing is traced yet.", className="hint")
     return {
         ids.LEGEND: trees(_legend()),
+        ids.EXAMPLES: trees(examples.menu()),
         ids.INSPECTOR: [tree(untraced)],
     }
 
