@@ -326,6 +326,35 @@
     return element;
   }
 
+  // ------------------------------------------------------------------ export
+
+  // The server makes every file but the PNG. The time makes each request a new one.
+  function exportAs(kept) {
+    if (!state.view || !state.cy) return;
+    if (kept === "png") savePng();
+    else {
+      const theme = document.documentElement.dataset.theme;
+      setProps("export", { data: { kept, theme, level: state.level, asked: Date.now() } });
+    }
+  }
+
+  async function savePng() {
+    const background = getComputedStyle(document.querySelector(".graph-pane")).backgroundColor;
+    const picture = await state.cy.png({
+      output: "blob-promise",
+      full: true,
+      scale: 2,
+      maxWidth: 16000,
+      maxHeight: 16000,
+      bg: background,
+    });
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(picture);
+    link.download = "visit.png";
+    link.click();
+    URL.revokeObjectURL(link.href);
+  }
+
   // ------------------------------------------------------------------ theme
 
   function isDark(theme) {
@@ -364,6 +393,12 @@
       setProps("target", { value: "" });
       setProps("position", { data: null });
       setTimeout(() => $("trace").click(), 0);
+      return;
+    }
+    const kept = event.target.closest("[data-export]");
+    if (kept) {
+      closeMenus();
+      exportAs(kept.dataset.export);
       return;
     }
     const chip = event.target.closest("[data-position]");

@@ -69,7 +69,7 @@ def test_the_viewer_has_no_controls_to_trace_with():
     view = View("k", Request("hello"))
     parts = ids_of(screen(request=None, models=(), view=view))
     assert not {ids.PROMPT, ids.TRACE, ids.CANCEL, ids.MODEL, ids.TARGET} & parts
-    assert {ids.GRAPH, ids.INSPECTOR, ids.THRESHOLD, ids.SAVE} <= parts
+    assert {ids.GRAPH, ids.INSPECTOR, ids.THRESHOLD, ids.EXPORT} <= parts
 
 
 def test_the_viewer_serves_a_graph_without_an_engine():

@@ -26,7 +26,6 @@ from dash import (
 )
 from dash.development.base_component import Component
 
-from visit.document import json_from_flow
 from visit.engine import Engine, Progress
 from visit.errors import Cancelled, VisitError
 from visit.flow import FlowGraph, NodeId, NodeKind, Request
@@ -34,9 +33,10 @@ from visit.text import visible
 from visit.web import elements, ids, inspector
 from visit.web.address import request_from_address
 from visit.web.index import Index
+from visit.web.keeping import Kept, download
 from visit.web.picture import Picture, can_open
 from visit.web.shelf import Jobs, Shelf
-from visit.web.text import file_name, percent, token_from_typed
+from visit.web.text import percent, token_from_typed
 from visit.web.tree import Tree, trees
 from visit.web.view import View
 
@@ -181,22 +181,26 @@ def _register_graph(app: Dash, engine: Engine | None, shelf: Shelf) -> None:
         websocket=True,
     )(inspect)
 
-    def save(_clicks: int, data: dict[str, Any] | None) -> Any:
-        """The document as a file, with the blocks that were opened in it."""
-        if data is None:
+    def keep(asked: dict[str, Any] | None, data: dict[str, Any] | None) -> Any:
+        """The graph as a file, with the blocks that were opened in it."""
+        if data is None or asked is None:
             return no_update
         view = View.parse(data)
-        flow = opened_index(view, engine, shelf).flow
-        name = f"{file_name(flow.request.prompt)}.json"
-        return {"content": json_from_flow(flow), "filename": name, "type": "application/json"}
+        try:
+            index = opened_index(view, engine, shelf)
+        except VisitError as problem:
+            show_problem(str(problem))
+            return no_update
+        kept, level = Kept(asked["kept"]), float(asked["level"])
+        return download(kept, index, view, theme=asked["theme"], level=level)
 
     app.callback(
         Output(ids.DOWNLOAD, "data"),
-        Input(ids.SAVE, "n_clicks"),
+        Input(ids.EXPORT, "data"),
         State(ids.VIEW, "data"),
         prevent_initial_call=True,
         websocket=True,
-    )(save)
+    )(keep)
 
 
 def _register_browser(app: Dash) -> None:

@@ -11,7 +11,8 @@ from dash.development.base_component import Component
 from visit.engine import ModelChoice
 from visit.flow import Request
 from visit.web import examples, ids
-from visit.web.parts import aria
+from visit.web.keeping import Kept
+from visit.web.parts import aria, data
 from visit.web.stylesheet import COLOURINGS, LIGHT, stylesheet, stylesheets
 from visit.web.tree import Tree, tree, trees
 from visit.web.view import View
@@ -49,6 +50,7 @@ def screen(
             dcc.Store(id=ids.VIEW, data=view.data() if view else None),
             dcc.Store(id=ids.KEY),
             dcc.Store(id=ids.PICKED),
+            dcc.Store(id=ids.EXPORT),
             dcc.Store(id=ids.FURNITURE, data=_furniture()),
             dcc.Store(id=ids.SURROUNDINGS),
             dcc.Store(id=ids.INSPECTION),
@@ -232,7 +234,13 @@ def _toolbar() -> Component:
                 [
                     html.Button("Close all", id=ids.CLOSE_ALL, className="quiet", hidden=True),
                     html.Button("Fit", id=ids.FIT, className="quiet", title="Show everything (f)"),
-                    html.Button("Save JSON", id=ids.SAVE, className="quiet"),
+                    html.Details(
+                        [
+                            html.Summary("Export"),
+                            html.Div(id=ids.EXPORT_MENU, className="menu-list"),
+                        ],
+                        className="menu to-the-left",
+                    ),
                 ],
                 className="tool end",
             ),
@@ -247,8 +255,28 @@ def _furniture() -> dict[str, list[Tree]]:
     return {
         ids.LEGEND: trees(_legend()),
         ids.EXAMPLES: trees(examples.menu()),
+        ids.EXPORT_MENU: trees(_exports()),
         ids.INSPECTOR: [tree(untraced)],
     }
+
+
+def _exports() -> list[Component]:
+    """The files that a graph can be kept as; the browser makes the PNG by itself."""
+    formats = [
+        ("JSON", Kept.JSON, "everything, to open again"),
+        ("SVG", Kept.SVG, "what is drawn, for print"),
+        ("PNG", "png", "what is drawn, twice as fine"),
+        ("GraphML", Kept.GRAPHML, "for Gephi, yEd, networkx"),
+        ("CSV", Kept.CSV, "nodes and edges, zipped"),
+    ]
+    return [
+        html.Button(
+            [html.Span(name, className="export-name"), html.Span(said, className="hint")],
+            className="export",
+            **data(export=str(kept)),
+        )
+        for name, kept, said in formats
+    ]
 
 
 def _legend() -> list[Component]:
