@@ -5,7 +5,7 @@
 
   const $ = (id) => document.getElementById(id);
   const setProps = (id, props) => window.dash_clientside.set_props(id, props);
-  const state = { cy: null, view: null, picked: null, level: 0, edges: [], shown: 0, fitted: null, moved: false };
+  const state = { cy: null, view: null, key: null, picked: null, level: 0, edges: [], shown: 0, fitted: null, moved: false };
 
   // dash-cytoscape always passes on its default wheel sensitivity of 1, and Cytoscape warns of any.
   const warn = console.warn;
@@ -315,6 +315,46 @@
     window.history.replaceState(null, "", `?${said}`);
   }
 
+  // ------------------------------------------------------------------ panels
+
+  // A tree of visit/web/tree.py as elements and texts; nothing in it is ever read as markup.
+  function build(tree) {
+    if (typeof tree === "string") return document.createTextNode(tree);
+    const element = document.createElement(tree.tag);
+    for (const [name, value] of Object.entries(tree.attributes)) element.setAttribute(name, value);
+    element.append(...tree.children.map(build));
+    return element;
+  }
+
+  // ------------------------------------------------------------------ export
+
+  // The server makes every file but the PNG. The time makes each request a new one.
+  function exportAs(kept) {
+    if (!state.view || !state.cy) return;
+    if (kept === "png") savePng();
+    else {
+      const theme = document.documentElement.dataset.theme;
+      setProps("export", { data: { kept, theme, level: state.level, asked: Date.now() } });
+    }
+  }
+
+  async function savePng() {
+    const background = getComputedStyle(document.querySelector(".graph-pane")).backgroundColor;
+    const picture = await state.cy.png({
+      output: "blob-promise",
+      full: true,
+      scale: 2,
+      maxWidth: 16000,
+      maxHeight: 16000,
+      bg: background,
+    });
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(picture);
+    link.download = "visit.png";
+    link.click();
+    URL.revokeObjectURL(link.href);
+  }
+
   // ------------------------------------------------------------------ theme
 
   function isDark(theme) {
@@ -323,6 +363,15 @@
   }
 
   // ------------------------------------------------------------------ events of the page
+
+  // A menu is a <details>; it closes when something else is clicked, and on Escape.
+  function closeMenus(except) {
+    const open = [...document.querySelectorAll("details.menu[open]")].filter((menu) => menu !== except);
+    for (const menu of open) menu.open = false;
+    return open.length > 0;
+  }
+
+  document.addEventListener("pointerdown", (event) => closeMenus(event.target.closest("details.menu")));
 
   document.addEventListener("click", (event) => {
     const go = event.target.closest("[data-node]");
@@ -335,6 +384,21 @@
     if (prediction && $("target")) {
       setProps("target", { value: prediction.dataset.target });
       setTimeout(() => $("trace").click(), 0);
+      return;
+    }
+    const example = event.target.closest("[data-prompt]");
+    if (example) {
+      closeMenus();
+      setProps("prompt", { value: example.dataset.prompt });
+      setProps("target", { value: "" });
+      setProps("position", { data: null });
+      setTimeout(() => $("trace").click(), 0);
+      return;
+    }
+    const kept = event.target.closest("[data-export]");
+    if (kept) {
+      closeMenus();
+      exportAs(kept.dataset.export);
       return;
     }
     const chip = event.target.closest("[data-position]");
@@ -365,6 +429,7 @@
       $("trace").click();
       return;
     }
+    if (event.key === "Escape" && closeMenus()) return;
     if (event.target.closest("input, textarea, select") || event.ctrlKey || event.metaKey || !state.cy) return;
     const way = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down" }[event.key];
     const node = state.picked ? state.cy.getElementById(state.picked) : state.cy.collection();
@@ -412,7 +477,9 @@
       state.view = view;
       if (view && $("trace")) writeAddress(view);
       if (view && state.cy) scheduleSettle();
-      return "";
+      const known = state.key;
+      state.key = view ? view.key : null;
+      return state.key === known ? window.dash_clientside.no_update : state.key;
     },
     mark(picked) {
       state.picked = picked || null;
@@ -420,7 +487,11 @@
         state.cy.batch(mark);
         keepInSight();
       }
-      return picked ? "has-picked" : "";
+    },
+    fill(panels) {
+      for (const [id, trees] of Object.entries(panels || {})) {
+        if ($(id)) $(id).replaceChildren(...trees.map(build));
+      }
     },
   };
 })();

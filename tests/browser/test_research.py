@@ -16,9 +16,10 @@ SCREENSHOT = Path(__file__).parent.parent.parent / "docs" / "images" / "screensh
 HOSTILE = "<img src=x onerror=alert(1)> javascript:alert(1) \u202ekcab </script>"
 
 
-def saved(screen: Screen, folder: Path) -> Path:
+def saved(screen: Screen, folder: Path, format_: str = "JSON") -> Path:
+    screen.page.locator("summary", has_text="Export").click()
     with screen.page.expect_download() as download:
-        screen.page.get_by_role("button", name="Save JSON").click()
+        screen.page.get_by_role("button", name=format_).click()
     path = folder / download.value.suggested_filename
     download.value.save_as(path)
     return path
@@ -197,6 +198,35 @@ def test_a_link_shows_the_same_again_in_another_profile(open_app):
     wait_for_prompt(other, "Paris", "·is", "·in", "·&", "·out")
     other.wait_for("L1.head0@4")
     assert other.page.get_by_label("Prompt").input_value() == "Paris is in & out"
+
+
+def test_an_example_is_chosen_from_the_menu_and_traced(open_app):
+    screen = open_app("fake")
+    screen.wait_for_graph()
+    examples = screen.page.get_by_text("Examples")
+    shown = screen.page.get_by_role("button", name="Successor")
+    examples.click()
+    shown.wait_for()
+    screen.page.keyboard.press("Escape")
+    wait_until(lambda: not shown.is_visible(), "the menu to close")
+    examples.click()
+    shown.click()
+    wait_for_prompt(screen, "Monday,", "·Tuesday,", "·Wednesday,")
+    assert screen.page.get_by_label("Prompt").input_value() == "Monday, Tuesday, Wednesday,"
+    assert not shown.is_visible()
+
+
+def test_a_graph_is_kept_as_a_file_of_every_format(open_app, tmp_path):
+    screen = open_app("fake")
+    screen.wait_for_graph()
+    screen.tap("L1.attn@7")
+    screen.wait_for("L1.head0@7")
+    name = "visit-the-capital-of-japan-is-the-city-of"
+    svg = saved(screen, tmp_path, "SVG")
+    assert svg.name == f"{name}.svg" and 'id="L1.head0@7"' in svg.read_text()
+    assert saved(screen, tmp_path, "GraphML").name == f"{name}.graphml"
+    assert saved(screen, tmp_path, "CSV").name == f"{name}.csv.zip"
+    assert saved(screen, tmp_path, "PNG").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_slow_trace_says_its_stage_and_can_be_cancelled(open_app):

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 
 import pytest
 from sample import FakeEngine, make_block, make_flow
@@ -13,7 +14,14 @@ from visit.flow import NodeId, Request
 from visit.web import ids, layout
 from visit.web.address import request_from_address
 from visit.web.app import assets_folder, bind, create_app
-from visit.web.callbacks import note, opened_index, position_in, progress_to_page, target_options
+from visit.web.callbacks import (
+    note,
+    opened_index,
+    position_in,
+    progress_to_page,
+    surroundings,
+    target_options,
+)
 from visit.web.index import Index
 from visit.web.picture import picture
 from visit.web.shelf import Jobs, Shelf
@@ -61,7 +69,7 @@ def test_the_viewer_has_no_controls_to_trace_with():
     view = View("k", Request("hello"))
     parts = ids_of(screen(request=None, models=(), view=view))
     assert not {ids.PROMPT, ids.TRACE, ids.CANCEL, ids.MODEL, ids.TARGET} & parts
-    assert {ids.GRAPH, ids.INSPECTOR, ids.THRESHOLD, ids.SAVE} <= parts
+    assert {ids.GRAPH, ids.INSPECTOR, ids.THRESHOLD, ids.EXPORT} <= parts
 
 
 def test_the_viewer_serves_a_graph_without_an_engine():
@@ -128,6 +136,30 @@ def test_only_a_block_that_the_document_lacks_is_fetched_and_only_once():
         index = opened_index(View(key, Request("hi"), opened), engine, shelf)
         assert set(opened) <= index.nodes.keys()
     assert engine.opened == [(2, 3)]
+
+
+def test_callbacks_that_wait_for_one_block_fetch_it_once():
+    class SlowEngine(FakeEngine):
+        def open(self, layer, position, request=None):
+            time.sleep(0.2)
+            return super().open(layer, position, request)
+
+    engine, shelf = SlowEngine(), Shelf()
+    view = View(shelf.put(make_flow(opened=())), Request("hi"), (NodeId.parse("L1.mlp@7"),))
+    threads = [threading.Thread(target=opened_index, args=(view, engine, shelf)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert engine.opened == [(1, 7)]
+
+
+def test_what_stands_around_a_graph_can_be_clicked_only_where_an_engine_answers():
+    flow = make_flow()
+    assert len(surroundings(flow, clickable=True)[ids.TARGET_CHOICES]) == 10
+    viewed = surroundings(flow, clickable=False)
+    assert viewed[ids.TARGET_CHOICES] == []
+    assert "disabled" in viewed[ids.PREDICTIONS][0]["attributes"]
 
 
 def test_keys_cannot_be_guessed_and_differ():

@@ -26,7 +26,6 @@ from dash import (
 )
 from dash.development.base_component import Component
 
-from visit.document import json_from_flow
 from visit.engine import Engine, Progress
 from visit.errors import Cancelled, VisitError
 from visit.flow import FlowGraph, NodeId, NodeKind, Request
@@ -34,9 +33,11 @@ from visit.text import visible
 from visit.web import elements, ids, inspector
 from visit.web.address import request_from_address
 from visit.web.index import Index
+from visit.web.keeping import Kept, download
 from visit.web.picture import Picture, can_open
 from visit.web.shelf import Jobs, Shelf
-from visit.web.text import file_name, percent, token_from_typed
+from visit.web.text import percent, token_from_typed
+from visit.web.tree import Tree, trees
 from visit.web.view import View
 
 PROGRESS_EVERY = 0.05
@@ -125,42 +126,41 @@ def _register_trace(app: Dash, engine: Engine, shelf: Shelf, default: Request) -
 
 def _register_graph(app: Dash, engine: Engine | None, shelf: Shelf) -> None:
     def draw(data: dict[str, Any] | None) -> tuple[Any, ...]:
-        """The graph as the view says, with what stands beside it."""
+        """The graph as the view says."""
         if data is None:
-            return (no_update,) * 5
+            return (no_update,) * 3
         try:
             view = View.parse(data)
             index = opened_index(view, engine, shelf)
         except VisitError as problem:
             show_problem(str(problem))
-            return (no_update,) * 5
+            return (no_update,) * 3
         drawn, made = elements.draw(index, view.opened)
-        return (
-            made,
-            note(index, drawn),
-            inspector.tokens(index.flow, clickable=engine is not None),
-            inspector.predictions(index.flow, clickable=engine is not None),
-            not drawn.opened,
-        )
+        return made, note(index, drawn), not drawn.opened
 
     app.callback(
         Output(ids.GRAPH, "elements"),
         Output(ids.NOTE, "children"),
-        Output(ids.TOKENS, "children"),
-        Output(ids.PREDICTIONS, "children"),
         Output(ids.CLOSE_ALL, "hidden"),
         Input(ids.VIEW, "data"),
         websocket=True,
     )(draw)
 
-    def offer_targets(data: dict[str, Any] | None) -> Any:
-        index = None if data is None else held(View.parse(data), engine, shelf)
-        return no_update if index is None else target_options(index.flow)
+    def surround(key: str | None, data: dict[str, Any] | None) -> Any:
+        """What stands around a graph and stays while its blocks open and close."""
+        if key is None or data is None:
+            return no_update
+        index = held(View.parse(data), engine, shelf)
+        if index is None:
+            return no_update  # drawing says what is wrong
+        return surroundings(index.flow, clickable=engine is not None)
 
-    if engine is not None:
-        app.callback(
-            Output(ids.TARGET_CHOICES, "children"), Input(ids.VIEW, "data"), websocket=True
-        )(offer_targets)
+    app.callback(
+        Output(ids.SURROUNDINGS, "data"),
+        Input(ids.KEY, "data"),
+        State(ids.VIEW, "data"),
+        websocket=True,
+    )(surround)
 
     def inspect(picked: str | None, data: dict[str, Any] | None) -> Any:
         """The inspector for the picked node, or for the trace as a whole."""
@@ -171,31 +171,36 @@ def _register_graph(app: Dash, engine: Engine | None, shelf: Shelf) -> None:
         except VisitError:
             return no_update  # drawing says what is wrong
         node = index.nodes.get(NodeId.parse(picked)) if picked else None
-        return inspector.about(index) if node is None else inspector.node_panel(index, node)
+        panel = inspector.about(index) if node is None else inspector.node_panel(index, node)
+        return {ids.INSPECTOR: trees(panel)}
 
     app.callback(
-        Output(ids.INSPECTOR, "children"),
+        Output(ids.INSPECTION, "data"),
         Input(ids.PICKED, "data"),
         Input(ids.VIEW, "data"),
         websocket=True,
     )(inspect)
 
-    def save(_clicks: int, data: dict[str, Any] | None) -> Any:
-        """The document as a file, with the blocks that were opened in it."""
-        if data is None:
+    def keep(asked: dict[str, Any] | None, data: dict[str, Any] | None) -> Any:
+        """The graph as a file, with the blocks that were opened in it."""
+        if data is None or asked is None:
             return no_update
         view = View.parse(data)
-        flow = opened_index(view, engine, shelf).flow
-        name = f"{file_name(flow.request.prompt)}.json"
-        return {"content": json_from_flow(flow), "filename": name, "type": "application/json"}
+        try:
+            index = opened_index(view, engine, shelf)
+        except VisitError as problem:
+            show_problem(str(problem))
+            return no_update
+        kept, level = Kept(asked["kept"]), float(asked["level"])
+        return download(kept, index, view, theme=asked["theme"], level=level)
 
     app.callback(
         Output(ids.DOWNLOAD, "data"),
-        Input(ids.SAVE, "n_clicks"),
+        Input(ids.EXPORT, "data"),
         State(ids.VIEW, "data"),
         prevent_initial_call=True,
         websocket=True,
-    )(save)
+    )(keep)
 
 
 def _register_browser(app: Dash) -> None:
@@ -213,16 +218,21 @@ def _register_browser(app: Dash) -> None:
         State(ids.STYLESHEETS, "data"),
     )
     browser("address", Output(ids.ADDRESS, "data"), Input(ids.PAGE, "data"))
-    browser("remember", Output(ids.LEGEND, "title"), Input(ids.VIEW, "data"))
-    browser("mark", Output(ids.GRAPH, "className"), Input(ids.PICKED, "data"))
+    browser("remember", Output(ids.KEY, "data"), Input(ids.VIEW, "data"))
+    browser("mark", Input(ids.PICKED, "data"))
+    browser("fill", Input(ids.FURNITURE, "data"))
+    browser("fill", Input(ids.SURROUNDINGS, "data"))
+    browser("fill", Input(ids.INSPECTION, "data"))
 
 
 def held(view: View, engine: Engine | None, shelf: Shelf) -> Index | None:
-    """The view's graph; one that fell off the shelf is made again from its request."""
+    """The view's graph; one that fell off the shelf is made again from its request, once."""
     index = shelf.get(view.key)
     if index is None and engine is not None:
-        shelf.put(engine.explain(view.request), view.key)
-        index = shelf.get(view.key)
+        with shelf.making(view.key):
+            if shelf.get(view.key) is None:
+                shelf.put(engine.explain(view.request), view.key)
+            index = shelf.get(view.key)
     return index
 
 
@@ -236,8 +246,21 @@ def opened_index(view: View, engine: Engine | None, shelf: Shelf) -> Index:
     if index is None:
         raise VisitError("this graph is no longer held by the server; open the document again")
     for node_id in view.opened:
-        missing = node_id.kind in (NodeKind.ATTN, NodeKind.MLP) and not can_open(index, node_id)
-        if missing and engine is not None and node_id.layer is not None:
+        if engine is not None and _lacks(index, node_id):
+            index = _with_block(index, node_id, view, engine, shelf)
+    return index
+
+
+def _lacks(index: Index, node_id: NodeId) -> bool:
+    """Whether a block is open that the graph does not hold yet."""
+    return node_id.kind in (NodeKind.ATTN, NodeKind.MLP) and not can_open(index, node_id)
+
+
+def _with_block(index: Index, node_id: NodeId, view: View, engine: Engine, shelf: Shelf) -> Index:
+    """The graph with a block fetched into it: once, however many callbacks wait for it."""
+    with shelf.making(view.key):
+        index = shelf.get(view.key) or index
+        if _lacks(index, node_id) and node_id.layer is not None:
             block = engine.open(node_id.layer, node_id.position, view.request)
             index = shelf.add(view.key, block) or index
     return index
@@ -268,6 +291,16 @@ def note(index: Index, drawn: Picture) -> list[Component]:
             )
         )
     return said
+
+
+def surroundings(flow: FlowGraph, *, clickable: bool) -> dict[str, list[Tree]]:
+    """The tokens, the predictions, and the targets to choose from, by the part they fill."""
+    around = {
+        ids.TOKENS: inspector.tokens(flow, clickable=clickable),
+        ids.PREDICTIONS: inspector.predictions(flow, clickable=clickable),
+        ids.TARGET_CHOICES: target_options(flow) if clickable else [],
+    }
+    return {name: trees(parts) for name, parts in around.items()}
 
 
 def target_options(flow: FlowGraph) -> list[Component]:

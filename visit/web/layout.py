@@ -10,9 +10,11 @@ from dash.development.base_component import Component
 
 from visit.engine import ModelChoice
 from visit.flow import Request
-from visit.web import ids
-from visit.web.parts import aria
+from visit.web import examples, ids
+from visit.web.keeping import Kept
+from visit.web.parts import aria, data
 from visit.web.stylesheet import COLOURINGS, LIGHT, stylesheet, stylesheets
+from visit.web.tree import Tree, tree, trees
 from visit.web.view import View
 
 INDEX = """<!DOCTYPE html>
@@ -46,7 +48,12 @@ def screen(
             dcc.Store(id=ids.PAGE, data=page),
             dcc.Store(id=ids.ADDRESS),
             dcc.Store(id=ids.VIEW, data=view.data() if view else None),
+            dcc.Store(id=ids.KEY),
             dcc.Store(id=ids.PICKED),
+            dcc.Store(id=ids.EXPORT),
+            dcc.Store(id=ids.FURNITURE, data=_furniture()),
+            dcc.Store(id=ids.SURROUNDINGS),
+            dcc.Store(id=ids.INSPECTION),
             dcc.Store(id=ids.POSITION),
             dcc.Store(id=ids.THEME, storage_type="local"),
             dcc.Store(id=ids.STYLESHEETS, data=stylesheets()),
@@ -89,7 +96,19 @@ def _controls(models: Sequence[ModelChoice], request: Request) -> Component:
         [
             html.Div(
                 [
-                    html.Label("Prompt", htmlFor=ids.PROMPT),
+                    html.Div(
+                        [
+                            html.Label("Prompt", htmlFor=ids.PROMPT),
+                            html.Details(
+                                [
+                                    html.Summary("Examples"),
+                                    html.Div(id=ids.EXAMPLES, className="menu-list"),
+                                ],
+                                className="menu",
+                            ),
+                        ],
+                        className="field-head",
+                    ),
                     dcc.Textarea(
                         id=ids.PROMPT,
                         value=request.prompt,
@@ -178,7 +197,7 @@ def _graph_pane() -> Component:
                 ],
                 className="canvas",
             ),
-            _legend(),
+            html.Div(id=ids.LEGEND, className="legend"),
         ],
         className="graph-pane",
         **aria(label="Flow graph"),
@@ -215,7 +234,13 @@ def _toolbar() -> Component:
                 [
                     html.Button("Close all", id=ids.CLOSE_ALL, className="quiet", hidden=True),
                     html.Button("Fit", id=ids.FIT, className="quiet", title="Show everything (f)"),
-                    html.Button("Save JSON", id=ids.SAVE, className="quiet"),
+                    html.Details(
+                        [
+                            html.Summary("Export"),
+                            html.Div(id=ids.EXPORT_MENU, className="menu-list"),
+                        ],
+                        className="menu to-the-left",
+                    ),
                 ],
                 className="tool end",
             ),
@@ -224,7 +249,39 @@ def _toolbar() -> Component:
     )
 
 
-def _legend() -> Component:
+def _furniture() -> dict[str, list[Tree]]:
+    """What fills parts of the screen from the start."""
+    untraced = html.P("Nothing is traced yet.", className="hint")
+    return {
+        ids.LEGEND: trees(_legend()),
+        ids.EXAMPLES: trees(examples.menu()),
+        ids.EXPORT_MENU: trees(_exports()),
+        ids.INSPECTOR: [tree(untraced)],
+    }
+
+
+def _exports() -> list[Component]:
+    """The files that a graph can be kept as; the browser makes the PNG by itself."""
+    formats = [
+        ("JSON", Kept.JSON, "everything, to open again"),
+        ("SVG", Kept.SVG, "what is drawn, for print"),
+        ("PNG", "png", "what is drawn, twice as fine"),
+        ("GraphML", Kept.GRAPHML, "for Gephi, yEd, networkx"),
+        ("CSV", Kept.CSV, "nodes and edges, zipped"),
+    ]
+    return [
+        html.Button(
+            [html.Span(name, className="export-name"), html.Span(said, className="hint")],
+            className="export",
+            **data(export=str(kept)),
+        )
+        for name, kept, said in formats
+    ]
+
+
+def _legend() -> list[Component]:
+    """What every mark in the graph means."""
+
     def shape(name: str, words: str, more: str) -> Component:
         return html.Span(
             [html.Span(className=f"swatch {name}"), html.Span(words)], className="entry", title=more
@@ -241,37 +298,31 @@ def _legend() -> Component:
             className=f"entry scale {name}",
         )
 
-    return html.Div(
-        [
-            shape("token", "token", "A token of the prompt, or the one predicted"),
-            shape("residual", "residual", "The hidden state of a position at a depth"),
-            shape(
-                "attention", "attention", "Attention as a whole, its heads, and the values they add"
-            ),
-            shape("query", "query, key", "What a head looks for, and what a source offers it"),
-            shape("neuron", "neuron", "Attention neuron: a row of an attention's output matrix"),
-            shape("mlp", "MLP, memory", "The MLP as a whole, its memories: key, value"),
-            shape("rest", "rest, bias", "Parts not drawn, folded into one; and biases"),
-            stroke("stream", "residual stream"),
-            stroke("plus", "adds along"),
-            stroke("minus", "adds against"),
-            scale("rank", "target's rank: first", "last"),
-            scale("entropy", "entropy: low", "high"),
-            html.Span(
-                [
-                    html.Span(
-                        [html.Span(className=f"weight w{i}") for i in range(3)],
-                        className="weights",
-                    ),
-                    html.Span("part it carries"),
-                ],
-                className="entry",
-                title="The part of the traced residual that reaches the output through this edge",
-            ),
-        ],
-        id=ids.LEGEND,
-        className="legend",
-    )
+    return [
+        shape("token", "token", "A token of the prompt, or the one predicted"),
+        shape("residual", "residual", "The hidden state of a position at a depth"),
+        shape("attention", "attention", "Attention as a whole, its heads, and the values they add"),
+        shape("query", "query, key", "What a head looks for, and what a source offers it"),
+        shape("neuron", "neuron", "Attention neuron: a row of an attention's output matrix"),
+        shape("mlp", "MLP, memory", "The MLP as a whole, its memories: key, value"),
+        shape("rest", "rest, bias", "Parts not drawn, folded into one; and biases"),
+        stroke("stream", "residual stream"),
+        stroke("plus", "adds along"),
+        stroke("minus", "adds against"),
+        scale("rank", "target's rank: first", "last"),
+        scale("entropy", "entropy: low", "high"),
+        html.Span(
+            [
+                html.Span(
+                    [html.Span(className=f"weight w{i}") for i in range(3)],
+                    className="weights",
+                ),
+                html.Span("part it carries"),
+            ],
+            className="entry",
+            title="The part of the traced residual that reaches the output through this edge",
+        ),
+    ]
 
 
 def _side() -> Component:
@@ -285,7 +336,6 @@ def _side() -> Component:
                 className="panel next",
             ),
             html.Section(
-                html.P("Nothing is traced yet.", className="hint"),
                 id=ids.INSPECTOR,
                 className="panel inspector",
                 **aria(label="Inspector", live="polite"),

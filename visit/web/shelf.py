@@ -11,6 +11,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import OrderedDict
+from weakref import WeakValueDictionary
 
 from visit.flow import FlowGraph
 from visit.web.index import Index, merged
@@ -25,7 +26,13 @@ class Shelf:
     def __init__(self, max_elements: int = MAX_ELEMENTS) -> None:
         self._max = max_elements
         self._held: OrderedDict[str, Index] = OrderedDict()
+        self._making: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
         self._lock = threading.Lock()
+
+    def making(self, key: str) -> threading.Lock:
+        """A key's own lock, held while its graph is made or added to, so that it is made once."""
+        with self._lock:
+            return self._making.setdefault(key, threading.Lock())
 
     def put(self, flow: FlowGraph, key: str | None = None) -> str:
         """Keep a graph, and say under which key."""

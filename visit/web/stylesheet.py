@@ -90,6 +90,17 @@ DARK = Theme(
     scales={"rank": ("#1c7153", "#8f3d22"), "entropy": ("#12578a", "#6f6413")},
 )
 THEMES = {"light": LIGHT, "dark": DARK}
+SHAPES = {
+    "token": "rectangle",
+    "residual": "round-rectangle",
+    "attention": "ellipse",
+    "query": "ellipse",
+    "neuron": "barrel",
+    "mlp": "cut-rectangle",
+    "memory-key": "cut-rectangle",
+    "norm": "ellipse",
+    "rest": "round-tag",
+}
 COLOURINGS = {"kind": "kind", "rank": "rank", "entropy": "entropy"}
 
 
@@ -178,23 +189,12 @@ def _nodes(theme: Theme) -> list[Rule]:
             },
         )
     ]
-    shapes = {
-        "token": "rectangle",
-        "residual": "round-rectangle",
-        "attention": "ellipse",
-        "query": "ellipse",
-        "neuron": "barrel",
-        "mlp": "cut-rectangle",
-        "memory-key": "cut-rectangle",
-        "norm": "ellipse",
-        "rest": "round-tag",
-    }
     for family, hue in theme.families.items():
         rules.append(
             _rule(
                 f"node[family = '{family}']",
                 **{
-                    "shape": shapes[family],
+                    "shape": SHAPES[family],
                     "background-color": hue.fill,
                     "border-color": hue.border,
                     "color": hue.text,

@@ -1,0 +1,89 @@
+"""What can be kept of a graph: files of each format, and the picture as SVG."""
+
+import base64
+import io
+import json
+import zipfile
+from xml.etree import ElementTree
+
+import pytest
+from sample import make_flow
+
+from visit.flow import NodeId, Request
+from visit.web import elements
+from visit.web.index import Index
+from visit.web.keeping import Kept, download
+from visit.web.stylesheet import DARK, LIGHT
+from visit.web.svg import svg_from_elements
+from visit.web.view import View
+
+SVG = "{http://www.w3.org/2000/svg}"
+OPENED = tuple(map(NodeId.parse, ("L1.attn@7", "L1.head0@7", "L2.mlp@7")))
+
+
+def drawn(**how):
+    return elements.draw(Index(make_flow(**how)), OPENED)[1]
+
+
+def paths(svg):
+    return ElementTree.fromstring(svg).findall(f"{SVG}path")
+
+
+def test_the_svg_has_every_node_and_edge_that_is_drawn():
+    made = drawn()
+    groups = ElementTree.fromstring(svg_from_elements(made, LIGHT)).findall(f"{SVG}g")
+    assert {g.get("id") for g in groups} == {e["data"]["id"] for e in made if "family" in e["data"]}
+    assert len(paths(svg_from_elements(made, LIGHT))) == sum("source" in e["data"] for e in made)
+
+
+def test_the_svg_hides_what_the_threshold_hides():
+    made = drawn()
+    stream = sum(bool(e["data"].get("stream")) for e in made)
+    assert len(paths(svg_from_elements(made, LIGHT, level=2.0))) == stream
+
+
+def test_the_svg_holds_every_box_inside_its_frame():
+    root = ElementTree.fromstring(svg_from_elements(drawn(), LIGHT))
+    x, y, width, height = map(float, root.get("viewBox").split())
+    for text in root.iter(f"{SVG}text"):
+        assert x < float(text.get("x")) < x + width
+        assert y < float(text.get("y")) < y + height
+
+
+def test_a_hostile_token_is_text_in_the_svg():
+    hostile = "<script>alert(1)</script> \u202e</text><image href='javascript:alert(1)'/>"
+    svg = svg_from_elements(drawn(request=Request(f"{hostile} a b c d e f g")), LIGHT)
+    tags = {element.tag.removeprefix(SVG) for element in ElementTree.fromstring(svg).iter()}
+    assert tags <= {"svg", "rect", "g", "title", "ellipse", "polygon", "path", "text"}
+
+
+def test_each_theme_has_its_own_svg_and_the_same_graph_the_same():
+    assert svg_from_elements(drawn(), LIGHT) == svg_from_elements(drawn(), LIGHT)
+    assert svg_from_elements(drawn(), LIGHT) != svg_from_elements(drawn(), DARK)
+
+
+def test_an_empty_picture_is_still_an_svg():
+    assert ElementTree.fromstring(svg_from_elements([], LIGHT)).tag == f"{SVG}svg"
+
+
+@pytest.mark.parametrize("kept", Kept)
+def test_every_format_is_a_file_named_after_the_prompt(kept):
+    flow = make_flow()
+    view = View("k", flow.request, OPENED)
+    file = download(kept, Index(flow), view, theme="dark")
+    assert file["filename"] == f"visit-the-capital-of-japan-is-the-city-of.{kept}"
+    if kept is Kept.JSON:
+        assert json.loads(file["content"])["schema"] == "visit.flow/1"
+    elif kept is Kept.CSV:
+        archive = zipfile.ZipFile(io.BytesIO(base64.b64decode(file["content"])))
+        assert archive.namelist() == ["nodes.csv", "edges.csv"]
+        assert archive.read("nodes.csv").count(b"\r\n") == len(flow.nodes) + 1
+    else:
+        ElementTree.fromstring(file["content"])
+
+
+def test_a_picture_s_theme_is_light_unless_it_is_known():
+    flow = make_flow()
+    view = View("k", flow.request)
+    said = [download(Kept.SVG, Index(flow), view, theme=t)["content"] for t in (None, "x", "light")]
+    assert len(set(said)) == 1

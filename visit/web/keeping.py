@@ -1,0 +1,72 @@
+"""What the export menu hands over: a flow graph as a file of each format."""
+
+from __future__ import annotations
+
+import base64
+import io
+import zipfile
+from enum import StrEnum
+from typing import Any
+
+from visit.document import json_from_flow
+from visit.export import csv_from_flow, graphml_from_flow
+from visit.flow import FlowGraph
+from visit.web import elements
+from visit.web.index import Index
+from visit.web.stylesheet import LIGHT, THEMES
+from visit.web.svg import svg_from_elements
+from visit.web.text import file_name
+from visit.web.view import View
+
+_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+"""The earliest one, so that the same graph makes the same file."""
+
+
+class Kept(StrEnum):
+    """What the server makes; the value is the file's ending. The browser makes PNG by itself."""
+
+    JSON = "json"
+    SVG = "svg"
+    GRAPHML = "graphml"
+    CSV = "csv.zip"
+
+
+def download(
+    kept: Kept, index: Index, view: View, *, theme: str | None = None, level: float = 0.0
+) -> dict[str, Any]:
+    """A file for ``dcc.Download``.
+
+    Args:
+        kept: The format.
+        index: The graph, with every opened block in it.
+        view: What is open, for the picture of it.
+        theme: The picture's: ``light`` or ``dark``.
+        level: The picture's threshold.
+    """
+    flow = index.flow
+    name = f"{file_name(flow.request.prompt)}.{kept}"
+    match kept:
+        case Kept.JSON:
+            return _text(name, json_from_flow(flow), "application/json")
+        case Kept.GRAPHML:
+            return _text(name, graphml_from_flow(flow), "application/xml")
+        case Kept.SVG:
+            made = elements.draw(index, view.opened)[1]
+            picture = svg_from_elements(made, THEMES.get(theme or "", LIGHT), level)
+            return _text(name, picture, "image/svg+xml")
+        case Kept.CSV:
+            content = base64.b64encode(_zipped(flow)).decode()
+            return {"content": content, "filename": name, "type": "application/zip", "base64": True}
+
+
+def _text(name: str, content: str, kind: str) -> dict[str, Any]:
+    return {"content": content, "filename": name, "type": kind}
+
+
+def _zipped(flow: FlowGraph) -> bytes:
+    """The two tables of a graph, in one file."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, table in zip(("nodes", "edges"), csv_from_flow(flow), strict=True):
+            archive.writestr(zipfile.ZipInfo(f"{name}.csv", _ZIP_DATE), table)
+    return file.getvalue()
