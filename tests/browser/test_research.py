@@ -48,12 +48,12 @@ def test_the_bundled_models_prediction_is_opened_read_filtered_and_kept(open_app
         "document.getElementById('graph')._cyreg.cy.nodes('[kind = \"output\"]').id()"
     )
     position = int(last.removeprefix("output@"))
-    attention, head = f"L3.attn@{position}", f"L3.head5@{position}"
+    attention, head = f"L2.attn@{position}", f"L2.head3@{position}"
     screen.tap(attention)
     assert "By head" in screen.inspected(attention)
     screen.tap(head)
     said = screen.inspected(head)
-    screen.wait_for(f"L3.head5.query@{position}")
+    screen.wait_for(f"L2.head3.query@{position}")
     assert "·Tokyo" in screen.page.locator(".prediction.is-target").inner_text()
 
     path = saved(screen, tmp_path)
@@ -73,10 +73,10 @@ def test_the_bundled_models_prediction_is_opened_read_filtered_and_kept(open_app
     wait_until(lambda: screen.hidden_edges() == 0, "every edge to come back")
 
     screen.tap(head)  # the picked one closes again
-    wait_until(lambda: not screen.has(f"L3.head5.query@{position}"), "the head to close")
+    wait_until(lambda: not screen.has(f"L2.head3.query@{position}"), "the head to close")
     if os.environ.get("VISIT_SCREENSHOT"):
         screen.tap(head)
-        screen.wait_for(f"L3.head5.query@{position}")
+        screen.wait_for(f"L2.head3.query@{position}")
         time.sleep(1)
         SCREENSHOT.parent.mkdir(parents=True, exist_ok=True)
         screen.page.screenshot(path=SCREENSHOT)

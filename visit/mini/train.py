@@ -28,6 +28,12 @@ from visit.mini.tokenizer import CONTEXT, train_tokenizer
 DOCUMENTS_A_STEP: Final = 120
 """About how many documents a step uses up."""
 
+FINISHING_STEPS: Final = 400
+"""After the plan's end, so many steps more with fresh optimizers: numbers want them."""
+
+FINISHING_TIME: Final = 1 / 7
+"""The part of the time that they may take."""
+
 REPORT_EVERY: Final = 20
 SAVE_EVERY: Final = 200
 
@@ -154,20 +160,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m visit.mini.train", description=__doc__)
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder for the model's files")
     parser.add_argument("--minutes", type=float, default=55.0, help="wall time it may take")
-    parser.add_argument("--steps", type=int, default=Recipe.n_steps, help="training steps")
+    parser.add_argument(
+        "--steps", type=int, help="stop here, with no finishing (default: the plan, finished)"
+    )
     parser.add_argument(
         "--first-step", type=int, default=0, help="train the model in --out further from here"
     )
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    recipe = Recipe(n_steps=chosen.steps)
-    train(
-        recipe,
-        train_tokenizer(recipe.seed),
-        chosen.out,
-        minutes=chosen.minutes,
-        first_step=chosen.first_step,
-    )
+    whole = chosen.steps is None
+    steps = Recipe.n_steps if whole else chosen.steps
+    last = steps + FINISHING_STEPS
+    sittings = [(chosen.first_step, steps, 1 - FINISHING_TIME), (steps, last, FINISHING_TIME)]
+    tokenizer = train_tokenizer(Recipe.seed)
+    for first_step, n_steps, part in sittings if whole else [(chosen.first_step, steps, 1.0)]:
+        train(
+            Recipe(n_steps=n_steps),
+            tokenizer,
+            chosen.out,
+            minutes=chosen.minutes * part,
+            first_step=first_step,
+        )
 
 
 if __name__ == "__main__":
