@@ -62,7 +62,7 @@ def data_from_flow(flow: FlowGraph) -> dict[str, Any]:
         "graph": _present(
             visit_version=flow.visit_version,
             created=flow.created,
-            request=_present(**{**asdict(flow.request), "rank_by": flow.request.rank_by.value}),
+            request=data_from_request(flow.request),
             model=_present(**asdict(flow.model)),
             tokens=[asdict(token) for token in flow.tokens],
             target=asdict(flow.target),
@@ -72,6 +72,11 @@ def data_from_flow(flow: FlowGraph) -> dict[str, Any]:
         "nodes": [_data_from_node(node) for node in flow.nodes],
         "edges": [_data_from_edge(edge) for edge in flow.edges],
     }
+
+
+def data_from_request(request: Request) -> dict[str, Any]:
+    """A request as the document has it; the inverse of ``request_from_data``."""
+    return _present(**{**asdict(request), "rank_by": request.rank_by.value})
 
 
 def _data_from_node(node: Node) -> dict[str, Any]:
@@ -151,10 +156,18 @@ def flow_from_data(data: object) -> FlowGraph:
     return flow
 
 
+def request_from_data(data: dict[str, Any]) -> Request:
+    """Read a request back; fields that this version does not know are passed over.
+
+    Raises:
+        RequestError: no model could serve it.
+    """
+    return Request(**_known(Request, data))
+
+
 def _request_from_data(data: dict[str, Any]) -> Request:
-    known = {**_known(Request, data), "rank_by": RankBy(data["rank_by"])}
     try:
-        return Request(**known)
+        return request_from_data(data)
     except RequestError as error:
         raise DocumentError(f"graph.request: {error}") from None
 
@@ -269,7 +282,12 @@ def _known(type_: type, data: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def _converters(type_: type) -> dict[str, Callable[[Any], Any]]:
-    by_annotation = {"int": int, "int | None": int, "float": float}
+    by_annotation: dict[str, Callable[[Any], Any]] = {
+        "int": int,
+        "int | None": int,
+        "float": float,
+        "RankBy": RankBy,
+    }
     return {field.name: by_annotation.get(str(field.type), _same) for field in fields(type_)}
 
 

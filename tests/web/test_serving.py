@@ -1,16 +1,19 @@
 """The server's side of the app: what it answers, keeps and refuses."""
 
+import json
 import socket
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from sample import FakeEngine, make_block, make_flow
 from starlette.testclient import TestClient
 
+from visit.document import flow_from_json, json_from_flow
 from visit.engine import ModelChoice
 from visit.errors import Cancelled, OutputError, RequestError, VisitError
-from visit.flow import NodeId, Request
+from visit.flow import NodeId, RankBy, Request
 from visit.web import ids, layout
 from visit.web.address import request_from_address
 from visit.web.app import assets_folder, bind, create_app
@@ -98,6 +101,15 @@ def test_the_assets_are_there():
 def test_a_view_survives_the_browser():
     view = View("key", Request("hi", target=" you"), (NodeId.parse("L1.attn@0"),))
     assert View.parse(view.data()) == view
+
+
+def test_a_graph_made_again_from_a_view_that_went_through_the_browser_can_be_kept():
+    view = View("k", Request("hi", rank_by=RankBy.SHARE))
+    back = View.parse(json.loads(json.dumps(view.data())))
+    assert back == view
+    assert isinstance(back.request.rank_by, RankBy)
+    flow = replace(make_flow(), request=back.request)
+    assert flow_from_json(json_from_flow(flow)).request == view.request
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
+from visit.document import data_from_request, request_from_data
 from visit.flow import NodeId, Request
-
-_REQUEST_FIELDS = {field.name for field in fields(Request)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,7 @@ class View:
         """As the browser holds it."""
         return {
             "key": self.key,
-            "request": asdict(self.request),
+            "request": data_from_request(self.request),
             "opened": [str(node_id) for node_id in self.opened],
         }
 
@@ -36,8 +35,8 @@ class View:
             RequestError: its request could not be served.
         """
         try:
-            request = {k: v for k, v in data["request"].items() if k in _REQUEST_FIELDS}
+            request = request_from_data(data["request"])
             opened = tuple(NodeId.parse(text) for text in data["opened"])
-            return cls(str(data["key"]), Request(**request), opened)
+            return cls(str(data["key"]), request, opened)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a view of this app: {error}") from None
