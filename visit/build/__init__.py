@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -21,6 +20,7 @@ from visit.build.block import open_block
 from visit.build.case import Case
 from visit.build.draft import Draft
 from visit.build.route import draw_layer
+from visit.engine import Progress
 from visit.errors import RequestError
 from visit.flow import (
     Audit,
@@ -44,8 +44,6 @@ from visit.trace import Trace
 from visit.vocabulary import Projector
 
 N_PREDICTIONS = 10
-
-Progress = Callable[[str, float], None]
 
 
 class Builder:

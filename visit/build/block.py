@@ -61,15 +61,24 @@ def _gained(
     return parts if gain is None else parts * gain[position].to(parts)
 
 
+def _gained_bias(
+    bias: Float[Tensor, " d_model"] | None,
+    gain: Float[Tensor, "pos d_model"] | None,
+    position: int,
+    like: Tensor,
+) -> Float[Tensor, " d_model"] | None:
+    """An output bias in the ledgers' dtype, as what is added to the residual."""
+    return None if bias is None else _gained(bias.to(like), gain, position)
+
+
 def _draw_heads(draft: Draft, case: Case, layer: int, position: int, values: Tensor) -> None:
     """The heads ledger of attn, and in each drawn head its query and its sources ledger."""
     recorded, attention = case.trace.layers[layer], case.architecture.blocks[layer].attention
-    parts = circuits.head_outputs(recorded.z[position].to(values), attention.w_o.to(values))
-    n_heads = len(parts)
-    if attention.b_o is not None:
-        parts = torch.cat([parts, attention.b_o.to(values)[None]])
-    parts = _gained(parts, recorded.attn_gain, position)
-    outputs, whole = parts[:n_heads], recorded.attn_out[position].to(values)
+    outputs = circuits.head_outputs(recorded.z[position].to(values), attention.w_o.to(values))
+    outputs = _gained(outputs, recorded.attn_gain, position)
+    bias = _gained_bias(attention.b_o, recorded.attn_gain, position, values)
+    n_heads, whole = len(outputs), recorded.attn_out[position].to(values)
+    parts = outputs if bias is None else torch.cat([outputs, bias[None]])
     draft.check(audit_residual(parts.sum(0), whole))
     lines = lines_of_vectors(parts, whole, case.direction_at(position))
     attn = NodeId(NodeKind.ATTN, position, layer)
@@ -81,9 +90,9 @@ def _draw_heads(draft: Draft, case: Case, layer: int, position: int, values: Ten
         for head in chosen.tolist()
     ]
     draft.ledger(Ledger.HEADS, attn, ids, lines.at(chosen))
-    if attention.b_o is not None:
-        bias = draft.node(NodeId(NodeKind.ATTN_BIAS, position, layer), parts[-1])
-        draft.ledger(Ledger.HEADS, attn, [bias], lines.at(torch.tensor([n_heads])))
+    if bias is not None:
+        bias_id = draft.node(NodeId(NodeKind.ATTN_BIAS, position, layer), bias)
+        draft.ledger(Ledger.HEADS, attn, [bias_id], lines.at(torch.tensor([n_heads])))
     left_out = _others(chosen, n_heads)
     rest_id = NodeId(NodeKind.HEADS_REST, position, layer)
     _draw_rest(draft, Ledger.HEADS, attn, rest_id, lines.at(left_out), outputs[left_out].sum(0))
@@ -93,14 +102,14 @@ def _draw_heads(draft: Draft, case: Case, layer: int, position: int, values: Ten
     sought = circuits.query_directions(queries, circuits.repeat_kv_heads(w_k, n_heads))
     keys = keys_by_source(case.architecture, case.trace, layer)
     offered = circuits.repeat_kv_heads(keys, n_heads)
+    read = read_by_attention_id(case, layer, position)
     for head in chosen.tolist():
         sources, attentions = _draw_sources(draft, case, layer, position, head, values)
         found_by = circuits.key_directions(
             offered[head, sources].unsqueeze(0), w_q[head].unsqueeze(0)
         ).squeeze(0)
         query = draft.node(NodeId(NodeKind.QUERY, position, layer, head=head), sought[head])
-        reads = read_by_attention_id(case, layer, position)
-        draft.edge(Edge(reads, query, EdgeKind.READS))
+        draft.edge(Edge(read, query, EdgeKind.READS))
         _draw_scores(draft, query, sources, found_by, attentions)
 
 
@@ -157,9 +166,7 @@ def _draw_neurons(draft: Draft, case: Case, layer: int, position: int, values: T
     """The neurons ledger of attn: the rows of ``W_O`` times the heads' concatenated ``z``."""
     recorded, attention = case.trace.layers[layer], case.architecture.blocks[layer].attention
     rows = _gained(attention.w_o.to(values).flatten(0, 1), recorded.attn_gain, position)
-    bias = None if attention.b_o is None else attention.b_o.to(values)
-    if bias is not None:
-        bias = _gained(bias, recorded.attn_gain, position)
+    bias = _gained_bias(attention.b_o, recorded.attn_gain, position, values)
     coefficients = recorded.z[position].to(values).flatten()
     counts = (case.request.attn_neurons, case.request.anti_attn_neurons)
     _draw_rows(
@@ -174,9 +181,7 @@ def _draw_memories(draft: Draft, case: Case, layer: int, position: int, values: 
     recorded, mlp = case.trace.layers[layer], case.architecture.blocks[layer].mlp
     coefficients = recorded.activation[position].to(values)
     rows = _gained(mlp.w_out.to(values), recorded.mlp_gain, position)
-    bias = None if mlp.b_out is None else mlp.b_out.to(values)
-    if bias is not None:
-        bias = _gained(bias, recorded.mlp_gain, position)
+    bias = _gained_bias(mlp.b_out, recorded.mlp_gain, position, values)
     counts = (case.request.memories, case.request.anti_memories)
     chosen = _draw_rows(
         draft, case, Ledger.MEMORIES, NodeId(NodeKind.MLP, position, layer), coefficients,
