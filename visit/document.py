@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, fields
 from functools import cache
 from pathlib import Path
@@ -28,6 +28,7 @@ from visit.flow import (
     Node,
     NodeId,
     NodeKind,
+    Note,
     Prediction,
     RankBy,
     Reading,
@@ -68,6 +69,8 @@ def data_from_flow(flow: FlowGraph) -> dict[str, Any]:
             target=asdict(flow.target),
             predictions=[asdict(prediction) for prediction in flow.predictions],
             audit=asdict(flow.audit),
+            versus=None if flow.versus is None else asdict(flow.versus),
+            annotations=data_from_notes(flow.notes) if flow.notes else None,
         ),
         "nodes": [_data_from_node(node) for node in flow.nodes],
         "edges": [_data_from_edge(edge) for edge in flow.edges],
@@ -77,6 +80,18 @@ def data_from_flow(flow: FlowGraph) -> dict[str, Any]:
 def data_from_request(request: Request) -> dict[str, Any]:
     """A request as the document has it; the inverse of ``request_from_data``."""
     return _present(**{**asdict(request), "rank_by": request.rank_by.value})
+
+
+def data_from_notes(notes: Iterable[Note]) -> dict[str, Any]:
+    """A reader's notes as ``graph.annotations``; the inverse of ``notes_from_data``."""
+    return {
+        "nodes": {
+            str(note.node): _present(
+                name=note.name, text=note.text, group=note.group, pinned=note.pinned or None
+            )
+            for note in notes
+        }
+    }
 
 
 def _data_from_node(node: Node) -> dict[str, Any]:
@@ -130,7 +145,7 @@ def _present(**fields: Any) -> dict[str, Any]:
 def flow_from_data(data: object) -> FlowGraph:
     """Check a document and read it back; the inverse of ``data_from_flow``.
 
-    Fields that this version does not know, and ``graph.annotations``, are passed over.
+    Fields that this version does not know are passed over.
 
     Raises:
         DocumentError: the document is not one; the text names the first place where it is not.
@@ -151,6 +166,8 @@ def flow_from_data(data: object) -> FlowGraph:
         audit=Audit(**_known(Audit, graph["audit"])),
         nodes=nodes,
         edges=tuple(_edges_from_data(data["edges"], {str(node.id): node.id for node in nodes})),
+        versus=Target(**_known(Target, graph["versus"])) if "versus" in graph else None,
+        notes=notes_from_data(graph.get("annotations", {})),
     )
     _check_prompt(flow)
     return flow
@@ -163,6 +180,24 @@ def request_from_data(data: dict[str, Any]) -> Request:
         RequestError: no model could serve it.
     """
     return Request(**_known(Request, data))
+
+
+def notes_from_data(data: dict[str, Any]) -> tuple[Note, ...]:
+    """Read notes back, in the order of their nodes' ids; an empty one is none.
+
+    Raises:
+        DocumentError: one is beside something that is no node id.
+    """
+    notes = []
+    for name, said in sorted(data.get("nodes", {}).items()):
+        try:
+            node_id = NodeId.parse(name)
+        except ValueError as error:
+            raise DocumentError(f"graph.annotations.nodes: {error}") from None
+        note = Note(**_known(Note, {**said, "node": node_id}))
+        if note != Note(node_id):
+            notes.append(note)
+    return tuple(notes)
 
 
 def _request_from_data(data: dict[str, Any]) -> Request:

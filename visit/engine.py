@@ -6,11 +6,11 @@ remote one, or one made for a test) serves as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from visit.flow import FlowGraph, Request
+from visit.flow import FlowGraph, Node, Request
 
 Progress = Callable[[str, float], None]
 """Called with a stage in words and how far the whole is, 0 to 1; raise ``Cancelled`` to stop."""
@@ -50,5 +50,28 @@ class Engine(Protocol):
 
         Raises:
             VisitError: the layer or the position does not exist, or nothing was explained yet.
+        """
+        ...
+
+    def lens(self, request: Request, positions: Sequence[int]) -> tuple[Node, ...]:
+        """What every residual of some positions says: the embedding, then each layer's resid_post.
+
+        Args:
+            request: The request whose prompt and target they are read for.
+            positions: Counted from the start of the prompt.
+
+        Returns:
+            A node for every position and depth, whether or not it is on the route.
+
+        Raises:
+            VisitError: a position does not exist, or the request cannot be served.
+        """
+        ...
+
+    def pattern(self, layer: int, head: int, request: Request) -> tuple[tuple[float, ...], ...]:
+        """One head's attention: a row for each reader, a column for each source; rows add to 1.
+
+        Raises:
+            VisitError: the layer or the head does not exist, or the request cannot be served.
         """
         ...

@@ -24,6 +24,7 @@ __all__ = [
     "Node",
     "NodeId",
     "NodeKind",
+    "Note",
     "Prediction",
     "RankBy",
     "Reading",
@@ -52,6 +53,8 @@ class Request:
         prompt: The text the model reads.
         model: ``mini``, a Hugging Face id, a folder or a file; ``None`` for the one that is loaded.
         target: The token to explain, as text; ``None`` for the model's own top token.
+        versus: Another token, as text, to explain the target's lead over: direct logits are then
+            of the difference of the two logits. ``None`` for the target's own logit.
         position: The position whose next token is explained; ``None`` for the last one, and
             negative ones count from the end.
         layers: The layers to open: ``all``, ``none``, or like ``0-5,11``.
@@ -70,6 +73,7 @@ class Request:
     prompt: str
     model: str | None = None
     target: str | None = None
+    versus: str | None = None
     position: int | None = None
     layers: str = "all"
     heads: int = 10
@@ -281,11 +285,31 @@ class Audit:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """What a reader put beside a node: kept in the document, never measured.
+
+    Attributes:
+        node: The node.
+        name: What the reader calls it, instead of its label.
+        text: A remark.
+        group: The group it belongs to, by name.
+        pinned: Whether it is kept at hand.
+    """
+
+    node: NodeId
+    name: str | None = None
+    text: str | None = None
+    group: str | None = None
+    pinned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class FlowGraph:
     """One forward pass, taken apart: the answer to a Request.
 
     Nodes and edges are in the order of the flow. ``created`` is an ISO time, or ``None`` where
-    the document must be reproducible.
+    the document must be reproducible. ``versus`` is the token whose logit is taken off the
+    target's, where one was asked for; ``notes`` are the reader's.
     """
 
     visit_version: str
@@ -298,6 +322,8 @@ class FlowGraph:
     nodes: tuple[Node, ...] = field(repr=False)
     edges: tuple[Edge, ...] = field(repr=False)
     created: str | None = None
+    versus: Target | None = None
+    notes: tuple[Note, ...] = ()
 
     @property
     def position(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from visit.engine import ModelChoice, Progress
 from visit.errors import RequestError
@@ -298,6 +298,27 @@ class FakeEngine:
         """One block of the last request."""
         self.opened.append((layer, position))
         return make_block(layer, position, request or Request(PROMPT))
+
+    def lens(self, request: Request, positions: Sequence[int]) -> tuple[Node, ...]:
+        """A seeded reading of every residual."""
+        flow = self.make(request)
+        made = _Builder(request, WORDS, seed=1)
+        for position in positions:
+            made.node(NodeKind.EMBED, position)
+            for layer in range(flow.model.n_layers):
+                made.node(NodeKind.RESID_POST, position, layer)
+        held = {node.id: node for node in flow.nodes}
+        return tuple(held.get(node_id, node) for node_id, node in made.nodes.items())
+
+    def pattern(self, layer: int, head: int, request: Request) -> tuple[tuple[float, ...], ...]:
+        """A seeded pattern whose rows add to 1."""
+        seeded = random.Random(layer * 100 + head)
+        n_tokens = len(_tokens(request.prompt))
+        rows = [
+            [seeded.random() ** 4 if source <= reader else 0.0 for source in range(n_tokens)]
+            for reader in range(n_tokens)
+        ]
+        return tuple(tuple(part / sum(row) for part in row) for row in rows)
 
 
 __all__ = ["PROMPT", "WORDS", "FakeEngine", "make_block", "make_flow"]

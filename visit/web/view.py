@@ -6,17 +6,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from visit.document import data_from_request, request_from_data
-from visit.flow import NodeId, Request
+from visit.document import (
+    data_from_notes,
+    data_from_request,
+    notes_from_data,
+    request_from_data,
+)
+from visit.flow import NodeId, Note, Request
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A graph by its key, the request that gives it again, and what is open in it."""
+    """A graph by its key, the request that gives it again, what is open and noted in it.
+
+    ``fixed`` says that the graph came from a document: no engine may add to it or make it again.
+    """
 
     key: str
     request: Request
     opened: tuple[NodeId, ...] = ()
+    notes: tuple[Note, ...] = ()
+    fixed: bool = False
 
     def data(self) -> dict[str, Any]:
         """As the browser holds it."""
@@ -24,6 +34,8 @@ class View:
             "key": self.key,
             "request": data_from_request(self.request),
             "opened": [str(node_id) for node_id in self.opened],
+            "notes": data_from_notes(self.notes)["nodes"],
+            "fixed": self.fixed,
         }
 
     @classmethod
@@ -37,6 +49,7 @@ class View:
         try:
             request = request_from_data(data["request"])
             opened = tuple(NodeId.parse(text) for text in data["opened"])
-            return cls(str(data["key"]), request, opened)
+            notes = notes_from_data({"nodes": data.get("notes", {})})
+            return cls(str(data["key"]), request, opened, notes, bool(data.get("fixed")))
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a view of this app: {error}") from None
