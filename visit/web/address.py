@@ -1,37 +1,49 @@
 """A page's address holds what it shows, so that a link or a reload shows it again.
 
-``assets/app.js`` writes it: ``?prompt=…&model=…&target=…&position=…&open=L5.attn@7+L5.head3@7``.
+``assets/app.js`` writes it, like ``?prompt=…&model=…&target=…&position=…&open=L5.attn@7&pick=…``,
+and reads back by itself what only the browser knows (colour, threshold, viewport).
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qs
 
 from visit.flow import NodeId, Request
 
 
-def request_from_address(search: str | None, default: Request) -> tuple[Request, list[NodeId]]:
-    """What an address asks for, and what is open in it; the default where it says nothing.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request, with what is to be open and picked in its graph."""
+
+    request: Request
+    opened: tuple[NodeId, ...] = ()
+    picked: NodeId | None = None
+
+
+def asked_by_address(search: str | None, default: Request) -> Asked:
+    """What an address asks for; the default where it says nothing.
 
     Raises:
         RequestError: it asks for what no model could serve.
     """
-    asked = {name: values[-1] for name, values in parse_qs((search or "").lstrip("?")).items()}
-    if "prompt" not in asked:
-        return default, []
-    position = asked.get("position", "")
+    said = {name: values[-1] for name, values in parse_qs((search or "").lstrip("?")).items()}
+    if "prompt" not in said:
+        return Asked(default)
+    position = said.get("position", "")
     request = replace(
         default,
-        prompt=asked["prompt"],
-        model=asked.get("model", default.model),
-        target=asked.get("target"),
+        prompt=said["prompt"],
+        model=said.get("model", default.model),
+        target=said.get("target"),
+        versus=said.get("versus"),
         position=int(position) if position.isdecimal() and len(position) < 9 else None,
     )
-    return request, list(_node_ids(asked.get("open", "")))
+    picked = _node_ids(said.get("pick", ""))
+    return Asked(request, _node_ids(said.get("open", "")), picked[0] if picked else None)
 
 
-def _node_ids(text: str) -> list[NodeId]:
+def _node_ids(text: str) -> tuple[NodeId, ...]:
     """The ids that can be read; a link that was cut short still shows the rest."""
     found = []
     for word in text.split():
@@ -39,4 +51,4 @@ def _node_ids(text: str) -> list[NodeId]:
             found.append(NodeId.parse(word))
         except ValueError:
             continue
-    return found
+    return tuple(found)

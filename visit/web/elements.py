@@ -6,14 +6,15 @@ Ids are node ids, and texts are data that Cytoscape draws on a canvas, so a toke
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from visit.flow import FlowGraph, Node, NodeId, NodeKind
+from visit.flow import FlowGraph, Node, NodeId, NodeKind, Note
 from visit.text import visible
 from visit.web import places
 from visit.web.index import RESIDUALS, RESTS, Index
 from visit.web.picture import BUDGET, OPENABLE, Line, Picture, picture
+from visit.web.stylesheet import GROUPS, THIN
 from visit.web.text import place, title
 
 Element = dict[str, Any]
@@ -38,23 +39,39 @@ _FAMILY = {
 
 
 def draw(
-    index: Index, opened: Iterable[NodeId] = (), *, budget: int = BUDGET
+    index: Index,
+    opened: Iterable[NodeId] = (),
+    *,
+    notes: Iterable[Note] = (),
+    budget: int = BUDGET,
 ) -> tuple[Picture, list[Element]]:
     """What is drawn of a flow graph, and its elements: bands, titles, nodes, edges."""
     frame = len(index.flow.tokens) + 2 * index.flow.model.n_layers + 1
     drawn = picture(index, opened, max(0, budget - frame))
-    return drawn, elements(index, drawn)
+    return drawn, elements(index, drawn, notes)
 
 
-def elements(index: Index, drawn: Picture) -> list[Element]:
-    """The elements of a picture, each at its place."""
+def elements(index: Index, drawn: Picture, notes: Iterable[Note] = ()) -> list[Element]:
+    """The elements of a picture, each at its place; a note's name stands for a node's label."""
     plan = places.plan(drawn)
     curved = len(drawn.nodes) <= STRAIGHT_ABOVE
+    logits = {node.id: index.direct_logit(node.id) for node in drawn.nodes}
+    largest = max((abs(logit) for logit in logits.values() if logit), default=1.0)
+    widths = _widths(drawn.lines)
     return [
         *_bands(plan),
         *_row_titles(index.flow, plan),
-        *(_node(index, node, plan.boxes[node.id], drawn) for node in drawn.nodes),
-        *(_edge(line, plan, curved) for line in drawn.lines),
+        *_noted(
+            [
+                _node(index, node, plan.boxes[node.id], drawn, logits[node.id], largest)
+                for node in drawn.nodes
+            ],
+            notes,
+        ),
+        *(
+            _edge(line, plan, curved, thick)
+            for line, thick in zip(drawn.lines, widths, strict=True)
+        ),
     ]
 
 
@@ -93,11 +110,20 @@ def rank_level(rank: int, d_vocab: int) -> float:
     return math.log(rank) / math.log(max(d_vocab, 2))
 
 
-def _node(index: Index, node: Node, box: places.Box, drawn: Picture) -> Element:
+def _node(
+    index: Index,
+    node: Node,
+    box: places.Box,
+    drawn: Picture,
+    logit: float | None,
+    largest_logit: float,
+) -> Element:
     kind = node.id.kind
     flow = index.flow
+    signed = {} if logit is None else {"logit": round(signed_level(logit / largest_logit), 4)}
     return {
         "data": {
+            **signed,
             "id": str(node.id),
             "kind": str(kind),
             "family": family(kind),
@@ -116,7 +142,50 @@ def _node(index: Index, node: Node, box: places.Box, drawn: Picture) -> Element:
     }
 
 
-def _edge(line: Line, plan: places.Plan, curved: bool) -> Element:
+def signed_level(part: float) -> float:
+    """A signed part of the largest on a scale from 0 (against) to 1 (along), 0.5 for none."""
+    return 0.5 + 0.5 * math.copysign(math.sqrt(min(1.0, abs(part))), part)
+
+
+def _noted(nodes: list[Element], notes: Iterable[Note]) -> list[Element]:
+    """Nodes with what a reader noted beside them: a name, a pin, a group by its number."""
+    by_id = {str(note.node): note for note in notes}
+    groups = sorted({note.group for note in by_id.values() if note.group})
+    for data in (node["data"] for node in nodes):
+        note = by_id.get(data["id"])
+        if note is None:
+            continue
+        if note.name:
+            data["label"] = note.name
+        if note.pinned:
+            data["pinned"] = 1
+        if note.group:
+            data["group"] = groups.index(note.group) % len(GROUPS)
+        said = [note.name, note.text, note.group and f"group: {note.group}"]
+        data["tip"] = "\n".join([data["tip"], *(line for line in said if line)])
+    return nodes
+
+
+def _widths(lines: Sequence[Line]) -> list[dict[str, float]]:
+    """How wide every line is by each measure, in pixels: by its square root, the widest 6."""
+    measures: dict[str, list[float]] = {
+        "carried": [line.carried for line in lines],
+        "norm": [line.norm or 0.0 for line in lines],
+        "share": [abs(line.share or 0.0) for line in lines],
+        "logit": [abs(line.direct_logit or 0.0) for line in lines],
+    }
+    widest = {name: max(sizes, default=0.0) or 1.0 for name, sizes in measures.items()}
+    widest["carried"] = 1.0
+    return [
+        {
+            f"w_{name}": round(THIN + 5.3 * math.sqrt(min(1.0, sizes[row] / widest[name])), 2)
+            for name, sizes in measures.items()
+        }
+        for row in range(len(lines))
+    ]
+
+
+def _edge(line: Line, plan: places.Plan, curved: bool, widths: dict[str, float]) -> Element:
     source, target = plan.boxes[line.source], plan.boxes[line.target]
     data: dict[str, Any] = {
         "id": line.id,
@@ -125,7 +194,7 @@ def _edge(line: Line, plan: places.Plan, curved: bool) -> Element:
         "kind": str(line.kind),
         "sign": "minus" if line.share is not None and line.share < 0 else "plus",
         "carried": round(line.carried, 6),
-        "width": round(0.7 + 5.3 * math.sqrt(line.carried), 2),
+        **widths,
         "way": _way(line, source, target, curved),
     }
     if line.ledger is not None:

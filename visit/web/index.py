@@ -78,6 +78,20 @@ class Index:
         """The lines of one ledger of a node."""
         return [edge for edge in self.into.get(whole, ()) if edge.ledger is ledger]
 
+    def direct_logit(self, node_id: NodeId) -> float | None:
+        """What a node itself writes towards the target, where it writes into the traced residual.
+
+        The residual's own running sum is no part of it.
+        """
+        if node_id.kind in RESIDUALS and node_id.kind is not NodeKind.EMBED:
+            return None
+        said = (
+            edge.direct_logit
+            for edge in self.out_of.get(node_id, ())
+            if edge.ledger is not None and edge.ledger is not Ledger.POSITIONS
+        )
+        return next((logit for logit in said if logit is not None), None)
+
     def residual_before(self, layer: int, position: int) -> NodeId | None:
         """The residual that a block reads at a position, when the graph has it."""
         if layer == 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import zipfile
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
@@ -13,7 +14,7 @@ from visit.export import csv_from_flow, graphml_from_flow
 from visit.flow import FlowGraph
 from visit.web import elements
 from visit.web.index import Index
-from visit.web.stylesheet import LIGHT, THEMES
+from visit.web.stylesheet import Look
 from visit.web.svg import svg_from_elements
 from visit.web.text import file_name
 from visit.web.view import View
@@ -31,19 +32,16 @@ class Kept(StrEnum):
     CSV = "csv.zip"
 
 
-def download(
-    kept: Kept, index: Index, view: View, *, theme: str | None = None, level: float = 0.0
-) -> dict[str, Any]:
+def download(kept: Kept, index: Index, view: View, look: Look | None = None) -> dict[str, Any]:
     """A file for ``dcc.Download``.
 
     Args:
         kept: The format.
         index: The graph, with every opened block in it.
-        view: What is open, for the picture of it.
-        theme: The picture's: ``light`` or ``dark``.
-        level: The picture's threshold.
+        view: What is open in it and noted, which the file keeps.
+        look: The picture's.
     """
-    flow = index.flow
+    flow = replace(index.flow, notes=view.notes)
     name = f"{file_name(flow.request.prompt)}.{kept}"
     match kept:
         case Kept.JSON:
@@ -51,9 +49,8 @@ def download(
         case Kept.GRAPHML:
             return _text(name, graphml_from_flow(flow), "application/xml")
         case Kept.SVG:
-            made = elements.draw(index, view.opened)[1]
-            picture = svg_from_elements(made, THEMES.get(theme or "", LIGHT), level)
-            return _text(name, picture, "image/svg+xml")
+            made = elements.draw(index, view.opened, notes=view.notes)[1]
+            return _text(name, svg_from_elements(made, look), "image/svg+xml")
         case Kept.CSV:
             content = base64.b64encode(_zipped(flow)).decode()
             return {"content": content, "filename": name, "type": "application/zip", "base64": True}

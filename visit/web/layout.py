@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import dash_cytoscape as cyto
 from dash import dcc, html
@@ -10,12 +11,23 @@ from dash.development.base_component import Component
 
 from visit.engine import ModelChoice
 from visit.flow import Request
-from visit.web import examples, ids
-from visit.web.keeping import Kept
-from visit.web.parts import aria, data
-from visit.web.stylesheet import COLOURINGS, LIGHT, stylesheet, stylesheets
-from visit.web.tree import Tree, tree, trees
+from visit.web import ids
+from visit.web.furniture import furniture
+from visit.web.parts import aria
+from visit.web.stylesheet import LIGHT, stylesheet, stylesheets
 from visit.web.view import View
+
+GRAPH_SETTINGS = {
+    "autoRefreshLayout": False,
+    "autoungrabify": True,
+    "boxSelectionEnabled": False,
+    "minZoom": 0.15,
+    "maxZoom": 2,
+}
+EMPTY_FIGURE: dict[str, object] = {
+    "data": [],
+    "layout": {"xaxis": {"visible": False}, "yaxis": {"visible": False}},
+}
 
 INDEX = """<!DOCTYPE html>
 <html lang="en">
@@ -43,51 +55,92 @@ def screen(
         request: What the controls say at first; ``None`` for the viewer, which has no controls.
         view: What is shown at once, where there is a graph already.
     """
+    middle = _controls(models, request) if request is not None else viewing(view)
     return html.Div(
         [
-            dcc.Store(id=ids.PAGE, data=page),
-            dcc.Store(id=ids.ADDRESS),
-            dcc.Store(id=ids.VIEW, data=view.data() if view else None),
-            dcc.Store(id=ids.KEY),
-            dcc.Store(id=ids.PICKED),
-            dcc.Store(id=ids.EXPORT),
-            dcc.Store(id=ids.FURNITURE, data=_furniture()),
-            dcc.Store(id=ids.SURROUNDINGS),
-            dcc.Store(id=ids.INSPECTION),
-            dcc.Store(id=ids.POSITION),
-            dcc.Store(id=ids.THEME, storage_type="local"),
-            dcc.Store(id=ids.STYLESHEETS, data=stylesheets()),
-            dcc.Download(id=ids.DOWNLOAD),
-            html.Header(
-                [
-                    _brand(),
-                    _controls(models, request) if request is not None else _viewing(view),
-                    html.Button(
-                        "◐",
-                        id=ids.THEME_BUTTON,
-                        className="quiet icon",
-                        title="Light or dark",
-                        **aria(label="Switch between light and dark"),
-                    ),
-                ],
-                className="top",
-            ),
-            html.Div(
-                [
-                    html.Progress(id=ids.PROGRESS, value="0", max="1", hidden=True),
-                    html.Div(id=ids.PROBLEM, role="alert", hidden=True),
-                ],
-                className="news",
-            ),
-            html.Div(id=ids.TOKENS, className="strip", role="group", **aria(label="Tokens")),
-            html.Main([_graph_pane(), _side()], className="panes"),
+            *_stores(page, view, with_engine=request is not None),
+            *frame(middle, _graph(), _figures()),
         ],
         className="app",
     )
 
 
+def _stores(page: str, view: View | None, *, with_engine: bool) -> list[Component]:
+    """What the browser holds; each is told of in ``ids``."""
+    empty = (
+        *(ids.ADDRESS, ids.KEY, ids.PICKED, ids.TAB, ids.PANE, ids.DOCK, ids.POSITION, ids.SHADE),
+        *(ids.EXPORT, ids.SURROUNDINGS, ids.DRAWN, ids.INSPECTION),
+    )
+    return [
+        dcc.Store(id=ids.PAGE, data=page),
+        dcc.Store(id=ids.VIEW, data=view.data() if view else None),
+        *(dcc.Store(id=name) for name in empty),
+        dcc.Store(id=ids.THEME, storage_type="local"),
+        dcc.Store(id=ids.LOOK, storage_type="local"),
+        dcc.Store(id=ids.STYLESHEETS, data=stylesheets()),
+        dcc.Store(id=ids.FURNITURE, data=furniture(with_engine=with_engine)),
+        dcc.Download(id=ids.DOWNLOAD),
+    ]
+
+
+def frame(middle: Component, graph: Component, figures: Sequence[Component]) -> list[Component]:
+    """The screen's parts, of plain HTML but for what is given.
+
+    Args:
+        middle: What stands in the header between the name and the buttons.
+        graph: What draws the flow.
+        figures: What draws the Sankey and the lens grid, in this order; none without Plotly.
+    """
+    return [
+        html.Header([_brand(), middle, *_header_buttons()], className="top"),
+        html.Div(
+            [
+                html.Progress(id=ids.PROGRESS, value="0", max="1", hidden=True),
+                html.Div(id=ids.PROBLEM, role="alert", hidden=True),
+            ],
+            className="news",
+        ),
+        html.Div(
+            [
+                html.Div(id=ids.TOKENS, className="strip", role="group", **aria(label="Tokens")),
+                html.Div(id=ids.FINDER, className="finder", role="search"),
+            ],
+            className="second",
+        ),
+        html.Main(
+            [
+                _graph_pane(graph, figures),
+                _splitter(ids.SPLIT_SIDE, "Width of the inspector", "vertical"),
+                _side(),
+            ],
+            className="panes",
+        ),
+        html.Div(id=ids.HELP),
+        html.Div(id=ids.COVER),
+    ]
+
+
 def _brand() -> Component:
     return html.Div([html.Span(className="mark"), html.H1("visit")], className="brand")
+
+
+def _header_buttons() -> list[Component]:
+    return [
+        html.Button(
+            "?",
+            id=ids.HELP_BUTTON,
+            className="quiet icon",
+            title="Keys and words (?)",
+            **aria(label="Keys and words"),
+        ),
+        html.Button(
+            "◐",
+            id=ids.THEME_BUTTON,
+            className="quiet icon",
+            title="Light or dark",
+            **aria(label="Switch between light and dark"),
+        ),
+    ]
 
 
 def _controls(models: Sequence[ModelChoice], request: Request) -> Component:
@@ -166,7 +219,8 @@ def _picker(
     )
 
 
-def _viewing(view: View | None) -> Component:
+def viewing(view: View | None) -> Component:
+    """What the header says of a graph that is only looked at."""
     prompt = view.request.prompt if view else ""
     return html.Div(
         [html.Span("Viewing", className="hint"), html.Span(prompt, className="viewed")],
@@ -174,155 +228,68 @@ def _viewing(view: View | None) -> Component:
     )
 
 
-def _graph_pane() -> Component:
+def _graph() -> Component:
+    graph: Component = cyto.Cytoscape(
+        id=ids.GRAPH,
+        elements=[],
+        stylesheet=stylesheet(LIGHT),
+        layout={"name": "preset", "fit": False},
+        style={"position": "absolute", "inset": "0", "width": "100%"},
+        **GRAPH_SETTINGS,
+    )
+    return graph
+
+
+def _figures() -> list[Component]:
+    config: Any = {"displayModeBar": False, "responsive": True, "scrollZoom": False}
+    return [
+        dcc.Graph(id=name, figure=EMPTY_FIGURE, config=config, responsive=True, className="figure")
+        for name in (ids.SANKEY, ids.LENS)
+    ]
+
+
+def _graph_pane(graph: Component, figures: Sequence[Component]) -> Component:
+    sankey, lens = figures or (None, None)
+    dock = [
+        _splitter(ids.SPLIT_DOCK, "Height of the lens grid", "horizontal"),
+        html.Section(
+            [
+                html.Div(id=ids.DOCK_HEAD, className="dock-head"),
+                html.Div(lens, id="dock-body", className="dock-body"),
+            ],
+            className="dock",
+            **aria(label="Lens grid"),
+        ),
+    ]
     return html.Section(
         [
-            _toolbar(),
+            html.Div(id=ids.TOOLBAR, className="toolbar", role="toolbar", **aria(label="Graph")),
             html.Div(
                 [
-                    cyto.Cytoscape(
-                        id=ids.GRAPH,
-                        elements=[],
-                        stylesheet=stylesheet(LIGHT),
-                        layout={"name": "preset", "fit": False},
-                        style={"position": "absolute", "inset": "0", "width": "100%"},
-                        autoRefreshLayout=False,
-                        autoungrabify=True,
-                        boxSelectionEnabled=False,
-                        minZoom=0.15,
-                        maxZoom=2,
-                    ),
+                    html.Div(graph, className="flow"),
+                    *([html.Div(sankey, className="sankey")] if sankey is not None else []),
                     html.Div(id=ids.MARGIN, className="margin", **aria(hidden="true")),
                     html.Div(id=ids.TOOLTIP, className="tooltip", hidden=True),
                 ],
                 className="canvas",
             ),
             html.Div(id=ids.LEGEND, className="legend"),
+            *(dock if lens is not None else []),
         ],
         className="graph-pane",
         **aria(label="Flow graph"),
     )
 
 
-def _toolbar() -> Component:
+def _splitter(name: str, label: str, way: str) -> Component:
     return html.Div(
-        [
-            html.Div(
-                [
-                    html.Label("Hide edges below", htmlFor=ids.THRESHOLD),
-                    dcc.Input(id=ids.THRESHOLD, type="range", min=0, max=100, step=1, value=0),
-                    html.Output("0 %", id=ids.THRESHOLD_TEXT, htmlFor=ids.THRESHOLD),
-                ],
-                className="tool",
-                title="Hides the edges that carry less than this part of the traced residual",
-            ),
-            html.Div(
-                [
-                    dcc.RadioItems(
-                        id=ids.COLOURING,
-                        options=[{"label": v, "value": k} for k, v in COLOURINGS.items()],
-                        value="kind",
-                        inline=True,
-                        className="segments",
-                    ),
-                ],
-                className="tool",
-                title="What the fill of a node says: its kind, the target's rank, or the entropy",
-            ),
-            html.Div(id=ids.NOTE, className="note"),
-            html.Div(
-                [
-                    html.Button("Close all", id=ids.CLOSE_ALL, className="quiet", hidden=True),
-                    html.Button("Fit", id=ids.FIT, className="quiet", title="Show everything (f)"),
-                    html.Details(
-                        [
-                            html.Summary("Export"),
-                            html.Div(id=ids.EXPORT_MENU, className="menu-list"),
-                        ],
-                        className="menu to-the-left",
-                    ),
-                ],
-                className="tool end",
-            ),
-        ],
-        className="toolbar",
+        id=name,
+        className=f"splitter {way}",
+        role="separator",
+        tabIndex=0,
+        title="Drag, or move with the arrow keys",
+        **aria(label=label, orientation=way),
     )
-
-
-def _furniture() -> dict[str, list[Tree]]:
-    """What fills parts of the screen from the start."""
-    untraced = html.P("Nothing is traced yet.", className="hint")
-    return {
-        ids.LEGEND: trees(_legend()),
-        ids.EXAMPLES: trees(examples.menu()),
-        ids.EXPORT_MENU: trees(_exports()),
-        ids.INSPECTOR: [tree(untraced)],
-    }
-
-
-def _exports() -> list[Component]:
-    """The files that a graph can be kept as; the browser makes the PNG by itself."""
-    formats = [
-        ("JSON", Kept.JSON, "everything, to open again"),
-        ("SVG", Kept.SVG, "what is drawn, for print"),
-        ("PNG", "png", "what is drawn, twice as fine"),
-        ("GraphML", Kept.GRAPHML, "for Gephi, yEd, networkx"),
-        ("CSV", Kept.CSV, "nodes and edges, zipped"),
-    ]
-    return [
-        html.Button(
-            [html.Span(name, className="export-name"), html.Span(said, className="hint")],
-            className="export",
-            **data(export=str(kept)),
-        )
-        for name, kept, said in formats
-    ]
-
-
-def _legend() -> list[Component]:
-    """What every mark in the graph means."""
-
-    def shape(name: str, words: str, more: str) -> Component:
-        return html.Span(
-            [html.Span(className=f"swatch {name}"), html.Span(words)], className="entry", title=more
-        )
-
-    def stroke(name: str, words: str) -> Component:
-        return html.Span(
-            [html.Span(className=f"stroke {name}"), html.Span(words)], className="entry"
-        )
-
-    def scale(name: str, low: str, high: str) -> Component:
-        return html.Span(
-            [html.Span(low), html.Span(className="ramp"), html.Span(high)],
-            className=f"entry scale {name}",
-        )
-
-    return [
-        shape("token", "token", "A token of the prompt, or the one predicted"),
-        shape("residual", "residual", "The hidden state of a position at a depth"),
-        shape("attention", "attention", "Attention as a whole, its heads, and the values they add"),
-        shape("query", "query, key", "What a head looks for, and what a source offers it"),
-        shape("neuron", "neuron", "Attention neuron: a row of an attention's output matrix"),
-        shape("mlp", "MLP, memory", "The MLP as a whole, its memories: key, value"),
-        shape("rest", "rest, bias", "Parts not drawn, folded into one; and biases"),
-        stroke("stream", "residual stream"),
-        stroke("plus", "adds along"),
-        stroke("minus", "adds against"),
-        scale("rank", "target's rank: first", "last"),
-        scale("entropy", "entropy: low", "high"),
-        html.Span(
-            [
-                html.Span(
-                    [html.Span(className=f"weight w{i}") for i in range(3)],
-                    className="weights",
-                ),
-                html.Span("part it carries"),
-            ],
-            className="entry",
-            title="The part of the traced residual that reaches the output through this edge",
-        ),
-    ]
 
 
 def _side() -> Component:
@@ -335,11 +302,7 @@ def _side() -> Component:
                 ],
                 className="panel next",
             ),
-            html.Section(
-                id=ids.INSPECTOR,
-                className="panel inspector",
-                **aria(label="Inspector", live="polite"),
-            ),
+            html.Section(id=ids.INSPECTOR, className="panel inspector", **aria(label="Inspector")),
         ],
         className="side",
     )

@@ -29,3 +29,13 @@ def bar(part: float, side: str) -> Component:
     """A bar as long as a part of 1; ``side`` is what it counts, ``say`` or ``unsay``."""
     width = f"{100 * min(max(part, 0.0), 1.0):.1f}%"
     return html.Span(html.Span(style={"width": width}), className=f"bar {side}")
+
+
+def term(name: str, shown: str | None = None) -> Component:
+    """A word of the glossary, which says what it means when it is pointed at."""
+    return html.Span(shown or name, className="term", **data(term=name))
+
+
+def field(**attributes: str) -> Any:
+    """An ``<input>`` of a panel, as its tree: ``dash.html`` has none."""
+    return {"tag": "input", "attributes": attributes, "children": []}

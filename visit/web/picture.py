@@ -44,6 +44,8 @@ class Line:
     carried: float
     share: float | None = None
     attention: float | None = None
+    norm: float | None = None
+    direct_logit: float | None = None
 
     @property
     def id(self) -> str:
@@ -206,6 +208,8 @@ def _line(index: Index, edge: Edge) -> Line:
         index.carried[edge_id(edge)],
         edge.share,
         edge.attention,
+        edge.norm,
+        edge.direct_logit,
     )
 
 
@@ -225,7 +229,8 @@ def _bridges_to_head(index: Index, head: NodeId, nodes: set[NodeId]) -> Iterator
         read = index.residual_before(head.layer, edge.source.position)
         if read in nodes and read is not None:
             carried = index.carried[edge_id(edge)]
-            yield Line(read, head, edge.kind, Ledger.SOURCES, carried, edge.share, edge.attention)
+            measured = edge.share, edge.attention, edge.norm, edge.direct_logit
+            yield Line(read, head, edge.kind, Ledger.SOURCES, carried, *measured)
 
 
 def _reaching_the_output(nodes: set[NodeId], lines: list[Line]) -> tuple[set[NodeId], list[Line]]:

@@ -6,12 +6,15 @@ colour, a kind by the shape as well as by the colour.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 Rule = dict[str, Any]
 FONT = "system-ui, sans-serif"
 MONO = "ui-monospace, monospace"
+THIN, THICK = 0.7, 4.0
+"""The widths, in pixels, of an edge that carries next to nothing and of one that carries much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,11 @@ LIGHT = Theme(
         "rest": Hue("#f2f4f7", "#b0b8c4", "#596274"),
     },
     middle="#f0f1f4",
-    scales={"rank": ("#79c7a6", "#f0a07f"), "entropy": ("#8ec3e8", "#f0dc6a")},
+    scales={
+        "rank": ("#79c7a6", "#f0a07f"),
+        "entropy": ("#8ec3e8", "#f0dc6a"),
+        "logit": ("#f0a07f", "#7db7e8"),
+    },
 )
 DARK = Theme(
     ink="#e4e8ef",
@@ -87,9 +94,15 @@ DARK = Theme(
         "rest": Hue("#1f2530", "#566072", "#a8b2c2"),
     },
     middle="#272d38",
-    scales={"rank": ("#1c7153", "#8f3d22"), "entropy": ("#12578a", "#6f6413")},
+    scales={
+        "rank": ("#1c7153", "#8f3d22"),
+        "entropy": ("#12578a", "#6f6413"),
+        "logit": ("#8f3d22", "#12578a"),
+    },
 )
 THEMES = {"light": LIGHT, "dark": DARK}
+PALETTES = {"safe": "colour-blind safe", "visit": "VISIT's own"}
+"""The second is the paper's: green is best and along, grey between, red is worst and against."""
 SHAPES = {
     "token": "rectangle",
     "residual": "round-rectangle",
@@ -101,26 +114,99 @@ SHAPES = {
     "norm": "ellipse",
     "rest": "round-tag",
 }
-COLOURINGS = {"kind": "kind", "rank": "rank", "entropy": "entropy"}
+GROUPS = ("#cc79a7", "#56b4e9", "#e69f00", "#009e73", "#f0e442", "#d55e00")
+"""Okabe and Ito's, for the halos of groups, over again where there are more groups."""
+COLOURINGS = {
+    "kind": "kind",
+    "rank": "target's rank",
+    "entropy": "entropy",
+    "logit": "direct logit",
+}
+WIDTHS = {
+    "carried": "part it carries",
+    "norm": "norm",
+    "share": "share",
+    "logit": "direct logit",
+}
 
 
-def stylesheets() -> dict[str, dict[str, list[Rule]]]:
-    """Every stylesheet, by theme and by what the colour says."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a picture's colours and widths say.
+
+    Attributes:
+        theme: ``light`` or ``dark``.
+        palette: One of ``PALETTES``.
+        colouring: What a node's fill says: one of ``COLOURINGS``.
+        width: What an edge's width says: one of ``WIDTHS``.
+        level: Edges that carry less are hidden.
+        hidden: The families of nodes that are hidden.
+    """
+
+    theme: str = "light"
+    palette: str = "safe"
+    colouring: str = "kind"
+    width: str = "carried"
+    level: float = 0.0
+    hidden: frozenset[str] = frozenset()
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Look:
+        """As the browser sent it; what is not known is as by default."""
+        hidden = data.get("hidden")
+        level = data.get("level")
+        return cls(
+            theme=_one_of(THEMES, data.get("theme"), "light"),
+            palette=_one_of(PALETTES, data.get("palette"), "safe"),
+            colouring=_one_of(COLOURINGS, data.get("colouring"), "kind"),
+            width=_one_of(WIDTHS, data.get("width"), "carried"),
+            level=float(level) if isinstance(level, int | float) else 0.0,
+            hidden=frozenset(map(str, hidden)) if isinstance(hidden, list) else frozenset(),
+        )
+
+
+def _one_of(known: Iterable[str], said: Any, default: str) -> str:
+    return said if said in known else default
+
+
+_GREEN_TO_RED = {
+    "light": {"plus": "#2c8a4b", "minus": "#c83c34", "ends": ("#7fc993", "#ee938c")},
+    "dark": {"plus": "#5cc27e", "minus": "#ef7a72", "ends": ("#1d6b37", "#8d2f29")},
+}
+
+
+def themed(name: str, palette: str = "safe") -> Theme:
+    """A theme with a palette's colours; the default ones where it is none that is known."""
+    theme = THEMES.get(name, LIGHT)
+    if palette != "visit":
+        return theme
+    colours = _GREEN_TO_RED["dark" if theme is DARK else "light"]
+    best, worst = colours["ends"]
+    scales = {**theme.scales, "rank": (best, worst), "logit": (worst, best)}
+    return replace(theme, plus=str(colours["plus"]), minus=str(colours["minus"]), scales=scales)
+
+
+def stylesheets() -> dict[str, dict[str, dict[str, Any]]]:
+    """The graph's rules by theme and palette; the browser puts those of a look together.
+
+    ``rules`` come first, then one of ``colourings`` and one of ``widths``.
+    """
     return {
-        name: {colouring: stylesheet(theme, colouring) for colouring in COLOURINGS}
-        for name, theme in THEMES.items()
+        name: {
+            palette: {
+                "rules": stylesheet(themed(name, palette)),
+                "colourings": {c: colouring(themed(name, palette), c) for c in COLOURINGS},
+                "widths": {w: width(w) for w in WIDTHS},
+            }
+            for palette in PALETTES
+        }
+        for name in THEMES
     }
 
 
-def stylesheet(theme: Theme, colouring: str = "kind") -> list[Rule]:
+def stylesheet(theme: Theme) -> list[Rule]:
     """The graph's rules: frame, nodes, edges, and the states that the pointer makes."""
-    return [
-        *_frame(theme),
-        *_nodes(theme),
-        *_colouring(theme, colouring),
-        *_edges(theme),
-        *_states(theme),
-    ]
+    return [*_frame(theme), *_nodes(theme), *_edges(theme), *_states(theme)]
 
 
 def _frame(theme: Theme) -> list[Rule]:
@@ -217,24 +303,68 @@ def _nodes(theme: Theme) -> list[Rule]:
             **{"font-size": 17, "font-weight": 700, "border-width": 2, "text-max-width": 92},
         ),
         _rule("node[open = 1]", **{"border-width": 2.6}),
+        *_grouped(theme),
     ]
 
 
-def _colouring(theme: Theme, colouring: str) -> list[Rule]:
+def _grouped(theme: Theme) -> list[Rule]:
+    """A halo round the nodes of a group, and round those that are pinned."""
+    rules = [
+        _rule(
+            f"node[group = {number}]",
+            **{"underlay-color": colour, "underlay-opacity": 0.35, "underlay-padding": 6},
+        )
+        for number, colour in enumerate(GROUPS)
+    ]
+    pinned = {"underlay-color": theme.picked, "underlay-opacity": 0.25, "underlay-padding": 5}
+    return [_rule("node[pinned = 1]", **pinned), *rules]
+
+
+def colouring(theme: Theme, measure: str) -> list[Rule]:
     """Fill by a measure instead of the kind; the border keeps the kind's colour."""
-    if colouring == "kind":
+    if measure == "kind":
         return []
-    low, high = theme.scales[colouring]
+    low, high = theme.scales[measure]
     halves = [
-        ("<= 0.5", f"mapData({colouring}, 0, 0.5, {low}, {theme.middle})"),
-        ("> 0.5", f"mapData({colouring}, 0.5, 1, {theme.middle}, {high})"),
+        ("<= 0.5", f"mapData({measure}, 0, 0.5, {low}, {theme.middle})"),
+        ("> 0.5", f"mapData({measure}, 0.5, 1, {theme.middle}, {high})"),
     ]
+    unmeasured = {"background-color": theme.band_shade, "color": theme.faint}
+    return [
+        _rule(f"node[family][!{measure}]", **unmeasured),
+        *(_coloured(theme, measure, half, colour) for half, colour in halves),
+    ]
+
+
+def mixed(theme: Theme, measure: str, level: float) -> str:
+    """The colour of a level from 0 to 1 on a measure's scale, as ``colouring`` has it."""
+    low, high = theme.scales[measure]
+    ends, part = (low, theme.middle), 2 * level
+    if level > 0.5:
+        ends, part = (theme.middle, high), 2 * level - 1
+    start, end = (bytes.fromhex(colour.removeprefix("#")) for colour in ends)
+    return "#" + "".join(
+        f"{round(a + (b - a) * part):02x}" for a, b in zip(start, end, strict=True)
+    )
+
+
+def _coloured(theme: Theme, measure: str, half: str, colour: str) -> Rule:
+    fill = {"background-color": colour, "color": theme.ink}
+    return _rule(f"node[family][{measure} {half}]", **fill)
+
+
+def width(measure: str) -> list[Rule]:
+    """The width of an edge by a measure, and how much of what is behind it shows through."""
+    shown = f"w_{measure}"
     return [
         _rule(
-            f"node[family][{colouring} {half}]",
-            **{"background-color": colour, "color": theme.ink},
-        )
-        for half, colour in halves
+            f"edge[{shown}]",
+            **{
+                "width": f"data({shown})",
+                "line-opacity": f"mapData({shown}, {THIN}, {THICK}, 0.32, 0.9)",
+            },
+        ),
+        _rule("edge[stream]", **{"line-opacity": 0.9}),
     ]
 
 
@@ -243,9 +373,7 @@ def _edges(theme: Theme) -> list[Rule]:
         _rule(
             "edge",
             **{
-                "width": "data(width)",
                 "line-color": theme.other,
-                "opacity": "mapData(width, 0.7, 4, 0.32, 0.9)",
                 "curve-style": "straight",
                 "z-index": 1,
                 "z-index-compare": "manual",
@@ -269,7 +397,7 @@ def _edges(theme: Theme) -> list[Rule]:
         ),
         _rule(
             "edge[stream]",
-            **{"line-color": theme.stream, "line-style": "solid", "opacity": 0.9, "z-index": 0},
+            **{"line-color": theme.stream, "line-style": "solid", "z-index": 0},
         ),
     ]
 
@@ -277,9 +405,11 @@ def _edges(theme: Theme) -> list[Rule]:
 def _states(theme: Theme) -> list[Rule]:
     """Classes that assets/app.js puts on and takes off."""
     return [
-        _rule(".faded", **{"opacity": 0.16}),
+        _rule("edge.faded", **{"opacity": 0.3}),
         _rule("node.faded", **{"opacity": 0.3}),
         _rule("edge.below", **{"visibility": "hidden"}),
+        _rule("node.hushed", **{"display": "none"}),
+        _rule("node.found", **{"border-color": theme.picked, "border-width": 3, "opacity": 1}),
         _rule(
             "node.picked, node:selected",
             **{"border-color": theme.picked, "border-width": 3.5, "opacity": 1, "z-index": 20},

@@ -11,7 +11,7 @@ from typing import Any
 from xml.etree import ElementTree as Xml
 
 from visit.web.elements import Element
-from visit.web.stylesheet import FONT, MONO, SHAPES, Theme
+from visit.web.stylesheet import FONT, MONO, SHAPES, THICK, THIN, Hue, Look, Theme, mixed, themed
 
 MARGIN = 24.0
 _CORNER = 6.0
@@ -19,15 +19,16 @@ _LETTER = {MONO: 0.6, FONT: 0.55}
 """How wide a letter is beside its font's size, on average."""
 
 
-def svg_from_elements(made: Iterable[Element], theme: Theme, level: float = 0.0) -> str:
+def svg_from_elements(made: Iterable[Element], look: Look | None = None) -> str:
     """The picture of bands, titles, nodes and edges, at the places they have on the screen.
 
     Args:
         made: The elements.
-        theme: Whose colours it has.
-        level: Edges that carry less than this are hidden, as the screen's threshold does.
+        look: Its colours and widths, and what it hides; as by default when left out.
     """
-    elements = list(made)
+    look = look or Look()
+    theme = themed(look.theme, look.palette)
+    elements = [e for e in made if e["data"].get("family") not in look.hidden]
     places = {e["data"]["id"]: (e["position"], e["data"]) for e in elements if "position" in e}
     lefts = [at["x"] - data["w"] / 2 for at, data in places.values()] or [0.0]
     rights = [at["x"] + data["w"] / 2 for at, data in places.values()] or [0.0]
@@ -47,16 +48,19 @@ def svg_from_elements(made: Iterable[Element], theme: Theme, level: float = 0.0)
         if element["data"].get("frame"):
             _frame(root, element, theme)
     for element in elements:
-        if "source" in element["data"] and _is_shown(element, level):
-            _edge(root, element, places, theme)
+        if "source" in element["data"] and _is_shown(element, places, look.level):
+            _edge(root, element, places, theme, look.width)
     for element in elements:
         if "family" in element["data"]:
-            _node(root, element, theme)
+            _node(root, element, theme, look.colouring)
     return Xml.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _is_shown(edge: Element, level: float) -> bool:
-    return bool(edge["data"].get("stream")) or edge["data"]["carried"] >= level
+def _is_shown(edge: Element, places: dict[str, Any], level: float) -> bool:
+    data = edge["data"]
+    if data["source"] not in places or data["target"] not in places:
+        return False
+    return bool(data.get("stream")) or data["carried"] >= level
 
 
 def _frame(root: Xml.Element, element: Element, theme: Theme) -> None:
@@ -78,9 +82,9 @@ def _frame(root: Xml.Element, element: Element, theme: Theme) -> None:
     )
 
 
-def _node(root: Xml.Element, element: Element, theme: Theme) -> None:
+def _node(root: Xml.Element, element: Element, theme: Theme, colouring: str) -> None:
     data, at = element["data"], element["position"]
-    hue = theme.families[data["family"]]
+    hue = _hue(data, theme, colouring)
     group = _add(root, "g", id=data["id"])
     Xml.SubElement(group, "title").text = data["tip"]
     style: dict[str, str | float] = {"fill": hue.fill, "stroke": hue.border, "stroke_width": 1.3}
@@ -88,7 +92,7 @@ def _node(root: Xml.Element, element: Element, theme: Theme) -> None:
         style["stroke_dasharray"] = "4 2"
     shape = SHAPES[data["family"]]
     if data["kind"] == "resid_mid":
-        shape, style["fill"] = "ellipse", hue.border
+        shape, style["fill"] = "ellipse", theme.families["residual"].border
     if shape == "ellipse":
         _add(group, "ellipse", cx=at["x"], cy=at["y"], rx=data["w"] / 2, ry=data["h"] / 2, **style)
     elif shape == "cut-rectangle":
@@ -101,11 +105,21 @@ def _node(root: Xml.Element, element: Element, theme: Theme) -> None:
     _write(group, data["label"], at["x"], at["y"], size, font, hue.text, data["w"] - 6)
 
 
+def _hue(data: dict[str, Any], theme: Theme, colouring: str) -> Hue:
+    hue = theme.families[data["family"]]
+    if colouring == "kind":
+        return hue
+    if colouring not in data:
+        return Hue(theme.band_shade, hue.border, theme.faint)
+    return Hue(mixed(theme, colouring, data[colouring]), hue.border, theme.ink)
+
+
 def _edge(
     root: Xml.Element,
     element: Element,
     places: dict[str, tuple[dict[str, float], dict[str, Any]]],
     theme: Theme,
+    measure: str,
 ) -> None:
     """An S-curve between two sides, or straight down."""
     data = element["data"]
@@ -117,7 +131,9 @@ def _edge(
         y1, y2, middle = start["y"], end["y"], (x1 + x2) / 2
         path = f"M{x1:.1f} {y1:.1f}C{middle:.1f} {y1:.1f} {middle:.1f} {y2:.1f} {x2:.1f} {y2:.1f}"
     is_minus = data["kind"] == "adds" and data["sign"] == "minus"
-    colour, opacity = theme.other, min(0.9, 0.32 + 0.58 * (data["width"] - 0.7) / 3.3)
+    width = data[f"w_{measure}"]
+    opacity = min(0.9, 0.32 + 0.58 * (width - THIN) / (THICK - THIN))
+    colour = theme.other
     if data.get("stream"):
         colour, opacity, is_minus = theme.stream, 0.9, False
     elif data["kind"] == "adds":
@@ -129,7 +145,7 @@ def _edge(
         d=path,
         fill="none",
         stroke=colour,
-        stroke_width=data["width"],
+        stroke_width=width,
         opacity=opacity,
         **dash,
     )

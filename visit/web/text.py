@@ -94,8 +94,23 @@ def file_name(prompt: str) -> str:
     return "visit-" + ("-".join(words)[:48].strip("-") or "flow")
 
 
-def token_from_typed(text: str | None) -> str | None:
-    """The token that was typed or chosen, ``·Tokyo`` as well as `` Tokyo``; ``None`` for auto."""
+def tokens_from_typed(text: str | None) -> tuple[str | None, str | None]:
+    """The target that was typed or chosen, and the token it is compared with: ``·A vs ·B``.
+
+    A token is read as it is shown, ``·Tokyo``, or as it is, `` Tokyo``; ``None`` is the model's own
+    top token, and no comparison.
+    """
+    target, *others = re.split(r"\s+vs\.?\s(?=\s?\S)", text or "", maxsplit=1)
+    return _token_from_typed(target), _token_from_typed(others[0]) if others else None
+
+
+def typed_from_tokens(target: str | None, versus: str | None) -> str:
+    """A target, and what it is compared with, as they are typed; the inverse of the above."""
+    shown = "" if target is None else visible(target)
+    return shown if versus is None else f"{shown or 'auto'} vs {visible(versus)}"
+
+
+def _token_from_typed(text: str) -> str | None:
     if not text or text == "auto":
         return None
     return "" if text == visible("") else "".join(_TYPED.get(c, c) for c in text)

@@ -12,12 +12,12 @@ from typing import Any
 
 from dash.development.base_component import Component
 
-Part = Component | str | int | float
 Tree = str | dict[str, Any]
 """A text, or an element: its ``tag``, its ``attributes`` as HTML has them, its ``children``."""
+Part = Component | Tree | int | float
 
-_NAMES = {"className": "class", "colSpan": "colspan"}
-_AS_THEY_ARE = frozenset({"title", "role", "value", "label", "disabled", "hidden"})
+_NAMES = {"className": "class", "colSpan": "colspan", "htmlFor": "for", "tabIndex": "tabindex"}
+_AS_THEY_ARE = frozenset({"id", "title", "role", "value", "label", "disabled", "hidden", "open"})
 
 
 def trees(parts: Iterable[Part]) -> list[Tree]:
@@ -31,6 +31,8 @@ def tree(part: Part) -> Tree:
     Raises:
         ValueError: it has a property that is no plain attribute.
     """
+    if isinstance(part, dict):
+        return part
     if not isinstance(part, Component):
         return str(part)
     made: dict[str, Any] = part.to_plotly_json()  # type: ignore[no-untyped-call]

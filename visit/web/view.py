@@ -13,6 +13,7 @@ from visit.document import (
     request_from_data,
 )
 from visit.flow import NodeId, Note, Request
+from visit.web.text import typed_from_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class View:
             "opened": [str(node_id) for node_id in self.opened],
             "notes": data_from_notes(self.notes)["nodes"],
             "fixed": self.fixed,
+            "typed": typed_from_tokens(self.request.target, self.request.versus),
         }
 
     @classmethod

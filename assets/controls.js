@@ -1,0 +1,181 @@
+// Clicks and keys, wherever they fall: what a button stands for is in its data- attributes.
+(function () {
+  "use strict";
+
+  const V = (window.visit = window.visit || {});
+  const $ = (id) => V.$(id);
+  const setProps = (id, props) => V.setProps(id, props);
+
+  // A menu is a <details>; it closes when something else is clicked, and on Escape.
+  V.closeMenus = (except) => {
+    const open = [...document.querySelectorAll("details.menu[open]")].filter((menu) => menu !== except);
+    for (const menu of open) menu.open = false;
+    return open.length > 0;
+  };
+
+  document.addEventListener("pointerdown", (event) => V.closeMenus(event.target.closest("details.menu")));
+
+  // ------------------------------------------------------------------ clicks
+
+  // Once the properties that were set have reached Dash.
+  const trace = () => setTimeout(() => $("trace").click(), 0);
+
+  const CLICKS = {
+    node: ({ node, open }) => V.goTo(node, open),
+    tab: ({ tab }) => V.showTab(tab),
+    pin: ({ pin }) => V.note(pin, { pinned: !V.noteOf(pin).pinned }),
+    family: ({ family }) => V.toggleFamily(family),
+    dock: () => V.setDock({ open: !V.dock.open }),
+    pane: ({ pane }) => V.setPane(pane === "sankey" ? { name: pane, layer: layerForSankey() } : { name: pane }),
+    target: ({ target }) => {
+      if (!$("target")) return;
+      setProps("target", { value: target });
+      trace();
+    },
+    prompt: ({ prompt }) => {
+      V.closeMenus();
+      setProps("prompt", { value: prompt });
+      setProps("target", { value: "" });
+      setProps("position", { data: null });
+      trace();
+    },
+    export: (data) => {
+      V.closeMenus();
+      exportAs(data.export);
+    },
+    position: ({ position }) => {
+      if (!$("trace") || V.state.view.fixed) return;
+      const prompt = V.state.view.request.prompt;
+      setProps("prompt", { value: prompt });
+      setProps("position", { data: { prompt, position: Number(position) } });
+      trace();
+    },
+  };
+
+  const BUTTONS = {
+    fit: () => V.fit(true),
+    undo: () => V.undo(),
+    redo: () => V.redo(),
+    "close-all": () => V.setView({ opened: [] }),
+    "theme-button": () => {
+      const dark = document.documentElement.dataset.theme === "dark";
+      setProps("theme", { data: dark ? "light" : "dark" });
+    },
+  };
+
+  document.addEventListener("click", (event) => {
+    for (const [name, act] of Object.entries(CLICKS)) {
+      const found = event.target.closest(`button[data-${name}], a[data-${name}], g[data-${name}], tr[data-${name}]`);
+      if (!found) continue;
+      act(found.dataset);
+      return;
+    }
+    const button = event.target.closest("button");
+    if (button && BUTTONS[button.id]) BUTTONS[button.id]();
+  });
+
+  // The layer of the picked node, else the last one.
+  function layerForSankey() {
+    const inLayer = /^L(\d+)\./.exec(V.state.picked || "");
+    const layers = $("sankey-layer") ? $("sankey-layer").options.length : 0;
+    return inLayer ? Number(inLayer[1]) : Math.max(0, layers - 1);
+  }
+
+  // ------------------------------------------------------------------ what is typed and chosen
+
+  document.addEventListener("input", (event) => {
+    if (event.target.id === "threshold") V.setLevel(Number(event.target.value));
+  });
+
+  document.addEventListener("change", (event) => {
+    const { name, value, id, dataset } = event.target;
+    if (/^look-/.test(name)) V.setLook({ [name.slice(5)]: value });
+    else if (name === "dock-measure") V.setDock({ measure: value });
+    else if (id === "sankey-layer") V.setPane({ name: "sankey", layer: Number(value) });
+    else if (dataset.note && V.state.picked) V.note(V.state.picked, { [dataset.note]: value.trim() });
+  });
+
+  // ------------------------------------------------------------------ keys
+
+  const WAYS = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down" };
+
+  function isTyping(target) {
+    return Boolean(target.closest("textarea, select, input:not([type=range]):not([type=radio])"));
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented) return;
+    const { key } = event;
+    const withControl = event.ctrlKey || event.metaKey;
+    if (key === "Enter" && withControl && $("trace")) {
+      event.preventDefault();
+      $("trace").click();
+      return;
+    }
+    if (key === "Escape" && V.closeMenus()) return;
+    if (isTyping(event.target)) {
+      if (key === "Escape") event.target.blur();
+      return;
+    }
+    if (withControl && key.toLowerCase() === "z") {
+      event.preventDefault();
+      if (event.shiftKey) V.redo();
+      else V.undo();
+      return;
+    }
+    if (withControl && key.toLowerCase() === "y") {
+      event.preventDefault();
+      V.redo();
+      return;
+    }
+    const cy = V.cy();
+    if (withControl || event.altKey || !cy || event.target.closest("input, [role=dialog]")) return;
+    const node = V.state.picked ? cy.getElementById(V.state.picked) : cy.collection();
+    if (key === "Escape") V.pick(null);
+    else if (key === "f") V.fit(true);
+    else if (key === "p" && node.length) V.note(node.id(), { pinned: !V.noteOf(node.id()).pinned });
+    else if (key === "/" && $("search")) {
+      event.preventDefault();
+      $("search").focus();
+    } else if (key === "Enter" && node.length && !event.target.closest("button, a, summary")) V.tap(node);
+    else if (WAYS[key] && !event.target.closest("[role=tab], .splitter")) {
+      event.preventDefault();
+      const next = node.length ? V.neighbour(node, WAYS[key]) : cy.nodes("[kind = 'output']").first();
+      if (next && next.length) V.pick(next.id());
+    }
+  });
+
+  // ------------------------------------------------------------------ export
+
+  // The server makes every file but the PNG. The time makes each request a new one.
+  function exportAs(kept) {
+    if (!V.state.view || !V.cy()) return;
+    if (kept === "png") savePng();
+    else {
+      const theme = document.documentElement.dataset.theme;
+      const look = { ...V.state.look, theme, level: V.level(), hidden: [...V.state.hidden] };
+      setProps("export", { data: { kept, look, asked: Date.now() } });
+    }
+  }
+
+  async function savePng() {
+    const background = getComputedStyle(document.querySelector(".graph-pane")).backgroundColor;
+    const picture = await V.cy().png({
+      output: "blob-promise",
+      full: true,
+      scale: 2,
+      maxWidth: 16000,
+      maxHeight: 16000,
+      bg: background,
+    });
+    V.save(picture, "visit.png");
+  }
+
+  V.save = (blob, name) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = name;
+    link.click();
+    URL.revokeObjectURL(link.href);
+  };
+})();

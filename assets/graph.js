@@ -1,0 +1,365 @@
+// The graph on the canvas: taps, hover, threshold, highlight, viewport; no question to the server.
+(function () {
+  "use strict";
+
+  const V = (window.visit = window.visit || {});
+  const $ = (id) => V.$(id);
+  const state = V.state;
+  // Of the canvas alone: the instance, its edges by what they carry, how many of them are hidden,
+  // the key of the graph that was fitted, and whether the reader has moved it since.
+  const own = { cy: null, edges: [], shown: 0, fitted: null, moved: false, levels: [0], unexplained: [0] };
+
+  // dash-cytoscape always passes on its default wheel sensitivity of 1, and Cytoscape warns of any.
+  const warn = console.warn;
+  console.warn = (...said) => {
+    if (!String(said[0]).startsWith("You have set a custom wheel sensitivity")) warn(...said);
+  };
+
+  // A tap picks a node and opens it; a tap on the picked one closes it again.
+  function tap(node) {
+    const id = node.id();
+    if (node.data("open") && state.picked === id) V.close(id);
+    else if (node.data("opens") && !node.data("open")) V.open([id]);
+    V.pick(id);
+  }
+
+  // ------------------------------------------------------------------ the graph's instance
+
+  function attach() {
+    const box = $("graph");
+    const cy = box && box._cyreg && box._cyreg.cy;
+    if (!cy || cy === own.cy) return;
+    own.cy = cy;
+    console.warn = warn;
+    cy.off("viewport"); // else every pan frame walks all elements
+    cy.renderer().textureOnViewport = true;
+    cy.on("tap", "node[family]", (event) => tap(event.target));
+    cy.on("tap", (event) => {
+      if (event.target === cy) V.pick(null);
+    });
+    cy.on("mouseover", "node[family]", (event) => hover(event.target));
+    cy.on("mouseout", "node[family]", () => hover(null));
+    cy.on("dragpan scrollzoom pinchzoom", () => {
+      own.moved = true;
+      V.writeAddress();
+    });
+    cy.on("pan zoom resize", scheduleMargin);
+    cy.on("add remove data position", scheduleSettle);
+    for (const name of ["mouseenter", "mousedown", "wheel", "touchstart"]) {
+      box.addEventListener(name, () => cy.renderer().invalidateContainerClientCoordsCache(), {
+        capture: true,
+        passive: true,
+      });
+    }
+    box.addEventListener("mouseleave", () => hover(null));
+    new ResizeObserver(() => cy.resize()).observe(box);
+    scheduleSettle();
+  }
+
+  let settling = false;
+  function scheduleSettle() {
+    if (settling) return;
+    settling = true;
+    requestAnimationFrame(() => {
+      settling = false;
+      settle();
+    });
+  }
+
+  // After the elements changed: sort the edges, hide the weak ones, mark, and find a good view.
+  function settle() {
+    const cy = own.cy;
+    own.edges = cy
+      .edges("[carried]")
+      .filter((edge) => !edge.data("stream"))
+      .sort((a, b) => a.data("carried") - b.data("carried"))
+      .toArray();
+    own.shown = 0;
+    cy.batch(() => {
+      cy.edges(".below").removeClass("below");
+      applyLevel();
+      applyHidden();
+      mark();
+    });
+    scheduleMargin();
+    if (!state.view || !cy.nodes("[family]").length) return;
+    if (own.fitted !== state.view.key) own.moved = false;
+    own.fitted = state.view.key;
+    if (V.asked.at) seeAgain(V.asked);
+    if (!own.moved) {
+      const node = state.picked ? cy.getElementById(state.picked) : null;
+      if (node && node.length && node.data("open")) focus(node);
+      else fit(false);
+    }
+    keepInSight();
+  }
+
+  // What part of the graph is seen, as "x,y,zoom" of the middle, once the reader has chosen it.
+  V.viewport = () => {
+    const cy = own.cy;
+    if (!cy || !own.moved) return null;
+    const zoom = cy.zoom();
+    const { x, y } = cy.pan();
+    const numbers = [(cy.width() / 2 - x) / zoom, (cy.height() / 2 - y) / zoom, zoom];
+    return numbers.map((number) => Number(number.toPrecision(5))).join(",");
+  };
+
+  function seeAgain(asked) {
+    const [x, y, zoom] = asked.at.split(",").map(Number);
+    asked.at = null;
+    if (![x, y, zoom].every(Number.isFinite)) return;
+    const cy = own.cy;
+    cy.resize();
+    cy.zoom(zoom);
+    cy.pan({ x: cy.width() / 2 - cy.zoom() * x, y: cy.height() / 2 - cy.zoom() * y });
+    own.moved = true;
+  }
+
+  // ------------------------------------------------------------------ threshold, legend
+
+  // The server says which part each step of the slider stands for (visit/web/explained.py), and how
+  // much of the traced residual is unexplained by what is left at that step.
+  V.setLevels = ({ levels, unexplained }) => {
+    Object.assign(own, { levels, unexplained });
+    V.setLevel(state.level);
+  };
+
+  V.setLevel = (step) => {
+    state.level = Math.min(step, own.levels.length - 1);
+    const slider = $("threshold");
+    if (slider && Number(slider.value) !== state.level) slider.value = state.level;
+    if ($("threshold-text")) $("threshold-text").textContent = percent(own.levels[state.level]);
+    if ($("unexplained")) $("unexplained").textContent = percent(own.unexplained[state.level]);
+    if (own.cy) own.cy.batch(applyLevel);
+    V.writeAddress();
+  };
+
+  V.level = () => own.levels[state.level];
+
+  function percent(part) {
+    const value = 100 * part;
+    return value === 0 ? "0 %" : value < 0.1 ? "< 0.1 %" : `${value < 10 ? value.toFixed(1) : value.toFixed(0)} %`;
+  }
+
+  // Only the edges between the old level and the new one change; they are sorted for that.
+  function applyLevel() {
+    const edges = own.edges;
+    const level = V.level();
+    let low = 0;
+    let high = edges.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (edges[middle].data("carried") < level) low = middle + 1;
+      else high = middle;
+    }
+    for (let i = own.shown; i < low; i++) edges[i].addClass("below");
+    for (let i = low; i < own.shown; i++) edges[i].removeClass("below");
+    own.shown = low;
+  }
+
+  // Families that the legend hides, with the edges at them.
+  V.toggleFamily = (family) => {
+    if (!state.hidden.delete(family)) state.hidden.add(family);
+    applyHidden();
+    V.writeAddress();
+  };
+
+  function applyHidden() {
+    for (const entry of document.querySelectorAll("[data-family]")) {
+      entry.setAttribute("aria-pressed", String(!state.hidden.has(entry.dataset.family)));
+    }
+    if (!own.cy) return;
+    own.cy.batch(() => {
+      own.cy.nodes("[family]").forEach((node) => {
+        node.toggleClass("hushed", state.hidden.has(node.data("family")));
+      });
+    });
+  }
+
+  // ------------------------------------------------------------------ highlight, hover
+
+  // The picked node with its strongest way up to the tokens and down to the output; the rest fades.
+  function mark() {
+    const cy = own.cy;
+    if (!cy) return;
+    cy.elements(".faded, .picked").removeClass("faded picked");
+    const node = state.picked ? cy.getElementById(state.picked) : null;
+    if (!node || !node.length) return;
+    const kept = node.union(node.connectedEdges()).union(node.neighborhood("node")).union(insides(node));
+    const way = strongest(node, "incomers", "source").union(strongest(node, "outgoers", "target"));
+    cy.elements("[family], edge").difference(kept.union(way)).addClass("faded");
+    node.addClass("picked");
+  }
+
+  // Everything inside the picked node's block that flows into it: a head's values, keys and query.
+  function insides(start) {
+    let found = own.cy.collection();
+    const waiting = [start];
+    while (waiting.length) {
+      const edges = waiting.pop().incomers("edge").difference(found);
+      found = found.union(edges).union(edges.sources());
+      edges.sources().forEach((source) => {
+        if (!["residual", "token"].includes(source.data("family"))) waiting.push(source);
+      });
+    }
+    return found;
+  }
+
+  function strongest(start, step, end) {
+    let way = own.cy.collection();
+    let node = start;
+    const seen = new Set();
+    while (node.length && !seen.has(node.id())) {
+      seen.add(node.id());
+      const edges = node[step]("edge");
+      if (!edges.length) break;
+      const edge = edges.max((e) => e.data("carried")).ele;
+      node = edge[end]();
+      way = way.union(edge).union(node);
+    }
+    return way;
+  }
+
+  function hover(node) {
+    const tip = $("tooltip");
+    own.cy.nodes(".hovered").removeClass("hovered");
+    document.querySelector(".canvas").classList.toggle("on-node", Boolean(node));
+    if (!node) {
+      tip.hidden = true;
+      return;
+    }
+    node.addClass("hovered");
+    const place = node.renderedBoundingBox({ includeLabels: false });
+    tip.textContent = node.data("tip") || node.id();
+    tip.hidden = false;
+    const width = $("graph").clientWidth;
+    const x = Math.min(Math.max((place.x1 + place.x2) / 2, tip.offsetWidth / 2 + 6), width - tip.offsetWidth / 2 - 6);
+    const above = place.y1 - tip.offsetHeight - 8;
+    tip.style.left = `${x}px`;
+    tip.style.top = `${above > 4 ? above : place.y2 + 8}px`;
+  }
+
+  // ------------------------------------------------------------------ viewport
+
+  const READABLE = 0.5;
+
+  // Everything, as long as it can be read; else the end, where the prediction is made.
+  function fit(everything) {
+    const cy = own.cy;
+    if (!cy) return;
+    if (everything) own.moved = false;
+    cy.resize();
+    const margin = 24;
+    const all = cy.elements().boundingBox();
+    const zoom = Math.min((cy.width() - 2 * margin) / all.w, (cy.height() - 2 * margin) / all.h, 1.25);
+    if (everything || zoom >= READABLE) {
+      cy.viewport({
+        zoom,
+        pan: {
+          x: (cy.width() - zoom * (all.x1 + all.x2)) / 2,
+          y: (cy.height() - zoom * (all.y1 + all.y2)) / 2,
+        },
+      });
+      return;
+    }
+    const fits = READABLE * all.h + 2 * margin <= cy.height();
+    cy.viewport({
+      zoom: READABLE,
+      pan: {
+        x: cy.width() - margin - READABLE * all.x2,
+        y: fits
+          ? (cy.height() - READABLE * (all.y1 + all.y2)) / 2
+          : cy.height() - margin - READABLE * all.y2,
+      },
+    });
+  }
+
+  // What was opened, large enough to read.
+  function focus(node) {
+    const cy = own.cy;
+    const inside = insides(node).nodes().filter((part) => !["residual", "token"].includes(part.data("family")));
+    const box = node.union(inside).union(node.outgoers("node")).boundingBox({ includeLabels: false });
+    const margin = 70;
+    const zoom = Math.min((cy.width() - 2 * margin) / box.w, (cy.height() - 2 * margin) / box.h);
+    const clamped = Math.max(READABLE, Math.min(zoom, 0.85));
+    cy.stop();
+    cy.animate({
+      zoom: clamped,
+      pan: {
+        x: cy.width() / 2 - (clamped * (box.x1 + box.x2)) / 2,
+        y: cy.height() / 2 - (clamped * (box.y1 + box.y2)) / 2,
+      },
+      duration: 220,
+      easing: "ease-out",
+    });
+  }
+
+  // After opening, move only as far as the picked node needs to be seen with its parts.
+  function keepInSight() {
+    const cy = own.cy;
+    const node = state.picked ? cy.getElementById(state.picked) : null;
+    if (!node || !node.length || cy.animated()) return;
+    const near = node.union(node.incomers("node"));
+    const box = near.renderedBoundingBox({ includeLabels: false });
+    const margin = 20;
+    const shift = (low, high, size) => {
+      if (high - low > size - 2 * margin) return high > size - margin ? size - margin - high : 0;
+      if (low < margin) return margin - low;
+      return high > size - margin ? size - margin - high : 0;
+    };
+    const by = { x: shift(box.x1, box.x2, cy.width()), y: shift(box.y1, box.y2, cy.height()) };
+    if (by.x || by.y) cy.animate({ panBy: by, duration: 160, queue: false });
+  }
+
+  // Titles of rows and columns that went out of sight stay in the margin.
+  let margining = false;
+  function scheduleMargin() {
+    if (margining) return;
+    margining = true;
+    requestAnimationFrame(() => {
+      margining = false;
+      const labels = [];
+      own.cy.nodes("[frame = 'row'], [frame = 'column']").forEach((title) => {
+        const at = title.renderedPosition();
+        const isRow = title.data("frame") === "row";
+        const gone = isRow ? at.x - 30 * own.cy.zoom() < 0 : at.y < 8;
+        const there = isRow ? at.y > 24 && at.y < own.cy.height() - 12 : at.x > 60 && at.x < own.cy.width() - 40;
+        if (!gone || !there) return;
+        const label = document.createElement("span");
+        label.textContent = title.data("label");
+        label.className = title.data("traced") ? `${title.data("frame")} is-traced` : title.data("frame");
+        label.style[isRow ? "top" : "left"] = `${isRow ? at.y : at.x}px`;
+        labels.push(label);
+      });
+      $("margin").replaceChildren(...labels);
+    });
+  }
+
+  // Left and right follow the strongest edge; up and down go to the nearest node of the column.
+  function neighbour(node, way) {
+    if (way === "left" || way === "right") {
+      const edges = (way === "left" ? node.incomers("edge") : node.outgoers("edge")).filter((e) => e.visible());
+      const edge = edges.length ? edges.max((e) => e.data("carried")).ele : null;
+      return edge && (way === "left" ? edge.source() : edge.target());
+    }
+    const { x, y } = node.position();
+    const sign = way === "up" ? -1 : 1;
+    const column = own.cy
+      .nodes("[family]")
+      .filter((other) => Math.abs(other.position("x") - x) < 2 && sign * (other.position("y") - y) > 1);
+    return column.length ? column.min((other) => sign * (other.position("y") - y)).ele : null;
+  }
+
+  V.neighbour = neighbour;
+  V.fit = fit;
+  V.tap = tap;
+  V.mark = () => {
+    if (!own.cy) return;
+    own.cy.batch(mark);
+    keepInSight();
+  };
+  V.settle = () => own.cy && scheduleSettle();
+  V.cy = () => own.cy;
+
+  new MutationObserver(attach).observe(document.documentElement, { childList: true, subtree: true });
+})();
