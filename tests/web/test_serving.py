@@ -13,28 +13,34 @@ from starlette.testclient import TestClient
 from visit.document import flow_from_json, json_from_flow
 from visit.engine import ModelChoice
 from visit.errors import Cancelled, OutputError, RequestError, VisitError
-from visit.flow import NodeId, RankBy, Request
+from visit.flow import NodeId, Note, RankBy, Request
 from visit.web import ids, layout
-from visit.web.address import request_from_address
+from visit.web.address import Asked, asked_by_address
 from visit.web.app import assets_folder, bind, create_app
-from visit.web.callbacks import (
-    note,
-    opened_index,
-    position_in,
-    progress_to_page,
-    surroundings,
-    target_options,
-)
+from visit.web.callbacks import note, surroundings, target_options
+from visit.web.explained import levels
+from visit.web.holding import opened_index
 from visit.web.index import Index
 from visit.web.picture import picture
 from visit.web.shelf import Jobs, Shelf
-from visit.web.stylesheet import COLOURINGS, stylesheets
-from visit.web.text import file_name, percent, signed, token_from_typed
+from visit.web.stylesheet import COLOURINGS, PALETTES, WIDTHS, stylesheets
+from visit.web.text import file_name, percent, signed, tokens_from_typed, typed_from_tokens
+from visit.web.tracing import position_in, progress_to_page, request_from_controls
 from visit.web.view import View
 
 
 def ids_of(component) -> set[str]:
-    return {part.id for part in component._traverse() if getattr(part, "id", None)}
+    """The ids of a screen's components and of the trees that fill it from the start."""
+    found = {part.id for part in component._traverse() if getattr(part, "id", None)}
+    filled = next(p.data for p in component._traverse() if getattr(p, "id", "") == ids.FURNITURE)
+    return found | {name for trees in filled.values() for tree in trees for name in ids_in(tree)}
+
+
+def ids_in(tree) -> set[str]:
+    if isinstance(tree, str):
+        return set()
+    own = {tree["attributes"]["id"]} if "id" in tree["attributes"] else set()
+    return own.union(*map(ids_in, tree["children"]))
 
 
 def screen(**how):
@@ -95,12 +101,27 @@ def test_a_port_that_does_not_exist_is_told_in_one_line():
 
 
 def test_the_assets_are_there():
-    assert {"app.css", "app.js", "icon.svg"} <= {path.name for path in assets_folder().iterdir()}
+    assert {"app.css", "app.js", "graph.js", "icon.svg"} <= {
+        path.name for path in assets_folder().iterdir()
+    }
 
 
 def test_a_view_survives_the_browser():
-    view = View("key", Request("hi", target=" you"), (NodeId.parse("L1.attn@0"),))
-    assert View.parse(view.data()) == view
+    head = NodeId.parse("L1.head0@0")
+    view = View(
+        "key", Request("hi", target=" you"), (NodeId.parse("L1.attn@0"),), (Note(head, "x"),), True
+    )
+    assert View.parse(json.loads(json.dumps(view.data()))) == view
+
+
+def test_a_document_s_graph_is_neither_added_to_nor_made_again():
+    engine, shelf = FakeEngine(), Shelf()
+    key = shelf.put(make_flow(opened=()))
+    opened = (NodeId.parse("L1.attn@7"),)
+    assert opened_index(View(key, Request("hi"), opened, fixed=True), engine, shelf)
+    with pytest.raises(VisitError, match="open the document again"):
+        opened_index(View("gone", Request("hi"), fixed=True), engine, shelf)
+    assert engine.opened == [] and engine.explained == []
 
 
 def test_a_graph_made_again_from_a_view_that_went_through_the_browser_can_be_kept():
@@ -167,11 +188,20 @@ def test_callbacks_that_wait_for_one_block_fetch_it_once():
 
 
 def test_what_stands_around_a_graph_can_be_clicked_only_where_an_engine_answers():
-    flow = make_flow()
-    assert len(surroundings(flow, clickable=True)[ids.TARGET_CHOICES]) == 10
-    viewed = surroundings(flow, clickable=False)
-    assert viewed[ids.TARGET_CHOICES] == []
+    index = Index(make_flow())
+    around = surroundings(index, clickable=True)["panels"]
+    assert len(around[ids.TARGET_CHOICES]) == 11 and len(around[ids.SANKEY_LAYER]) == 3
+    viewed = surroundings(index, clickable=False)["panels"]
+    assert ids.TARGET_CHOICES not in viewed
     assert "disabled" in viewed[ids.PREDICTIONS][0]["attributes"]
+
+
+def test_each_step_of_the_threshold_says_what_it_leaves_unexplained():
+    index = Index(make_flow())
+    around = surroundings(index, clickable=True)
+    assert around["levels"] == levels() and len(around["unexplained"]) == len(levels())
+    assert around["unexplained"][0] == pytest.approx(index.unexplained, abs=1e-4)
+    assert around["unexplained"] == sorted(around["unexplained"])
 
 
 def test_keys_cannot_be_guessed_and_differ():
@@ -209,22 +239,35 @@ def test_a_trace_whose_page_is_gone_stops_at_its_next_step():
 
 def test_the_note_says_what_is_not_drawn():
     index = Index(make_flow(Request(" ".join("abcdefghijklmnop")), n_layers=6))
-    said = [span.children for span in note(index, picture(index, (), 200))]
-    assert said[0] == f"unexplained {percent(index.unexplained)}"
-    assert said[1].endswith("edges left out")
+    said = [span.children for span in note(picture(index, (), 200))]
+    assert len(said) == 1 and said[0].endswith("edges left out")
+    assert note(picture(index)) == [] or picture(index).left_out
 
 
 def test_the_ten_predictions_are_offered_as_targets():
-    assert len(target_options(make_flow())) == 10
+    offered = [option.value for option in target_options(make_flow())]
+    assert len(offered) == 11
+    assert offered[-1] == f"{offered[0]} vs {offered[1]}"
 
 
 @pytest.mark.parametrize(
-    ("typed", "token"),
-    [(None, None), ("", None), ("auto", None), ("·Tokyo", " Tokyo"), (" Tokyo", " Tokyo"),
-     ("Tokyo", "Tokyo"), ("↵", "\n"), ("∅", "")],
+    ("typed", "tokens"),
+    [(None, (None, None)), ("", (None, None)), ("auto", (None, None)),
+     ("·Tokyo", (" Tokyo", None)), (" Tokyo", (" Tokyo", None)), ("Tokyo", ("Tokyo", None)),
+     ("↵", ("\n", None)), ("∅", ("", None)), ("·Tokyo vs ·Kyoto", (" Tokyo", " Kyoto")),
+     (" Tokyo vs  Kyoto", (" Tokyo", " Kyoto")), ("A vs B", ("A", "B")),
+     ("auto vs ·Kyoto", (None, " Kyoto")), ("·vs", (" vs", None)), ("·vs vs vs", (" vs", "vs"))],
 )  # fmt: skip
-def test_a_typed_target_is_read_as_it_is_shown(typed, token):
-    assert token_from_typed(typed) == token
+def test_a_typed_target_is_read_as_it_is_shown(typed, tokens):
+    assert tokens_from_typed(typed) == tokens
+    assert tokens_from_typed(typed_from_tokens(*tokens)) == tokens
+
+
+def test_the_controls_make_a_request():
+    default = Request("x", top_k=7)
+    chosen = {"prompt": "a b", "position": 0}
+    request = request_from_controls(default, "a b", " mini ", "·x vs ·y", chosen)
+    assert request == Request("a b", model="mini", target=" x", versus=" y", position=0, top_k=7)
 
 
 def test_numbers_are_written_to_be_read():
@@ -246,11 +289,27 @@ def test_a_file_is_named_after_the_prompt(prompt, name):
     assert file_name(prompt) == name
 
 
-def test_both_themes_have_the_same_rules():
+def test_every_theme_and_palette_has_the_same_rules():
     sheets = stylesheets()
-    for colouring in COLOURINGS:
-        light, dark = ([rule["selector"] for rule in sheets[t][colouring]] for t in sheets)
-        assert light == dark
+    selectors = [
+        [rule["selector"] for rule in sheet["rules"]]
+        + [
+            r["selector"]
+            for part in ("colourings", "widths")
+            for s in sheet[part].values()
+            for r in s
+        ]
+        for palettes in sheets.values()
+        for sheet in palettes.values()
+    ]
+    assert len(selectors) == 2 * len(PALETTES)
+    assert all(other == selectors[0] for other in selectors)
+
+
+def test_every_look_that_is_offered_has_its_rules():
+    sheet = stylesheets()["dark"]["visit"]
+    assert sheet["colourings"].keys() == COLOURINGS.keys()
+    assert sheet["widths"].keys() == WIDTHS.keys()
 
 
 def test_a_problem_with_the_request_is_a_visit_error():
@@ -262,21 +321,24 @@ DEFAULT = Request("Paris is", model="mini")
 
 
 def test_an_address_without_a_prompt_asks_for_the_default():
-    assert request_from_address(None, DEFAULT) == (DEFAULT, [])
-    assert request_from_address("?target=x", DEFAULT) == (DEFAULT, [])
+    assert asked_by_address(None, DEFAULT) == Asked(DEFAULT)
+    assert asked_by_address("?target=x", DEFAULT) == Asked(DEFAULT)
 
 
-def test_an_address_says_the_request_and_what_is_open():
-    search = "?prompt=a+b%26c&model=other&target=+you&position=1&open=L1.attn%401+nonsense"
-    request, opened = request_from_address(search, DEFAULT)
-    assert request == Request("a b&c", model="other", target=" you", position=1)
-    assert opened == [NodeId.parse("L1.attn@1")]
+def test_an_address_says_the_request_and_what_is_open_and_picked():
+    search = (
+        "?prompt=a+b%26c&model=other&target=+you&versus=+me&position=1"
+        "&open=L1.attn%401+nonsense&pick=L1.head2%401"
+    )
+    asked = asked_by_address(search, DEFAULT)
+    assert asked.request == Request("a b&c", model="other", target=" you", versus=" me", position=1)
+    assert asked.opened == (NodeId.parse("L1.attn@1"),)
+    assert asked.picked == NodeId.parse("L1.head2@1")
 
 
 @pytest.mark.parametrize("position", ["-1", "x", "9" * 30, "²"])
 def test_a_position_that_is_no_number_is_the_last_one(position):
-    request, _ = request_from_address(f"?prompt=a&position={position}", DEFAULT)
-    assert request.position is None
+    assert asked_by_address(f"?prompt=a&position={position}", DEFAULT).request.position is None
 
 
 def test_a_position_holds_only_for_the_prompt_it_was_chosen_in():
