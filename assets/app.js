@@ -106,10 +106,19 @@
       future.length = 0;
     }
     V.state.view = view;
-    for (const [id, way] of [["undo", past], ["redo", future]]) if (V.$(id)) V.$(id).disabled = !way.length;
+    showButtons();
     V.writeAddress();
     return !before !== !view || Boolean(view && before.key !== view.key);
   };
+
+  function showButtons() {
+    for (const [id, way] of [["undo", past], ["redo", future]]) if (V.$(id)) V.$(id).disabled = !way.length;
+    if (V.$("close-all")) V.$("close-all").hidden = !V.state.view || !V.state.view.opened.length;
+  }
+
+  V.onFilled((id) => {
+    if (id === "toolbar") showButtons();
+  });
 
   // ------------------------------------------------------------------ address
 

@@ -262,15 +262,14 @@
       });
       return;
     }
-    const fits = READABLE * all.h + 2 * margin <= cy.height();
+    // What fits is in the middle; of what does not, the end is shown.
+    const along = (size, low, high) => {
+      const fits = READABLE * (high - low) + 2 * margin <= size;
+      return fits ? (size - READABLE * (low + high)) / 2 : size - margin - READABLE * high;
+    };
     cy.viewport({
       zoom: READABLE,
-      pan: {
-        x: cy.width() - margin - READABLE * all.x2,
-        y: fits
-          ? (cy.height() - READABLE * (all.y1 + all.y2)) / 2
-          : cy.height() - margin - READABLE * all.y2,
-      },
+      pan: { x: along(cy.width(), all.x1, all.x2), y: along(cy.height(), all.y1, all.y2) },
     });
   }
 
@@ -331,6 +330,7 @@
         label.style[isRow ? "top" : "left"] = `${isRow ? at.y : at.x}px`;
         labels.push(label);
       });
+      $("margin").classList.toggle("has-rows", labels.some((label) => label.classList.contains("row")));
       $("margin").replaceChildren(...labels);
     });
   }

@@ -128,10 +128,10 @@ def test_another_prompt_is_traced_and_an_empty_one_told_in_place(open_app):
 def test_a_wrong_target_is_told_and_loses_nothing_that_was_typed(open_app):
     screen = open_app("fake")
     screen.wait_for_graph()
-    screen.page.get_by_label("Target").fill("no such token")
+    screen.page.get_by_label("Target", exact=True).fill("no such token")
     screen.page.get_by_role("button", name="Trace").click()
     wait_for_problem(screen, "not one token; the nearest is ' such'")
-    assert screen.page.get_by_label("Target").input_value() == "no such token"
+    assert screen.page.get_by_label("Target", exact=True).input_value() == "no such token"
     assert screen.page.get_by_label("Prompt").input_value().startswith("The capital")
 
 
@@ -141,7 +141,7 @@ def test_a_prediction_becomes_the_target(open_app):
     screen.page.locator(".prediction", has_text="·Japan").click()
     chosen = screen.page.locator(".prediction.is-target")
     wait_until(lambda: "·Japan" in chosen.inner_text(), "the new target")
-    assert screen.page.get_by_label("Target").input_value() == "·Japan"
+    assert screen.page.get_by_label("Target", exact=True).input_value() == "·Japan"
 
 
 def test_a_token_becomes_the_traced_position(open_app):
@@ -191,13 +191,19 @@ def test_a_link_shows_the_same_again_in_another_profile(open_app):
     wait_for_prompt(one, "Paris", "·is", "·in", "·&", "·out")
     one.tap("L1.attn@4")
     one.wait_for("L1.head0@4")
-    wait_until(lambda: "L1.attn" in one.page.url, "the address")
+    wait_until(lambda: "L1.attn" in one.ask("location.search"), "the address")
+    one.page.get_by_label("Hide edges below").fill("40")
+    one.page.get_by_role("button", name="MLP, memory").click()
+    wait_until(lambda: "level=40" in one.ask("location.search"), "the address")
+    wait_until(lambda: "hide=mlp" in one.ask("location.search"), "the address")
     other = open_app("fake")
-    other.page.goto(one.page.url)
+    other.page.goto(one.ask("location.href"))
     other.wait_for_graph()
     wait_for_prompt(other, "Paris", "·is", "·in", "·&", "·out")
     other.wait_for("L1.head0@4")
     assert other.page.get_by_label("Prompt").input_value() == "Paris is in & out"
+    other.inspected("L1.attn@4")
+    wait_until(lambda: other.hidden_edges() == one.hidden_edges() > 0, "the same edges hidden")
 
 
 def test_an_example_is_chosen_from_the_menu_and_traced(open_app):
@@ -285,8 +291,73 @@ def test_colour_can_say_the_target_s_rank(open_app):
     screen.wait_for_graph()
     fill = f"{CY}.getElementById('L1.attn@7').style('background-color')"
     before = screen.ask(fill)
-    screen.page.locator("#colouring").get_by_text("rank").click()
+    screen.page.get_by_text("Look", exact=True).click()
+    screen.page.get_by_label("target's rank").check()
     wait_until(lambda: screen.ask(fill) != before, "another colour")
+    rank = screen.ask(fill)
+    screen.page.get_by_label("VISIT's own").check()
+    wait_until(lambda: screen.ask(fill) not in (before, rank), "the paper's colours")
+    width = f"{CY}.edges('[kind = \"adds\"]').map(e => e.width())"
+    carried = screen.ask(width)
+    screen.page.get_by_label("norm", exact=True).check()
+    wait_until(lambda: screen.ask(width) != carried, "other widths")
+    screen.page.reload()
+    screen.wait_for_graph()
+    wait_until(lambda: screen.ask(fill) not in (before, rank), "the look to be remembered")
+
+
+def test_a_kind_is_hidden_by_the_legend_and_shown_again(open_app):
+    screen = open_app("fake")
+    screen.wait_for_graph()
+    entry = screen.page.get_by_role("button", name="MLP, memory")
+    visible = f"{CY}.nodes('[kind = \"mlp\"]').filter(n => n.visible()).length"
+    there = screen.ask(visible)
+    entry.click()
+    wait_until(lambda: screen.ask(visible) == 0, "the MLPs to hide")
+    assert entry.get_attribute("aria-pressed") == "false"
+    entry.click()
+    wait_until(lambda: screen.ask(visible) == there, "the MLPs to come back")
+
+
+def test_what_was_done_is_undone_and_done_again(open_app):
+    screen = open_app("fake")
+    screen.wait_for_graph()
+    undo, redo = (screen.page.locator(f"#{name}") for name in ("undo", "redo"))
+    assert undo.is_disabled() and redo.is_disabled()
+    screen.tap("L1.attn@7")
+    screen.wait_for("L1.head0@7")
+    trace(screen, "Rome is")
+    wait_for_prompt(screen, "Rome", "·is")
+    undo.click()
+    screen.wait_for("L1.head0@7")
+    assert screen.page.get_by_label("Prompt").input_value().startswith("The capital")
+    screen.page.keyboard.press("Control+z")
+    wait_until(lambda: not screen.has("L1.head0@7"), "the attention to close")
+    assert undo.is_disabled()
+    screen.page.keyboard.press("Control+Shift+Z")
+    screen.wait_for("L1.head0@7")
+    redo.click()
+    wait_for_prompt(screen, "Rome", "·is")
+    assert redo.is_disabled()
+
+
+def test_panes_are_resized_by_mouse_and_keys_and_remembered(open_app):
+    screen = open_app("fake")
+    screen.wait_for_graph()
+    width = "document.querySelector('.side').clientWidth"
+    before, bar = screen.ask(width), screen.page.locator("#split-side")
+    box = bar.bounding_box()
+    screen.page.mouse.move(box["x"], box["y"] + 200)
+    screen.page.mouse.down()
+    screen.page.mouse.move(box["x"] - 80, box["y"] + 200, steps=4)
+    screen.page.mouse.up()
+    wait_until(lambda: abs(screen.ask(width) - before - 80) <= 2, "a wider inspector")
+    bar.focus()
+    screen.page.keyboard.press("ArrowRight")
+    wait_until(lambda: abs(screen.ask(width) - before - 64) <= 2, "a narrower one")
+    screen.page.reload()
+    screen.wait_for_graph()
+    assert abs(screen.ask(width) - before - 64) <= 2
 
 
 def test_the_viewer_shows_a_document_without_controls(open_app, tmp_path):

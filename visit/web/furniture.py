@@ -162,8 +162,15 @@ def legend() -> list[Component]:
         _shape("mlp", "MLP, memory", "The MLP as a whole, its memories: key, value"),
         _shape("rest", "rest, bias", "Parts not drawn, folded into one; and biases"),
         _stroke("stream", "residual stream"),
-        _stroke("plus", "adds along"),
-        _stroke("minus", "adds against"),
+        html.Span(
+            [
+                html.Span(className="stroke plus"),
+                html.Span("adds along,"),
+                html.Span(className="stroke minus"),
+                html.Span("against"),
+            ],
+            className="entry",
+        ),
         _scale("rank", "target's rank: first", "last"),
         _scale("entropy", "entropy: low", "high"),
         _scale("logit", "direct logit: against", "along"),
