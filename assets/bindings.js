@@ -16,7 +16,7 @@
       V.state.picked = picked;
       V.setProps("tab", { data: tab });
       V.setProps("pane", { data: pane });
-      V.setProps("dock", { data: { ...V.dock } });
+      V.setDock({});
       return window.location.search;
     },
 
@@ -47,6 +47,10 @@
       const point = clicked && clicked.points && clicked.points[0];
       const id = point && (Array.isArray(point.customdata) ? point.customdata[0] : point.customdata);
       if (typeof id === "string") V.pick(id);
+    },
+
+    leftOut(said) {
+      if (V.$("lens-left-out")) V.$("lens-left-out").textContent = said || "";
     },
 
     fill: (panels) => V.fill(panels),

@@ -108,7 +108,8 @@
     localStorage.setItem(kept("dock-open"), V.dock.open ? "1" : "0");
     localStorage.setItem(kept("dock-measure"), V.dock.measure);
     showDock();
-    V.setProps("dock", { data: { ...V.dock } });
+    const body = V.$("dock-body");
+    V.setProps("dock", { data: { ...V.dock, width: body ? body.clientWidth - 20 : 0 } });
   };
 
   function showDock() {
@@ -127,7 +128,11 @@
 
   // ------------------------------------------------------------------ graph or Sankey
 
-  V.setPane = (pane) => V.setProps("pane", { data: pane });
+  V.setPane = (pane) => {
+    const canvas = document.querySelector(".canvas");
+    const { clientWidth: width, clientHeight: height } = canvas || {};
+    V.setProps("pane", { data: pane.name === "flow" ? pane : { ...V.state.pane, ...pane, width, height } });
+  };
 
   V.showPane = (pane) => {
     V.state.pane = pane;

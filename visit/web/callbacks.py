@@ -17,7 +17,7 @@ from visit.engine import Engine
 from visit.errors import VisitError
 from visit.flow import FlowGraph, NodeId, Request
 from visit.text import visible
-from visit.web import elements, ids, inspector, tracing
+from visit.web import elements, figures, ids, inspector, tracing
 from visit.web.explained import levels, unexplained
 from visit.web.holding import held, opened_index
 from visit.web.index import Index
@@ -44,6 +44,7 @@ def register(
     """
     if engine is not None and default is not None:
         tracing.register(app, engine, shelf, default)
+    figures.register(app, engine, shelf)
     _register_graph(app, engine, shelf)
     _register_browser(app)
 
@@ -148,6 +149,7 @@ def _register_browser(app: Dash) -> None:
     browser("pane", Input(ids.PANE, "data"))
     browser("choose", Input(ids.LENS, "clickData"))
     browser("choose", Input(ids.SANKEY, "clickData"))
+    browser("leftOut", Input(ids.LENS_NOTE, "data"))
     browser("around", Input(ids.SURROUNDINGS, "data"))
     for store in (ids.FURNITURE, ids.DRAWN, ids.INSPECTION):
         browser("fill", Input(store, "data"))

@@ -233,5 +233,5 @@ def dock_head() -> list[Component]:
             ],
             className="segments choices",
         ),
-        html.Span(id="lens-note", className="hint"),
+        html.Span(id="lens-left-out", className="hint"),
     ]

@@ -27,6 +27,7 @@ HELP = "help"
 # What is drawn.
 GRAPH = "graph"
 LENS = "lens"
+LENS_NOTE = "lens-note"
 SANKEY = "sankey"
 SANKEY_LAYER = "sankey-layer"
 MARGIN = "margin"

@@ -69,7 +69,7 @@ def _stores(page: str, view: View | None, *, with_engine: bool) -> list[Componen
     """What the browser holds; each is told of in ``ids``."""
     empty = (
         *(ids.ADDRESS, ids.KEY, ids.PICKED, ids.TAB, ids.PANE, ids.DOCK, ids.POSITION, ids.SHADE),
-        *(ids.EXPORT, ids.SURROUNDINGS, ids.DRAWN, ids.INSPECTION),
+        *(ids.EXPORT, ids.SURROUNDINGS, ids.DRAWN, ids.INSPECTION, ids.LENS_NOTE),
     )
     return [
         dcc.Store(id=ids.PAGE, data=page),

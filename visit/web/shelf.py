@@ -11,11 +11,14 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from visit.flow import FlowGraph
 from visit.web.index import Index, merged
 
+T = TypeVar("T")
 MAX_ELEMENTS = 300_000
 """About 300 MB of Python objects; a whole GPT-2-small graph has some 6,000."""
 
@@ -26,6 +29,7 @@ class Shelf:
     def __init__(self, max_elements: int = MAX_ELEMENTS) -> None:
         self._max = max_elements
         self._held: OrderedDict[str, Index] = OrderedDict()
+        self._beside: dict[str, dict[Hashable, Any]] = {}
         self._making: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
         self._lock = threading.Lock()
 
@@ -42,7 +46,8 @@ class Shelf:
             self._held[key] = index
             self._held.move_to_end(key)
             while len(self._held) > 1 and sum(map(_size, self._held.values())) > self._max:
-                self._held.popitem(last=False)
+                gone, _ = self._held.popitem(last=False)
+                self._beside.pop(gone, None)
         return key
 
     def get(self, key: str) -> Index | None:
@@ -52,6 +57,20 @@ class Shelf:
             if index is not None:
                 self._held.move_to_end(key)
             return index
+
+    def beside(self, key: str, what: Hashable, make: Callable[[], T]) -> T:
+        """Something made once for a graph, and kept as long as the graph is."""
+        kept = self._beside.get(key, {})
+        if what not in kept:
+            with self.making(key):
+                kept = self._beside.get(key, {})
+                if what not in kept:
+                    kept = {**kept, what: make()}
+                    with self._lock:
+                        if key in self._held:
+                            self._beside[key] = kept
+        made: T = kept[what]
+        return made
 
     def add(self, key: str, block: FlowGraph) -> Index | None:
         """Add a block's nodes and edges to a graph."""
