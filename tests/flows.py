@@ -187,11 +187,16 @@ def edges_among(draw: st.DrawFn, ids: list[NodeId]) -> Edge:
     )  # fmt: skip
 
 
+# Ids that no prediction of small_flow() has, nor its target: a text of theirs must agree.
+others = st.builds(
+    Target, st.integers(13, 2**40), texts, numbers, magnitudes, st.integers(1, 10**6)
+)
 requests = st.builds(
     Request,
     prompt=texts.filter(bool),
     model=st.none() | texts,
     target=st.none() | texts,
+    versus=st.none() | texts,
     position=st.none() | st.integers(-3, 2),
     layers=texts,
     heads=counts,
@@ -219,6 +224,7 @@ def flows(draw: st.DrawFn) -> FlowGraph:
         model=replace(MODEL, name=draw(texts), revision=draw(st.none() | texts)),
         tokens=tuple(Token(i, draw(counts), draw(texts)) for i in range(3)),
         audit=draw(st.builds(Audit, magnitudes, magnitudes)),
+        versus=draw(st.none() | others),
         nodes=nodes,
         edges=tuple(edges),
     )

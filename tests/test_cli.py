@@ -114,7 +114,8 @@ def test_a_trace_goes_to_stdout(session: FakeSession, capsys: pytest.CaptureFixt
 
 def test_every_option_reaches_the_request(session: FakeSession):
     argv = [
-        "trace", "Paris is", "--model", "gpt2", "--target", " in", "--position", "-2",
+        "trace", "Paris is", "--model", "gpt2", "--target", " in", "--versus", " the",
+        "--position", "-2",
         "--layers", "0-1,3", "--heads", "1", "--sources", "3", "--memories", "4",
         "--anti-memories", "5", "--attn-neurons", "6", "--anti-attn-neurons", "7", "--top-k", "8",
         "--threshold", "0.5", "--rank-by", "share", "--dtype", "float64", "--device", "cpu",
@@ -123,7 +124,9 @@ def test_every_option_reaches_the_request(session: FakeSession):
     assert main(argv) == 0
     assert session.loaded == [("gpt2", "float64", "cpu", "main")]
     assert session.requests == [
-        Request("Paris is", "gpt2", " in", -2, "0-1,3", 1, 3, 4, 5, 6, 7, 8, 0.5, RankBy.SHARE)
+        Request(
+            "Paris is", "gpt2", " in", " the", -2, "0-1,3", 1, 3, 4, 5, 6, 7, 8, 0.5, RankBy.SHARE
+        )
     ]
 
 
@@ -190,6 +193,7 @@ def test_an_output_that_fails_late_leaves_nothing_half_written(
         (["trace", ""], "the prompt is empty; give at least one token of text"),
         (["trace", "x\udce9"], "the prompt is not UTF-8 at character 1"),
         (["trace", "x", "--target", "\udce9"], "the target is not UTF-8 at character 0"),
+        (["trace", "x", "--versus", "\udce9"], "the versus is not UTF-8 at character 0"),
         (["trace", "x", "--position", "last"], "argument --position: invalid int value: 'last'"),
         (["trace", "x", "--heads", "-1"], "heads is -1; give 0 or more"),
         (["trace", "x", "--threshold", "2"], "threshold is 2.0; give a number from 0 to 1"),

@@ -20,7 +20,7 @@ from visit.document import (
     write_flow,
 )
 from visit.errors import DocumentError, OutputError
-from visit.flow import Audit, EdgeKind, FlowGraph, Ledger, NodeKind, RankBy, Request
+from visit.flow import Audit, EdgeKind, FlowGraph, Ledger, NodeKind, RankBy, Request, Target
 from visit.schema import schema
 
 
@@ -70,7 +70,7 @@ def test_fields_that_do_not_apply_are_absent():
     data = data_from_flow(replace(small_flow(), created=None))
     assert "created" not in data["graph"]
     assert "revision" not in data["graph"]["model"]
-    assert set(data["graph"]["request"]) & {"model", "target"} == set()
+    assert set(data["graph"]["request"]) & {"model", "target", "versus"} == set()
     embed, key, *_ = data["nodes"]
     assert set(embed) & {"layer", "head", "index", "source", "activation", "attention"} == set()
     assert (key["layer"], key["head"], key["position"], key["source"]) == (0, 3, 1, 1)
@@ -95,6 +95,36 @@ def test_the_schema_knows_every_kind_and_ledger():
     assert definitions["ledger"]["enum"] == [ledger.value for ledger in Ledger]
     assert definitions["request"]["properties"]["rank_by"]["enum"] == [r.value for r in RankBy]
     assert set(definitions["request"]["properties"]) == set(Request.__dataclass_fields__)
+
+
+def test_a_token_compared_with_reads_back_and_networkx_sees_it():
+    versus = Target(12, " Kyoto", 5.0, 0.0625, 2)
+    flow = small_flow()
+    flow = replace(flow, versus=versus, request=replace(flow.request, versus=" Kyoto"))
+    text = json_from_flow(flow)
+    assert flow_from_json(text) == flow
+    graph = networkx.node_link_graph(json.loads(text), edges="edges").graph
+    assert graph["versus"] == {
+        "id": 12, "text": " Kyoto", "logit": 5.0, "prob": 0.0625, "rank": 2,
+    }  # fmt: skip
+    assert graph["request"]["versus"] == " Kyoto"
+    assert "versus" not in data_from_flow(small_flow())["graph"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"rank": 0}, "graph.versus.rank: 0 is less than the minimum of 1"),
+        ({"logit": None}, 'graph.versus.logit: null is not of type "number"'),
+        ({"id": 11}, "graph.versus.id is 11, the target's own; they must be two tokens"),
+        ({"text": "x"}, r"graph.predictions\[1\].text is ' Kyoto', but graph.versus has it 'x'"),
+    ],
+)
+def test_a_token_compared_with_that_cannot_be_is_refused(change: dict, message: str):
+    data = data_from_flow(replace(small_flow(), versus=Target(12, " Kyoto", 5.0, 0.0625, 2)))
+    data["graph"]["versus"].update(change)
+    with pytest.raises(DocumentError, match=message):
+        flow_from_data(data)
 
 
 def test_annotations_and_unknown_fields_are_passed_over():

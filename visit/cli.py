@@ -94,11 +94,11 @@ def _trace(arguments: argparse.Namespace) -> None:
 
 def _request_from_arguments(arguments: argparse.Namespace) -> Request:
     names = (
-        "prompt model target position layers heads sources memories anti_memories attn_neurons "
-        "anti_attn_neurons top_k threshold"
+        "prompt model target versus position layers heads sources memories anti_memories "
+        "attn_neurons anti_attn_neurons top_k threshold"
     ).split()
     given = {name: getattr(arguments, name) for name in names}
-    for name in ("prompt", "target"):
+    for name in ("prompt", "target", "versus"):
         _check_unicode(name, given[name])
     return Request(**given, rank_by=RankBy(arguments.rank_by))
 

@@ -296,12 +296,17 @@ def _check_prompt(flow: FlowGraph) -> None:
         raise DocumentError(
             f"graph.request.position is {position}; the prompt has {n_tokens} tokens"
         )
+    if flow.versus is not None and flow.versus.id == flow.target.id:
+        raise DocumentError(
+            f"graph.versus.id is {flow.versus.id}, the target's own; they must be two tokens"
+        )
     for index, prediction in enumerate(flow.predictions):
-        if prediction.id == flow.target.id and prediction.text != flow.target.text:
-            raise DocumentError(
-                f"graph.predictions[{index}].text is {prediction.text!r}, "
-                f"but graph.target has it {flow.target.text!r}"
-            )
+        for name, named in (("target", flow.target), ("versus", flow.versus)):
+            if named and prediction.id == named.id and prediction.text != named.text:
+                raise DocumentError(
+                    f"graph.predictions[{index}].text is {prediction.text!r}, "
+                    f"but graph.{name} has it {named.text!r}"
+                )
 
 
 def _check_below(value: int | None, limit: int, where: str, things: str) -> None:

@@ -65,6 +65,11 @@ def _describe_trace(command: Parser) -> None:
         "--target", metavar="TOK", help="the token to explain (default: the model's own top token)"
     )
     command.add_argument(
+        "--versus",
+        metavar="TOK",
+        help="another token: direct logits are then of the target's lead over it",
+    )
+    command.add_argument(
         "--position",
         metavar="P",
         type=int,
