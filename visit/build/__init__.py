@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -17,7 +18,7 @@ from visit import __version__
 from visit.architectures import Architecture
 from visit.attribution import Sought, audit_logit, logit_biases, logit_direction
 from visit.build.block import open_block
-from visit.build.case import Case
+from visit.build.case import Case, resid_pre_id
 from visit.build.draft import Draft
 from visit.build.route import draw_layer
 from visit.engine import Progress
@@ -28,6 +29,7 @@ from visit.flow import (
     EdgeKind,
     FlowGraph,
     ModelInfo,
+    Node,
     NodeId,
     NodeKind,
     Prediction,
@@ -74,7 +76,9 @@ class Builder:
             if (layer, case.position) in case.opened:
                 open_block(draft, case, layer, case.position, values)
         progress("readings", 0.0)
-        return self._finished(draft, case, with_output=True)
+        flow = self._finished(draft, case, with_output=True)
+        progress("readings", 1.0)
+        return flow
 
     @torch.inference_mode()
     def block(self, trace: Trace, request: Request, layer: int, position: int) -> FlowGraph:
@@ -83,7 +87,7 @@ class Builder:
         Raises:
             RequestError: the position, the target or the layer does not exist.
         """
-        layers_from_spec(str(layer), len(trace.layers))
+        _check_there("layer", layer, len(trace.layers))
         case = self._case(trace, request)
         position = place(position, len(trace.token_ids))
         case = replace(case, opened=frozenset({(layer, position)}))
@@ -91,6 +95,37 @@ class Builder:
         draw_layer(draft, case, layer, {position: 1.0}, values)
         open_block(draft, case, layer, position, values)
         return self._finished(draft, case, with_output=False)
+
+    @torch.inference_mode()
+    def lens(self, trace: Trace, request: Request, positions: Sequence[int]) -> tuple[Node, ...]:
+        """What every residual of some positions says, position by position, all in one go.
+
+        Of each: the embedding, then each layer's resid_post. They are read as in the whole.
+
+        Raises:
+            RequestError: a position, or the target, does not exist.
+        """
+        case = self._case(trace, request)
+        places = [place(position, len(trace.token_ids)) for position in positions]
+        depths = range(len(trace.layers) + 1)
+        residuals = [trace.layers[0].resid_pre, *(layer.resid_post for layer in trace.layers)]
+        vectors = torch.stack([residual[places] for residual in residuals], dim=1).flatten(0, 1)
+        ids = [resid_pre_id(depth, position) for position in places for depth in depths]
+        said = self._projector.read(
+            vectors.to(ledger_dtype(trace.logits)), case.target.id, request.top_k
+        )
+        return tuple(Node(id_, reading) for id_, reading in zip(ids, said, strict=True))
+
+    def pattern(self, trace: Trace, layer: int, head: int) -> tuple[tuple[float, ...], ...]:
+        """One head's attention: a row for each reader, a column for each source.
+
+        Raises:
+            RequestError: the layer or the head does not exist.
+        """
+        _check_there("layer", layer, len(trace.layers))
+        pattern = trace.layers[layer].attention
+        _check_there("head", head, len(pattern))
+        return tuple(tuple(row) for row in pattern[head].tolist())
 
     def _case(self, trace: Trace, request: Request) -> Case:
         position = place(request.position, len(trace.token_ids))
@@ -187,6 +222,12 @@ class Builder:
             Edge(final_norm, output, EdgeKind.UNEMBEDS, norm=size, direct_logit=written + biases)
         )
         return dict(zip((final_norm, output), said, strict=True))
+
+
+def _check_there(part: str, number: int, count: int) -> None:
+    if not 0 <= number < count:
+        owner = "the model" if part == "layer" else "each layer"
+        raise RequestError(f"{part} {number} does not exist; {owner} has 0 to {count - 1}")
 
 
 def place(position: int | None, n_positions: int) -> int:
