@@ -33,10 +33,18 @@ class FakeSession:
         self.during: Callable[[], None] = lambda: None
 
     def load(
-        self, name: str, *, dtype="float32", device="auto", revision=None, progress=None
+        self,
+        name: str,
+        *,
+        dtype="float32",
+        device="auto",
+        revision=None,
+        allowed=None,
+        progress=None,
     ) -> "FakeSession":
         progress(f"loading {name}", 0.0)
         self.loaded.append((name, dtype, device, revision))
+        self.allowed = allowed
         return self
 
     def explain(self, request: Request, progress) -> FlowGraph:
@@ -199,6 +207,7 @@ def test_an_output_that_fails_late_leaves_nothing_half_written(
         (["trace", "x", "--threshold", "2"], "threshold is 2.0; give a number from 0 to 1"),
         (["trace", "x", "--rank-by", "size"], "argument --rank-by: invalid choice: 'size'"),
         (["serve", "--port", "http"], "argument --port: 'http' is no port; give a number from 0"),
+        (["serve", "--models", " ,"], "argument --models: ' ,' names no model; give names between"),
         (["show", "x", "--port", "65536"], "argument --port: '65536' is no port; give a number"),
         (["export", "x", "--to", "dot"], "argument --to: invalid choice: 'dot'"),
         (["export", "x"], "the following arguments are required: --to"),
@@ -267,6 +276,39 @@ def test_serve_and_show_give_the_app_what_it_needs(
     assert main(["serve", "Paris is", "--host", "0.0.0.0"]) == 0
     warning = "visit: warning: 0.0.0.0 lets other machines in, and this app asks for no password\n"
     assert capsys.readouterr().err == warning
+
+
+@pytest.mark.parametrize(
+    ("argv", "name", "allowed"),
+    [
+        ([], "mini", None),
+        (["--model", "gpt2"], "gpt2", None),
+        (["--models", "gpt2,mini"], "gpt2", ("gpt2", "mini")),
+        (["--models", "gpt2, mini,,gpt2", "--model", "mini"], "mini", ("gpt2", "mini")),
+    ],
+)
+def test_serve_loads_the_model_that_was_named_or_the_first_that_is_allowed(
+    argv: list[str],
+    name: str,
+    allowed: tuple[str, ...] | None,
+    session: FakeSession,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr("visit.web.app.bind", lambda host, port: socket.socket())
+    monkeypatch.setattr("visit.web.app.run", lambda *_: None)
+    monkeypatch.setattr("visit.web.app.create_app", lambda *_, **given: None)
+    running = ["--dtype", "float64", "--device", "cpu", "--revision", "main"]
+    assert main(["serve", *argv, *running]) == 0
+    assert session.loaded == [(name, "float64", "cpu", "main")]
+    assert session.allowed == allowed
+
+
+def test_serve_refuses_a_model_that_is_not_among_those_allowed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("visit.web.app.bind", lambda host, port: socket.socket())
+    line = complaint(capsys, ["serve", "--models", "mini,gpt2", "--model", "/no/such/folder"])
+    assert line == "model '/no/such/folder' is not offered here; choose one of mini, gpt2"
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,14 @@ def _serve(arguments: argparse.Namespace) -> None:
     from visit.session import Session
 
     with _progress_bar() as progress:
-        session = Session.load(arguments.model, revision=arguments.revision, progress=progress)
+        session = Session.load(
+            arguments.model or (arguments.models or ("mini",))[0],
+            dtype=arguments.dtype,
+            device=arguments.device,
+            revision=arguments.revision,
+            allowed=arguments.models,
+            progress=progress,
+        )
     run(create_app(session, request=request), arguments.host, arguments.port)
 
 
