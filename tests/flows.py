@@ -16,6 +16,7 @@ from visit.flow import (
     Node,
     NodeId,
     NodeKind,
+    Note,
     Prediction,
     RankBy,
     Reading,
@@ -207,6 +208,23 @@ requests = st.builds(
 
 
 @st.composite
+def notes_beside(draw: st.DrawFn, ids: list[NodeId]) -> tuple[Note, ...]:
+    """Any notes, beside these nodes or others, as a document keeps them."""
+    words = st.none() | texts
+    beside = st.sampled_from(ids) | node_ids()
+    made = draw(
+        st.lists(
+            st.builds(Note, beside, name=words, text=words, group=words, pinned=st.booleans()),
+            max_size=3,
+            unique_by=lambda note: note.node,
+        )
+    )
+    return tuple(
+        sorted((note for note in made if note != Note(note.node)), key=lambda note: str(note.node))
+    )
+
+
+@st.composite
 def flows(draw: st.DrawFn) -> FlowGraph:
     """Any flow graph a document can hold, sensible or not."""
     ids = draw(st.lists(node_ids(), min_size=1, max_size=5, unique=True))
@@ -225,6 +243,7 @@ def flows(draw: st.DrawFn) -> FlowGraph:
         tokens=tuple(Token(i, draw(counts), draw(texts)) for i in range(3)),
         audit=draw(st.builds(Audit, magnitudes, magnitudes)),
         versus=draw(st.none() | others),
+        notes=draw(notes_beside(ids)),
         nodes=nodes,
         edges=tuple(edges),
     )
