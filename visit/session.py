@@ -19,9 +19,22 @@ from visit.vocabulary import Projector
 
 MAX_TRACES = 4
 
+_PARTS = {"forward": (0.0, 0.2), "ledgers": (0.2, 0.5), "readings": (0.5, 1.0)}
+"""Where each stage begins and ends in the whole: about the time it takes."""
+
 
 def _silent(stage: str, fraction: float) -> None:
     """Tell nobody."""
+
+
+def _of_the_whole(tell: Progress) -> Progress:
+    """A teller of how far a stage is, that tells how far the whole is."""
+
+    def of_the_whole(stage: str, part: float) -> None:
+        begins, ends = _PARTS[stage]
+        tell(stage, begins + part * (ends - begins))
+
+    return of_the_whole
 
 
 def _stages(tell: Progress) -> Callable[[str], None]:
@@ -122,16 +135,16 @@ class Session:
 
         Args:
             request: What to explain.
-            progress: Told of each stage, in this order, as far as there is one: ``waiting, 2
-                ahead``, ``downloading NAME``, ``loading NAME``, ``forward``, ``ledgers``,
-                ``readings``. What it raises ends the work and leaves the session whole.
+            progress: Told of each stage there is, in this order: ``waiting, 2 ahead``,
+                ``downloading NAME``, ``loading NAME``, ``forward``, ``ledgers``, ``readings``.
+                What it raises ends the work and leaves the session whole.
 
         Raises:
             VisitError: the request cannot be served; the text says why.
         """
         tell = progress or _silent
         with self._turn(request, tell) as trace:
-            flow = self._builder.whole(trace, request, tell)
+            flow = self._builder.whole(trace, request, _of_the_whole(tell))
             self._last = flow.request
         return flow
 
@@ -184,7 +197,7 @@ class Session:
             _check_allowed(request.model, self._allowed)
         with self._turns.taken(tell):
             self._switch(request.model, tell)
-            yield self._trace(request.prompt, tell)
+            yield self._trace(request.prompt, _of_the_whole(tell))
 
     def _take(self, loaded: Loaded) -> None:
         tokens = Tokens(loaded.tokenizer, loaded.architecture.sizes.d_vocab)

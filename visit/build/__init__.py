@@ -63,6 +63,11 @@ class Builder:
     def whole(self, trace: Trace, request: Request, progress: Progress) -> FlowGraph:
         """The route of the traced position, with the requested layers opened at it.
 
+        Args:
+            trace: The forward pass.
+            request: What to draw.
+            progress: Told how far each of ``ledgers`` and ``readings`` is, 0 to 1.
+
         Raises:
             RequestError: the position, the target or a layer does not exist.
         """
@@ -75,10 +80,7 @@ class Builder:
             loads = draw_layer(draft, case, layer, loads, values)
             if (layer, case.position) in case.opened:
                 open_block(draft, case, layer, case.position, values)
-        progress("readings", 0.0)
-        flow = self._finished(draft, case, with_output=True)
-        progress("readings", 1.0)
-        return flow
+        return self._finished(draft, case, progress, with_output=True)
 
     @torch.inference_mode()
     def block(self, trace: Trace, request: Request, layer: int, position: int) -> FlowGraph:
@@ -94,7 +96,7 @@ class Builder:
         draft, values = Draft(), values_by_source(self._architecture, trace, layer)
         draw_layer(draft, case, layer, {position: 1.0}, values)
         open_block(draft, case, layer, position, values)
-        return self._finished(draft, case, with_output=False)
+        return self._finished(draft, case, lambda *_: None, with_output=False)
 
     @torch.inference_mode()
     def lens(self, trace: Trace, request: Request, positions: Sequence[int]) -> tuple[Node, ...]:
@@ -175,10 +177,14 @@ class Builder:
             rank=1 + int((logits > logits[token_id]).sum()),
         )
 
-    def _finished(self, draft: Draft, case: Case, *, with_output: bool) -> FlowGraph:
+    def _finished(
+        self, draft: Draft, case: Case, progress: Progress, *, with_output: bool
+    ) -> FlowGraph:
         trace, position, target = case.trace, case.position, case.target
         top_k = case.request.top_k
-        words = self._projector.read(draft.stacked(), target.id, top_k)
+        words = self._projector.read(
+            draft.stacked(), target.id, top_k, lambda part: progress("readings", part)
+        )
         readings = dict(zip(draft.vectors, words, strict=True))
         if with_output:
             readings |= self._output(draft, case, top_k)
