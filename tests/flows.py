@@ -16,6 +16,7 @@ from visit.flow import (
     Node,
     NodeId,
     NodeKind,
+    Note,
     Prediction,
     RankBy,
     Reading,
@@ -187,11 +188,16 @@ def edges_among(draw: st.DrawFn, ids: list[NodeId]) -> Edge:
     )  # fmt: skip
 
 
+# Ids that no prediction of small_flow() has, nor its target: a text of theirs must agree.
+others = st.builds(
+    Target, st.integers(13, 2**40), texts, numbers, magnitudes, st.integers(1, 10**6)
+)
 requests = st.builds(
     Request,
     prompt=texts.filter(bool),
     model=st.none() | texts,
     target=st.none() | texts,
+    versus=st.none() | texts,
     position=st.none() | st.integers(-3, 2),
     layers=texts,
     heads=counts,
@@ -199,6 +205,23 @@ requests = st.builds(
     threshold=st.floats(0, 1),
     rank_by=st.sampled_from(RankBy),
 )
+
+
+@st.composite
+def notes_beside(draw: st.DrawFn, ids: list[NodeId]) -> tuple[Note, ...]:
+    """Any notes, beside these nodes or others, as a document keeps them."""
+    words = st.none() | texts
+    beside = st.sampled_from(ids) | node_ids()
+    made = draw(
+        st.lists(
+            st.builds(Note, beside, name=words, text=words, group=words, pinned=st.booleans()),
+            max_size=3,
+            unique_by=lambda note: note.node,
+        )
+    )
+    return tuple(
+        sorted((note for note in made if note != Note(note.node)), key=lambda note: str(note.node))
+    )
 
 
 @st.composite
@@ -219,6 +242,8 @@ def flows(draw: st.DrawFn) -> FlowGraph:
         model=replace(MODEL, name=draw(texts), revision=draw(st.none() | texts)),
         tokens=tuple(Token(i, draw(counts), draw(texts)) for i in range(3)),
         audit=draw(st.builds(Audit, magnitudes, magnitudes)),
+        versus=draw(st.none() | others),
+        notes=draw(notes_beside(ids)),
         nodes=nodes,
         edges=tuple(edges),
     )

@@ -36,7 +36,7 @@ class Numbered(Tokens):
     def text(self, id_: int) -> str:
         return f"<{id_}>"
 
-    def target(self, text: str) -> int:
+    def single(self, text: str, role: str) -> int:
         return int(text.strip("<>"))
 
 

@@ -216,6 +216,55 @@ def test_another_target_changes_direct_logits_but_no_share():
     assert [e.direct_logit for e in first.edges] != [e.direct_logit for e in other.edges]
 
 
+@pytest.mark.parametrize("name", ["gpt2", "gpt-j", "llama-biases", "gemma2", "granite"])
+def test_a_comparison_of_two_tokens_is_the_difference_of_their_direct_logits(name: str):
+    """Edge by edge, under a frozen norm, a soft-cap (gemma2) or a logit scale (granite)."""
+    ours, theirs = (explain(name, replace(FEW, target=token)) for token in ("<17>", "<40>"))
+    both = explain(name, replace(FEW, target="<17>", versus="<40>"))
+    assert (both.target, both.versus) == (ours.target, theirs.target)
+    assert both.nodes == ours.nodes
+    assert both.audit.logit < 1e-9
+    n_compared = 0
+    for mine, yours, difference in zip(ours.edges, theirs.edges, both.edges, strict=True):
+        assert replace(difference, direct_logit=None) == replace(mine, direct_logit=None)
+        if mine.direct_logit is not None:
+            expected = mine.direct_logit - yours.direct_logit
+            assert difference.direct_logit == pytest.approx(expected, abs=1e-10)
+            n_compared += 1
+        else:
+            assert difference.direct_logit is None
+    assert n_compared > 50
+
+
+def test_the_output_of_a_comparison_carries_the_difference_of_the_two_logits():
+    flow = explain("gpt2", replace(FEW, versus="<17>"))
+    (end,) = [e for e in flow.edges if e.kind is EdgeKind.UNEMBEDS]
+    assert flow.target.rank == 1
+    assert flow.versus.text == "<17>"
+    assert flow.versus.rank > 1
+    assert end.direct_logit == pytest.approx(flow.target.logit - flow.versus.logit, abs=1e-10)
+
+
+def test_a_block_alone_compares_the_same_two_tokens():
+    asked = replace(FEW, target="<17>", versus="<40>")
+    block = builder("gpt2").block(specimen("gpt2").trace, asked, 1, LAST)
+    in_whole = {(e.source, e.target, e.key): e for e in explain("gpt2", asked).edges}
+    compared = [e for e in block.edges if e.ledger is Ledger.HEADS]
+    assert compared
+    for edge in compared:
+        same = in_whole[edge.source, edge.target, edge.key]
+        assert same.direct_logit == pytest.approx(edge.direct_logit, abs=1e-12)
+    assert block.versus.text == "<40>"
+
+
+@pytest.mark.parametrize("target", [None, "<17>"])
+def test_a_token_compared_with_itself_is_refused(target: str | None):
+    itself = target or explain("gpt2").target.text
+    message = f"versus '{itself}' is the target itself; give another token to compare it with"
+    with pytest.raises(RequestError, match=message):
+        explain("gpt2", replace(FEW, target=target, versus=itself))
+
+
 def test_a_block_alone_is_the_same_block_as_in_the_whole():
     whole = explain("gpt2")
     block = builder("gpt2").block(specimen("gpt2").trace, FEW, 1, LAST)

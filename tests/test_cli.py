@@ -33,10 +33,18 @@ class FakeSession:
         self.during: Callable[[], None] = lambda: None
 
     def load(
-        self, name: str, *, dtype="float32", device="auto", revision=None, progress=None
+        self,
+        name: str,
+        *,
+        dtype="float32",
+        device="auto",
+        revision=None,
+        allowed=None,
+        progress=None,
     ) -> "FakeSession":
         progress(f"loading {name}", 0.0)
         self.loaded.append((name, dtype, device, revision))
+        self.allowed = allowed
         return self
 
     def explain(self, request: Request, progress) -> FlowGraph:
@@ -114,7 +122,8 @@ def test_a_trace_goes_to_stdout(session: FakeSession, capsys: pytest.CaptureFixt
 
 def test_every_option_reaches_the_request(session: FakeSession):
     argv = [
-        "trace", "Paris is", "--model", "gpt2", "--target", " in", "--position", "-2",
+        "trace", "Paris is", "--model", "gpt2", "--target", " in", "--versus", " the",
+        "--position", "-2",
         "--layers", "0-1,3", "--heads", "1", "--sources", "3", "--memories", "4",
         "--anti-memories", "5", "--attn-neurons", "6", "--anti-attn-neurons", "7", "--top-k", "8",
         "--threshold", "0.5", "--rank-by", "share", "--dtype", "float64", "--device", "cpu",
@@ -123,7 +132,9 @@ def test_every_option_reaches_the_request(session: FakeSession):
     assert main(argv) == 0
     assert session.loaded == [("gpt2", "float64", "cpu", "main")]
     assert session.requests == [
-        Request("Paris is", "gpt2", " in", -2, "0-1,3", 1, 3, 4, 5, 6, 7, 8, 0.5, RankBy.SHARE)
+        Request(
+            "Paris is", "gpt2", " in", " the", -2, "0-1,3", 1, 3, 4, 5, 6, 7, 8, 0.5, RankBy.SHARE
+        )
     ]
 
 
@@ -190,11 +201,13 @@ def test_an_output_that_fails_late_leaves_nothing_half_written(
         (["trace", ""], "the prompt is empty; give at least one token of text"),
         (["trace", "x\udce9"], "the prompt is not UTF-8 at character 1"),
         (["trace", "x", "--target", "\udce9"], "the target is not UTF-8 at character 0"),
+        (["trace", "x", "--versus", "\udce9"], "the versus is not UTF-8 at character 0"),
         (["trace", "x", "--position", "last"], "argument --position: invalid int value: 'last'"),
         (["trace", "x", "--heads", "-1"], "heads is -1; give 0 or more"),
         (["trace", "x", "--threshold", "2"], "threshold is 2.0; give a number from 0 to 1"),
         (["trace", "x", "--rank-by", "size"], "argument --rank-by: invalid choice: 'size'"),
         (["serve", "--port", "http"], "argument --port: 'http' is no port; give a number from 0"),
+        (["serve", "--models", " ,"], "argument --models: ' ,' names no model; give names between"),
         (["show", "x", "--port", "65536"], "argument --port: '65536' is no port; give a number"),
         (["export", "x", "--to", "dot"], "argument --to: invalid choice: 'dot'"),
         (["export", "x"], "the following arguments are required: --to"),
@@ -263,6 +276,39 @@ def test_serve_and_show_give_the_app_what_it_needs(
     assert main(["serve", "Paris is", "--host", "0.0.0.0"]) == 0
     warning = "visit: warning: 0.0.0.0 lets other machines in, and this app asks for no password\n"
     assert capsys.readouterr().err == warning
+
+
+@pytest.mark.parametrize(
+    ("argv", "name", "allowed"),
+    [
+        ([], "mini", None),
+        (["--model", "gpt2"], "gpt2", None),
+        (["--models", "gpt2,mini"], "gpt2", ("gpt2", "mini")),
+        (["--models", "gpt2, mini,,gpt2", "--model", "mini"], "mini", ("gpt2", "mini")),
+    ],
+)
+def test_serve_loads_the_model_that_was_named_or_the_first_that_is_allowed(
+    argv: list[str],
+    name: str,
+    allowed: tuple[str, ...] | None,
+    session: FakeSession,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr("visit.web.app.bind", lambda host, port: socket.socket())
+    monkeypatch.setattr("visit.web.app.run", lambda *_: None)
+    monkeypatch.setattr("visit.web.app.create_app", lambda *_, **given: None)
+    running = ["--dtype", "float64", "--device", "cpu", "--revision", "main"]
+    assert main(["serve", *argv, *running]) == 0
+    assert session.loaded == [(name, "float64", "cpu", "main")]
+    assert session.allowed == allowed
+
+
+def test_serve_refuses_a_model_that_is_not_among_those_allowed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("visit.web.app.bind", lambda host, port: socket.socket())
+    line = complaint(capsys, ["serve", "--models", "mini,gpt2", "--model", "/no/such/folder"])
+    assert line == "model '/no/such/folder' is not offered here; choose one of mini, gpt2"
 
 
 @pytest.mark.parametrize(

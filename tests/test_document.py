@@ -16,11 +16,23 @@ from visit.document import (
     flow_from_json,
     json_from_flow,
     networkx_from_flow,
+    notes_from_data,
     read_flow,
     write_flow,
 )
 from visit.errors import DocumentError, OutputError
-from visit.flow import Audit, EdgeKind, FlowGraph, Ledger, NodeKind, RankBy, Request
+from visit.flow import (
+    Audit,
+    EdgeKind,
+    FlowGraph,
+    Ledger,
+    NodeId,
+    NodeKind,
+    Note,
+    RankBy,
+    Request,
+    Target,
+)
 from visit.schema import schema
 
 
@@ -70,7 +82,7 @@ def test_fields_that_do_not_apply_are_absent():
     data = data_from_flow(replace(small_flow(), created=None))
     assert "created" not in data["graph"]
     assert "revision" not in data["graph"]["model"]
-    assert set(data["graph"]["request"]) & {"model", "target"} == set()
+    assert set(data["graph"]["request"]) & {"model", "target", "versus"} == set()
     embed, key, *_ = data["nodes"]
     assert set(embed) & {"layer", "head", "index", "source", "activation", "attention"} == set()
     assert (key["layer"], key["head"], key["position"], key["source"]) == (0, 3, 1, 1)
@@ -97,7 +109,106 @@ def test_the_schema_knows_every_kind_and_ledger():
     assert set(definitions["request"]["properties"]) == set(Request.__dataclass_fields__)
 
 
-def test_annotations_and_unknown_fields_are_passed_over():
+def test_a_token_compared_with_reads_back_and_networkx_sees_it():
+    versus = Target(12, " Kyoto", 5.0, 0.0625, 2)
+    flow = small_flow()
+    flow = replace(flow, versus=versus, request=replace(flow.request, versus=" Kyoto"))
+    text = json_from_flow(flow)
+    assert flow_from_json(text) == flow
+    graph = networkx.node_link_graph(json.loads(text), edges="edges").graph
+    assert graph["versus"] == {
+        "id": 12, "text": " Kyoto", "logit": 5.0, "prob": 0.0625, "rank": 2,
+    }  # fmt: skip
+    assert graph["request"]["versus"] == " Kyoto"
+    assert "versus" not in data_from_flow(small_flow())["graph"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"rank": 0}, "graph.versus.rank: 0 is less than the minimum of 1"),
+        ({"logit": None}, 'graph.versus.logit: null is not of type "number"'),
+        ({"id": 11}, "graph.versus.id is 11, the target's own; they must be two tokens"),
+        ({"text": "x"}, r"graph.predictions\[1\].text is ' Kyoto', but graph.versus has it 'x'"),
+    ],
+)
+def test_a_token_compared_with_that_cannot_be_is_refused(change: dict, message: str):
+    data = data_from_flow(replace(small_flow(), versus=Target(12, " Kyoto", 5.0, 0.0625, 2)))
+    data["graph"]["versus"].update(change)
+    with pytest.raises(DocumentError, match=message):
+        flow_from_data(data)
+
+
+HEAD, MLP = NodeId.parse("L0.head3@2"), NodeId.parse("L0.mlp@2")
+NOTES = (
+    Note(HEAD, name="the mover", text="copies\n Tokyo", group="movers", pinned=True),
+    Note(MLP, group="movers"),
+)
+
+
+def test_notes_read_back_beside_their_nodes():
+    flow = replace(small_flow(), notes=NOTES)
+    document = json.loads(json_from_flow(flow))
+    assert document["graph"]["annotations"] == {
+        "nodes": {
+            "L0.head3@2": {
+                "name": "the mover", "text": "copies\n Tokyo", "group": "movers", "pinned": True,
+            },
+            "L0.mlp@2": {"group": "movers"},
+        }
+    }  # fmt: skip
+    assert flow_from_data(document) == flow
+    graph = networkx.node_link_graph(document, edges="edges")
+    assert graph.graph["annotations"]["nodes"]["L0.mlp@2"] == {"group": "movers"}
+    assert "annotations" not in data_from_flow(small_flow())["graph"]
+
+
+def test_a_note_may_stand_beside_a_node_that_is_not_drawn_and_an_empty_one_is_none():
+    data = data_from_flow(small_flow())
+    data["graph"]["annotations"] = {
+        "nodes": {"L2.memory5.value@0": {"name": "a"}, "L0.mlp@2": {"pinned": False}}
+    }
+    assert flow_from_data(data).notes == (Note(NodeId.parse("L2.memory5.value@0"), name="a"),)
+
+
+def test_fields_of_a_note_that_are_not_known_are_passed_over():
+    data = data_from_flow(small_flow())
+    data["graph"]["annotations"] = {
+        "nodes": {"L0.mlp@2": {"name": "a", "colour": "red", "node": "embed@0"}},
+        "of_a_later_version": 1,
+    }
+    assert flow_from_data(data).notes == (Note(MLP, name="a"),)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "message"),
+    [
+        ({"L0.lung@2": {}}, "graph.annotations.nodes: 'L0.lung@2' is not a node id: 'lung' is not"),
+        ({"the mover": {}}, 'graph.annotations.nodes: "the mover" does not match'),
+        ({"L00.mlp@2": {}}, 'graph.annotations.nodes: "L00.mlp@2" does not match'),
+        ({"a\n" * 9999: {}}, r'graph.annotations.nodes: "a\\na\\n'),
+        ({"L0.mlp@2": "x"}, r'graph.annotations.nodes.L0.mlp@2: "x" is not of type "object"'),
+        ({"L0.mlp@2": {"name": None}}, "L0.mlp@2.name: null is not of type"),
+        ({"L0.mlp@2": {"pinned": 1}}, "L0.mlp@2.pinned: 1 is not of type"),
+        ([], r"graph.annotations.nodes: \[\] is not of type"),
+    ],
+)
+def test_a_note_that_cannot_be_read_is_refused_with_its_place(nodes: object, message: str):
+    data = data_from_flow(small_flow())
+    data["graph"]["annotations"] = {"nodes": nodes}
+    with pytest.raises(DocumentError, match=message) as caught:
+        flow_from_data(data)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 250
+
+
+@pytest.mark.parametrize("name", ["L00.mlp@2", "L0.mlp@٢"])
+def test_two_spellings_of_one_node_are_no_two_notes(name: str):
+    with pytest.raises(DocumentError, match=r"is spelled otherwise, 'L0\.mlp@2'"):
+        notes_from_data({"nodes": {name: {"name": "a"}}})
+
+
+def test_annotations_of_others_and_unknown_fields_are_passed_over():
     data = data_from_flow(small_flow())
     data["graph"]["annotations"] = {"L0.attn@2": "look here"}
     data["nodes"][0]["of_a_later_version"] = [1]
@@ -247,7 +358,8 @@ def _paths(data: object, path: tuple[str | int, ...] = ()) -> list[tuple[str | i
     ]
 
 
-PATHS = _paths(data_from_flow(small_flow()))
+WITH_EVERYTHING = replace(small_flow(), notes=NOTES, versus=Target(12, " Kyoto", 5.0, 0.0625, 2))
+PATHS = _paths(data_from_flow(WITH_EVERYTHING))
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner),
@@ -260,7 +372,7 @@ ANYTHING = st.recursive(
 def test_whatever_stands_in_a_document_is_read_or_refused(
     path: tuple[str | int, ...], value: object
 ):
-    data = data_from_flow(small_flow())
+    data = data_from_flow(WITH_EVERYTHING)
     place = data
     for step in path[:-1]:
         place = place[step]

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -20,7 +21,7 @@ from visit.export import (
     graphml_from_flow,
     path_beside,
 )
-from visit.flow import FlowGraph
+from visit.flow import FlowGraph, NodeId, Note
 
 
 def test_graphml_reads_back_with_its_fields():
@@ -36,6 +37,41 @@ def test_graphml_reads_back_with_its_fields():
     assert (edge["kind"], edge["ledger"], edge["direct_logit"]) == ("adds", "heads", 3.5)
     assert graph.graph["model_name"] == "toy"
     assert graph.graph["request_prompt"] == "capital Japan of"
+
+
+def noted_flow() -> FlowGraph:
+    """One node with a note of every field, and a note whose node is not drawn."""
+    beside = (NodeId.parse("L0.head3@2"), NodeId.parse("L2.mlp@0"))
+    notes = (Note(beside[0], "=1+1", "a\x1bb", "movers", pinned=True), Note(beside[1], name="far"))
+    return replace(small_flow(), notes=notes)
+
+
+def test_a_note_stands_on_its_node_in_xml():
+    read_back = (
+        networkx.parse_graphml(graphml_from_flow(noted_flow()), force_multigraph=True),
+        networkx.read_gexf(io.BytesIO(gexf_from_flow(noted_flow()).encode("utf-8"))),
+    )
+    for graph in read_back:
+        head = graph.nodes["L0.head3@2"]
+        assert (head["note_name"], head["note_text"]) == ("=1+1", "a\\x1bb")
+        assert (head["note_group"], head["note_pinned"]) == ("movers", True)
+        assert not [name for name in graph.nodes["L0.attn@2"] if name.startswith("note_")]
+        assert not [name for name in graph.graph if name.startswith("annotations")]
+
+
+def test_a_note_stands_on_its_node_in_csv_and_is_no_formula():
+    rows = {row["id"]: row for row in csv.DictReader(io.StringIO(csv_from_flow(noted_flow())[0]))}
+    head = rows["L0.head3@2"]
+    assert [json.loads(head[f"note_{name}"]) for name in ("name", "text", "group")] == [
+        "=1+1", "a\x1bb", "movers",
+    ]  # fmt: skip
+    assert head["note_pinned"] == "True"
+    assert {rows["L0.attn@2"][name] for name in head if name.startswith("note_")} == {""}
+
+
+def test_cytoscape_json_keeps_notes_as_the_document_has_them():
+    data = json.loads(cytoscape_from_flow(noted_flow()))["data"]
+    assert data["annotations"]["nodes"]["L2.mlp@0"] == {"name": "far"}
 
 
 def test_gexf_reads_back_with_its_fields():

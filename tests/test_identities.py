@@ -10,7 +10,7 @@ from models import MAKERS, TOKEN_IDS, Specimen, specimen
 from torch import Tensor
 
 from visit import circuits
-from visit.attribution import logit_biases, logit_direction
+from visit.attribution import Sought, audit_logit, logit_biases, logit_direction
 from visit.projections import keys_by_source, queries_at, values_by_source
 from visit.trace import Float64Throughout
 
@@ -142,15 +142,38 @@ def test_the_lens_of_the_last_residual_is_the_models_own_output(tiny: Specimen):
 
 def test_direct_logits_of_all_that_was_written_add_up_to_the_logit(tiny: Specimen):
     for target_id in (0, 17, 60):
-        resid = tiny.trace.layers[-1].resid_post[-1]
-        direction = logit_direction(tiny.architecture, resid, target_id)
-        written = [tiny.trace.layers[0].resid_pre[-1]]
-        for layer in tiny.trace.layers:
-            written += [layer.attn_out[-1], layer.mlp_out[-1]]
-        total = torch.stack([part @ direction for part in written]).sum()
-        biases = logit_biases(tiny.architecture, target_id, torch.float64)
         logit = tiny.architecture.before_soft_cap(float(tiny.trace.logits[-1, target_id]))
-        equal(total + biases, torch.tensor(logit, dtype=torch.float64))
+        equal(sum_of_direct_logits(tiny, Sought(target_id)), number(logit))
+        assert audit_logit(tiny.architecture, tiny.trace, -1, Sought(target_id)) < 1e-10
+
+
+def test_direct_logits_of_all_that_was_written_add_up_to_the_difference_of_two_logits(
+    tiny: Specimen,
+):
+    for target_id, versus_id in ((0, 17), (60, 0), (17, 60)):
+        sought = Sought(target_id, versus_id)
+        # gemma2's soft-cap stands after both: each logit is taken before it.
+        ours, theirs = (
+            tiny.architecture.before_soft_cap(float(tiny.trace.logits[-1, id_]))
+            for id_ in (target_id, versus_id)
+        )
+        equal(sum_of_direct_logits(tiny, sought), number(ours - theirs))
+        assert audit_logit(tiny.architecture, tiny.trace, -1, sought) < 1e-10
+
+
+def sum_of_direct_logits(tiny: Specimen, sought: Sought) -> Tensor:
+    """Of everything written into the last position's stream, with the biases."""
+    resid = tiny.trace.layers[-1].resid_post[-1]
+    direction = logit_direction(tiny.architecture, resid, sought)
+    written = [tiny.trace.layers[0].resid_pre[-1]]
+    for layer in tiny.trace.layers:
+        written += [layer.attn_out[-1], layer.mlp_out[-1]]
+    total = torch.stack([part @ direction for part in written]).sum()
+    return total + logit_biases(tiny.architecture, sought, torch.float64)
+
+
+def number(value: float) -> Tensor:
+    return torch.tensor(value, dtype=torch.float64)
 
 
 @pytest.mark.parametrize("name", ["gpt2", "gpt2-scaled-by-layer", "opt"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -210,6 +211,20 @@ def test_a_cached_model_is_loaded_by_its_id_without_the_network(hub_cache: Path,
     assert info.name == "lab/whole"
     assert info.revision == "0123456789abcdef0123456789abcdef01234567"
     assert info.weights_sha256 == load(str(whole)).info.weights_sha256
+
+
+def test_what_is_in_the_cache_is_loaded_and_what_is_not_is_downloaded_first(
+    hub_cache: Path, whole: Path
+):
+    for name, stages in (
+        (str(whole), [f"loading {whole}"]),
+        ("lab/whole", ["loading lab/whole"]),
+        ("lab/bare", ["downloading lab/bare"]),  # and there it fails, offline
+    ):
+        heard: list[str] = []
+        with suppress(ModelError):
+            load(name, tell=heard.append)
+        assert heard == stages
 
 
 def test_a_cached_model_without_weights_is_refused_offline(hub_cache: Path):

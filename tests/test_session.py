@@ -7,11 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from models import save_tiny_model
 
 from visit import session as session_module
+from visit.engine import Engine, ModelChoice
 from visit.errors import Cancelled, ModelError, RequestError
-from visit.flow import FlowGraph, Request
+from visit.flow import FlowGraph, NodeKind, Request
 from visit.session import MAX_TRACES, Session
 
 PROMPT = "The capital of Japan is"
@@ -98,12 +100,14 @@ def test_a_cancelled_request_leaves_the_session_whole(session: Session):
     assert session.explain(Request(PROMPT)).audit.residual < 1e-5
 
 
-def test_progress_names_its_stages_and_never_leaves_0_to_1(session: Session):
+def test_progress_names_its_stages_and_only_ever_moves_on_from_0_to_1(session: Session):
     heard: list[tuple[str, float]] = []
     session.explain(Request(PROMPT), progress=lambda *told: heard.append(told))
     stages = list(dict.fromkeys(stage for stage, _ in heard))
-    assert stages == ["forward", "ledgers", "readings", "done"]
-    assert all(0 <= fraction <= 1 for _, fraction in heard)
+    assert stages == ["forward", "ledgers", "readings"]
+    fractions = [fraction for _, fraction in heard]
+    assert fractions == sorted(fractions)
+    assert 0 <= fractions[0] < fractions[-1] <= 1
 
 
 def test_an_unknown_model_leaves_the_resident_one_in_place(session: Session):
@@ -134,3 +138,223 @@ def test_requests_from_several_threads_get_their_own_answers(session: Session):
         assert "".join(token.text for token in answers[prompt].tokens) == prompt
         alone = session.explain(replace(answers[prompt].request))
         assert alone == answers[prompt]
+
+
+def test_a_session_is_an_engine(session: Session):
+    assert isinstance(session, Engine)
+
+
+# ---------------------------------------------------------------- lens and pattern
+
+
+def test_the_lens_reads_as_the_graph_does(folder: Path):
+    session = Session.load(str(folder), dtype="float64")
+    request = Request(PROMPT, target=" Tokyo", threshold=0.0, top_k=4)
+    flow = session.explain(request)
+    drawn = {node.id: node for node in flow.nodes}
+    positions = range(len(flow.tokens))
+    nodes = session.lens(request, positions)
+    assert len(nodes) == len(flow.tokens) * (flow.model.n_layers + 1)
+    compared = [node for node in nodes if node.id in drawn]
+    assert {node.id.position for node in compared} == set(positions)
+    assert {node.id.kind for node in compared} == {NodeKind.EMBED, NodeKind.RESID_POST}
+    for node in compared:
+        ours, theirs = node.reading, drawn[node.id].reading
+        assert [token.id for token in ours.top] == [token.id for token in theirs.top]
+        assert len(ours.top) == len(ours.bottom) == 4
+        assert ours.target.rank == theirs.target.rank
+        for name in ("entropy", "norm"):
+            assert getattr(ours, name) == pytest.approx(getattr(theirs, name), abs=1e-10)
+        assert ours.target.logit == pytest.approx(theirs.target.logit, abs=1e-10)
+        assert ours.target.prob == pytest.approx(theirs.target.prob, abs=1e-10)
+
+
+def test_the_lens_goes_position_by_position_from_the_embedding_up(
+    session: Session, n_forwards: list[int]
+):
+    nodes = session.lens(Request(PROMPT), [3, 0])
+    assert [str(node.id) for node in nodes] == [
+        "embed@3", "L0.resid_post@3", "L1.resid_post@3", "L2.resid_post@3",
+        "embed@0", "L0.resid_post@0", "L1.resid_post@0", "L2.resid_post@0",
+    ]  # fmt: skip
+    assert session.lens(Request(PROMPT), []) == ()
+    assert len(n_forwards) == 1
+
+
+def test_the_lens_of_a_position_that_is_not_there_is_refused(session: Session):
+    n_tokens = len(session.explain(Request(PROMPT)).tokens)
+    message = f"position {n_tokens} does not exist; the prompt has 0 to {n_tokens - 1}"
+    with pytest.raises(RequestError, match=message):
+        session.lens(Request(PROMPT), [0, n_tokens])
+
+
+def test_a_pattern_is_the_models_own_attention(folder: Path):
+    session = Session.load(str(folder), dtype="float64")
+    flow = session.explain(Request(PROMPT))
+    ids = torch.tensor([[token.id for token in flow.tokens]])
+    with torch.inference_mode():
+        attentions = session._loaded.model(ids, output_attentions=True).attentions
+    for layer in range(3):
+        for head in range(5):
+            pattern = session.pattern(layer, head, Request(PROMPT))
+            ours = torch.tensor(pattern, dtype=torch.float64)
+            torch.testing.assert_close(ours, attentions[layer][0, head].double())
+            assert [sum(row) for row in pattern] == pytest.approx([1] * len(pattern), abs=1e-10)
+            assert torch.equal(ours, ours.tril())
+
+
+@pytest.mark.parametrize(
+    ("layer", "head", "message"),
+    [
+        (3, 0, "layer 3 does not exist; the model has 0 to 2"),
+        (-1, 0, "layer -1 does not exist; the model has 0 to 2"),
+        (0, 5, "head 5 does not exist; each layer has 0 to 4"),
+        (0, -1, "head -1 does not exist; each layer has 0 to 4"),
+    ],
+)
+def test_a_pattern_of_a_head_that_is_not_there_is_refused(
+    layer: int, head: int, message: str, session: Session
+):
+    with pytest.raises(RequestError, match=message):
+        session.pattern(layer, head, Request(PROMPT))
+
+
+# ---------------------------------------------------------------- waiting, loading, allowing
+
+
+class Held:
+    """A request that is under way until it is let go."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._begun, self._go_on = threading.Event(), threading.Event()
+        self.problem: Exception | None = None
+
+    def _tell(self, stage: str, fraction: float) -> None:
+        self._begun.set()
+        assert self._go_on.wait(10)
+
+    def __enter__(self) -> Held:
+        self._thread = threading.Thread(
+            target=self._session.explain, args=(Request("held"), self._tell)
+        )
+        self._thread.start()
+        assert self._begun.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._go_on.set()
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+
+
+def test_a_request_that_waits_is_told_so_and_can_be_cancelled(session: Session):
+    heard: list[str] = []
+
+    def tell(stage: str, fraction: float) -> None:
+        heard.append(stage)
+        if len(heard) == 3:
+            raise Cancelled("stopped")
+
+    with Held(session):
+        with pytest.raises(Cancelled):
+            session.explain(Request(PROMPT), tell)
+        assert session.n_waiting == 0
+    assert heard == ["waiting, 1 ahead"] * 3
+    assert session.explain(Request(PROMPT)).nodes
+
+
+def test_blocks_lenses_and_patterns_wait_their_turn_too(session: Session):
+    request = Request(PROMPT, layers="none")
+    asks = [
+        lambda: session.open(0, 1, request),
+        lambda: session.lens(request, [0]),
+        lambda: session.pattern(0, 1, request),
+    ]
+    threads = [threading.Thread(target=ask) for ask in asks]
+    with Held(session):
+        for thread in threads:
+            thread.start()
+        for _ in range(1000):
+            if session.n_waiting == 3:
+                break
+            threads[0].join(0.01)
+        assert session.n_waiting == 3
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+    assert session.n_waiting == 0
+
+
+def test_a_request_may_be_made_from_within_one(session: Session):
+    inner: list[FlowGraph] = []
+
+    def tell(stage: str, fraction: float) -> None:
+        if stage == "readings" and not inner:
+            inner.append(session.explain(Request("of France Paris", layers="none")))
+
+    assert session.explain(Request(PROMPT, layers="none"), tell).nodes
+    assert inner[0].request.prompt == "of France Paris"
+
+
+def test_loading_another_model_is_a_stage(session: Session, tmp_path: Path):
+    other = str(save_tiny_model(tmp_path / "other"))
+    heard: list[str] = []
+    session.explain(Request(PROMPT, model=other), lambda stage, _: heard.append(stage))
+    assert list(dict.fromkeys(heard)) == [f"loading {other}", "forward", "ledgers", "readings"]
+
+
+def test_a_download_is_told_as_one(session: Session):
+    heard: list[str] = []
+    with pytest.raises(ModelError):
+        session.explain(
+            Request(PROMPT, model="nobody/nothing"), lambda stage, _: heard.append(stage)
+        )
+    assert heard == ["downloading nobody/nothing"]
+
+
+def test_a_model_that_is_not_allowed_is_refused_before_anything_is_looked_at(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    session = Session.load(str(folder), allowed=(str(folder), "mini"))
+    other = str(save_tiny_model(tmp_path / "other"))
+
+    def refuse(*given: object, **named: object) -> None:
+        raise AssertionError(given)
+
+    monkeypatch.setattr(session_module.loading, "load", refuse)
+    message = f"model '{other}' is not offered here; choose one of {folder}, mini"
+    request = Request(PROMPT, model=other)
+    asks = [
+        lambda: session.explain(request),
+        lambda: session.open(0, 0, request),
+        lambda: session.lens(request, [0]),
+        lambda: session.pattern(0, 0, request),
+        lambda: Session.load(other, allowed=(str(folder), "mini")),
+    ]
+    with Held(session):  # nor does it wait for its turn
+        for ask in asks:
+            with pytest.raises(RequestError) as caught:
+                ask()
+            assert str(caught.value) == message
+    assert session.explain(Request(PROMPT, model=str(folder))).nodes
+
+
+def test_only_allowed_models_are_offered_the_resident_one_first(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(
+        session_module.loading, "cached_models", lambda: {"lab/a": "9M", "lab/b": "8M"}
+    )
+    session = Session.load(str(folder), allowed=("lab/b", "lab/new", str(folder)))
+    assert session.models() == (
+        ModelChoice(str(folder), "loaded"),
+        ModelChoice("lab/b", "8M"),
+        ModelChoice("lab/new", "not loaded yet"),
+    )
+    assert Session.load(str(folder)).models() == (
+        ModelChoice(str(folder), "loaded"),
+        ModelChoice("mini", "bundled"),
+        ModelChoice("lab/a", "9M"),
+        ModelChoice("lab/b", "8M"),
+    )

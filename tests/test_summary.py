@@ -64,6 +64,20 @@ def test_a_target_that_is_not_the_prediction_is_shown_with_its_rank():
     assert "    ·Rome           0.00015  1.000  the target, rank 812\n" in text
 
 
+def test_a_comparison_says_which_token_the_parts_push_and_which_they_hold_back():
+    flow = replace(small_flow(), versus=Target(12, " Kyoto", 5.0, 0.0625, 2))
+    text = text_from_flow(flow)
+    for parts in ("heads", "memories"):
+        assert f"strongest {parts} by direct logit towards ·Tokyo rather than ·Kyoto\n" in text
+    assert "  direct logits: 2.0e-06 from the model's own difference of the two logits\n" in text
+    assert "compared with" not in text  # its numbers stand among the predictions already
+
+
+def test_a_token_compared_with_is_shown_with_its_rank():
+    text = text_from_flow(replace(small_flow(), versus=Target(40, " Rome", 1.0, 1.5e-4, 812)))
+    assert "    ·Rome           0.00015  1.000  compared with, rank 812\n" in text
+
+
 def test_the_prompt_ends_at_the_traced_position():
     flow = small_flow()
     text = text_from_flow(replace(flow, request=replace(flow.request, position=1)))

@@ -29,7 +29,7 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> Tokens:
 def test_a_tokens_text_keeps_its_leading_space(tokens: Tokens):
     ids = tokens.ids("The capital of Japan")
     assert "".join(tokens.text(id_) for id_ in ids) == "The capital of Japan"
-    assert tokens.text(tokens.target(" Japan")) == " Japan"
+    assert tokens.text(tokens.single(" Japan", "target")) == " Japan"
 
 
 @pytest.mark.parametrize("text", HARD)
@@ -52,19 +52,19 @@ def test_an_id_beyond_the_vocabulary_is_called_unused(tokens: Tokens):
 
 def test_a_target_without_its_space_is_offered_with_it(tokens: Tokens):
     with pytest.raises(RequestError, match=r"target 'Tokyo' is \d tokens .* such as ' Tokyo'"):
-        tokens.target("Tokyo")
+        tokens.single("Tokyo", "target")
 
 
 def test_a_misspelt_target_is_offered_the_nearest(tokens: Tokens):
     with pytest.raises(RequestError, match="such as ' capital'"):
-        tokens.target(" captial")
+        tokens.single(" captial", "target")
 
 
 def test_a_target_unlike_any_token_is_refused_with_its_pieces(tokens: Tokens):
     with pytest.raises(RequestError, match=r"is 2 tokens \('z' \+ 'q'\); give a single token$"):
-        tokens.target("zq")
+        tokens.single("zq", "target")
 
 
 def test_an_empty_target_is_refused(tokens: Tokens):
     with pytest.raises(RequestError, match="target '' is 0 tokens"):
-        tokens.target("")
+        tokens.single("", "target")

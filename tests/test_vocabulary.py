@@ -8,6 +8,7 @@ import pytest
 import torch
 from models import Numbered, specimen
 
+from visit.errors import Cancelled
 from visit.vocabulary import Projector, measure
 
 
@@ -72,3 +73,18 @@ def test_an_impossible_token_does_not_spoil_the_entropy():
     measured = measure(torch.tensor([[0.0, 0.0, -math.inf]]), torch.zeros(1), 2, 1)
     assert float(measured.entropy[0]) == pytest.approx(1)
     assert float(measured.target_prob[0]) == 0
+
+
+def test_a_long_reading_tells_how_far_it_is_and_can_be_stopped(projector: Projector):
+    one_each = Projector(projector._architecture, Numbered(), chunk_logits=1)
+    vectors = vectors_for(projector, 4)
+    heard: list[float] = []
+    one_each.read(vectors, 0, 3, heard.append)
+    assert heard == [0, 0.25, 0.5, 0.75]
+
+    def stop(part: float) -> None:
+        if part >= 0.5:
+            raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        one_each.read(vectors, 0, 3, stop)

@@ -26,7 +26,8 @@ class Lines:
     Attributes:
         norm: L2 norm of the part.
         share: ``<part, whole> / <whole, whole>``; adds to 1 over a ledger.
-        direct_logit: Its part of the target's logit, or ``None`` off the traced position.
+        direct_logit: Its part of the target's logit, or of its lead over another token's;
+            ``None`` off the traced position.
         proximity: Ferrando & Voita's, adding to 1, or ``None`` where it is not taken.
     """
 
@@ -72,28 +73,62 @@ class Lines:
         return self.direct_logit if has_logit else self.share  # type: ignore[return-value]
 
 
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What direct logits are of: a token's logit, or its lead over another token's.
+
+    A logit difference is as linear in the residual as a logit: its unembedding is the difference
+    of two columns, and all else stays.
+
+    Attributes:
+        target_id: The token.
+        versus_id: The one whose logit is taken off, if any.
+    """
+
+    target_id: int
+    versus_id: int | None = None
+
+    def unembedding(
+        self, architecture: Architecture, dtype: torch.dtype
+    ) -> Float[Tensor, " d_model"]:
+        """What the normed residual's dot product is taken with, biases and soft-cap aside."""
+        column = architecture.unembedding[:, self.target_id].to(dtype)
+        if self.versus_id is not None:
+            column = column - architecture.unembedding[:, self.versus_id].to(dtype)
+        return column * architecture.logit_scale
+
+    def read(self, architecture: Architecture, logits: Float[Tensor, " d_vocab"]) -> float:
+        """What the model itself says, before any soft-cap on either logit."""
+        own = architecture.before_soft_cap(float(logits[self.target_id]))
+        if self.versus_id is None:
+            return own
+        return own - architecture.before_soft_cap(float(logits[self.versus_id]))
+
+
 def logit_direction(
-    architecture: Architecture, resid: Float[Tensor, " d_model"], target_id: int
+    architecture: Architecture, resid: Float[Tensor, " d_model"], sought: Sought
 ) -> Float[Tensor, " d_model"]:
     """The direction whose dot product with a part is the part's direct logit.
 
     The final norm's scale is frozen at ``resid``, the residual it is applied to.
 
-    Source: direct logit attribution, Elhage et al. 2021; nostalgebraist's logit lens.
+    Source: direct logit attribution, Elhage et al. 2021; nostalgebraist's logit lens. Of a
+    difference of two logits: Wang et al. 2022, "Interpretability in the Wild".
     """
     norm = architecture.final_norm
-    unembedding = architecture.unembedding[:, target_id].to(resid.dtype) * architecture.logit_scale
-    return norm.pulled_back(unembedding) * norm.scale(resid)
+    return norm.pulled_back(sought.unembedding(architecture, resid.dtype)) * norm.scale(resid)
 
 
-def logit_biases(architecture: Architecture, target_id: int, dtype: torch.dtype) -> float:
-    """What the final norm's bias and the unembedding's add to the target's logit."""
+def logit_biases(architecture: Architecture, sought: Sought, dtype: torch.dtype) -> float:
+    """What the final norm's bias and the unembedding's add to what is sought."""
     total = 0.0
     if architecture.final_norm.bias is not None:
-        unembedding = architecture.unembedding[:, target_id].to(dtype) * architecture.logit_scale
+        unembedding = sought.unembedding(architecture, dtype)
         total += float(architecture.final_norm.bias.to(dtype) @ unembedding)
     if architecture.unembedding_bias is not None:
-        total += float(architecture.unembedding_bias[target_id])
+        total += float(architecture.unembedding_bias[sought.target_id])
+        if sought.versus_id is not None:
+            total -= float(architecture.unembedding_bias[sought.versus_id])
     return total
 
 
@@ -136,8 +171,8 @@ def audit_residual(
     return float(((sums - wholes).norm(dim=-1) / size).max())
 
 
-def audit_logit(architecture: Architecture, trace: Trace, position: int, target_id: int) -> float:
-    """``|sum of direct logits and biases - the model's logit|`` for all that was written there.
+def audit_logit(architecture: Architecture, trace: Trace, position: int, sought: Sought) -> float:
+    """``|sum of direct logits and biases - what the model says|`` for all that was written there.
 
     What was written is the embedding and every layer's attention and MLP.
     """
@@ -146,11 +181,10 @@ def audit_logit(architecture: Architecture, trace: Trace, position: int, target_
     for layer in trace.layers:
         written += [layer.attn_out[position], layer.mlp_out[position]]
     resid = trace.layers[-1].resid_post[position].to(dtype)
-    direction = logit_direction(architecture, resid, target_id)
+    direction = logit_direction(architecture, resid, sought)
     total = float(torch.stack(written).to(dtype).sum(0) @ direction)
-    total += logit_biases(architecture, target_id, dtype)
-    logit = float(trace.logits[position, target_id])
-    return abs(total - architecture.before_soft_cap(logit))
+    total += logit_biases(architecture, sought, dtype)
+    return abs(total - sought.read(architecture, trace.logits[position]))
 
 
 @dataclass(frozen=True, slots=True)

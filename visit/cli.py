@@ -94,11 +94,11 @@ def _trace(arguments: argparse.Namespace) -> None:
 
 def _request_from_arguments(arguments: argparse.Namespace) -> Request:
     names = (
-        "prompt model target position layers heads sources memories anti_memories attn_neurons "
-        "anti_attn_neurons top_k threshold"
+        "prompt model target versus position layers heads sources memories anti_memories "
+        "attn_neurons anti_attn_neurons top_k threshold"
     ).split()
     given = {name: getattr(arguments, name) for name in names}
-    for name in ("prompt", "target"):
+    for name in ("prompt", "target", "versus"):
         _check_unicode(name, given[name])
     return Request(**given, rank_by=RankBy(arguments.rank_by))
 
@@ -137,7 +137,14 @@ def _serve(arguments: argparse.Namespace) -> None:
     from visit.session import Session
 
     with _progress_bar() as progress:
-        session = Session.load(arguments.model, revision=arguments.revision, progress=progress)
+        session = Session.load(
+            arguments.model or (arguments.models or ("mini",))[0],
+            dtype=arguments.dtype,
+            device=arguments.device,
+            revision=arguments.revision,
+            allowed=arguments.models,
+            progress=progress,
+        )
     run(create_app(session, request=request), arguments.host, arguments.port)
 
 

@@ -83,7 +83,7 @@ def data_from_request(request: Request) -> dict[str, Any]:
 
 
 def data_from_notes(notes: Iterable[Note]) -> dict[str, Any]:
-    """A reader's notes as ``graph.annotations``; the inverse of ``notes_from_data``."""
+    """A reader's notes as ``graph.annotations``, one a node; the inverse of ``notes_from_data``."""
     return {
         "nodes": {
             str(note.node): _present(
@@ -185,8 +185,14 @@ def request_from_data(data: dict[str, Any]) -> Request:
 def notes_from_data(data: dict[str, Any]) -> tuple[Note, ...]:
     """Read notes back, in the order of their nodes' ids; an empty one is none.
 
+    A note may stand beside a node that the document does not hold, such as one of a block that
+    was opened when it was made.
+
+    Args:
+        data: ``graph.annotations``, known to have its shape.
+
     Raises:
-        DocumentError: one is beside something that is no node id.
+        DocumentError: one is beside something that is no node id, or spelled as none is.
     """
     notes = []
     for name, said in sorted(data.get("nodes", {}).items()):
@@ -194,6 +200,10 @@ def notes_from_data(data: dict[str, Any]) -> tuple[Note, ...]:
             node_id = NodeId.parse(name)
         except ValueError as error:
             raise DocumentError(f"graph.annotations.nodes: {error}") from None
+        if str(node_id) != name:  # or two spellings could be of one node
+            raise DocumentError(
+                f"graph.annotations.nodes: {name!r} is spelled otherwise, {str(node_id)!r}"
+            )
         note = Note(**_known(Note, {**said, "node": node_id}))
         if note != Note(node_id):
             notes.append(note)
@@ -296,12 +306,17 @@ def _check_prompt(flow: FlowGraph) -> None:
         raise DocumentError(
             f"graph.request.position is {position}; the prompt has {n_tokens} tokens"
         )
+    if flow.versus is not None and flow.versus.id == flow.target.id:
+        raise DocumentError(
+            f"graph.versus.id is {flow.versus.id}, the target's own; they must be two tokens"
+        )
     for index, prediction in enumerate(flow.predictions):
-        if prediction.id == flow.target.id and prediction.text != flow.target.text:
-            raise DocumentError(
-                f"graph.predictions[{index}].text is {prediction.text!r}, "
-                f"but graph.target has it {flow.target.text!r}"
-            )
+        for name, named in (("target", flow.target), ("versus", flow.versus)):
+            if named and prediction.id == named.id and prediction.text != named.text:
+                raise DocumentError(
+                    f"graph.predictions[{index}].text is {prediction.text!r}, "
+                    f"but graph.{name} has it {named.text!r}"
+                )
 
 
 def _check_below(value: int | None, limit: int, where: str, things: str) -> None:

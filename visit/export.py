@@ -1,8 +1,9 @@
 """A flow graph in the formats of other programs: GraphML, GEXF, Cytoscape JSON and CSV.
 
 networkx's own writers make the first three. GraphML, GEXF and CSV hold flat fields only, so a
-node's ``target`` becomes ``target_prob``, ``target_rank`` and ``target_logit``, and a list, such
-as ``top``, becomes JSON text. Cytoscape JSON keeps both as they are.
+node's ``target`` becomes ``target_prob``, ``target_rank`` and ``target_logit``, a list, such as
+``top``, becomes JSON text, and a note stands on its node, as ``note_name``. Cytoscape JSON keeps
+all of them as they are.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ if TYPE_CHECKING:
 _NOT_XML = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
 _NODE_COLUMNS = (
     "id kind layer position head index source label norm entropy activation attention "
-    "target_prob target_rank target_logit top bottom"
+    "target_prob target_rank target_logit top bottom note_name note_text note_group note_pinned"
 ).split()
 _EDGE_COLUMNS = (
     "source target key kind ledger norm share direct_logit proximity attention activation"
 ).split()
-_TOKEN_COLUMNS = {"label"}
+_TEXT_COLUMNS = {"label", "note_name", "note_text", "note_group"}
 
 
 class Format(StrEnum):
@@ -113,10 +114,10 @@ def cytoscape_from_flow(flow: FlowGraph) -> str:
 def csv_from_flow(flow: FlowGraph) -> tuple[str, str]:
     """Nodes and edges as CSV (RFC 4180, UTF-8), a header line first, absent fields empty.
 
-    A token is written as a JSON string, quotes and all: its spaces show, no line breaks, and a
-    spreadsheet cannot take ``=1+1`` for a formula. ``json.loads`` gives it back.
+    A token or a note is written as a JSON string, quotes and all: its spaces show, no line breaks,
+    and a spreadsheet cannot take ``=1+1`` for a formula. ``json.loads`` gives it back.
     """
-    data = data_from_flow(flow)
+    data = _data_with_notes_on_nodes(flow)
     return _table(_NODE_COLUMNS, data["nodes"]), _table(_EDGE_COLUMNS, data["edges"])
 
 
@@ -125,9 +126,19 @@ def _table(columns: list[str], records: Iterable[dict[str, Any]]) -> str:
     writer = csv.DictWriter(file, columns)
     writer.writeheader()
     for record in records:
-        tokens = {name: compact_json(record[name]) for name in _TOKEN_COLUMNS & record.keys()}
-        writer.writerow(_flat({**record, **tokens}))
+        texts = {name: compact_json(record[name]) for name in _TEXT_COLUMNS & record.keys()}
+        writer.writerow(_flat({**record, **texts}))
     return file.getvalue()
+
+
+def _data_with_notes_on_nodes(flow: FlowGraph) -> dict[str, Any]:
+    """The document, each note among its node's own fields; one whose node is not there is lost."""
+    data = data_from_flow(flow)
+    notes = data["graph"].pop("annotations", {"nodes": {}})["nodes"]
+    for node in data["nodes"]:
+        note = notes.get(node["id"], {})
+        node.update({f"note_{name}": value for name, value in note.items()})
+    return data
 
 
 def _flat_graph(flow: FlowGraph) -> networkx.MultiDiGraph[str]:
@@ -138,7 +149,7 @@ def _flat_graph(flow: FlowGraph) -> networkx.MultiDiGraph[str]:
     """
     import networkx
 
-    data = data_from_flow(flow)
+    data = _data_with_notes_on_nodes(flow)
     graph: networkx.MultiDiGraph[str] = networkx.MultiDiGraph(**_for_xml(data["graph"]))
     for node in data["nodes"]:
         graph.add_node(node.pop("id"), **_for_xml(node))

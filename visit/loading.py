@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -85,8 +85,17 @@ class _Place:
         return sorted(self.folder.glob("*.safetensors"))
 
 
+def _silent(stage: str) -> None:
+    """Tell nobody."""
+
+
 def load(
-    name: str = MINI, *, dtype: str = "float32", device: str = "auto", revision: str | None = None
+    name: str = MINI,
+    *,
+    dtype: str = "float32",
+    device: str = "auto",
+    revision: str | None = None,
+    tell: Callable[[str], None] = _silent,
 ) -> Loaded:
     """Load a model by name.
 
@@ -95,13 +104,15 @@ def load(
         dtype: One of ``DTYPES``.
         device: One of ``DEVICES``; ``auto`` takes CUDA where there is one.
         revision: Of a Hugging Face id: a branch, tag or commit; the default branch when left out.
+        tell: Told ``downloading NAME``, if the hub's cache has not all of it, and ``loading NAME``.
 
     Raises:
         ModelError: there is no such model, or it cannot be read or taken apart.
     """
     _check_transformers()
     chosen_dtype, chosen_device = _dtype(dtype), _device(device, dtype)
-    place = _place(name, revision)
+    place = _place(name, revision, tell)
+    tell(f"loading {name}")
     with _no_bars():
         config = _config(place, name)
         family_of(config.model_type)
@@ -182,7 +193,7 @@ def _standing(repo: Any) -> str:
     return family if has_weights else f"{family}, but no safetensors"
 
 
-def _place(name: str, revision: str | None) -> _Place:
+def _place(name: str, revision: str | None, tell: Callable[[str], None]) -> _Place:
     path = Path(name).expanduser()
     is_local = name == MINI or path.suffix.lower() == ".gguf" or path.is_dir()
     if is_local and revision is not None:
@@ -201,15 +212,17 @@ def _place(name: str, revision: str | None) -> _Place:
                 f"folder {name!r} has no config.json; give a folder that save_pretrained wrote"
             )
         return _Place(path, None, None)
-    return _hub_place(name, revision)
+    return _hub_place(name, revision, tell)
 
 
-def _hub_place(name: str, revision: str | None) -> _Place:
+def _hub_place(name: str, revision: str | None, tell: Callable[[str], None]) -> _Place:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError
 
     patterns = ["*.json", "*.safetensors", "*.model", "*.txt"]
     for local_files_only in (True, False):
+        if not local_files_only:
+            tell(f"downloading {name}")
         try:
             folder = Path(
                 snapshot_download(

@@ -14,7 +14,7 @@ from visit.text import one_line
 USERS_FAULT = 2
 _PROMPT = "The capital of Japan is the city of"
 _DEFAULTS = {field.name: field.default for field in fields(Request)}
-_MODEL_HELP = "mini (bundled), a Hugging Face id, a folder, or a .gguf file (default: mini)"
+_MODEL_HELP = "mini (bundled), a Hugging Face id, a folder, or a .gguf file"
 
 
 def complain(message: str) -> None:
@@ -60,9 +60,16 @@ def parser() -> Parser:
 
 def _describe_trace(command: Parser) -> None:
     command.add_argument("prompt", metavar="PROMPT", help="the text the model reads")
-    command.add_argument("--model", metavar="M", default="mini", help=_MODEL_HELP)
+    command.add_argument(
+        "--model", metavar="M", default="mini", help=f"{_MODEL_HELP} (default: mini)"
+    )
     command.add_argument(
         "--target", metavar="TOK", help="the token to explain (default: the model's own top token)"
+    )
+    command.add_argument(
+        "--versus",
+        metavar="TOK",
+        help="another token: direct logits are then of the target's lead over it",
     )
     command.add_argument(
         "--position",
@@ -100,20 +107,7 @@ def _describe_trace(command: Parser) -> None:
         help="what makes a part strong enough to be drawn (default: %(default)s)",
     )
 
-    running = command.add_argument_group("how it is run")
-    _revision(running)
-    running.add_argument(
-        "--dtype",
-        choices=["float32", "float64", "bfloat16", "float16"],
-        default="float32",
-        help="the numbers the model runs in (default: %(default)s)",
-    )
-    running.add_argument(
-        "--device",
-        choices=["auto", "cpu", "cuda", "mps"],
-        default="auto",
-        help="where it runs (default: %(default)s)",
-    )
+    _how_it_is_run(command)
 
     output = command.add_argument_group("what is written")
     output.add_argument(
@@ -142,9 +136,19 @@ def _describe_serve(command: Parser) -> None:
         default=_PROMPT,
         help="the prompt drawn first (default: %(default)s)",
     )
-    command.add_argument("--model", metavar="M", default="mini", help=_MODEL_HELP)
-    _revision(command)
+    command.add_argument(
+        "--model",
+        metavar="M",
+        help=f"{_MODEL_HELP} (default: the first of --models, or mini)",
+    )
+    command.add_argument(
+        "--models",
+        metavar="M,M,...",
+        type=_names,
+        help="the only models that the app may load (default: any)",
+    )
     _address(command)
+    _how_it_is_run(command)
 
 
 def _describe_show(command: Parser) -> None:
@@ -172,10 +176,22 @@ def _describe_models(command: Parser) -> None:
     """It takes no option of its own."""
 
 
-# Any: argparse's group and parser share a base class that it does not name.
-def _revision(command: Any) -> None:
-    command.add_argument(
+def _how_it_is_run(command: Parser) -> None:
+    running = command.add_argument_group("how it is run")
+    running.add_argument(
         "--revision", metavar="R", help="the branch, tag or commit of a Hugging Face id"
+    )
+    running.add_argument(
+        "--dtype",
+        choices=["float32", "float64", "bfloat16", "float16"],
+        default="float32",
+        help="the numbers the model runs in (default: %(default)s)",
+    )
+    running.add_argument(
+        "--device",
+        choices=["auto", "cpu", "cuda", "mps"],
+        default="auto",
+        help="where it runs (default: %(default)s)",
     )
 
 
@@ -194,6 +210,15 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _names(text: str) -> tuple[str, ...]:
+    """Names between commas, each once, in order."""
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not names:
+        raise argparse.ArgumentTypeError(f"{text!r} names no model; give names between commas")
+    return names
+
+
+# Any: argparse's group and parser share a base class that it does not name.
 def _count(command: Any, option: str, metavar: str, what: str) -> None:
     name = option.removeprefix("--").replace("-", "_")
     command.add_argument(

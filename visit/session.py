@@ -1,25 +1,56 @@
-"""The one stateful object: a resident model, its traces, and a lock. It is a local ``Engine``."""
+"""The one stateful object: a resident model, its traces, and a line. It is a local ``Engine``."""
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from visit import loading
 from visit.build import Builder
 from visit.engine import ModelChoice, Progress
 from visit.errors import RequestError
-from visit.flow import FlowGraph, ModelInfo, Request
+from visit.flow import FlowGraph, ModelInfo, Node, Request
 from visit.loading import Loaded
 from visit.tokens import Tokens
 from visit.trace import Trace, check_finite, record
+from visit.turns import Turns
 from visit.vocabulary import Projector
 
 MAX_TRACES = 4
 
+_PARTS = {"forward": (0.0, 0.2), "ledgers": (0.2, 0.5), "readings": (0.5, 1.0)}
+"""Where each stage begins and ends in the whole: about the time it takes."""
+
+
+def _silent(stage: str, fraction: float) -> None:
+    """Tell nobody."""
+
+
+def _of_the_whole(tell: Progress) -> Progress:
+    """A teller of how far a stage is, that tells how far the whole is."""
+
+    def of_the_whole(stage: str, part: float) -> None:
+        begins, ends = _PARTS[stage]
+        tell(stage, begins + part * (ends - begins))
+
+    return of_the_whole
+
+
+def _stages(tell: Progress) -> Callable[[str], None]:
+    """A teller of stages whose length is not known."""
+    return lambda stage: tell(stage, 0.0)
+
+
+def _check_allowed(name: str, allowed: Sequence[str] | None) -> None:
+    if allowed is not None and name not in allowed:
+        raise RequestError(
+            f"model {name!r} is not offered here; choose one of {', '.join(allowed)}"
+        )
+
 
 class Session:
-    """Answers requests with one model in memory, one request at a time.
+    """Answers requests with one model in memory, one at a time, first come, first served.
 
     Asking for another target, position, count or threshold of a prompt that was traced lately runs
     no forward pass. Safe to call from any thread.
@@ -29,9 +60,17 @@ class Session:
         ' Tokyo'
     """
 
-    def __init__(self, loaded: Loaded, *, dtype: str = "float32", device: str = "auto") -> None:
-        self._lock = threading.RLock()
-        self._dtype, self._device = dtype, device
+    def __init__(
+        self,
+        loaded: Loaded,
+        *,
+        dtype: str = "float32",
+        device: str = "auto",
+        allowed: Sequence[str] | None = None,
+    ) -> None:
+        _check_allowed(loaded.info.name, allowed)
+        self._turns = Turns()
+        self._dtype, self._device, self._allowed = dtype, device, allowed
         self._last: Request | None = None
         self._take(loaded)
 
@@ -43,6 +82,7 @@ class Session:
         dtype: str = "float32",
         device: str = "auto",
         revision: str | None = None,
+        allowed: Sequence[str] | None = None,
         progress: Progress | None = None,
     ) -> Session:
         """Load a model and be ready to explain it.
@@ -52,28 +92,41 @@ class Session:
             dtype: ``float32``, ``float64``, ``bfloat16`` or ``float16``.
             device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
             revision: Of a Hugging Face id: a branch, tag or commit.
-            progress: Told when loading begins.
+            allowed: The only names that a request may name, this one among them; ``None`` for any.
+            progress: Told when downloading and loading begin.
 
         Raises:
+            RequestError: the name is not among those allowed.
             ModelError: there is no such model, or it cannot be read or taken apart.
         """
-        if progress is not None:
-            progress(f"loading {name}", 0.0)
-        loaded = loading.load(name, dtype=dtype, device=device, revision=revision)
-        return cls(loaded, dtype=dtype, device=device)
+        _check_allowed(name, allowed)
+        loaded = loading.load(
+            name, dtype=dtype, device=device, revision=revision, tell=_stages(progress or _silent)
+        )
+        return cls(loaded, dtype=dtype, device=device, allowed=allowed)
 
     @property
     def model(self) -> ModelInfo:
         """The resident model."""
         return self._loaded.info
 
+    @property
+    def n_waiting(self) -> int:
+        """How many requests wait for their turn."""
+        return self._turns.n_waiting
+
     def models(self) -> tuple[ModelChoice, ...]:
-        """The models that need no download, the resident one first."""
+        """The models to choose from, the resident one first.
+
+        They are the allowed ones; where any is, those that need no download.
+        """
         resident = self.model.name
-        choices = [ModelChoice(resident, "loaded")]
-        choices += [ModelChoice(loading.MINI, "bundled")] if resident != loading.MINI else []
-        cached = loading.cached_models().items()
-        return (*choices, *(ModelChoice(name, note) for name, note in cached if name != resident))
+        notes = {**loading.cached_models(), loading.MINI: "bundled", resident: "loaded"}
+        names = (loading.MINI, *notes) if self._allowed is None else self._allowed
+        return tuple(
+            ModelChoice(name, notes.get(name, "not loaded yet"))
+            for name in dict.fromkeys([resident, *names])
+        )
 
     def explain(self, request: Request, progress: Progress | None = None) -> FlowGraph:
         """Run the model once and take the forward pass apart.
@@ -82,18 +135,17 @@ class Session:
 
         Args:
             request: What to explain.
-            progress: Told of each stage; what it raises ends the work and leaves the session whole.
+            progress: Told of each stage there is, in this order: ``waiting, 2 ahead``,
+                ``downloading NAME``, ``loading NAME``, ``forward``, ``ledgers``, ``readings``.
+                What it raises ends the work and leaves the session whole.
 
         Raises:
             VisitError: the request cannot be served; the text says why.
         """
         tell = progress or _silent
-        with self._lock:
-            self._switch(request.model, tell)
-            trace = self._trace(request.prompt, tell)
-            flow = self._builder.whole(trace, request, tell)
+        with self._turn(request, tell) as trace:
+            flow = self._builder.whole(trace, request, _of_the_whole(tell))
             self._last = flow.request
-        tell("done", 1.0)
         return flow
 
     def open(self, layer: int, position: int, request: Request | None = None) -> FlowGraph:
@@ -107,13 +159,45 @@ class Session:
         Raises:
             VisitError: the layer or the position does not exist, or nothing was explained yet.
         """
-        with self._lock:
-            asked = request or self._last
-            if asked is None:
-                raise RequestError("nothing has been explained yet; call explain first")
-            self._switch(asked.model, _silent)
-            trace = self._trace(asked.prompt, _silent)
+        asked = request or self._last
+        if asked is None:
+            raise RequestError("nothing has been explained yet; call explain first")
+        with self._turn(asked) as trace:
             return self._builder.block(trace, asked, layer, position)
+
+    def lens(self, request: Request, positions: Sequence[int]) -> tuple[Node, ...]:
+        """What every residual of some positions says: the embedding, then each layer's resid_post.
+
+        Args:
+            request: The request whose prompt and target they are read for.
+            positions: In any order; negative ones count from the end.
+
+        Returns:
+            The nodes of the first position from the embedding on, then those of the next.
+
+        Raises:
+            VisitError: a position does not exist, or the request cannot be served.
+        """
+        with self._turn(request) as trace:
+            return self._builder.lens(trace, request, positions)
+
+    def pattern(self, layer: int, head: int, request: Request) -> tuple[tuple[float, ...], ...]:
+        """One head's attention: a row for each reader, a column for each source; rows add to 1.
+
+        Raises:
+            VisitError: the layer or the head does not exist, or the request cannot be served.
+        """
+        with self._turn(request) as trace:
+            return self._builder.pattern(trace, layer, head)
+
+    @contextmanager
+    def _turn(self, request: Request, tell: Progress = _silent) -> Iterator[Trace]:
+        """The request's turn, with its model in memory and its prompt traced."""
+        if request.model is not None:
+            _check_allowed(request.model, self._allowed)
+        with self._turns.taken(tell):
+            self._switch(request.model, tell)
+            yield self._trace(request.prompt, _of_the_whole(tell))
 
     def _take(self, loaded: Loaded) -> None:
         tokens = Tokens(loaded.tokenizer, loaded.architecture.sizes.d_vocab)
@@ -125,8 +209,7 @@ class Session:
     def _switch(self, name: str | None, tell: Progress) -> None:
         if name is None or name == self.model.name:
             return
-        tell(f"loading {name}", 0.0)
-        self._take(loading.load(name, dtype=self._dtype, device=self._device))
+        self._take(loading.load(name, dtype=self._dtype, device=self._device, tell=_stages(tell)))
 
     def _trace(self, prompt: str, tell: Progress) -> Trace:
         ids = self._tokens.ids(prompt)
@@ -153,7 +236,3 @@ class Session:
         if len(self._traces) > MAX_TRACES:
             self._traces.popitem(last=False)
         return trace
-
-
-def _silent(stage: str, fraction: float) -> None:
-    """Tell nobody."""

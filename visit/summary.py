@@ -30,14 +30,15 @@ def text_from_flow(flow: FlowGraph) -> str:
 
 def _predictions(flow: FlowGraph) -> list[str]:
     prompt = one_line("".join(token.text for token in flow.tokens[: flow.position + 1]))
-    target = flow.target
     rows = [
         ("→" if index == 0 else "", visible(p.text), f"{p.prob:.3f}", f"{p.logit:.3f}", "")
         for index, p in enumerate(flow.predictions[:_N_PREDICTIONS])
     ]
-    if target.id not in {p.id for p in flow.predictions[:_N_PREDICTIONS]}:
-        numbers = (f"{target.prob:.3g}", f"{target.logit:.3f}")
-        rows.append(("", visible(target.text), *numbers, f"the target, rank {target.rank}"))
+    shown = {p.id for p in flow.predictions[:_N_PREDICTIONS]}
+    for token, role in ((flow.target, "the target"), (flow.versus, "compared with")):
+        if token is not None and token.id not in shown:
+            numbers = (f"{token.prob:.3g}", f"{token.logit:.3f}")
+            rows.append(("", visible(token.text), *numbers, f"{role}, rank {token.rank}"))
     header = ("", "next token", "probability", "logit", "")
     return [shortened(prompt, _LONGEST_PROMPT), *_aligned([header, *rows], numeric={2, 3})]
 
@@ -52,6 +53,8 @@ def _parts(
     ]
     strongest = sorted(lines, key=lambda line: line[0], reverse=True)[:_N_PARTS]
     title = f"strongest {name} by direct logit towards {visible(flow.target.text)}"
+    if flow.versus is not None:
+        title += f" rather than {visible(flow.versus.text)}"
     if not strongest:
         return [title, "  none drawn; open layers with --layers all"]
     header = ("", name, "direct logit", "share", "norm", "says")
@@ -69,10 +72,11 @@ def _part(edge: Edge, reading: Reading) -> tuple[str, ...]:
 
 
 def _audit(flow: FlowGraph) -> list[str]:
+    whole = "logit" if flow.versus is None else "difference of the two logits"
     return [
         "audit",
         f"  worst ledger: {flow.audit.residual:.1e} of the whole unexplained",
-        f"  direct logits: {flow.audit.logit:.1e} from the model's own logit",
+        f"  direct logits: {flow.audit.logit:.1e} from the model's own {whole}",
     ]
 
 

@@ -37,8 +37,12 @@ class Tokens:
             self._texts[id_] = self._spell(id_)
         return self._texts[id_]
 
-    def target(self, text: str) -> int:
+    def single(self, text: str, role: str) -> int:
         """The id of the one token that the text is.
+
+        Args:
+            text: The text, leading space and all.
+            role: What the token is asked for as, for the message: ``target``, say.
 
         Raises:
             RequestError: the text is no token or several; the message offers the nearest.
@@ -53,7 +57,7 @@ class Tokens:
         near = self._nearest(text)
         offer = f", such as {' or '.join(map(repr, near))}" if near else ""
         raise RequestError(
-            f"target {text!r} is {len(pieces)} tokens ({split}); give a single token{offer}"
+            f"{role} {text!r} is {len(pieces)} tokens ({split}); give a single token{offer}"
         )
 
     def _nearest(self, text: str) -> list[str]:

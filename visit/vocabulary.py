@@ -8,6 +8,7 @@ number of vectors at once, in chunks whose logits stay small, and never loops ov
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -66,7 +67,11 @@ class Projector:
         return architecture.logits(architecture.final_norm(vectors.to(architecture.unembedding)))
 
     def read(
-        self, vectors: Float[Tensor, "vector d_model"], target_id: int, top_k: int
+        self,
+        vectors: Float[Tensor, "vector d_model"],
+        target_id: int,
+        top_k: int,
+        on_part: Callable[[float], None] = lambda part: None,
     ) -> tuple[Reading, ...]:
         """What each vector says, in order. No result depends on the chunking.
 
@@ -74,15 +79,16 @@ class Projector:
             vectors: Any vectors of the residual space.
             target_id: The token whose rank and probability are asked for.
             top_k: How many tokens to list at either end; at most the whole vocabulary.
+            on_part: Called with the part that is read, 0 to 1; what it raises ends the reading.
         """
         if not len(vectors):
             return ()
         top_k = min(top_k, self._architecture.sizes.d_vocab)
         with torch.inference_mode():
-            chunks = [
-                measure(self.logits(chunk), chunk.norm(dim=-1), target_id, top_k)
-                for chunk in vectors.split(self._chunk)
-            ]
+            parts, chunks = vectors.split(self._chunk), []
+            for done, part in enumerate(parts):
+                on_part(done / len(parts))
+                chunks.append(measure(self.logits(part), part.norm(dim=-1), target_id, top_k))
         names = Measured.__slots__
         return self._in_words(
             Measured(**{name: torch.cat([getattr(c, name) for c in chunks]) for name in names})

@@ -9,15 +9,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 
 from visit import __version__
 from visit.architectures import Architecture
-from visit.attribution import audit_logit, logit_biases, logit_direction
+from visit.attribution import Sought, audit_logit, logit_biases, logit_direction
 from visit.build.block import open_block
-from visit.build.case import Case
+from visit.build.case import Case, resid_pre_id
 from visit.build.draft import Draft
 from visit.build.route import draw_layer
 from visit.engine import Progress
@@ -28,6 +29,7 @@ from visit.flow import (
     EdgeKind,
     FlowGraph,
     ModelInfo,
+    Node,
     NodeId,
     NodeKind,
     Prediction,
@@ -61,10 +63,15 @@ class Builder:
     def whole(self, trace: Trace, request: Request, progress: Progress) -> FlowGraph:
         """The route of the traced position, with the requested layers opened at it.
 
+        Args:
+            trace: The forward pass.
+            request: What to draw.
+            progress: Told how far each of ``ledgers`` and ``readings`` is, 0 to 1.
+
         Raises:
             RequestError: the position, the target or a layer does not exist.
         """
-        case, target = self._case(trace, request)
+        case = self._case(trace, request)
         draft, loads = Draft(), {case.position: 1.0}
         n_layers = len(trace.layers)
         for layer in reversed(range(n_layers)):
@@ -73,8 +80,7 @@ class Builder:
             loads = draw_layer(draft, case, layer, loads, values)
             if (layer, case.position) in case.opened:
                 open_block(draft, case, layer, case.position, values)
-        progress("readings", 0.0)
-        return self._finished(draft, case, target, with_output=True)
+        return self._finished(draft, case, progress, with_output=True)
 
     @torch.inference_mode()
     def block(self, trace: Trace, request: Request, layer: int, position: int) -> FlowGraph:
@@ -83,43 +89,105 @@ class Builder:
         Raises:
             RequestError: the position, the target or the layer does not exist.
         """
-        layers_from_spec(str(layer), len(trace.layers))
-        case, target = self._case(trace, request)
+        _check_there("layer", layer, len(trace.layers))
+        case = self._case(trace, request)
         position = place(position, len(trace.token_ids))
         case = replace(case, opened=frozenset({(layer, position)}))
         draft, values = Draft(), values_by_source(self._architecture, trace, layer)
         draw_layer(draft, case, layer, {position: 1.0}, values)
         open_block(draft, case, layer, position, values)
-        return self._finished(draft, case, target, with_output=False)
+        return self._finished(draft, case, lambda *_: None, with_output=False)
 
-    def _case(self, trace: Trace, request: Request) -> tuple[Case, Target]:
+    @torch.inference_mode()
+    def lens(self, trace: Trace, request: Request, positions: Sequence[int]) -> tuple[Node, ...]:
+        """What every residual of some positions says, position by position, all in one go.
+
+        Of each: the embedding, then each layer's resid_post. They are read as in the whole.
+
+        Raises:
+            RequestError: a position, or the target, does not exist.
+        """
+        case = self._case(trace, request)
+        places = [place(position, len(trace.token_ids)) for position in positions]
+        depths = range(len(trace.layers) + 1)
+        residuals = [trace.layers[0].resid_pre, *(layer.resid_post for layer in trace.layers)]
+        vectors = torch.stack([residual[places] for residual in residuals], dim=1).flatten(0, 1)
+        ids = [resid_pre_id(depth, position) for position in places for depth in depths]
+        said = self._projector.read(
+            vectors.to(ledger_dtype(trace.logits)), case.target.id, request.top_k
+        )
+        return tuple(Node(id_, reading) for id_, reading in zip(ids, said, strict=True))
+
+    def pattern(self, trace: Trace, layer: int, head: int) -> tuple[tuple[float, ...], ...]:
+        """One head's attention: a row for each reader, a column for each source.
+
+        Raises:
+            RequestError: the layer or the head does not exist.
+        """
+        _check_there("layer", layer, len(trace.layers))
+        pattern = trace.layers[layer].attention
+        _check_there("head", head, len(pattern))
+        return tuple(tuple(row) for row in pattern[head].tolist())
+
+    def _case(self, trace: Trace, request: Request) -> Case:
         position = place(request.position, len(trace.token_ids))
         opened = layers_from_spec(request.layers, len(trace.layers))
-        log_probs = trace.logits[position].log_softmax(-1)
-        named = request.target
-        target_id = int(log_probs.argmax()) if named is None else self._tokens.target(named)
-        logit = trace.logits[position, target_id]
-        target = Target(
-            id=target_id,
-            text=self._tokens.text(target_id),
-            logit=float(logit),
-            prob=float(log_probs[target_id].exp()),
-            rank=1 + int((trace.logits[position] > logit).sum()),
-        )
+        target = self._target(trace, position, request)
+        versus = self._versus(trace, position, request, target)
+        sought = Sought(target.id, None if versus is None else versus.id)
         resid = trace.layers[-1].resid_post[position].to(ledger_dtype(trace.logits))
-        direction = logit_direction(self._architecture, resid, target_id)
-        blocks = frozenset((layer, position) for layer in opened)
-        return Case(self._architecture, trace, request, position, blocks, direction), target
+        return Case(
+            architecture=self._architecture,
+            trace=trace,
+            request=request,
+            position=position,
+            opened=frozenset((layer, position) for layer in opened),
+            target=target,
+            versus=versus,
+            sought=sought,
+            direction=logit_direction(self._architecture, resid, sought),
+        )
+
+    def _target(self, trace: Trace, position: int, request: Request) -> Target:
+        if request.target is None:
+            return self._said_of(trace, position, int(trace.logits[position].argmax()))
+        return self._said_of(trace, position, self._tokens.single(request.target, "target"))
+
+    def _versus(
+        self, trace: Trace, position: int, request: Request, target: Target
+    ) -> Target | None:
+        if request.versus is None:
+            return None
+        versus_id = self._tokens.single(request.versus, "versus")
+        if versus_id == target.id:
+            raise RequestError(
+                f"versus {request.versus!r} is the target itself; give another token to compare "
+                "it with"
+            )
+        return self._said_of(trace, position, versus_id)
+
+    def _said_of(self, trace: Trace, position: int, token_id: int) -> Target:
+        """What the model itself gives a token at a position."""
+        logits = trace.logits[position]
+        return Target(
+            id=token_id,
+            text=self._tokens.text(token_id),
+            logit=float(logits[token_id]),
+            prob=float(logits.log_softmax(-1)[token_id].exp()),
+            rank=1 + int((logits > logits[token_id]).sum()),
+        )
 
     def _finished(
-        self, draft: Draft, case: Case, target: Target, *, with_output: bool
+        self, draft: Draft, case: Case, progress: Progress, *, with_output: bool
     ) -> FlowGraph:
-        trace, position = case.trace, case.position
+        trace, position, target = case.trace, case.position, case.target
         top_k = case.request.top_k
-        words = self._projector.read(draft.stacked(), target.id, top_k)
+        words = self._projector.read(
+            draft.stacked(), target.id, top_k, lambda part: progress("readings", part)
+        )
         readings = dict(zip(draft.vectors, words, strict=True))
         if with_output:
-            readings |= self._output(draft, case, target, top_k)
+            readings |= self._output(draft, case, top_k)
         log_probs = trace.logits[position].log_softmax(-1)
         best = log_probs.topk(min(N_PREDICTIONS, len(log_probs)))
         return FlowGraph(
@@ -137,30 +205,35 @@ class Builder:
             ),
             audit=Audit(
                 residual=draft.worst,
-                logit=audit_logit(self._architecture, trace, position, target.id),
+                logit=audit_logit(self._architecture, trace, position, case.sought),
             ),
             nodes=draft.nodes(readings),
             edges=draft.edges(readings),
+            versus=case.versus,
         )
 
-    def _output(
-        self, draft: Draft, case: Case, target: Target, top_k: int
-    ) -> dict[NodeId, Reading]:
+    def _output(self, draft: Draft, case: Case, top_k: int) -> dict[NodeId, Reading]:
         """The final norm and the output, which say what the model itself says."""
         trace, position = case.trace, case.position
         last = NodeId(NodeKind.RESID_POST, position, len(trace.layers) - 1)
         final_norm, output = (NodeId(k, position) for k in (NodeKind.FINAL_NORM, NodeKind.OUTPUT))
         logits, normed = trace.logits[position], trace.final_norm[position]
         norms = torch.stack([normed.norm(), logits.norm()])
-        said = self._projector.read_logits(logits.expand(2, -1), norms, target.id, top_k)
+        said = self._projector.read_logits(logits.expand(2, -1), norms, case.target.id, top_k)
         written = float(draft.vectors[last] @ case.direction)
-        biases = logit_biases(self._architecture, target.id, case.direction.dtype)
+        biases = logit_biases(self._architecture, case.sought, case.direction.dtype)
         size = float(normed.norm())
         draft.edge(Edge(last, final_norm, EdgeKind.NORMALIZES, norm=size, direct_logit=written))
         draft.edge(
             Edge(final_norm, output, EdgeKind.UNEMBEDS, norm=size, direct_logit=written + biases)
         )
         return dict(zip((final_norm, output), said, strict=True))
+
+
+def _check_there(part: str, number: int, count: int) -> None:
+    if not 0 <= number < count:
+        owner = "the model" if part == "layer" else "each layer"
+        raise RequestError(f"{part} {number} does not exist; {owner} has 0 to {count - 1}")
 
 
 def place(position: int | None, n_positions: int) -> int:

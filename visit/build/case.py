@@ -8,7 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from visit.architectures import Architecture
-from visit.flow import NodeId, NodeKind, Request
+from visit.attribution import Sought
+from visit.flow import NodeId, NodeKind, Request, Target
 from visit.trace import Trace
 
 
@@ -22,6 +23,9 @@ class Case:
         request: What to draw.
         position: The traced position, from the start of the prompt.
         opened: The blocks that are opened, as (layer, position).
+        target: The token that is explained.
+        versus: The token whose logit is taken off the target's, if one was named.
+        sought: What direct logits are of: the target's logit, or its lead over versus.
         direction: A part's dot product with it is the part's direct logit.
     """
 
@@ -30,6 +34,9 @@ class Case:
     request: Request
     position: int
     opened: frozenset[tuple[int, int]]
+    target: Target
+    versus: Target | None
+    sought: Sought
     direction: Float[Tensor, " d_model"]
 
     def direction_at(self, position: int) -> Tensor | None:
