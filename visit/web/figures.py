@@ -19,7 +19,7 @@ from visit.web.stylesheet import themed
 from visit.web.tracing import show_problem
 from visit.web.view import View
 
-MEASURES = ("prob", "rank", "entropy")
+MEASURES: tuple[Measure, ...] = ("prob", "rank", "entropy")
 
 
 def register(app: Dash, engine: Engine | None, shelf: Shelf) -> None:
@@ -39,7 +39,8 @@ def register(app: Dash, engine: Engine | None, shelf: Shelf) -> None:
         index = held(view, engine, shelf)
         if index is None:
             return no_update, no_update  # drawing says what is wrong
-        measure = dock["measure"] if dock.get("measure") in MEASURES else MEASURES[0]
+        asked = dock.get("measure")
+        measure = next((known for known in MEASURES if known == asked), MEASURES[0])
         figure = lens_figure(
             lens_nodes(index, view, engine, shelf),
             index.flow,
@@ -72,7 +73,7 @@ def register(app: Dash, engine: Engine | None, shelf: Shelf) -> None:
         if key is None or data is None or not pane or pane.get("name") != "sankey":
             return no_update
         view = View.parse(data)
-        palette = "visit" if (look or {}).get("palette") == "visit" else "safe"
+        palette: Palette = "visit" if (look or {}).get("palette") == "visit" else "safe"
         try:
             index = opened_index(view, engine, shelf)
             layer = min(max(int(pane.get("layer") or 0), 0), index.flow.model.n_layers - 1)

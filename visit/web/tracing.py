@@ -125,15 +125,15 @@ def page_is_gone() -> bool:
 
 def progress_to_page(is_cancelled: Callable[[], bool], is_gone: Callable[[], bool]) -> Progress:
     """A progress callable that moves the page's bar, and stops work nobody waits for."""
-    shown_at = 0.0
+    shown_at, shown = 0.0, ""
 
     def progress(stage: str, part: float) -> None:
-        nonlocal shown_at
+        nonlocal shown_at, shown
         if is_cancelled() or is_gone():
             raise Cancelled("the trace was cancelled")
         now = time.monotonic()
-        if now - shown_at >= PROGRESS_EVERY:
-            shown_at = now
+        if stage != shown or now - shown_at >= PROGRESS_EVERY:
+            shown_at, shown = now, stage
             show_stage(stage, part)
 
     return progress

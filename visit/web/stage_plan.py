@@ -1,0 +1,254 @@
+"""Where the parts of one layer stand: the residual on a lane above, what adds to it stacked below.
+
+Columns are stages. In a column the parts are stacked so that a head stands beside its query, its
+keys and its values, and a memory's value beside its key. The scale is the largest at which all fit.
+Two exceptions to scale keep links legible: none is thinner than a hairline, and the residual's own
+are cut to a little more than what the layer adds to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from visit.flow import NodeId, NodeKind
+from visit.web.index import RESIDUALS
+from visit.web.stages import Link
+
+HAIRLINE = 0.7
+"""The thinnest a link gets, in px."""
+WIDEST = 64.0
+"""The widest one gets, in px, where there is room."""
+_CUT = 1.25
+"""How much wider than what the layer adds the residual's own links get at most."""
+_ROW, _SLIM_ROW, _GAP, _MOST_SPREAD, _LANE_GAP = 13.0, 4.0, 2.5, 10.0, 18.0
+_ROOM_FOR_WIDTHS = 120.0
+_SLIM_PART = 0.05
+_ALONE = (NodeKind.LN1, NodeKind.ATTN, NodeKind.LN2, NodeKind.MLP)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a part stands, in px from the top."""
+
+    middle: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where everything stands.
+
+    Attributes:
+        places: The parts' places, in the links' order.
+        links: Ordered so that no two cross where they meet a part.
+        sizes: The links' sizes as drawn, in the unit of the norms.
+        scale: Px for 1 of the norms.
+        tallest: The most that the sizes of one of Plotly's own columns add up to.
+        height: Of the whole, in px.
+    """
+
+    places: dict[NodeId, Place]
+    links: tuple[Link, ...]
+    sizes: tuple[float, ...]
+    scale: float
+    tallest: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Rows that belong together, and what stands beside their middle."""
+
+    rows: tuple[tuple[NodeId, ...], ...]
+    beside: tuple[NodeId, ...] = ()
+
+
+def plan_layer(links: Iterable[Link], height: float) -> Plan:
+    """Where the parts of a layer stand in a height, or in the least one that holds them."""
+    links = tuple(links)
+    largest = max(_drawn(links, HAIRLINE / 1e-9))
+    room = max(height, _extent(links, 1e-9) + _ROOM_FOR_WIDTHS)
+    low, high = 0.0, WIDEST / largest if largest else 1.0
+    for _ in range(30):
+        middle = (low + high) / 2
+        needed = max(_extent(links, middle), middle * _tallest(links, middle))
+        low, high = (middle, high) if needed <= room else (low, middle)
+    places = _places(links, low, room)
+    order = sorted(links, key=lambda link: (places[link.source].middle, places[link.target].middle))
+    return Plan(places, tuple(order), tuple(_drawn(order, low)), low, _tallest(links, low), room)
+
+
+def is_slim(links: Sequence[Link], node_id: NodeId) -> bool:
+    """Whether it is the rest of a head's sources, and too small a part of the head for a label."""
+    if node_id.kind is not NodeKind.SOURCES_REST:
+        return False
+    into = [link for link in links if link.target.kind is NodeKind.HEAD]
+    whole = sum(link.size for link in into if link.target.head == node_id.head)
+    return sum(link.size for link in into if link.source == node_id) < _SLIM_PART * whole
+
+
+def _drawn(links: Sequence[Link], scale: float) -> list[float]:
+    """The links' sizes as drawn, in the unit of the norms."""
+    added = [
+        link.size
+        for link in links
+        if link.source.kind in (NodeKind.ATTN, NodeKind.MLP) and link.target.kind in RESIDUALS
+    ]
+    cut = _CUT * max(added, default=0.0) or float("inf")
+    least = HAIRLINE / scale
+    return [max(min(link.size, cut) if link.residual else link.size, least) for link in links]
+
+
+def _sums(links: Sequence[Link], scale: float) -> dict[NodeId, float]:
+    """What enters or leaves each part, whichever is more, in the unit of the norms."""
+    into: dict[NodeId, float] = {}
+    out_of: dict[NodeId, float] = {}
+    for link, size in zip(links, _drawn(links, scale), strict=True):
+        out_of[link.source] = out_of.get(link.source, 0.0) + size
+        into[link.target] = into.get(link.target, 0.0) + size
+    return {node: max(into.get(node, 0.0), out_of.get(node, 0.0)) for node in {**out_of, **into}}
+
+
+def _tallest(links: Sequence[Link], scale: float) -> float:
+    """The largest sum of a column as Plotly makes columns: by the longest way from a beginning.
+
+    What nothing enters stands just before what it enters (``align: center``). Plotly scales its
+    links so that this column fills the height, wherever the parts are put in the end.
+    """
+    sums = _sums(links, scale)
+    depth = dict.fromkeys(sums, 0)
+    deeper = True
+    while deeper:
+        deeper = False
+        for link in links:
+            if depth[link.target] <= depth[link.source]:
+                depth[link.target], deeper = depth[link.source] + 1, True
+    entered = {link.target for link in links}
+    columns: dict[int, float] = {}
+    for node, size in sums.items():
+        column = depth[node]
+        if node not in entered:
+            column = min(depth[link.target] for link in links if link.source == node) - 1
+        columns[column] = columns.get(column, 0.0) + size
+    return max(columns.values())
+
+
+def _stacks(links: Sequence[Link]) -> list[list[_Group]]:
+    """What is stacked below the lane: heads, attention's neurons, memories."""
+    into: dict[NodeId, list[Link]] = {}
+    for link in sorted(links, key=lambda link: link.size, reverse=True):
+        into.setdefault(link.target, []).append(link)
+    of_kind: dict[NodeKind, list[NodeId]] = {}
+    for link in sorted(links, key=_strongest_first):
+        of_kind.setdefault(link.source.kind, [])
+        if link.source not in of_kind[link.source.kind]:
+            of_kind[link.source.kind].append(link.source)
+    heads = of_kind.get(NodeKind.HEAD, [])
+    place = {head.head: i for i, head in enumerate(heads)}
+    neurons = [
+        (place.get(link.source.head, len(heads)), neuron)
+        for neuron in of_kind.get(NodeKind.ATTN_NEURON, [])
+        for link in into.get(neuron, ())
+    ]
+    bias_with_neurons = NodeKind.NEURONS_REST in of_kind
+    stacks = [
+        [_head_group(head, into) for head in heads],
+        [_Group(((neuron,),)) for _, neuron in sorted(neurons, key=lambda pair: pair[0])],
+        [_row_group(value, into) for value in of_kind.get(NodeKind.MEMORY_VALUE, [])],
+    ]
+    ends = (
+        (0, NodeKind.HEADS_REST),
+        (1, NodeKind.NEURONS_REST),
+        (int(bias_with_neurons), NodeKind.ATTN_BIAS),
+        (2, NodeKind.MEMORIES_REST),
+        (2, NodeKind.MLP_BIAS),
+    )
+    for i, kind in ends:
+        stacks[i] += [_Group(((node,),)) for node in of_kind.get(kind, ())]
+    return stacks
+
+
+def _strongest_first(link: Link) -> tuple[bool, float]:
+    """What pushes along before what pushes against, each from the strongest to the weakest."""
+    return link.share is not None and link.share < 0, -link.size
+
+
+def _head_group(head: NodeId, into: dict[NodeId, list[Link]]) -> _Group:
+    """A row for each source, its key beside its value; the head and its query at their middle."""
+    parts = [link.source for link in into.get(head, ())]
+    parts.sort(key=lambda part: part.kind is NodeKind.SOURCES_REST)
+    rows = tuple(_row_group(part, into).rows[0] for part in parts)
+    queries = {
+        link.source
+        for row in rows
+        for key in row[1:]
+        for link in into.get(key, ())
+        if link.source.kind is NodeKind.QUERY
+    }
+    return _Group(rows, (head, *queries))
+
+
+def _row_group(part: NodeId, into: dict[NodeId, list[Link]]) -> _Group:
+    """A value with the key that it hangs on, if any."""
+    keys = [
+        link.source
+        for link in into.get(part, ())
+        if link.source.kind in (NodeKind.KEY, NodeKind.MEMORY_KEY)
+    ]
+    return _Group(((part, *keys),))
+
+
+def _extent(links: Sequence[Link], scale: float) -> float:
+    """The height that everything takes at a scale, in px."""
+    heights = {node: size * scale for node, size in _sums(links, scale).items()}
+    slim = _slim(links)
+    stacked = [sum(_group_height(g, heights, slim) for g in stack) for stack in _stacks(links)]
+    alone = [height for node, height in heights.items() if node.kind in _ALONE]
+    return _lane(heights) + max(stacked + alone)
+
+
+def _lane(heights: dict[NodeId, float]) -> float:
+    """The height of the residual's lane, with the gap below it."""
+    return _LANE_GAP + max(height for node, height in heights.items() if node.kind in RESIDUALS)
+
+
+def _slim(links: Sequence[Link]) -> set[NodeId]:
+    return {link.source for link in links if is_slim(links, link.source)}
+
+
+def _row_height(row: tuple[NodeId, ...], heights: dict[NodeId, float], slim: set[NodeId]) -> float:
+    least = _SLIM_ROW if row[0] in slim else _ROW
+    return max(least, max(heights[node] for node in row) + _GAP)
+
+
+def _group_height(group: _Group, heights: dict[NodeId, float], slim: set[NodeId]) -> float:
+    rows = sum(_row_height(row, heights, slim) for row in group.rows)
+    return max(rows, max((heights[node] + _GAP for node in group.beside), default=0.0))
+
+
+def _places(links: Sequence[Link], scale: float, room: float) -> dict[NodeId, Place]:
+    heights = {node: size * scale for node, size in _sums(links, scale).items()}
+    slim, top = _slim(links), _lane(heights)
+    middle = (top + room) / 2
+    found = {
+        node: Place(height / 2 if node.kind in RESIDUALS else middle, height)
+        for node, height in heights.items()
+    }
+    for stack in _stacks(links):
+        rows = sum(len(group.rows) for group in stack)
+        taken = sum(_group_height(group, heights, slim) for group in stack)
+        spread = min(_MOST_SPREAD, (room - top - taken) / max(rows, 1))
+        y = top + (room - top - taken - spread * rows) / 2
+        for group in stack:
+            height = _group_height(group, heights, slim) + spread * len(group.rows)
+            row_heights = [_row_height(row, heights, slim) + spread for row in group.rows]
+            at = y + (height - sum(row_heights)) / 2
+            for row, row_height in zip(group.rows, row_heights, strict=True):
+                for node in row:
+                    found[node] = Place(at + row_height / 2, heights[node])
+                at += row_height
+            for node in group.beside:
+                found[node] = Place(y + height / 2, heights[node])
+            y += height
+    return found
