@@ -2,22 +2,40 @@
 
 Every Dash component on a page is asked again on each of the dozen steps that a callback takes, so
 two hundred of them in a panel make each tap slow. A tree is data in one store; ``assets/app.js``
-makes elements and text nodes of it, and never markup, so a token can hold anything.
+makes elements and text nodes of it, and never markup, so a token can hold anything. An ``svg``
+and all inside it are made in SVG's own namespace.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dash.development.base_component import Component
 
 Tree = str | dict[str, Any]
 """A text, or an element: its ``tag``, its ``attributes`` as HTML has them, its ``children``."""
+Attributes = Mapping[str, str | float | None]
 Part = Component | Tree | int | float
 
-_NAMES = {"className": "class", "colSpan": "colspan", "htmlFor": "for", "tabIndex": "tabindex"}
-_AS_THEY_ARE = frozenset({"id", "title", "role", "value", "label", "disabled", "hidden", "open"})
+SVG_TAGS = frozenset({"svg", "g", "path", "line", "circle", "rect", "text", "title"})
+
+_NAMES = {
+    "className": "class", "colSpan": "colspan", "htmlFor": "for", "spellCheck": "spellcheck",
+    "tabIndex": "tabindex",
+}  # fmt: skip
+_AS_THEY_ARE = frozenset(
+    {
+        "disabled", "hidden", "id", "label", "open", "role", "rows", "scope", "style", "title",
+        "value",
+    }
+)  # fmt: skip
+_OF_SVG = frozenset(
+    {
+        "class", "cx", "cy", "d", "dx", "dy", "height", "id", "preserveAspectRatio", "r", "role",
+        "rx", "transform", "viewBox", "width", "x", "x1", "x2", "y", "y1", "y2",
+    }
+)  # fmt: skip
 
 
 def trees(parts: Iterable[Part]) -> list[Tree]:
@@ -26,7 +44,7 @@ def trees(parts: Iterable[Part]) -> list[Tree]:
 
 
 def tree(part: Part) -> Tree:
-    """The tree of a component of ``dash.html``.
+    """The tree of a component of ``dash.html``; what is a tree already stays as it is.
 
     Raises:
         ValueError: it has a property that is no plain attribute.
@@ -49,10 +67,32 @@ def tree(part: Part) -> Tree:
     return {"tag": made["type"].lower(), "attributes": attributes, "children": trees(children)}
 
 
+def svg(tag: str, attributes: Attributes | None = None, children: Iterable[Part] = ()) -> Any:
+    """The tree of an SVG element, for which ``dash.html`` has no component.
+
+    It can stand among a component's children, which is why its type is not said.
+
+    Args:
+        tag: One of ``SVG_TAGS``.
+        attributes: As the element has them; ``None`` leaves one out.
+        children: What is inside it.
+
+    Raises:
+        ValueError: a panel may hold no such element, or none with such an attribute.
+    """
+    if tag not in SVG_TAGS:
+        raise ValueError(f"<{tag}> is no SVG element that a panel's tree can hold")
+    said = {}
+    for name, value in (attributes or {}).items():
+        if name not in _OF_SVG and not name.startswith(("data-", "aria-")):
+            raise ValueError(f"{name!r} is no attribute that a panel's SVG can hold")
+        if value is not None:
+            said[name] = value if isinstance(value, str) else f"{value:.6g}"
+    return {"tag": tag, "attributes": said, "children": trees(children)}
+
+
 def _attribute(name: str) -> str:
     if name in _AS_THEY_ARE or name.startswith(("data-", "aria-")):
-        return name
-    if name == "style":
         return name
     if name not in _NAMES:
         raise ValueError(f"{name!r} is no attribute that a panel's tree can hold")

@@ -1,0 +1,137 @@
+"""The panels beside the graph: the next token's candidates, and all about the picked node.
+
+A panel is a list of components, made from plain types alone; ``visit.web.tree`` turns it into what
+the browser builds. A node's panel has a head, five tabs of which one is shown, and a note.
+"""
+
+from __future__ import annotations
+
+from dash import html
+from dash.development.base_component import Component
+
+from visit.flow import FlowGraph, Node, Note
+from visit.text import one_line
+from visit.web.elements import family
+from visit.web.index import Index
+from visit.web.inspector import note as notes
+from visit.web.inspector.attention import attention_tab
+from visit.web.inspector.beside import TAB_WORDS, Beside, LensOf, PatternOf, Tab, wants
+from visit.web.inspector.ledger import ledger_tab
+from visit.web.inspector.overview import about, versus
+from visit.web.inspector.path import path_ids, path_tab
+from visit.web.inspector.strip import predictions, tokens
+from visit.web.inspector.where import where_tab
+from visit.web.inspector.words import words
+from visit.web.parts import aria, data, word
+from visit.web.text import place, title
+
+__all__ = [
+    "Beside",
+    "LensOf",
+    "PatternOf",
+    "Tab",
+    "about",
+    "node_panel",
+    "path_ids",
+    "predictions",
+    "tokens",
+    "wants",
+]
+
+_NOTHING_BESIDE = Beside()
+_BODY = "inspector-body"
+
+
+def node_panel(
+    index: Index,
+    node: Node,
+    tab: Tab = Tab.WORDS,
+    beside: Beside = _NOTHING_BESIDE,
+    note: Note | None = None,
+) -> list[Component]:
+    """All about one node: its head, the tabs, one tab's body, and the reader's note.
+
+    Args:
+        index: The graph it is in.
+        node: The node.
+        tab: The tab that is shown.
+        beside: What the engine answered to ``wants``; the tab can do without.
+        note: The reader's note of this node.
+    """
+    return [
+        _head(index.flow, node, note),
+        _tab_bar(tab),
+        html.Div(
+            _body(index, node, tab, beside),
+            id=_BODY,
+            className=f"tab-body of-{tab}",
+            role="tabpanel",
+            **aria(labelledby=_tab_id(tab)),
+        ),
+        notes.editor(node.id, note),
+    ]
+
+
+def _body(index: Index, node: Node, tab: Tab, beside: Beside) -> list[Component]:
+    match tab:
+        case Tab.WORDS:
+            return words(index, node)
+        case Tab.LEDGER:
+            return ledger_tab(index, node)
+        case Tab.ATTENTION:
+            return attention_tab(index, node, beside)
+        case Tab.PATH:
+            return path_tab(index, node)
+        case Tab.WHERE:
+            return where_tab(index, node, beside)
+
+
+def _tab_bar(shown: Tab) -> Component:
+    return html.Div(
+        [
+            html.Button(
+                name,
+                id=_tab_id(tab),
+                className="tab",
+                role="tab",
+                title=said,
+                **data(tab=str(tab), focus=_tab_id(tab)),
+                **aria(selected="true" if tab is shown else "false", controls=_BODY),
+            )
+            for tab, (name, said) in TAB_WORDS.items()
+        ],
+        className="tabs",
+        role="tablist",
+        **aria(label="What to show of the node"),
+    )
+
+
+def _tab_id(tab: Tab) -> str:
+    return f"tab-{tab}"
+
+
+def _head(flow: FlowGraph, node: Node, note: Note | None) -> Component:
+    token = flow.tokens[node.id.position]
+    name = title(node.id)
+    where = [name] if note is not None and note.name else []
+    where += [place(node.id)] if node.id.layer is not None else []
+    before = f"{', '.join(where)}, at " if where else "at "
+    return html.Div(
+        [
+            html.Div(
+                [
+                    html.Span(className=f"swatch {family(node.id.kind)}"),
+                    html.H2(one_line(note.name) if note is not None and note.name else name),
+                    html.Code(str(node.id), className="node-id"),
+                ],
+                className="node-title",
+            ),
+            html.P(
+                [html.Span(before), word(token.text), html.Span(f" position {token.position}")],
+                className="where",
+            ),
+            *versus(flow),
+            *notes.shown(note),
+        ],
+        className="node-head",
+    )

@@ -1,0 +1,188 @@
+"""The third tab: which tokens a head or an attention reads, and what it takes from each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dash import html
+from dash.development.base_component import Component
+
+from visit.flow import Ledger, Node, NodeId, NodeKind
+from visit.text import visible
+from visit.web.index import RESIDUALS, Index
+from visit.web.inspector.beside import Beside
+from visit.web.inspector.heatmap import WINDOW, heatmap, window
+from visit.web.inspector.pieces import hint, measure, swatch
+from visit.web.inspector.relations import head_of, source_lines, way_in
+from visit.web.parts import bar, data, word
+from visit.web.text import percent, signed, signed_percent
+
+SOURCES_SHOWN = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What is read from one position: how much it is attended to, and what came of it.
+
+    Attributes:
+        position: The source.
+        attention: Its part of the reader's attention; for an attention, the mean over heads.
+        share: The share of what was taken there.
+        logit: Its direct logit.
+        node: The node to go to.
+    """
+
+    position: int
+    attention: float
+    share: float | None = None
+    logit: float | None = None
+    node: NodeId | None = None
+
+
+def attention_tab(index: Index, node: Node, beside: Beside) -> list[Component]:
+    """The pattern of the node's head, and the row of the position that reads."""
+    if node.id.kind is NodeKind.ATTN:
+        return _of_attention(index, node.id)
+    head = head_of(index, node.id)
+    if head is None:
+        remark = "Only attention reads other tokens. Pick an attention, a head, or a query, key or "
+        return [hint(remark + "value to see which.")]
+    known = {
+        line.source.position: Taken(
+            line.source.position,
+            line.attention or 0.0,
+            line.share,
+            line.direct_logit,
+            line.source,
+        )
+        for line in source_lines(index, head)
+    }
+    source = node.id.position if node.id.kind in (NodeKind.KEY, NodeKind.VALUE) else None
+    pattern = beside.pattern
+    if pattern is None or head.position >= len(pattern):
+        said = hint("What the document holds of this head: its drawn sources, not the whole row.")
+        return [_root(index, head.position, list(known.values()), source, said)]
+    row = pattern[head.position]
+    taken = [known.get(s, Taken(s, 0.0)) for s in range(head.position + 1)]
+    taken = [Taken(t.position, row[t.position], t.share, t.logit, t.node) for t in taken]
+    return [
+        _root(
+            index,
+            head.position,
+            taken,
+            source,
+            *_picture(index, head.position, source, pattern),
+        )
+    ]
+
+
+def _of_attention(index: Index, attention: NodeId) -> list[Component]:
+    """What all heads of an attention read together, by position."""
+    taken = [
+        Taken(
+            line.source.position, line.attention or 0.0, line.share, line.direct_logit, line.source
+        )
+        for line in index.lines(attention, Ledger.POSITIONS)
+        if line.source.kind in RESIDUALS
+    ]
+    taken.sort(key=lambda t: t.position)
+    if not taken:
+        return [hint("The document does not hold what this attention reads by position.")]
+    said = hint(
+        "All heads together: their mean attention, and what they took. Pick a head for its whole "
+        "pattern."
+    )
+    return [_root(index, attention.position, taken, None, said)]
+
+
+def _root(
+    index: Index, reader: int, taken: Sequence[Taken], source: int | None, *above: Component
+) -> Component:
+    """The tab's body; ``data-attention`` says each token's part, for the chips above the graph."""
+    read = {t.position: t.attention for t in taken}
+    parts = ",".join(f"{read.get(token.position, 0.0):.4g}" for token in index.flow.tokens)
+    at = html.H3(["What ", word(index.flow.tokens[reader].text), f" at {reader} reads"])
+    return html.Div(
+        [*above, at, _sources(index, taken, source)],
+        className="reads",
+        **data(attention=parts, reader=str(reader)),
+    )
+
+
+def _picture(
+    index: Index, reader: int, source: int | None, pattern: tuple[tuple[float, ...], ...]
+) -> list[Component]:
+    texts = [visible(token.text) for token in index.flow.tokens]
+    shown = window(len(texts), reader)
+    said = ["Each row is a reader, each column a source; a token stands where both meet."]
+    if len(shown) < len(texts):
+        said.append(
+            f" Tokens {shown.start} to {shown.stop - 1} of {len(texts)}: the {WINDOW} around the "
+            "reader."
+        )
+    return [heatmap(pattern, texts, shown, reader, source), hint(*said)]
+
+
+def _sources(index: Index, taken: Sequence[Taken], source: int | None) -> Component:
+    shown = sorted(taken, key=lambda t: -t.attention)[:SOURCES_SHOWN]
+    kept = {t.position for t in shown} | {source}
+    rows = [_source(index, t, t.position == source) for t in taken if t.position in kept]
+    others = [t for t in taken if t.position not in kept]
+    rest = 1 - sum(t.attention for t in taken if t.position in kept)
+    if others or rest > 0.0005:
+        name = f"{len(others)} others" if others else "not drawn"
+        rows.append(_row(html.Span(name, className="more"), max(rest, 0.0), "", ""))
+    return html.Table(
+        [
+            html.Thead(
+                html.Tr(
+                    [
+                        html.Th("source", scope="col"),
+                        html.Th(html.Span("attention", className="unseen")),
+                        measure("attention"),
+                        measure("share"),
+                        measure("direct logit"),
+                    ]
+                )
+            ),
+            html.Tbody(rows),
+        ],
+        className="sources",
+    )
+
+
+def _source(index: Index, taken: Taken, marked: bool) -> Component:
+    text = word(index.flow.tokens[taken.position].text)
+    node_id = taken.node
+    name: Component = html.Span([html.Span(className="no-swatch"), text], className="go-less")
+    to: dict[str, Any] = {}
+    if node_id is not None:
+        name = html.Button([swatch(node_id), text], className="go", title=str(node_id))
+        to = data(node=str(node_id), open=way_in(index, node_id))
+    share = "" if taken.share is None else signed_percent(taken.share)
+    logit = "" if taken.logit is None else signed(taken.logit)
+    return _row(name, taken.attention, share, logit, marked=marked, to=to)
+
+
+def _row(
+    name: Component,
+    attention: float,
+    share: str,
+    logit: str,
+    *,
+    marked: bool = False,
+    to: dict[str, Any] | None = None,
+) -> Component:
+    return html.Tr(
+        [
+            html.Td(name),
+            html.Td(bar(attention, "read")),
+            html.Td(percent(attention), className="number"),
+            html.Td(share, className="number"),
+            html.Td(logit, className="number"),
+        ],
+        className="is-here" if marked else None,
+        **(to or {}),
+    )

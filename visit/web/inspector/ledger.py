@@ -1,0 +1,175 @@
+"""The second tab: what adds up to a node, and what the node adds to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dash import html
+from dash.development.base_component import Component
+
+from visit.flow import Edge, EdgeKind, Ledger, Node, NodeId, NodeKind
+from visit.web.index import RESTS, Index, edge_id
+from visit.web.inspector.pieces import facts, go, hint, part_name
+from visit.web.inspector.relations import own_logit, way_to_neurons, wholes
+from visit.web.inspector.waterfall import By, Row, choice, waterfall
+from visit.web.parts import data, term, word
+from visit.web.text import LEDGER_WORDS, percent, place, signed, signed_percent, title
+
+WHOLES_SHOWN = 6
+
+_NO_SUM = {
+    NodeKind.EMBED: "It is where its position's residual stream begins: a row of the embedding.",
+    NodeKind.LN1: "A norm is its residual, scaled; it has no parts of its own.",
+    NodeKind.LN2: "A norm is its residual, scaled; it has no parts of its own.",
+    NodeKind.QUERY: "A query says where to look; it adds to nothing by itself.",
+    NodeKind.KEY: "A key says what a source can be found by; it adds to nothing by itself.",
+    NodeKind.VALUE: "It is its source's residual, seen through the head's value and output map.",
+    NodeKind.MEMORY_KEY: "A key decides how far its memory is active; the value is what adds.",
+    NodeKind.MEMORY_VALUE: "A memory is one row of the MLP's output matrix; it has no parts.",
+    NodeKind.ATTN_NEURON: "It is one row of the attention's output matrix; it has no parts.",
+    NodeKind.ATTN_BIAS: "A bias is the same for every prompt; it has no parts.",
+    NodeKind.MLP_BIAS: "A bias is the same for every prompt; it has no parts.",
+    NodeKind.HEAD: "This head was not taken apart.",
+    NodeKind.ATTN: "This attention was not taken apart.",
+    NodeKind.MLP: "This MLP was not taken apart: tap it in the graph to open it.",
+}
+_FOLDED = "It is every part that is not drawn, folded into one."
+
+
+def ledger_tab(index: Index, node: Node) -> list[Component]:
+    """Every ledger of a node, one after another, then the ledgers it is a line of."""
+    sections, can_choose = _sections(index, node.id)
+    made: list[Component] = []
+    if can_choose:
+        made.append(choice())
+    made += sections
+    if not sections:
+        remark = _FOLDED if node.id.kind in RESTS else _NO_SUM.get(node.id.kind)
+        made.append(hint(remark or "The document holds no ledger of it."))
+    made += _adds_to(index, node.id)
+    return [html.Div(made, className="ledgers")]
+
+
+def logit_rows(index: Index) -> list[Row]:
+    """What the whole model wrote towards the target's logit, in the order of the flow.
+
+    The embedding, attention and MLP of every layer at the traced position, and the biases of the
+    final norm and the unembedding; none where the document misses one of them.
+    """
+    at = index.flow.position
+    lines: list[Edge] = []
+    for layer in range(index.flow.model.n_layers):
+        for kind in (NodeKind.RESID_MID, NodeKind.RESID_POST):
+            found = index.lines(NodeId(kind, at, layer), Ledger.RESIDUAL)
+            lines += [e for e in found if e.source.kind in (NodeKind.ATTN, NodeKind.MLP)]
+    before = index.out_of.get(NodeId(NodeKind.EMBED, at), ())
+    lines = [e for e in before if e.ledger is Ledger.RESIDUAL] + lines
+    written = _flows(index, NodeId(NodeKind.FINAL_NORM, at), EdgeKind.NORMALIZES)
+    read = _flows(index, NodeId(NodeKind.OUTPUT, at), EdgeKind.UNEMBEDS)
+    complete = len(lines) == 1 + 2 * index.flow.model.n_layers
+    complete = complete and all(line.direct_logit is not None for line in lines)
+    if not complete or written is None or read is None:
+        return []
+    rows = [Row(_place_of(index, e.source), None, e.direct_logit) for e in lines]
+    return [*rows, Row(html.Span("norm and output biases", className="more"), None, read - written)]
+
+
+def _flows(index: Index, into: NodeId, kind: EdgeKind) -> float | None:
+    return next((e.direct_logit for e in index.into.get(into, ()) if e.kind is kind), None)
+
+
+def _place_of(index: Index, node_id: NodeId) -> Component:
+    said = html.Span(word(index.nodes[node_id].label), className="said")
+    name = title(node_id) if node_id.layer is None else f"L{node_id.layer} {title(node_id)}"
+    return go(index, node_id, name, said)
+
+
+def _sections(index: Index, whole: NodeId) -> tuple[list[Component], bool]:
+    """A node's ledgers, and whether any can be seen by share and by direct logit."""
+    if whole.kind in (NodeKind.FINAL_NORM, NodeKind.OUTPUT):
+        rows = logit_rows(index)
+        if not rows:
+            return [], False
+        return [logit_section(index, rows)], False
+    made: list[Component] = []
+    can_choose = False
+    for ledger in Ledger:
+        lines = index.lines(whole, ledger)
+        if not lines:
+            continue
+        if ledger is Ledger.NEURONS:
+            made.append(_to_neurons(whole))
+        can_choose |= all(line.direct_logit is not None for line in lines)
+        made.append(_section(index, whole, ledger, lines))
+    return made, can_choose
+
+
+def logit_section(index: Index, rows: Sequence[Row]) -> Component:
+    """The waterfall that ends at the target's logit."""
+    logit = own_logit(index, NodeId(NodeKind.OUTPUT, index.flow.position))
+    return html.Section(
+        [
+            html.H3("What adds up to the target's logit"),
+            waterfall(rows, By.LOGIT, own_logit=logit, with_share=False),
+        ],
+        className="ledger-section",
+        **data(ledger="logit"),
+    )
+
+
+def _section(index: Index, whole: NodeId, ledger: Ledger, lines: Sequence[Edge]) -> Component:
+    rows = [Row(_part(index, line), line.share, line.direct_logit) for line in lines]
+    own = own_logit(index, whole)
+    made = [waterfall(rows, By.SHARE, own_logit=own)]
+    if all(line.direct_logit is not None for line in lines):
+        made.append(waterfall(rows, By.LOGIT, own_logit=own))
+    return html.Section(
+        [html.H3(LEDGER_WORDS[ledger]), *made],
+        className="ledger-section",
+        **data(ledger=str(ledger)),
+    )
+
+
+def _to_neurons(attention: NodeId) -> Component:
+    """A button that draws an attention's neurons, another way of taking it apart, in the graph."""
+    return html.Button(
+        "Draw its attention neurons",
+        className="quiet draw-neurons",
+        **data(node=str(attention), open=way_to_neurons(attention)),
+    )
+
+
+def _part(index: Index, line: Edge) -> Component:
+    said = html.Span(word(index.nodes[line.source].label), className="said")
+    return go(index, line.source, part_name(index, line), said)
+
+
+def _adds_to(index: Index, part: NodeId) -> list[Component]:
+    """The node's own line in each ledger that it belongs to, the weightiest first."""
+    lines = sorted(wholes(index, part), key=lambda e: -index.carried[edge_id(e)])
+    if not lines:
+        return []
+    shown, others = lines[:WHOLES_SHOWN], len(lines) - WHOLES_SHOWN
+    made: list[Component] = [html.H3("What it adds to")]
+    made += [_own_line(index, line) for line in shown]
+    if others > 0:
+        made.append(hint(f"and {others} more, which carry less"))
+    return made
+
+
+def _own_line(index: Index, line: Edge) -> Component:
+    assert line.ledger is not None
+    at = place(line.target)
+    said = []
+    if line.share is not None:
+        said.append((term("share"), signed_percent(line.share)))
+    if line.direct_logit is not None:
+        said.append((term("direct logit"), signed(line.direct_logit)))
+    if line.proximity is not None:
+        said.append((term("proximity"), percent(line.proximity)))
+    if line.norm is not None:
+        said.append((term("norm"), f"{line.norm:.3g}"))
+    ledger = html.Span(f"{at} · {LEDGER_WORDS[line.ledger].lower()}", className="said")
+    return html.Div(
+        [go(index, line.target, title(line.target), ledger), facts(said)], className="own-line"
+    )

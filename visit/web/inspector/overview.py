@@ -1,0 +1,135 @@
+"""What the inspector says while no node is picked: the trace as a whole, and what was noted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from dash import html
+from dash.development.base_component import Component
+
+from visit.flow import FlowGraph, NodeId, Note
+from visit.text import one_line
+from visit.web.index import Index
+from visit.web.inspector.ledger import logit_rows, logit_section
+from visit.web.inspector.pieces import facts, go, hint
+from visit.web.inspector.relations import overlap, own_logit
+from visit.web.parts import term, word
+from visit.web.text import percent, place, signed, title
+
+
+def about(index: Index, notes: Iterable[Note] = ()) -> list[Component]:
+    """The whole trace: its target, what adds up to it, what was noted, model and audit."""
+    flow, target = index.flow, index.flow.target
+    model = flow.model
+    held = [note for note in notes if note.node in index.nodes]
+    rows = logit_rows(index)
+    return [
+        html.Div(
+            [
+                html.H2("The whole trace"),
+                hint(
+                    "Tap a node to see what it says and what adds up to it. Attention, MLP and "
+                    "head nodes open; a second tap closes them."
+                ),
+            ],
+            className="node-head",
+        ),
+        facts(
+            [
+                ("target", word(target.text)),
+                (term("rank"), f"{target.rank:,}"),
+                (term("probability"), percent(target.prob)),
+                (term("logit"), f"{target.logit:.2f}"),
+            ]
+        ),
+        *versus(flow),
+        *_noted(index, held),
+        *([logit_section(index, rows)] if rows else []),
+        html.H3("Model"),
+        facts(
+            [
+                ("name", model.name),
+                ("family", model.family),
+                ("layers × heads", f"{model.n_layers} × {model.n_heads}"),
+                ("dtype", model.dtype),
+            ]
+        ),
+        html.H3(term("audit", "Audit")),
+        hint("Every ledger adds up to what the model computed, within these errors."),
+        facts(
+            [
+                ("residual, worst", f"{flow.audit.residual:.1e}"),
+                ("logit", f"{flow.audit.logit:.1e}"),
+                (term("unexplained"), percent(index.unexplained)),
+                ("in the document", f"{len(flow.nodes):,} nodes, {len(flow.edges):,} edges"),
+            ]
+        ),
+    ]
+
+
+def versus(flow: FlowGraph) -> list[Component]:
+    """What the target is compared with, where a comparison was asked for."""
+    if flow.versus is None:
+        return []
+    return [
+        html.P(
+            [
+                term("direct logit", "Direct logits"),
+                ": ",
+                word(flow.target.text),
+                " rather than ",
+                word(flow.versus.text),
+            ],
+            className="hint versus",
+        )
+    ]
+
+
+def _noted(index: Index, notes: Sequence[Note]) -> list[Component]:
+    """Pinned nodes, then each group with its sum, then what else has a note."""
+    pinned = [note for note in notes if note.pinned]
+    made: list[Component] = []
+    if pinned:
+        made += [html.H3("Pinned"), _list(index, pinned)]
+    grouped = sorted((note for note in notes if note.group), key=lambda note: note.group or "")
+    for name, members in groupby(grouped, key=lambda note: note.group or ""):
+        made += _group(index, name, list(members))
+    others = [note for note in notes if not note.pinned and not note.group]
+    if others:
+        made += [html.H3("Noted"), _list(index, others)]
+    return made
+
+
+def _group(index: Index, name: str, notes: Sequence[Note]) -> list[Component]:
+    total = group_logit(index, [note.node for note in notes])
+    heading: list[Component | str] = [html.Span(one_line(name), className="group-name")]
+    if total is not None:
+        heading += [term("direct logit"), html.Span(signed(total), className="number")]
+    return [html.H3(heading, className="group-head"), _list(index, notes)]
+
+
+def group_logit(index: Index, members: Sequence[NodeId]) -> float | None:
+    """The sum of a group's direct logits.
+
+    ``None`` where a member has none, or where a sum would count anything twice.
+    """
+    logits = [own_logit(index, member) for member in members]
+    present = [logit for logit in logits if logit is not None]
+    if len(present) < len(logits) or overlap(index, members):
+        return None
+    return sum(present)
+
+
+def _list(index: Index, notes: Sequence[Note]) -> Component:
+    return html.Ul([html.Li(_noted_node(index, note)) for note in notes], className="company")
+
+
+def _noted_node(index: Index, note: Note) -> Component:
+    node = index.nodes[note.node]
+    name = one_line(note.name) if note.name else title(note.node)
+    where = place(note.node)
+    said = html.Span([f"{where} " if where else "", word(node.label)], className="said")
+    logit = own_logit(index, note.node)
+    more = [] if logit is None else [html.Span(signed(logit), className="number")]
+    return go(index, note.node, name, said, *more)

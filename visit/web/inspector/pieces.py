@@ -1,0 +1,118 @@
+"""What several tabs are made of: facts, a node to go to, lists of words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from dash import html
+from dash.development.base_component import Component
+
+from visit.flow import Edge, Ledger, NodeId, NodeKind, Reading, TokenProbability
+from visit.text import visible
+from visit.web.elements import family
+from visit.web.index import RESTS, Index
+from visit.web.inspector.relations import way_in
+from visit.web.parts import bar, data, term, word
+from visit.web.text import KIND_WORDS, percent, title
+
+Said = Component | str
+
+
+def facts(said: Iterable[tuple[Said, Said]]) -> Component:
+    """Measures by name."""
+    return html.Dl(
+        [html.Div([html.Dt(name), html.Dd(value)]) for name, value in said], className="facts"
+    )
+
+
+def hint(*said: Said) -> Component:
+    """A remark in small print."""
+    return html.P(list(said), className="hint")
+
+
+def go(index: Index, node_id: NodeId, name: str, *more: Said, chosen: bool = False) -> Component:
+    """A node to go to: its swatch, a name, and whatever else is said of it."""
+    return html.Button(
+        [
+            html.Span(className=f"swatch {family(node_id.kind)}"),
+            html.Span(name, className="part-name"),
+            *more,
+        ],
+        className="go is-here" if chosen else "go",
+        title=str(node_id),
+        **data(node=str(node_id), open=way_in(index, node_id)),
+    )
+
+
+def swatch(node_id: NodeId) -> Component:
+    """The mark that nodes of its kind have in the graph."""
+    return html.Span(className=f"swatch {family(node_id.kind)}")
+
+
+def part_name(index: Index, line: Edge) -> str:
+    """What a line of a ledger is called there: its heading says already of what it is a part."""
+    node_id = line.source
+    reads = line.ledger is Ledger.POSITIONS and node_id.kind is not NodeKind.ATTN_BIAS
+    if node_id.kind in RESTS:
+        return KIND_WORDS[node_id.kind]
+    if node_id.kind is NodeKind.VALUE or reads:
+        return f"from {visible(index.flow.tokens[node_id.position].text)}"
+    return title(node_id) if node_id.index is None else str(node_id.index)
+
+
+def both_ends(reading: Reading) -> Component:
+    """A reading's top and bottom tokens, side by side."""
+    return html.Div(
+        [_words("Says", reading.top, "say"), _words("Least of all", reading.bottom, "unsay")],
+        className="words",
+    )
+
+
+def said_words(tokens: Sequence[TokenProbability], count: int = 6) -> Component:
+    """The first tokens of a reading on one line."""
+    return html.P([word(token.text) for token in tokens[:count]], className="said-words")
+
+
+def probability(prob: float) -> str:
+    """A probability, by its order of magnitude where it is too small for a percentage."""
+    if prob >= 0.001:
+        return percent(prob)
+    return "0" if prob == 0 else f"10{_superscript(math.floor(math.log10(prob)))}"
+
+
+def measure(name: str, shown: str | None = None) -> Component:
+    """A measure's name as a column's heading."""
+    return html.Th(term(name, shown), scope="col")
+
+
+def _words(name: str, tokens: Sequence[TokenProbability], side: str) -> Component:
+    """Tokens with bars: of their probability, or for the least of all of how far below 1 it is."""
+    sizes = [token.prob if side == "say" else _depth(token.prob) for token in tokens]
+    largest = max(sizes, default=0.0) or 1.0
+    return html.Div(
+        [
+            html.H3(name),
+            html.Ol(
+                [
+                    html.Li(
+                        [
+                            word(token.text),
+                            bar(size / largest, side),
+                            html.Span(probability(token.prob), className="number"),
+                        ]
+                    )
+                    for token, size in zip(tokens, sizes, strict=True)
+                ],
+                className="tokens",
+            ),
+        ]
+    )
+
+
+def _depth(prob: float) -> float:
+    return -math.log10(max(prob, 1e-300))
+
+
+def _superscript(number: int) -> str:
+    return str(number).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

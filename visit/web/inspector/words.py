@@ -1,0 +1,96 @@
+"""The first tab: what a node says, in numbers and words, with those it works together with."""
+
+from __future__ import annotations
+
+from dash import html
+from dash.development.base_component import Component
+
+from visit.flow import Node, NodeId, NodeKind
+from visit.text import visible
+from visit.web.index import Index
+from visit.web.inspector.pieces import Said, both_ends, facts, go, hint, said_words
+from visit.web.inspector.relations import (
+    head_of,
+    key_of,
+    memory_sides,
+    own_logit,
+    query_of,
+    source_lines,
+)
+from visit.web.parts import term
+from visit.web.text import percent, signed, title
+
+_MEMORY_SIDES = (NodeKind.MEMORY_KEY, NodeKind.MEMORY_VALUE)
+
+
+def words(index: Index, node: Node) -> list[Component]:
+    """A node's measures and its words, then those of its company."""
+    made: list[Component] = [facts(_measures(index, node))]
+    if node.id.kind in _MEMORY_SIDES:
+        made += _memory(index, node)
+    else:
+        made.append(both_ends(node.reading))
+        made += _head_parts(index, node)
+    return made
+
+
+def _measures(index: Index, node: Node) -> list[tuple[Said, Said]]:
+    reading = node.reading
+    said: list[tuple[Said, Said]] = [
+        (term("rank", "target's rank"), f"{reading.target.rank:,}"),
+        (term("probability", "target's probability"), percent(reading.target.prob)),
+        (term("entropy"), f"{reading.entropy:.2f} bits"),
+        (term("norm"), f"{reading.norm:.3g}"),
+    ]
+    if node.activation is not None:
+        said.append((term("activation"), signed(node.activation, 3)))
+    if node.attention is not None:
+        said.append((term("attention"), percent(node.attention)))
+    logit = own_logit(index, node.id)
+    if logit is not None:
+        said.append((term("direct logit"), signed(logit)))
+    return said
+
+
+def _memory(index: Index, node: Node) -> list[Component]:
+    """Both sides of a memory: what its key looks for, and what its value writes."""
+    key, value = memory_sides(node.id)
+    made: list[Component] = []
+    for side, does in ((key, "what it looks for"), (value, "what it writes")):
+        if side in index.nodes:
+            name = html.Span(does, className="said")
+            made += [
+                go(index, side, title(side), name, chosen=side == node.id),
+                both_ends(index.nodes[side].reading),
+            ]
+    if node.activation is not None and node.activation < 0:
+        remark = "Its activation is negative, so it pushes against its value: down what the value "
+        made.insert(0, hint(remark + "says, and up what it says least of all."))
+    return [html.Div(made, className="sides")]
+
+
+def _head_parts(index: Index, node: Node) -> list[Component]:
+    """A head's query, keys and values, and the head itself, without the node that is shown."""
+    head = head_of(index, node.id)
+    if head is None:
+        return []
+    values = [line.source for line in source_lines(index, head)]
+    company = [query_of(head), *(part for v in values for part in (key_of(v), v)), head]
+    found = [part for part in company if part in index.nodes and part != node.id]
+    if not found:
+        return []
+    return [
+        html.H3("Together with"),
+        html.Ul([_companion(index, part) for part in found], className="company"),
+    ]
+
+
+def _companion(index: Index, node_id: NodeId) -> Component:
+    node = index.nodes[node_id]
+    name = title(node_id).split(" of ")[0]
+    more = []
+    if node_id.kind in (NodeKind.KEY, NodeKind.VALUE):
+        name = f"{name} of {visible(index.flow.tokens[node_id.position].text)}"
+        if node.attention is not None and node_id.kind is NodeKind.KEY:
+            more = [html.Span(percent(node.attention), className="number")]
+    return html.Li([go(index, node_id, name, *more), said_words(node.reading.top)])
