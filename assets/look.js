@@ -45,7 +45,7 @@
   // A separator is dragged, or moved by the arrow keys; the size it sets is a variable of the page.
   const SIZES = {
     "split-side": { variable: "--side", low: 300, high: 640, fallback: 364, sign: -1, axis: "x" },
-    "split-dock": { variable: "--dock", low: 120, high: 520, fallback: 226, sign: -1, axis: "y" },
+    "split-dock": { variable: "--dock", low: 120, high: 520, fallback: 238, sign: -1, axis: "y" },
   };
   const kept = (name) => `visit.${name}`;
 
@@ -98,7 +98,7 @@
 
   const isOpenAtFirst = () => {
     const said = localStorage.getItem(kept("dock-open"));
-    return said === null ? window.innerHeight >= 800 : said === "1";
+    return said === null ? window.innerHeight >= 860 : said === "1";
   };
 
   V.dock = { open: isOpenAtFirst(), measure: localStorage.getItem(kept("dock-measure")) || "prob" };
@@ -146,6 +146,6 @@
   };
 
   V.onFilled((id) => {
-    if (id === "toolbar") V.showPane(V.state.pane);
+    if (id === "toolbar" || id === "sankey-layer") V.showPane(V.state.pane);
   });
 })();

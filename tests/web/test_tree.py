@@ -9,7 +9,7 @@ from sample import make_flow
 from visit.web import inspector
 from visit.web.index import Index
 from visit.web.parts import aria, data
-from visit.web.tree import tree, trees
+from visit.web.tree import svg, tree, trees
 
 
 def test_a_component_becomes_its_tag_its_attributes_and_its_children():
@@ -51,10 +51,55 @@ def test_what_is_no_plain_attribute_is_refused():
         tree(html.A("x", href="javascript:alert(1)"))
 
 
-def test_every_panel_of_every_node_is_a_tree_that_json_holds():
+def test_the_panels_of_nodes_are_trees_that_json_holds():
     index = Index(make_flow())
     panels = [inspector.about(index)]
-    panels += [inspector.node_panel(index, node) for node in index.flow.nodes]
+    panels += [
+        inspector.node_panel(index, node, tab)
+        for node in index.flow.nodes[::5]
+        for tab in inspector.Tab
+    ]
     for panel in panels:
         made = trees(panel)
         assert json.loads(json.dumps(made)) == made
+
+
+def test_svg_stands_among_a_component_s_children_with_its_own_spelling():
+    title = svg("title", {}, ["<b>"])
+    drawn = svg(
+        "svg", {"viewBox": "0 0 100 20", "width": "100%"}, [svg("g", {"x": 1 / 3}, [title])]
+    )
+    assert tree(html.Figure([drawn, "below"])) == {
+        "tag": "figure",
+        "attributes": {},
+        "children": [
+            {
+                "tag": "svg",
+                "attributes": {"viewBox": "0 0 100 20", "width": "100%"},
+                "children": [
+                    {
+                        "tag": "g",
+                        "attributes": {"x": "0.333333"},
+                        "children": [{"tag": "title", "attributes": {}, "children": ["<b>"]}],
+                    }
+                ],
+            },
+            "below",
+        ],
+    }
+
+
+def test_an_attribute_of_svg_that_is_none_is_left_out():
+    assert svg("rect", {"width": 3, "rx": None})["attributes"] == {"width": "3"}
+
+
+@pytest.mark.parametrize("tag", ["script", "foreignObject", "image", "use", "a", "style"])
+def test_svg_holds_only_shapes_and_texts(tag):
+    with pytest.raises(ValueError, match=f"<{tag}> is no SVG element"):
+        svg(tag)
+
+
+@pytest.mark.parametrize("name", ["onload", "href", "xlink:href", "style"])
+def test_svg_has_no_attribute_that_could_run_or_load(name):
+    with pytest.raises(ValueError, match="is no attribute that a panel's SVG can hold"):
+        svg("path", {name: "x"})

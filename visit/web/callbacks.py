@@ -15,12 +15,13 @@ from dash.development.base_component import Component
 
 from visit.engine import Engine
 from visit.errors import VisitError
-from visit.flow import FlowGraph, NodeId, Request
+from visit.flow import FlowGraph, Node, NodeId, Request
 from visit.text import visible
 from visit.web import elements, figures, ids, inspector, tracing
 from visit.web.explained import levels, unexplained
 from visit.web.holding import held, opened_index
-from visit.web.index import Index
+from visit.web.index import RESIDUALS, Index
+from visit.web.inspector.beside import Beside, LensOf, PatternOf, Tab, wants
 from visit.web.keeping import Kept, download
 from visit.web.picture import Picture
 from visit.web.shelf import Shelf
@@ -87,21 +88,22 @@ def _register_graph(app: Dash, engine: Engine | None, shelf: Shelf) -> None:
         websocket=True,
     )(surround)
 
-    def inspect(picked: str | None, data: dict[str, Any] | None) -> Any:
+    def inspect(picked: str | None, tab: str | None, data: dict[str, Any] | None) -> Any:
         """The inspector for the picked node, or for the trace as a whole."""
         if data is None:
             return no_update
+        view = View.parse(data)
         try:
-            index = opened_index(View.parse(data), engine, shelf)
+            index = opened_index(view, engine, shelf)
+            panel = inspection(index, view, picked, tab, engine, shelf)
         except VisitError:
             return no_update  # drawing says what is wrong
-        node = index.nodes.get(NodeId.parse(picked)) if picked else None
-        panel = inspector.about(index) if node is None else inspector.node_panel(index, node)
         return {ids.INSPECTOR: trees(panel)}
 
     app.callback(
         Output(ids.INSPECTION, "data"),
         Input(ids.PICKED, "data"),
+        Input(ids.TAB, "data"),
         Input(ids.VIEW, "data"),
         websocket=True,
     )(inspect)
@@ -153,6 +155,50 @@ def _register_browser(app: Dash) -> None:
     browser("around", Input(ids.SURROUNDINGS, "data"))
     for store in (ids.FURNITURE, ids.DRAWN, ids.INSPECTION):
         browser("fill", Input(store, "data"))
+
+
+def inspection(
+    index: Index,
+    view: View,
+    picked: str | None,
+    tab: str | None,
+    engine: Engine | None,
+    shelf: Shelf,
+) -> list[Component]:
+    """One tab of the picked node's panel, with what the engine has to add to it."""
+    node = None if not picked else _node(NodeId.parse(picked), index, view, engine, shelf)
+    if node is None:
+        return inspector.about(index, view.notes)
+    shown = next((known for known in Tab if known == tab), Tab.WORDS)
+    beside = _beside(wants(shown, node.id), view, engine, shelf)
+    noted = next((note for note in view.notes if note.node == node.id), None)
+    return inspector.node_panel(index, node, shown, beside, noted)
+
+
+def _node(
+    node_id: NodeId, index: Index, view: View, engine: Engine | None, shelf: Shelf
+) -> Node | None:
+    """A node of the graph, or a residual off the route that the lens grid has."""
+    if node_id in index.nodes or node_id.kind not in RESIDUALS:
+        return index.nodes.get(node_id)
+    read = figures.lens_nodes(index, view, engine, shelf)
+    return next((node for node in read if node.id == node_id), None)
+
+
+def _beside(
+    wanted: PatternOf | LensOf | None, view: View, engine: Engine | None, shelf: Shelf
+) -> Beside:
+    """What the engine answers to what a tab wants; it is asked once."""
+    if engine is None or view.fixed or wanted is None:
+        return Beside()
+    asked = view.request
+    if isinstance(wanted, PatternOf):
+        layer, head = wanted.layer, wanted.head
+        return Beside(
+            pattern=shelf.beside(view.key, wanted, lambda: engine.pattern(layer, head, asked))
+        )
+    positions = wanted.positions
+    return Beside(lens=shelf.beside(view.key, wanted, lambda: engine.lens(asked, positions)))
 
 
 def note(drawn: Picture) -> list[Component]:

@@ -12,8 +12,14 @@ from visit.flow import Node, NodeId, NodeKind
 from visit.web import ids
 from visit.web.holding import held, opened_index, with_block
 from visit.web.index import Index
-from visit.web.lens import lens_figure, nodes_in_document, positions_left_out, positions_shown
-from visit.web.sankey import sankey_figure
+from visit.web.lens import (
+    Measure,
+    lens_figure,
+    nodes_in_document,
+    positions_left_out,
+    positions_shown,
+)
+from visit.web.sankey import Palette, sankey_figure
 from visit.web.shelf import Shelf
 from visit.web.stylesheet import themed
 from visit.web.tracing import show_problem
@@ -102,9 +108,7 @@ def register(app: Dash, engine: Engine | None, shelf: Shelf) -> None:
     )(sankey)
 
 
-def lens_nodes(
-    index: Index, view: View, engine: Engine | None, shelf: Shelf
-) -> tuple[Node, ...]:
+def lens_nodes(index: Index, view: View, engine: Engine | None, shelf: Shelf) -> tuple[Node, ...]:
     """What every residual says that the grid has a cell for; without an engine, those drawn."""
     if engine is None or view.fixed:
         return nodes_in_document(index.flow)

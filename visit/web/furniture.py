@@ -60,7 +60,7 @@ def toolbar(*, with_figures: bool) -> list[Component]:
                 html.Span("unexplained", className="hint"),
                 html.Output("0 %", id=ids.UNEXPLAINED),
             ],
-            className="tool",
+            className="tool of-flow",
             title="The part of the traced residual that what is drawn does not explain: it comes "
             "from parts that are folded into rests or hidden by the threshold",
         ),
@@ -69,8 +69,15 @@ def toolbar(*, with_figures: bool) -> list[Component]:
             [
                 _button(ids.UNDO, "↶", "Undo (Ctrl + Z)", disabled=True),
                 _button(ids.REDO, "↷", "Redo (Ctrl + Shift + Z)", disabled=True),
-                _button(ids.CLOSE_ALL, "Close all", "Close every opened block", hidden=True),
-                _button(ids.FIT, "Fit", "Show everything (f)"),
+                html.Span(
+                    [
+                        _button(
+                            ids.CLOSE_ALL, "Close all", "Close every opened block", hidden=True
+                        ),
+                        _button(ids.FIT, "Fit", "Show everything (f)"),
+                    ],
+                    className="of-flow",
+                ),
                 _menu("Look", looks()),
                 _menu("Export", exports()),
             ],

@@ -273,7 +273,7 @@ def _graph_pane(graph: Component, figures: Sequence[Component]) -> Component:
                 ],
                 className="canvas",
             ),
-            html.Div(id=ids.LEGEND, className="legend"),
+            html.Div(id=ids.LEGEND, className="legend of-flow"),
             *(dock if lens is not None else []),
         ],
         className="graph-pane",

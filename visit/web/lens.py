@@ -164,7 +164,7 @@ def _shown(measure: Measure, flow: FlowGraph, theme: Theme) -> _Shown:
         )
     if measure == "rank":
         tens = [10**power for power in range(math.ceil(math.log10(d_vocab)))]
-        apart = [rank for rank in tens[::_tick_step(len(tens))] if rank_level(rank, d_vocab) < 0.8]
+        apart = [rank for rank in tens[:: _tick_step(len(tens))] if rank_level(rank, d_vocab) < 0.8]
         ticks = {1 - rank_level(rank, d_vocab): _thousands(rank) for rank in (*apart, d_vocab)}
         return _Shown(
             "target's rank",

@@ -20,6 +20,9 @@ from visit.web.parts import bar, data, word
 from visit.web.text import percent, signed, signed_percent
 
 SOURCES_SHOWN = 16
+"""A prompt of so many tokens is listed in full; of a longer one, what is read most."""
+TOO_LITTLE = 0.005
+"""Of a longer prompt, a source that is attended to less is not listed by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,8 @@ def _picture(
 
 def _sources(index: Index, taken: Sequence[Taken], source: int | None) -> Component:
     shown = sorted(taken, key=lambda t: -t.attention)[:SOURCES_SHOWN]
+    if len(taken) > SOURCES_SHOWN:
+        shown = [t for t in shown if t.attention >= TOO_LITTLE or t.node is not None]
     kept = {t.position for t in shown} | {source}
     rows = [_source(index, t, t.position == source) for t in taken if t.position in kept]
     others = [t for t in taken if t.position not in kept]
@@ -154,12 +159,15 @@ def _sources(index: Index, taken: Sequence[Taken], source: int | None) -> Compon
 
 
 def _source(index: Index, taken: Taken, marked: bool) -> Component:
-    text = word(index.flow.tokens[taken.position].text)
+    text = html.Span(word(index.flow.tokens[taken.position].text), className="part-name")
+    number = html.Span(str(taken.position), className="said")
     node_id = taken.node
-    name: Component = html.Span([html.Span(className="no-swatch"), text], className="go-less")
+    name: Component = html.Span(
+        [html.Span(className="no-swatch"), text, number], className="go-less"
+    )
     to: dict[str, Any] = {}
     if node_id is not None:
-        name = html.Button([swatch(node_id), text], className="go", title=str(node_id))
+        name = html.Button([swatch(node_id), text, number], className="go", title=str(node_id))
         to = data(node=str(node_id), open=way_in(index, node_id))
     share = "" if taken.share is None else signed_percent(taken.share)
     logit = "" if taken.logit is None else signed(taken.logit)

@@ -18,7 +18,7 @@ from visit.web.parts import term
 from visit.web.text import percent
 from visit.web.tree import Attributes, Tree, svg
 
-LEFT, RIGHT = 13.0, 96.0
+LEFT, RIGHT = 16.0, 96.0
 RANK_HEIGHT, PROBABILITY_HEIGHT = 118.0, 64.0
 TOP, BOTTOM = 10.0, 8.0
 AXIS = 18.0

@@ -109,7 +109,7 @@ def logit_section(index: Index, rows: Sequence[Row]) -> Component:
     logit = own_logit(index, NodeId(NodeKind.OUTPUT, index.flow.position))
     return html.Section(
         [
-            html.H3("What adds up to the target's logit"),
+            html.H3(f"What adds up to the target's {'lead' if index.flow.versus else 'logit'}"),
             waterfall(rows, By.LOGIT, own_logit=logit, with_share=False),
         ],
         className="ledger-section",
@@ -169,7 +169,9 @@ def _own_line(index: Index, line: Edge) -> Component:
         said.append((term("proximity"), percent(line.proximity)))
     if line.norm is not None:
         said.append((term("norm"), f"{line.norm:.3g}"))
-    ledger = html.Span(f"{at} · {LEDGER_WORDS[line.ledger].lower()}", className="said")
+    if line.ledger is not Ledger.RESIDUAL:
+        at = f"{at} · {LEDGER_WORDS[line.ledger].lower()}"
+    ledger = html.Span(at, className="said")
     return html.Div(
         [go(index, line.target, title(line.target), ledger), facts(said)], className="own-line"
     )

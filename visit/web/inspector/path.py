@@ -35,8 +35,8 @@ class Step:
 def path_ids(index: Index, node_id: NodeId) -> list[NodeId]:
     """The strongest way through a node: from an embedding, through it, to the output.
 
-    It begins at the node itself where that comes from no token of the graph: a bias, or a rest of
-    positions that are not drawn.
+    It begins later where no token of the graph leads to it: at a bias, at a rest of positions that
+    are not drawn, or at a part whose source carries less than the graph's threshold.
     """
     return [step.node for step in path(index, node_id)]
 
@@ -120,7 +120,12 @@ def path_tab(index: Index, node: Node) -> list[Component]:
 def _begins(first: NodeId) -> str:
     if first.kind in RESTS:
         return "It is folded from positions that are not drawn, so the way begins here."
-    return "A bias comes from no token, so the way begins here."
+    if first.kind in _FROM_NO_TOKEN:
+        return "A bias comes from no token, so the way begins here."
+    return (
+        "The way begins here: the residual it comes from carries less than the graph's threshold, "
+        "so the document does not hold it."
+    )
 
 
 def _crosses_mlp(step: Step, following: Step) -> bool:
@@ -170,8 +175,9 @@ def _read_by_mlp(index: Index, node_id: NodeId) -> set[NodeId]:
 
 
 def _way(index: Index, start: Step, steps: Steps, is_end: Callable[[NodeId], bool]) -> list[Step]:
-    """The strongest way from a node to an end; the node alone where no way gets there."""
+    """The strongest way from a node to an end; as far as it goes where none gets there."""
     way = [start]
+    farthest: list[Step] = []
     waiting = [iter(steps(index, start.node))]
     seen = {start.node}
     while way:
@@ -179,10 +185,11 @@ def _way(index: Index, start: Step, steps: Steps, is_end: Callable[[NodeId], boo
             return way
         step = next((s for s in waiting[-1] if s.node not in seen), None)
         if step is None:
+            farthest = farthest or list(way)
             way.pop()
             waiting.pop()
         else:
             seen.add(step.node)
             way.append(step)
             waiting.append(iter(steps(index, step.node)))
-    return [start]
+    return farthest

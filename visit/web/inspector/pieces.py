@@ -11,10 +11,10 @@ from dash.development.base_component import Component
 from visit.flow import Edge, Ledger, NodeId, NodeKind, Reading, TokenProbability
 from visit.text import visible
 from visit.web.elements import family
-from visit.web.index import RESTS, Index
+from visit.web.index import RESIDUALS, RESTS, Index
 from visit.web.inspector.relations import way_in
 from visit.web.parts import bar, data, term, word
-from visit.web.text import KIND_WORDS, percent, title
+from visit.web.text import percent, title
 
 Said = Component | str
 
@@ -53,10 +53,13 @@ def swatch(node_id: NodeId) -> Component:
 def part_name(index: Index, line: Edge) -> str:
     """What a line of a ledger is called there: its heading says already of what it is a part."""
     node_id = line.source
-    reads = line.ledger is Ledger.POSITIONS and node_id.kind is not NodeKind.ATTN_BIAS
     if node_id.kind in RESTS:
-        return KIND_WORDS[node_id.kind]
-    if node_id.kind is NodeKind.VALUE or reads:
+        return "Others"
+    if node_id.kind in (NodeKind.ATTN_BIAS, NodeKind.MLP_BIAS):
+        return "Bias"
+    if line.ledger is Ledger.RESIDUAL and node_id.kind in RESIDUALS:
+        return "Residual"
+    if node_id.kind is NodeKind.VALUE or line.ledger is Ledger.POSITIONS:
         return f"from {visible(index.flow.tokens[node_id.position].text)}"
     return title(node_id) if node_id.index is None else str(node_id.index)
 
