@@ -23,7 +23,10 @@
   const CLICKS = {
     node: ({ node, open }) => V.goTo(node, open),
     tab: ({ tab }) => V.showTab(tab),
-    pin: ({ pin }) => V.note(pin, { pinned: !V.noteOf(pin).pinned }),
+    note: (_, button) => {
+      const id = noted(button);
+      V.note(id, { pinned: !V.noteOf(id).pinned });
+    },
     family: ({ family }) => V.toggleFamily(family),
     dock: () => V.setDock({ open: !V.dock.open }),
     pane: ({ pane }) => V.setPane(pane === "sankey" ? { name: pane, layer: layerForSankey() } : { name: pane }),
@@ -67,12 +70,15 @@
     for (const [name, act] of Object.entries(CLICKS)) {
       const found = event.target.closest(`button[data-${name}], a[data-${name}], g[data-${name}], tr[data-${name}]`);
       if (!found) continue;
-      act(found.dataset);
+      act(found.dataset, found);
       return;
     }
     const button = event.target.closest("button");
     if (button && BUTTONS[button.id]) BUTTONS[button.id]();
   });
+
+  // The node whose note a field or button is of.
+  const noted = (part) => part.closest("[data-noted]").dataset.noted;
 
   // The layer of the picked node, else the last one.
   function layerForSankey() {
@@ -92,7 +98,7 @@
     if (/^look-/.test(name)) V.setLook({ [name.slice(5)]: value });
     else if (name === "dock-measure") V.setDock({ measure: value });
     else if (id === "sankey-layer") V.setPane({ name: "sankey", layer: Number(value) });
-    else if (dataset.note && V.state.picked) V.note(V.state.picked, { [dataset.note]: value.trim() });
+    else if (dataset.note) V.note(noted(event.target), { [dataset.note]: value.trim() });
   });
 
   // ------------------------------------------------------------------ keys

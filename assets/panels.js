@@ -29,4 +29,18 @@
       V.filled(id, panel);
     }
   };
+
+  // While the inspector shows what is read from where, the chips above the graph say it too.
+  V.onFilled((id) => {
+    if (id !== "inspector" && id !== "tokens") return;
+    const shown = document.querySelector("#inspector [data-attention]");
+    const parts = shown ? shown.dataset.attention.split(",").map(Number) : [];
+    const reader = shown ? shown.dataset.reader : null;
+    for (const chip of document.querySelectorAll("#tokens .chip[data-position]")) {
+      const part = parts[Number(chip.dataset.position)] || 0;
+      chip.classList.toggle("is-reader", chip.dataset.position === reader);
+      chip.classList.toggle("is-read", part > 0);
+      chip.style.setProperty("--read", `${Math.round(70 * Math.sqrt(part))}%`);
+    }
+  });
 })();

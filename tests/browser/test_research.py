@@ -96,7 +96,7 @@ def test_an_opened_mlp_shows_its_memories(open_app):
     screen.wait_for_graph()
     screen.tap("L1.mlp@7")
     screen.wait_for("L1.memory7.value@7")
-    screen.page.locator('#inspector [data-node="L1.memory7.value@7"]').click()
+    screen.page.locator('#inspector [data-node="L1.memory7.value@7"]:visible').first.click()
     assert "activation" in screen.inspected("L1.memory7.value@7")
 
 
@@ -105,9 +105,9 @@ def test_a_ledger_line_leads_to_its_part_and_opens_what_hides_it(open_app):
     screen.wait_for_graph()
     screen.tap("L1.resid_mid@7")
     screen.inspected("L1.resid_mid@7")
-    screen.page.locator('#inspector [data-node="L1.attn@7"]').click()
+    screen.page.locator('#inspector [data-node="L1.attn@7"]:visible').first.click()
     screen.inspected("L1.attn@7")
-    screen.page.locator('#inspector [data-node="L1.head2@7"]').click()
+    screen.page.locator('#inspector [data-node="L1.head2@7"]:visible').first.click()
     assert "Head 2" in screen.inspected("L1.head2@7")
     screen.wait_for("L1.head2@7")
 

@@ -153,6 +153,8 @@ def _noted(nodes: list[Element], notes: Iterable[Note]) -> list[Element]:
     groups = sorted({note.group for note in by_id.values() if note.group})
     for data in (node["data"] for node in nodes):
         note = by_id.get(data["id"])
+        # Always said: the browser forgets no field of a node that it has.
+        data |= {"pinned": 0, "group": -1}
         if note is None:
             continue
         if note.name:

@@ -1,0 +1,150 @@
+"""The inspector, the notes and the figures, as a researcher goes through them."""
+
+import json
+
+import pytest
+from screen import CY, Screen, wait_until
+
+from visit.document import read_flow
+from visit.flow import NodeId, Note
+
+pytestmark = pytest.mark.browser
+
+CELL = """([column, row]) => {
+    const grid = document.querySelector('#lens .js-plotly-plot');
+    const frame = grid.getBoundingClientRect();
+    const { xaxis, yaxis } = grid._fullLayout;
+    return [
+        frame.left + xaxis._offset + xaxis.d2p(column),
+        frame.top + yaxis._offset + yaxis.d2p(row),
+    ];
+}"""
+
+
+def tab(screen: Screen, name: str) -> str:
+    screen.page.get_by_role("tab", name=name).click()
+    shown = screen.page.locator(f"#inspector .of-{name.lower()}")
+    shown.wait_for()
+    return shown.inner_text()
+
+
+def clicked(screen: Screen, figure: str, node: str) -> None:
+    """Pick a cell or node of a Plotly figure by the event that a click on it emits."""
+    screen.ask(
+        "([id, node]) => document.querySelector(`#${id} .js-plotly-plot`)"
+        ".emit('plotly_click', {points: [{customdata: node, curveNumber: 0, pointNumber: 0}]})",
+        [figure, node],
+    )
+
+
+def test_every_tab_says_something_of_a_head_and_of_a_memory(open_app):
+    screen = open_app("mini")
+    screen.wait_for_graph()
+    screen.tap("L2.attn@7")
+    screen.tap("L2.head3@7")
+    assert "·Tokyo" in screen.inspected("L2.head3@7")
+    assert "+100.0 %" in tab(screen, "Ledger")
+    assert "·Japan" in tab(screen, "Attention")
+    read = screen.page.locator("#tokens .chip.is-read", has_text="·Japan")
+    wait_until(read.count, "the chips to say what is read")
+    assert "·Tokyo" in tab(screen, "Path")
+    assert "rank" in tab(screen, "Where")
+    screen.tap("L5.mlp@7")
+    screen.inspected("L5.mlp@7")
+    tab(screen, "Ledger")
+    screen.page.locator('#inspector [data-node*=".value@7"]:visible').first.click()
+    wait_until(
+        lambda: ".value@7" in screen.page.locator("#inspector .node-id").inner_text(), "a memory"
+    )
+    assert "key" in tab(screen, "Words").lower()
+
+
+def test_a_line_of_the_ledger_leads_to_its_part(open_app):
+    screen = open_app("fake")
+    screen.wait_for_graph()
+    screen.tap("L1.attn@7")
+    screen.inspected("L1.attn@7")
+    tab(screen, "Ledger")
+    screen.page.locator('#inspector [data-node="L1.head2@7"]:visible').first.click()
+    screen.inspected("L1.head2@7")
+    screen.wait_for("L1.head2@7")
+
+
+def test_a_node_is_named_grouped_annotated_and_pinned_and_the_document_keeps_it(open_app, tmp_path):
+    screen = open_app("fake")
+    screen.wait_for_graph()
+    screen.tap("L1.attn@7")
+    screen.tap("L1.head0@7")
+    screen.inspected("L1.head0@7")
+    inspector = screen.page.locator("#inspector")
+    inspector.get_by_text("Note", exact=True).first.click()
+    inspector.get_by_label("Name").fill("mover <b>")
+    inspector.get_by_label("Group").fill("facts")
+    inspector.get_by_label("Note", exact=True).fill("reads ·Japan")
+    inspector.get_by_label("Note", exact=True).press("Tab")
+    label = f"{CY}.getElementById('L1.head0@7').data('label')"
+    wait_until(lambda: screen.ask(label) == "mover <b>", "the name in the graph")
+    inspector.get_by_role("button", name="Pin", exact=True).click()
+    pinned = f"{CY}.getElementById('L1.head0@7').data('pinned')"
+    wait_until(lambda: screen.ask(pinned) == 1, "the pin")
+
+    screen.page.keyboard.press("Escape")
+    screen.page.keyboard.press("Escape")
+    wait_until(lambda: "facts" in inspector.inner_text(), "the group in the whole trace's panel")
+
+    screen.page.locator("summary", has_text="Export").click()
+    with screen.page.expect_download() as download:
+        screen.page.get_by_role("button", name="JSON").click()
+    path = tmp_path / "noted.json"
+    download.value.save_as(path)
+    head = NodeId.parse("L1.head0@7")
+    kept = Note(head, name="mover <b>", text="reads ·Japan", group="facts", pinned=True)
+    assert read_flow(path).notes == (kept,)
+
+    screen.page.locator("#undo").click()
+    wait_until(lambda: screen.ask(pinned) != 1, "the pin to be taken back")
+
+
+def test_a_target_is_compared_with_another_token(open_app):
+    screen = open_app("mini")
+    screen.wait_for_graph()
+    screen.page.get_by_label("Target", exact=True).fill("·Tokyo vs ·Paris")
+    screen.page.get_by_role("button", name="Trace").click()
+    panel = screen.page.locator("#inspector")
+    wait_until(lambda: "·Paris" in panel.inner_text(), "the comparison in the panel")
+    wait_until(lambda: "versus=+Paris" in screen.ask("location.search"), "the address")
+
+
+def test_the_lens_grid_follows_the_graph_and_a_cell_picks_its_residual(open_app):
+    screen = open_app("mini", viewport={"width": 1440, "height": 900})
+    screen.wait_for_graph()
+    grid = screen.page.locator("#lens .js-plotly-plot")
+    wait_until(lambda: "·Tokyo" in (grid.text_content() or ""), "the grid")
+    box = grid.bounding_box()
+    ids = screen.ask("document.querySelector('#lens .js-plotly-plot').data[0].customdata.flat()")
+    assert {"embed@0", "L5.resid_post@7", "L3.resid_post@5"} <= {str(name) for name in ids}
+    screen.page.mouse.click(box["x"] + box["width"] - 60, box["y"] + box["height"] - 12)
+    screen.inspected("L5.resid_post@7")
+    assert not screen.has("L4.resid_post@5")  # off the route
+    screen.page.mouse.click(*screen.ask(CELL, [5, 5]))
+    screen.inspected("L4.resid_post@5")
+    screen.page.get_by_role("button", name="Lens").click()
+    wait_until(lambda: not grid.is_visible(), "the dock to close")
+    screen.page.reload()
+    screen.wait_for_graph()
+    assert not grid.is_visible()
+
+
+def test_a_layer_is_shown_as_the_paper_s_sankey(open_app):
+    screen = open_app("mini")
+    screen.wait_for_graph()
+    screen.page.get_by_role("button", name="Sankey").click()
+    figure = screen.page.locator("#sankey .js-plotly-plot")
+    wait_until(lambda: "·Tokyo" in (figure.text_content() or ""), "the Sankey")
+    screen.page.get_by_label("Layer").select_option("2")
+    count = "document.querySelector('#sankey .js-plotly-plot').data[0].node.customdata"
+    wait_until(lambda: "L2.head3@7" in json.dumps(screen.ask(count)), "layer 2")
+    clicked(screen, "sankey", "L2.head3@7")
+    screen.inspected("L2.head3@7")
+    screen.page.get_by_role("button", name="Flow").click()
+    wait_until(lambda: not figure.is_visible(), "the flow to come back")
