@@ -527,15 +527,19 @@ def test_without_an_engine_the_chart_shows_what_the_document_holds():
     assert len(classed(made, "dot")) == 8
 
 
-def test_a_residual_that_is_not_in_the_graph_cannot_be_gone_to():
-    node_id = NodeId.parse("L1.mlp@7")
+@pytest.mark.parametrize("tab", Tab)
+def test_a_residual_off_the_route_has_a_panel_and_can_be_gone_to(tab: Tab):
     nodes = [n for n in INDEX.flow.nodes if str(n.id) != "L0.resid_post@7"]
     held = {n.id for n in nodes}
     edges = [e for e in INDEX.flow.edges if e.source in held and e.target in held]
     index = Index(replace(INDEX.flow, nodes=tuple(nodes), edges=tuple(edges)))
-    made = panel(str(node_id), Tab.WHERE, index, beside(Tab.WHERE, node_id))
-    assert not having(classed(made, "depths"), "data-node", "L0.resid_post@7")
-    assert len(classed(made, "dot")) == 8
+    gone = INDEX.nodes[NodeId.parse("L0.resid_post@7")]
+    more = beside(tab, gone.id)
+    assert said(having(trees(node_panel(index, gone, tab, more)), "role", "tabpanel")[0])
+    if tab is Tab.WHERE:
+        made = panel("L1.mlp@7", tab, index, more)
+        assert having(classed(made, "depths"), "data-node", str(gone.id))
+        assert len(classed(made, "dot")) == 8
 
 
 def test_the_parts_of_a_layer_stand_in_the_order_of_the_flow():

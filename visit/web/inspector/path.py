@@ -98,6 +98,10 @@ def after(index: Index, node_id: NodeId) -> list[Step]:
 
 def path_tab(index: Index, node: Node) -> list[Component]:
     """The way as a list of steps, the first token on top."""
+    if node.id not in index.nodes:
+        return [
+            hint("No way leads through this residual: it carries less than the graph's threshold.")
+        ]
     steps = path(index, node.id)
     first = steps[0].node
     made: list[Component] = [
