@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -187,11 +188,9 @@ def test_a_memory_shows_what_its_key_looks_for_and_what_its_value_writes(side: s
 
 
 def test_a_memory_that_is_active_against_its_value_says_so():
-    held = {n.id: n for n in INDEX.flow.nodes if n.activation is not None}
-    against = next(
-        n for n in held.values() if n.activation < 0 and n.id.kind.value == "memory_value"
-    )
-    along = next(n for n in held.values() if n.activation > 0 and n.id.kind.value == "memory_value")
+    values = [n for n in INDEX.flow.nodes if n.id.kind is NodeKind.MEMORY_VALUE]
+    against = next(n for n in values if n.activation is not None and n.activation < 0)
+    along = next(n for n in values if n.activation is not None and n.activation > 0)
     assert "pushes against" in "".join(texts(panel(str(against.id))))
     assert "pushes against" not in "".join(texts(panel(str(along.id))))
 
@@ -405,23 +404,45 @@ def test_more_attention_is_never_lighter():
 # ------------------------------------------------------------------ path
 
 
-@pytest.mark.parametrize("node_id", INDEX.nodes, ids=str)
-def test_the_way_through_a_node_goes_from_the_tokens_to_the_output(node_id: NodeId):
+def ending_in(index: Index, end: NodeId) -> set[NodeId]:
+    """Every node from which edges, and the readings of MLPs, lead to an end."""
+    pairs = {(e.source, e.target) for e in index.flow.edges}
+    pairs |= {
+        (read, n) for n in index.nodes if n.kind is NodeKind.MLP and (read := index.read_by(n))
+    }
+    found = {end}
+    while True:
+        more = {source for source, target in pairs if target in found} - found
+        if not more:
+            return found
+        found |= more
+
+
+@pytest.mark.parametrize("opened", [(0, 1, 2), ()], ids=["opened", "closed"])
+def test_the_way_through_a_node_goes_from_the_tokens_to_the_output(opened: tuple[int, ...]):
     """A bias comes from no token, and a rest of sources from those that are not drawn."""
-    way = path_ids(INDEX, node_id)
-    assert way[-1].kind is NodeKind.OUTPUT
-    if node_id.kind in BIASES | FOLDED:
-        assert way[0] == node_id
-    else:
-        assert way[0].kind is NodeKind.EMBED
-    assert way.count(node_id) == 1
-    assert len(set(way)) == len(way)
+    index = Index(make_flow(opened=opened))
+    output = NodeId(NodeKind.OUTPUT, 7)
+    reaching = ending_in(index, output)
+    assert sum(n.position == 7 for n in reaching) == sum(n.position == 7 for n in index.nodes)
+    for node_id in index.nodes:
+        way = path_ids(index, node_id)
+        assert way.count(node_id) == 1
+        assert len(set(way)) == len(way)
+        if node_id in reaching:
+            assert way[-1] == output
+        else:  # no attention reads the last residual of its position
+            assert way[-1] == NodeId(NodeKind.RESID_POST, node_id.position, 2)
+        if node_id.kind in BIASES | FOLDED:
+            assert way[0] == node_id
+        else:
+            assert way[0].kind is NodeKind.EMBED
 
 
 def test_each_step_of_a_way_is_an_edge_or_the_reading_of_a_block():
     for node_id in INDEX.nodes:
         way = path_ids(INDEX, node_id)
-        for source, target in zip(way, way[1:], strict=False):
+        for source, target in pairwise(way):
             edges = [e for e in INDEX.out_of[source] if e.target == target]
             reads = target.kind in (NodeKind.MLP, NodeKind.MEMORIES_REST) and INDEX.read_by(
                 NodeId(NodeKind.MLP, target.position, target.layer)
@@ -506,15 +527,19 @@ def test_without_an_engine_the_chart_shows_what_the_document_holds():
     assert len(classed(made, "dot")) == 8
 
 
-def test_a_residual_that_is_not_in_the_graph_cannot_be_gone_to():
-    node_id = NodeId.parse("L1.mlp@7")
+@pytest.mark.parametrize("tab", Tab)
+def test_a_residual_off_the_route_has_a_panel_and_can_be_gone_to(tab: Tab):
     nodes = [n for n in INDEX.flow.nodes if str(n.id) != "L0.resid_post@7"]
     held = {n.id for n in nodes}
     edges = [e for e in INDEX.flow.edges if e.source in held and e.target in held]
     index = Index(replace(INDEX.flow, nodes=tuple(nodes), edges=tuple(edges)))
-    made = panel(str(node_id), Tab.WHERE, index, beside(Tab.WHERE, node_id))
-    assert not having(classed(made, "depths"), "data-node", "L0.resid_post@7")
-    assert len(classed(made, "dot")) == 8
+    gone = INDEX.nodes[NodeId.parse("L0.resid_post@7")]
+    more = beside(tab, gone.id)
+    assert said(having(trees(node_panel(index, gone, tab, more)), "role", "tabpanel")[0])
+    if tab is Tab.WHERE:
+        made = panel("L1.mlp@7", tab, index, more)
+        assert having(classed(made, "depths"), "data-node", str(gone.id))
+        assert len(classed(made, "dot")) == 8
 
 
 def test_the_parts_of_a_layer_stand_in_the_order_of_the_flow():

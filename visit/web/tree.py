@@ -15,7 +15,7 @@ from dash.development.base_component import Component
 
 Tree = str | dict[str, Any]
 """A text, or an element: its ``tag``, its ``attributes`` as HTML has them, its ``children``."""
-Attributes = Mapping[str, str | float | None]
+Attributes = Mapping[str, str | float | int | None]
 Part = Component | Tree | int | float
 
 SVG_TAGS = frozenset({"svg", "g", "path", "line", "circle", "rect", "text", "title"})

@@ -7,7 +7,7 @@ and its letters keep their size.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,12 +51,14 @@ def charts(points: Sequence[Point], own: Point | None, n_layers: int, d_vocab: i
     ranks = [(10.0**i, _short(10**i)) for i in range(int(worst) + 1)]
     rank = _Plot(n_layers, RANK_HEIGHT, lambda value: math.log10(value) / worst)
     chance = _Plot(n_layers, PROBABILITY_HEIGHT, lambda value: 1 - value / ceiling)
-    own_rank = None if own is None else (own.depth, own.rank, own.name)
+    own_rank = None if own is None else (own.depth, float(own.rank), own.name)
     own_prob = None if own is None else (own.depth, own.prob, own.name)
     return html.Figure(
         [
             html.Figcaption(term("rank", "target's rank"), className="chart-name"),
-            rank.draw([(p.depth, p.rank, _said(p)) for p in points], ranks, own_rank, "rank"),
+            rank.draw(
+                [(p.depth, float(p.rank), _said(p)) for p in points], ranks, own_rank, "rank"
+            ),
             html.Figcaption(term("probability", "target's probability"), className="chart-name"),
             chance.draw(
                 [(p.depth, p.prob, _said(p)) for p in points],
@@ -76,13 +78,13 @@ class _Plot:
 
     n_layers: int
     height: float
-    down: Any
+    down: Callable[[float], float]
 
     def x(self, depth: float) -> float:
         return LEFT + (RIGHT - LEFT) * depth / max(self.n_layers, 1)
 
     def y(self, value: float) -> float:
-        return float(TOP + (self.height - TOP - BOTTOM) * self.down(value))
+        return TOP + (self.height - TOP - BOTTOM) * min(self.down(value), 1.0)
 
     def draw(
         self,

@@ -56,7 +56,7 @@ def heatmap(
         for level, path in sorted(_paths(pattern, shown, cell).items())
     ]
     row = reader - shown.start
-    drawn.append(_frame(0, row * cell, cell * (row + 1), cell))
+    drawn.append(_frame(0.0, row * cell, cell * (row + 1), cell))
     if source is not None and source in shown and source <= reader:
         column = source - shown.start
         drawn.append(_frame(column * cell, column * cell, cell, side - column * cell))

@@ -36,7 +36,8 @@ def path_ids(index: Index, node_id: NodeId) -> list[NodeId]:
     """The strongest way through a node: from an embedding, through it, to the output.
 
     It begins later where no token of the graph leads to it: at a bias, at a rest of positions that
-    are not drawn, or at a part whose source carries less than the graph's threshold.
+    are not drawn, or at a part whose source carries less than the graph's threshold. It ends early
+    where nothing in the graph reads it.
     """
     return [step.node for step in path(index, node_id)]
 
@@ -97,6 +98,10 @@ def after(index: Index, node_id: NodeId) -> list[Step]:
 
 def path_tab(index: Index, node: Node) -> list[Component]:
     """The way as a list of steps, the first token on top."""
+    if node.id not in index.nodes:
+        return [
+            hint("No way leads through this residual: it carries less than the graph's threshold.")
+        ]
     steps = path(index, node.id)
     first = steps[0].node
     made: list[Component] = [
@@ -108,8 +113,12 @@ def path_tab(index: Index, node: Node) -> list[Component]:
     ]
     if first.kind is not NodeKind.EMBED:
         made.append(hint(_begins(first)))
+    if steps[-1].node.kind is not NodeKind.OUTPUT:
+        made.append(hint("The way ends early: nothing in the graph reads its last node."))
     made.append(
-        html.Ol([_step(index, step, step.node == node.id) for step in steps], className="path")
+        html.Ol(
+            [_step(index, s, s.node == node.id, s is steps[-1]) for s in steps], className="path"
+        )
     )
     if any(_crosses_mlp(*both) for both in pairwise(steps)):
         remark = "An MLP is crossed at one position: what it carries goes back to the residual it "
@@ -132,7 +141,7 @@ def _crosses_mlp(step: Step, following: Step) -> bool:
     return step.node.kind in RESIDUALS and following.node.kind is NodeKind.MLP
 
 
-def _step(index: Index, step: Step, is_here: bool) -> Component:
+def _step(index: Index, step: Step, is_here: bool, is_last: bool) -> Component:
     node = index.nodes[step.node]
     layer = "" if node.id.layer is None else f"L{node.id.layer} "
     token = index.flow.tokens[node.id.position]
@@ -151,7 +160,7 @@ def _step(index: Index, step: Step, is_here: bool) -> Component:
         **data(node=str(node.id), open=way_in(index, node.id)),
     )
     carried: list[Component] = []
-    if step.node.kind is not NodeKind.OUTPUT:
+    if not is_last:
         width = f"{1 + 5 * step.carried**0.5:.1f}px"
         carried = [
             html.Span(className="rail", style={"width": width}),

@@ -61,7 +61,7 @@ def where_tab(index: Index, node: Node, beside: Beside) -> list[Component]:
         made.append(html.P([html.Span(className="own-key"), title(node.id)], className="hint key"))
     if not lens:
         made.append(hint("Only the residuals that the document holds."))
-    made.append(_table(index, residuals, node.id))
+    made.append(_table(residuals, node.id))
     return made
 
 
@@ -92,7 +92,7 @@ def _name(node_id: NodeId) -> str:
     return title(node_id)
 
 
-def _table(index: Index, residuals: Sequence[Node], shown: NodeId) -> Component:
+def _table(residuals: Sequence[Node], shown: NodeId) -> Component:
     return html.Table(
         [
             html.Thead(
@@ -105,27 +105,24 @@ def _table(index: Index, residuals: Sequence[Node], shown: NodeId) -> Component:
                     ]
                 )
             ),
-            html.Tbody([_row(index, node, node.id == shown) for node in residuals]),
+            html.Tbody([_row(node, node.id == shown) for node in residuals]),
         ],
         className="depths",
     )
 
 
-def _row(index: Index, node: Node, is_shown: bool) -> Component:
-    """One depth; the whole row goes to its residual, where the graph holds it."""
+def _row(node: Node, is_shown: bool) -> Component:
+    """One depth; the whole row goes to its residual, which the lens has even off the route."""
     target = node.reading.target
-    name: Component = html.Span(_name(node.id), className="part-name")
-    held = node.id in index.nodes
-    if held:
-        name = html.Button([swatch(node.id), name], className="go", title=str(node.id))
+    name = html.Span(_name(node.id), className="part-name")
     best = " is-best" if target.rank == 1 else ""
     return html.Tr(
         [
-            html.Td(name),
+            html.Td(html.Button([swatch(node.id), name], className="go", title=str(node.id))),
             html.Td(word(node.label)),
             html.Td(f"{target.rank:,}", className=f"number{best}"),
             html.Td(probability(target.prob), className="number"),
         ],
         className="is-here" if is_shown else None,
-        **(data(node=str(node.id), open="") if held else {}),
+        **data(node=str(node.id), open=""),
     )
