@@ -30,6 +30,16 @@
     }
   };
 
+  // By what the ledgers' bars are drawn stays as the reader chose it.
+  let by = null;
+  document.addEventListener("change", (event) => {
+    if (event.target.name === "ledger-by") by = event.target.dataset.by;
+  });
+  V.onFilled((id, panel) => {
+    const chosen = id === "inspector" && by && panel.querySelector(`input[name="ledger-by"][data-by="${by}"]`);
+    if (chosen) chosen.checked = true;
+  });
+
   // While the inspector shows what is read from where, the chips above the graph say it too.
   V.onFilled((id) => {
     if (id !== "inspector" && id !== "tokens") return;

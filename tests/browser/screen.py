@@ -78,6 +78,13 @@ class Screen:
         wait_until(lambda: shown.count() and shown.inner_text() == node, f"{node} in the inspector")
         return panel.inner_text()
 
+    def tab(self, name: str) -> str:
+        """The inspector's text once it shows one of its tabs."""
+        self.page.get_by_role("tab", name=name).click()
+        shown = self.page.locator(f"#inspector .of-{name.lower()}")
+        shown.wait_for()
+        return shown.inner_text()
+
     def hidden_edges(self) -> int:
         """How many edges the threshold hides."""
         return self.ask(f"{CY}.edges().filter(e => !e.visible()).length")

@@ -21,13 +21,6 @@ CELL = """([column, row]) => {
 }"""
 
 
-def tab(screen: Screen, name: str) -> str:
-    screen.page.get_by_role("tab", name=name).click()
-    shown = screen.page.locator(f"#inspector .of-{name.lower()}")
-    shown.wait_for()
-    return shown.inner_text()
-
-
 def clicked(screen: Screen, figure: str, node: str) -> None:
     """Pick a cell or node of a Plotly figure by the event that a click on it emits."""
     screen.ask(
@@ -43,20 +36,20 @@ def test_every_tab_says_something_of_a_head_and_of_a_memory(open_app):
     screen.tap("L2.attn@7")
     screen.tap("L2.head3@7")
     assert "·Tokyo" in screen.inspected("L2.head3@7")
-    assert "+100.0 %" in tab(screen, "Ledger")
-    assert "·Japan" in tab(screen, "Attention")
+    assert "+100.0 %" in screen.tab("Ledger")
+    assert "·Japan" in screen.tab("Attention")
     read = screen.page.locator("#tokens .chip.is-read", has_text="·Japan")
     wait_until(read.count, "the chips to say what is read")
-    assert "·Tokyo" in tab(screen, "Path")
-    assert "rank" in tab(screen, "Where")
+    assert "·Tokyo" in screen.tab("Path")
+    assert "rank" in screen.tab("Where")
     screen.tap("L5.mlp@7")
     screen.inspected("L5.mlp@7")
-    tab(screen, "Ledger")
+    screen.tab("Ledger")
     screen.page.locator('#inspector [data-node*=".value@7"]:visible').first.click()
     wait_until(
         lambda: ".value@7" in screen.page.locator("#inspector .node-id").inner_text(), "a memory"
     )
-    assert "key" in tab(screen, "Words").lower()
+    assert "key" in screen.tab("Words").lower()
 
 
 def test_a_line_of_the_ledger_leads_to_its_part(open_app):
@@ -64,7 +57,7 @@ def test_a_line_of_the_ledger_leads_to_its_part(open_app):
     screen.wait_for_graph()
     screen.tap("L1.attn@7")
     screen.inspected("L1.attn@7")
-    tab(screen, "Ledger")
+    screen.tab("Ledger")
     screen.page.locator('#inspector [data-node="L1.head2@7"]:visible').first.click()
     screen.inspected("L1.head2@7")
     screen.wait_for("L1.head2@7")

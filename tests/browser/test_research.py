@@ -50,7 +50,9 @@ def test_the_bundled_models_prediction_is_opened_read_filtered_and_kept(open_app
     position = int(last.removeprefix("output@"))
     attention, head = f"L2.attn@{position}", f"L2.head3@{position}"
     screen.tap(attention)
-    assert "By head" in screen.inspected(attention)
+    screen.inspected(attention)
+    assert "By head" in screen.tab("Ledger")
+    screen.tab("Words")
     screen.tap(head)
     said = screen.inspected(head)
     screen.wait_for(f"L2.head3.query@{position}")
@@ -96,8 +98,10 @@ def test_an_opened_mlp_shows_its_memories(open_app):
     screen.wait_for_graph()
     screen.tap("L1.mlp@7")
     screen.wait_for("L1.memory7.value@7")
+    screen.tab("Ledger")
     screen.page.locator('#inspector [data-node="L1.memory7.value@7"]:visible').first.click()
-    assert "activation" in screen.inspected("L1.memory7.value@7")
+    screen.inspected("L1.memory7.value@7")
+    assert "activation" in screen.tab("Words")
 
 
 def test_a_ledger_line_leads_to_its_part_and_opens_what_hides_it(open_app):
@@ -105,6 +109,7 @@ def test_a_ledger_line_leads_to_its_part_and_opens_what_hides_it(open_app):
     screen.wait_for_graph()
     screen.tap("L1.resid_mid@7")
     screen.inspected("L1.resid_mid@7")
+    screen.tab("Ledger")
     screen.page.locator('#inspector [data-node="L1.attn@7"]:visible').first.click()
     screen.inspected("L1.attn@7")
     screen.page.locator('#inspector [data-node="L1.head2@7"]:visible').first.click()
@@ -180,6 +185,7 @@ def test_attention_neurons_are_drawn_when_they_are_asked_for(open_app):
     screen.wait_for_graph()
     screen.tap("L1.attn@7")
     screen.inspected("L1.attn@7")
+    screen.tab("Ledger")
     screen.page.get_by_role("button", name="Draw its attention neurons").click()
     screen.wait_for("L1.attn_neuron24@7")
 
