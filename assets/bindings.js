@@ -59,7 +59,12 @@
       if (!data) return;
       V.fill(data.panels);
       V.setLevels(data);
-      if (V.setSearchable) V.setSearchable(data.searchable);
+      V.setSearchable(data.searchable);
+    },
+
+    // The same of a graph that a fetched block was added to.
+    searchable(table) {
+      if (table) V.setSearchable(table);
     },
   };
 })();

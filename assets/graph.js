@@ -6,8 +6,9 @@
   const $ = (id) => V.$(id);
   const state = V.state;
   // Of the canvas alone: the instance, its edges by what they carry, how many of them are hidden,
-  // the key of the graph that was fitted, and whether the reader has moved it since.
-  const own = { cy: null, edges: [], shown: 0, fitted: null, moved: false, levels: [0], unexplained: [0] };
+  // the key of the graph that was fitted, whether the reader has moved it since, and what a search
+  // found.
+  const own = { cy: null, edges: [], shown: 0, fitted: null, moved: false, found: new Set(), levels: [0], unexplained: [0] };
 
   // dash-cytoscape always passes on its default wheel sensitivity of 1, and Cytoscape warns of any.
   const warn = console.warn;
@@ -79,8 +80,10 @@
       cy.edges(".below").removeClass("below");
       applyLevel();
       applyHidden();
+      applyFound();
       mark();
     });
+    V.onDrawn(cy.nodes("[family]").map((node) => node.id()));
     scheduleMargin();
     if (!state.view || !cy.nodes("[family]").length) return;
     if (own.fitted !== state.view.key) own.moved = false;
@@ -176,7 +179,19 @@
     });
   }
 
-  // ------------------------------------------------------------------ highlight, hover
+  // ------------------------------------------------------------------ found, highlight, hover
+
+  // Nodes that a search found stand out, by their ids. Answers how many of them can be seen.
+  V.showFound = (found) => {
+    own.found = found;
+    if (!own.cy) return 0;
+    own.cy.batch(applyFound);
+    return own.cy.nodes(".found").filter((node) => !node.hasClass("hushed")).length;
+  };
+
+  function applyFound() {
+    own.cy.nodes("[family]").forEach((node) => node.toggleClass("found", own.found.has(node.id())));
+  }
 
   // The picked node with its strongest way up to the tokens and down to the output; the rest fades.
   function mark() {

@@ -19,6 +19,7 @@ from visit.flow import FlowGraph, Node, NodeId, Request
 from visit.text import visible
 from visit.web import elements, figures, ids, inspector, tracing
 from visit.web.explained import levels, unexplained
+from visit.web.finder import searchable
 from visit.web.holding import held, opened_index
 from visit.web.index import RESIDUALS, Index
 from visit.web.inspector.beside import Beside, LensOf, PatternOf, Tab, wants
@@ -88,6 +89,21 @@ def _register_graph(app: Dash, engine: Engine | None, shelf: Shelf) -> None:
         websocket=True,
     )(surround)
 
+    def look_again(key: str | None, data: dict[str, Any] | None) -> Any:
+        """What can be searched of a graph that a fetched block was added to."""
+        if key is None or data is None:
+            return no_update
+        index = held(View.parse(data), engine, shelf)
+        return no_update if index is None else searchable(index)
+
+    app.callback(
+        Output(ids.SEARCHABLE, "data"),
+        Input(ids.GROWN, "data"),
+        State(ids.VIEW, "data"),
+        prevent_initial_call=True,
+        websocket=True,
+    )(look_again)
+
     def inspect(picked: str | None, tab: str | None, data: dict[str, Any] | None) -> Any:
         """The inspector for the picked node, or for the trace as a whole."""
         if data is None:
@@ -153,6 +169,7 @@ def _register_browser(app: Dash) -> None:
     browser("choose", Input(ids.SANKEY, "clickData"))
     browser("leftOut", Input(ids.LENS_NOTE, "data"))
     browser("around", Input(ids.SURROUNDINGS, "data"))
+    browser("searchable", Input(ids.SEARCHABLE, "data"))
     for store in (ids.FURNITURE, ids.DRAWN, ids.INSPECTION):
         browser("fill", Input(store, "data"))
 
@@ -228,6 +245,7 @@ def surroundings(index: Index, *, clickable: bool) -> dict[str, Any]:
         "panels": {name: trees(parts) for name, parts in around.items()},
         "levels": levels(),
         "unexplained": [round(part, 5) for part in unexplained(index, levels())],
+        "searchable": searchable(index),
     }
 
 

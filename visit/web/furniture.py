@@ -13,6 +13,7 @@ from dash.development.base_component import Component
 
 from visit.web import examples, ids
 from visit.web.explained import STEPS
+from visit.web.finder import finder
 from visit.web.keeping import Kept
 from visit.web.parts import aria, data, field, term
 from visit.web.stylesheet import COLOURINGS, PALETTES, WIDTHS
@@ -32,6 +33,7 @@ def furniture(*, with_engine: bool, with_figures: bool = True) -> dict[str, list
     filled = {
         ids.TOOLBAR: trees(toolbar(with_figures=with_figures)),
         ids.LEGEND: trees(legend()),
+        ids.FINDER: trees(finder()),
         ids.INSPECTOR: [tree(untraced)],
     }
     if with_figures:

@@ -70,6 +70,7 @@ def _stores(page: str, view: View | None, *, with_engine: bool) -> list[Componen
     empty = (
         *(ids.ADDRESS, ids.KEY, ids.PICKED, ids.TAB, ids.PANE, ids.DOCK, ids.POSITION, ids.SHADE),
         *(ids.EXPORT, ids.SURROUNDINGS, ids.DRAWN, ids.INSPECTION, ids.LENS_NOTE),
+        *(ids.GROWN, ids.SEARCHABLE),
     )
     return [
         dcc.Store(id=ids.PAGE, data=page),

@@ -1,0 +1,208 @@
+// The search box and the list of what it finds; assets/search.js reads the query.
+(function () {
+  "use strict";
+
+  const V = (window.visit = window.visit || {});
+  const $ = (id) => V.$(id);
+  const LISTED = 60; // more are counted and marked, not listed
+  // The table looked through, of which graph it is, the rows found, which of them is active, and for
+  // which graph a table with fetched blocks was asked for.
+  const own = { table: null, key: null, rows: [], terms: [], active: 0, asked: null };
+
+  const box = () => $("search");
+  const isOpen = () => !$("found-panel").hidden;
+
+  // ------------------------------------------------------------------ the table
+
+  V.setSearchable = (table) => {
+    own.table = V.search.prepare(table);
+    own.key = V.state.view && V.state.view.key;
+    own.asked = null;
+    if (box() && box().value) look();
+  };
+
+  // A block that was fetched brings nodes that the table lacks: the server is asked for it again.
+  V.onDrawn = (ids) => {
+    const view = V.state.view;
+    if (!own.table || !view || view.fixed || own.key !== view.key) return;
+    const lacking = ids.filter((id) => !own.table.row.has(id)).sort().join(" ");
+    if (!lacking || lacking === own.asked) return;
+    own.asked = lacking;
+    V.setProps("grown", { data: lacking });
+  };
+
+  // ------------------------------------------------------------------ looking
+
+  // What is typed is looked for, listed, and marked in the graph; one of those found is active.
+  function look(active = 0) {
+    const text = box().value;
+    const { terms, unread } = V.search.parse(text);
+    const notes = (V.state.view && V.state.view.notes) || {};
+    own.terms = terms;
+    own.rows = own.table ? V.search.find(own.table, terms, notes) : [];
+    $("search-clear").hidden = !text;
+    const drawn = V.showFound(new Set(own.rows.map((row) => own.table.id[row])));
+    list(notes, said(drawn), unread);
+    activate(active);
+  }
+
+  function said(drawn) {
+    if (!own.table) return "Nothing is traced yet.";
+    if (!own.terms.length) return "Search tokens, kinds and ids; every term must hold:";
+    if (!own.rows.length) return "Nothing found; every term must hold:";
+    const best = own.rows.length > LISTED ? `; the best ${LISTED} are listed` : "";
+    return `${own.rows.length.toLocaleString("en")} found, ${drawn.toLocaleString("en")} drawn${best}`;
+  }
+
+  function list(notes, summary, unread) {
+    const texts = own.terms.filter(({ is }) => is === "text").map(({ text }) => text);
+    const lines = unread.map((line) => part("p", "unread", line));
+    if (summary) lines.push(part("p", "", summary));
+    $("found-note").replaceChildren(...lines);
+    const options = own.rows.slice(0, LISTED).map((row, n) => option(row, n, notes, texts));
+    $("found").replaceChildren(...options);
+    $("found").hidden = !options.length;
+    $("found").scrollTop = 0;
+    $("found-panel").querySelector(".grammar").hidden = Boolean(own.rows.length);
+  }
+
+  function part(tag, className, ...children) {
+    const made = document.createElement(tag);
+    if (className) made.className = className;
+    made.append(...children);
+    return made;
+  }
+
+  // ------------------------------------------------------------------ one line of the list
+
+  function option(row, n, notes, texts) {
+    const { table } = own;
+    const [, family, title] = table.kinds[table.kind[row]];
+    const number = table.head[row] ?? table.index[row] ?? "";
+    const layer = table.layer[row] === null ? [] : [`layer ${table.layer[row]}`];
+    const place = part("span", "place", [...layer, ""].join(" · "), part("span", "token", table.tokens[table.position[row]]));
+    const { name, group } = notes[table.id[row]] || {};
+    const noted = [name, group && `#${group}`].filter(Boolean).map((text) => part("span", "noted", ...marked(text, texts)));
+    const words = table.top[row].map((word) => {
+      const pieces = marked(table.words[word], texts);
+      return part("span", pieces.some((piece) => piece.nodeType) ? "token is-match" : "token", ...pieces);
+    });
+    const logit = table.logit[row];
+    const made = part(
+      "div",
+      "found-node",
+      part("span", `swatch ${family}`),
+      part("span", "found-title", `${title}${number}`),
+      place,
+      part("span", "number", logit === null ? "" : `logit ${signed(logit)}`),
+      part("span", "found-words", ...noted, ...words),
+      part("span", "number rank", `rank ${table.rank[row].toLocaleString("en")}`),
+    );
+    made.setAttribute("role", "option");
+    made.id = `found-${n}`;
+    made.dataset.row = row;
+    made.title = `${table.id[row]}\ncarries ${(100 * table.carried[row]).toFixed(2)} %; on the right the direct logit and the target's rank`;
+    return made;
+  }
+
+  const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
+
+  // A text with what was searched for in it set off; folding keeps every letter's place, or nothing
+  // is set off.
+  function marked(text, texts) {
+    const folded = V.search.fold(text);
+    const sought = texts.find((other) => folded.includes(other));
+    if (sought === undefined || folded.length !== text.length) return [text];
+    const at = folded.indexOf(sought);
+    const end = at + sought.length;
+    return [text.slice(0, at), part("mark", "", text.slice(at, end)), text.slice(end)].filter((piece) => piece !== "");
+  }
+
+  // ------------------------------------------------------------------ moving, going, closing
+
+  function activate(n) {
+    const options = $("found").querySelectorAll("[role=option]");
+    own.active = Math.max(0, Math.min(n, options.length - 1));
+    options.forEach((each, i) => each.setAttribute("aria-selected", String(i === own.active)));
+    const active = options[own.active];
+    if (active && isOpen()) {
+      box().setAttribute("aria-activedescendant", active.id);
+      active.scrollIntoView({ block: "nearest" });
+    } else box().removeAttribute("aria-activedescendant");
+  }
+
+  function show(open) {
+    $("found-panel").hidden = !open;
+    box().setAttribute("aria-expanded", String(open));
+    activate(own.active);
+  }
+
+  // Looked for again: blocks may have opened since, and notes been made.
+  function open() {
+    look(own.active);
+    show(true);
+  }
+
+  function clear() {
+    box().value = "";
+    look();
+  }
+
+  // To a node: what hides it is opened, and a kind that the legend hides comes back.
+  function go(row) {
+    if (row === undefined) return;
+    const { table } = own;
+    const family = table.kinds[table.kind[row]][1];
+    if (V.state.hidden.has(family)) V.toggleFamily(family);
+    V.goTo(table.id[row], table.ways[table.way[row]]);
+    show(false);
+  }
+
+  const KEYS = {
+    ArrowDown: () => (isOpen() ? activate(own.active + 1) : open()),
+    ArrowUp: () => activate(own.active - 1),
+    Enter: () => (isOpen() ? go(own.rows[own.active]) : open()),
+  };
+
+  function keydown(event) {
+    if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape") {
+      // First the list closes, then what is typed goes, then the focus (assets/controls.js).
+      if (isOpen() && box().value) show(false);
+      else if (box().value) clear();
+      else return show(false);
+    } else if (KEYS[event.key]) KEYS[event.key]();
+    else return;
+    event.preventDefault();
+  }
+
+  V.onFilled((id, panel) => {
+    if (id !== "finder") return;
+    const input = box();
+    input.addEventListener("keydown", keydown);
+    input.addEventListener("input", () => {
+      look();
+      show(true);
+    });
+    for (const name of ["focus", "click"]) {
+      input.addEventListener(name, () => {
+        if (!isOpen()) open();
+      });
+    }
+    panel.addEventListener("focusout", (event) => {
+      if (!panel.contains(event.relatedTarget)) show(false);
+    });
+    // The focus stays in the box, whatever is clicked beside it.
+    panel.addEventListener("mousedown", (event) => {
+      if (event.target !== input) event.preventDefault();
+    });
+    panel.addEventListener("click", (event) => {
+      const found = event.target.closest("[role=option]");
+      if (found) go(Number(found.dataset.row));
+      else if (event.target.closest("#search-clear")) {
+        clear();
+        input.focus();
+      }
+    });
+  });
+})();
