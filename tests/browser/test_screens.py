@@ -1,0 +1,114 @@
+"""How the app looks: screenshots of its states, nothing over or cut by another, and contrast.
+
+The pictures go to ``.cache/screenshots``, which git ignores; ``VISIT_SCREENSHOTS`` names another
+folder.
+"""
+
+import json
+import os
+from importlib.resources import files
+from itertools import product
+from pathlib import Path
+
+import pytest
+from screen import CY, Screen, wait_until
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).parent.parent.parent
+FOLDER = Path(os.environ.get("VISIT_SCREENSHOTS") or ROOT / ".cache" / "screenshots")
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+SIZES = [(1440, 900), (1280, 720)]
+
+OVERLAPS = f"""() => {{
+    const boxes = {CY}.nodes('[family]').filter(n => n.visible()).map(n => ({{
+        id: n.id(), x: n.position('x'), y: n.position('y'), w: n.data('w'), h: n.data('h'),
+    }}));
+    const found = [];
+    for (let i = 0; i < boxes.length; i++) for (let j = i + 1; j < boxes.length; j++) {{
+        const [a, b] = [boxes[i], boxes[j]];
+        const apart = Math.abs(a.x - b.x) * 2 >= a.w + b.w || Math.abs(a.y - b.y) * 2 >= a.h + b.h;
+        if (!apart) found.push([a.id, b.id]);
+    }}
+    return found;
+}}"""
+
+# Panels whose texts must not be cut sideways, and must not leave the window.
+CUT = """() => [...document.querySelectorAll(
+    '.toolbar *, .top *, .legend *, .dock-head *, .second > *, .panel.next, #inspector h2, '
+    + '#inspector h3, #inspector [role=tab], #inspector .number'
+)].filter(e => e.clientWidth > 0 && getComputedStyle(e).overflowX !== 'auto'
+    && e.scrollWidth > e.clientWidth + 1).map(e => e.outerHTML.slice(0, 120))"""
+
+
+def route(screen: Screen) -> None:
+    """As it opens."""
+
+
+def opened_head(screen: Screen) -> None:
+    screen.tap("L2.attn@7")
+    screen.tap("L2.head3@7")
+    screen.inspected("L2.head3@7")
+    screen.wait_for("L2.head3.query@7")
+
+
+def opened_mlp(screen: Screen) -> None:
+    screen.tap("L5.mlp@7")
+    screen.inspected("L5.mlp@7")
+    screen.tab("Ledger")
+    wait_until(lambda: screen.ask(f"{CY}.nodes('[kind = \"memory_value\"]').length"), "memories")
+
+
+def sankey(screen: Screen) -> None:
+    screen.page.get_by_role("button", name="Sankey").click()
+    screen.page.get_by_label("Layer").select_option("2")
+    figure = screen.page.locator("#sankey .js-plotly-plot")
+    wait_until(lambda: "·Tokyo" in (figure.text_content() or ""), "the Sankey")
+
+
+def attention(screen: Screen) -> None:
+    opened_head(screen)
+    screen.tab("Attention")
+
+
+def where(screen: Screen) -> None:
+    opened_head(screen)
+    screen.tab("Where")
+
+
+STATES = [route, opened_head, opened_mlp, sankey, attention, where]
+
+
+@pytest.mark.parametrize(("theme", "size"), list(product(["light", "dark"], SIZES)))
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
+def test_a_state_can_be_read(open_app, state, theme, size):
+    width, height = size
+    screen = open_app("mini", viewport={"width": width, "height": height}, color_scheme=theme)
+    screen.wait_for_graph()
+    grid = screen.page.locator("#lens .js-plotly-plot")
+    if grid.is_visible():
+        wait_until(lambda: "·Tokyo" in (grid.text_content() or ""), "the lens grid")
+    state(screen)
+    screen.page.mouse.move(width / 2, 5)
+    screen.page.wait_for_timeout(600)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    screen.page.screenshot(path=FOLDER / f"{state.__name__}-{theme}-{width}x{height}.png")
+    assert screen.ask(OVERLAPS) == []
+    assert screen.ask(CUT) == []
+    assert screen.ask("document.documentElement.scrollWidth <= innerWidth")
+    assert screen.ask("document.documentElement.scrollHeight <= innerHeight")
+    assert violations(screen) == {}
+
+
+def violations(screen: Screen) -> dict[str, list[str]]:
+    """What axe-core finds against WCAG A and AA, by its rule: the elements."""
+    screen.ask(AXE)
+    options = json.dumps({"runOnly": {"type": "tag", "values": RULES}})
+    found = screen.ask(f"axe.run(document, {options}).then(found => found.violations)")
+    return {
+        rule["id"]: [
+            f"{node['html'][:160]} {node.get('failureSummary', '')[:200]}" for node in rule["nodes"]
+        ][:6]
+        for rule in found
+    }
