@@ -108,6 +108,7 @@
   function isTyping(target) {
     return Boolean(target.closest("textarea, select, input:not([type=range]):not([type=radio])"));
   }
+  V.isTyping = isTyping;
 
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented) return;

@@ -86,7 +86,8 @@
     V.onDrawn(cy.nodes("[family]").map((node) => node.id()));
     scheduleMargin();
     if (!state.view || !cy.nodes("[family]").length) return;
-    if (own.fitted !== state.view.key) own.moved = false;
+    const isOther = own.fitted !== state.view.key;
+    if (isOther) own.moved = false;
     own.fitted = state.view.key;
     if (V.asked.at) seeAgain(V.asked);
     if (!own.moved) {
@@ -95,6 +96,7 @@
       else fit(false);
     }
     keepInSight();
+    if (isOther) V.filled("graph", $("graph"));
   }
 
   // What part of the graph is seen, as "x,y,zoom" of the middle, once the reader has chosen it.

@@ -11,7 +11,7 @@ from typing import Any
 from dash import html
 from dash.development.base_component import Component
 
-from visit.web import examples, ids
+from visit.web import cover, examples, help, ids, tour
 from visit.web.explained import STEPS
 from visit.web.finder import finder
 from visit.web.keeping import Kept
@@ -35,11 +35,14 @@ def furniture(*, with_engine: bool, with_figures: bool = True) -> dict[str, list
         ids.LEGEND: trees(legend()),
         ids.FINDER: trees(finder()),
         ids.INSPECTOR: [tree(untraced)],
+        ids.HELP: trees([help.dialog(with_engine=with_engine), *tour.card()]),
+        ids.OFFER: trees(tour.offer()),
     }
     if with_figures:
         filled[ids.DOCK_HEAD] = trees(dock_head())
     if with_engine:
         filled[ids.EXAMPLES] = trees(examples.menu())
+        filled[ids.COVER] = trees(cover.cover())
     return filled
 
 
@@ -59,12 +62,10 @@ def toolbar(*, with_figures: bool) -> list[Component]:
         ),
         html.Div(
             [
-                html.Span("unexplained", className="hint"),
+                html.Span(term("unexplained"), className="hint"),
                 html.Output("0 %", id=ids.UNEXPLAINED),
             ],
             className="tool of-flow",
-            title="The part of the traced residual that what is drawn does not explain: it comes "
-            "from parts that are folded into rests or hidden by the threshold",
         ),
         html.Div(id=ids.NOTE, className="note of-flow"),
         html.Div(

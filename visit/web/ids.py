@@ -23,6 +23,7 @@ LEGEND = "legend"
 DOCK_HEAD = "dock-head"
 FINDER = "finder"
 HELP = "help"
+OFFER = "offer"
 
 # What is drawn.
 GRAPH = "graph"

@@ -26,7 +26,12 @@ GRAPH_SETTINGS = {
 }
 EMPTY_FIGURE: dict[str, object] = {
     "data": [],
-    "layout": {"xaxis": {"visible": False}, "yaxis": {"visible": False}},
+    "layout": {
+        "xaxis": {"visible": False},
+        "yaxis": {"visible": False},
+        "paper_bgcolor": "rgba(0, 0, 0, 0)",
+        "plot_bgcolor": "rgba(0, 0, 0, 0)",
+    },
 }
 
 INDEX = """<!DOCTYPE html>
@@ -117,7 +122,6 @@ def frame(middle: Component, graph: Component, figures: Sequence[Component]) -> 
             className="panes",
         ),
         html.Div(id=ids.HELP),
-        html.Div(id=ids.COVER),
     ]
 
 
@@ -271,6 +275,7 @@ def _graph_pane(graph: Component, figures: Sequence[Component]) -> Component:
                     *([html.Div(sankey, className="sankey")] if sankey is not None else []),
                     html.Div(id=ids.MARGIN, className="margin", **aria(hidden="true")),
                     html.Div(id=ids.TOOLTIP, className="tooltip", hidden=True),
+                    html.Div(id=ids.COVER, className="cover"),
                 ],
                 className="canvas",
             ),
@@ -304,6 +309,7 @@ def _side() -> Component:
                 className="panel next",
             ),
             html.Section(id=ids.INSPECTOR, className="panel inspector", **aria(label="Inspector")),
+            html.Div(id=ids.OFFER, className="offer", hidden=True),
         ],
         className="side",
     )

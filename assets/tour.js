@@ -1,0 +1,136 @@
+// The tour (visit/web/tour.py): one card at a time, beside the part that it is about and never on it.
+(function () {
+  "use strict";
+
+  const V = (window.visit = window.visit || {});
+  const $ = (id) => V.$(id);
+  const KEPT = "visit.tour";
+  const GAP = 14; // between a part and the card
+  const ROOM = 5; // between a part and its outline
+  let steps = []; // those whose parts are on the page
+  let at = null; // the number of the step that is shown
+  let before = null; // what had the focus
+
+  // ------------------------------------------------------------------ where things are
+
+  const rectOf = (element) => element.getBoundingClientRect();
+  const isSeen = (rect) => rect.width > 0 && rect.height > 0;
+
+  // The rectangle around all that a step is about; null where nothing of it is on the page.
+  function place(step) {
+    const rects = [...document.querySelectorAll(step.dataset.part)].map(rectOf).filter(isSeen);
+    if (!rects.length) return null;
+    const left = Math.min(...rects.map((rect) => rect.left));
+    const top = Math.min(...rects.map((rect) => rect.top));
+    const right = Math.max(...rects.map((rect) => rect.right));
+    const bottom = Math.max(...rects.map((rect) => rect.bottom));
+    return { left, top, right, bottom };
+  }
+
+  const between = (low, value, high) => Math.max(low, Math.min(value, high));
+
+  // The first of the step's sides on which the card has room; in the part's corner where none has.
+  function beside(part, width, height, sides) {
+    const x = between(GAP, part.left, window.innerWidth - width - GAP);
+    const y = between(GAP, part.top + GAP, window.innerHeight - height - GAP);
+    const spots = {
+      below: [x, part.bottom + GAP],
+      above: [x, part.top - height - GAP],
+      right: [part.right + GAP, y],
+      left: [part.left - width - GAP, y],
+    };
+    const fits = ([left, top]) =>
+      left >= 0 && top >= 0 && left + width <= window.innerWidth && top + height <= window.innerHeight;
+    const side = sides.find((name) => fits(spots[name]));
+    return side ? spots[side] : [part.right - width - GAP, part.bottom - height - GAP];
+  }
+
+  function arrange() {
+    if (at === null) return;
+    const part = place(steps[at]);
+    const card = $("tour-card");
+    const outline = $("tour-outline");
+    outline.hidden = !part;
+    if (!part) return;
+    const [x, y] = beside(part, card.offsetWidth, card.offsetHeight, steps[at].dataset.sides.split(" "));
+    Object.assign(card.style, { left: `${x}px`, top: `${y}px` });
+    // At the window's edge the outline would be out of sight.
+    const left = Math.max(part.left - ROOM, 1);
+    const top = Math.max(part.top - ROOM, 1);
+    Object.assign(outline.style, {
+      left: `${left}px`,
+      top: `${top}px`,
+      width: `${Math.min(part.right + ROOM, window.innerWidth - 1) - left}px`,
+      height: `${Math.min(part.bottom + ROOM, window.innerHeight - 1) - top}px`,
+    });
+  }
+
+  window.addEventListener("resize", arrange);
+  const sizes = new ResizeObserver(arrange);
+
+  // ------------------------------------------------------------------ from step to step
+
+  function show(number) {
+    at = number;
+    for (const step of document.querySelectorAll("#tour-steps > section")) step.hidden = step !== steps[at];
+    $("tour-count").textContent = `${at + 1} of ${steps.length}`;
+    const card = $("tour-card");
+    const isLast = at === steps.length - 1;
+    card.querySelector("[data-tour=back]").hidden = at === 0;
+    card.querySelector("[data-tour=end]").hidden = isLast;
+    card.querySelector("[data-tour=next]").textContent = isLast ? "Done" : "Next";
+    card.hidden = false;
+    arrange();
+    sizes.disconnect();
+    for (const part of document.querySelectorAll(steps[at].dataset.part)) sizes.observe(part);
+    card.querySelector("[data-tour=next]").focus();
+  }
+
+  function start() {
+    V.showHelp(false);
+    remember();
+    steps = [...document.querySelectorAll("#tour-steps > section")].filter(place);
+    before = document.activeElement;
+    if (steps.length) show(0);
+  }
+
+  V.endTour = () => {
+    if (at === null) return;
+    at = null;
+    sizes.disconnect();
+    const hadFocus = $("tour-card").contains(document.activeElement);
+    $("tour-card").hidden = true;
+    $("tour-outline").hidden = true;
+    if (hadFocus && before && before.isConnected) before.focus();
+  };
+
+  const ACTS = {
+    start,
+    decline: remember,
+    end: () => V.endTour(),
+    back: () => show(at - 1),
+    next: () => (at === steps.length - 1 ? V.endTour() : show(at + 1)),
+  };
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-tour]");
+    if (button) ACTS[button.dataset.tour]();
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && event.target.closest("#tour-card")) V.endTour();
+  });
+
+  // ------------------------------------------------------------------ the offer
+
+  // Once, when there is something to be shown around in; whoever took it or declined is not asked again.
+  function remember() {
+    localStorage.setItem(KEPT, "done");
+    $("offer").hidden = true;
+  }
+
+  V.onFilled((id) => {
+    const offer = $("offer");
+    if (id === "graph" && offer) offer.hidden = localStorage.getItem(KEPT) === "done";
+  });
+})();

@@ -1,0 +1,270 @@
+"""The words of the screen: what each means, in a sentence or two, in which unit, by what formula.
+
+They are the words of the method (docs/method.md), which says the same at length. A word that stands
+on the screen as ``parts.term`` shows its entry when it is pointed at; the help shows them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word of the glossary.
+
+    Attributes:
+        name: The word.
+        topic: What it is about; the help lists words by it.
+        says: What it means, in plain sentences.
+        formula: How it is computed, where that is short; empty elsewhere.
+    """
+
+    name: str
+    topic: str
+    says: str
+    formula: str = ""
+
+
+_MODEL = "Parts of the model"
+_READING = "What a part says"
+_SUMS = "What adds up"
+_GRAPH = "The graph"
+
+_WORDS = (
+    Word(
+        "residual",
+        _MODEL,
+        "The hidden state of one position at one depth: a vector that every layer reads, and adds "
+        "to. It is shown as it enters a layer, between attention and MLP, and as it leaves.",
+        "after = before + attention + MLP",
+    ),
+    Word(
+        "embedding",
+        _MODEL,
+        "The vector that a token of the prompt begins with, before the first layer; it holds the "
+        "position too, where a model adds one. It is the first residual of its position.",
+    ),
+    Word(
+        "position",
+        _MODEL,
+        "A place in the prompt, counted from 0. The traced position is the one whose next token "
+        "is explained: the last one, unless another is chosen.",
+    ),
+    Word(
+        "attention",
+        _MODEL,
+        "What moves information between positions: all heads of a layer together. As a number, "
+        "the weight that a head gives to a source, from 0 to 1; over all sources of a head the "
+        "weights add up to 1.",
+        "softmax(q · k / √d_head)",
+    ),
+    Word(
+        "head",
+        _MODEL,
+        "The output of one attention head at one position: the values of the sources it reads, "
+        "mixed by its attention and written into the residual.",
+        "Σ over sources: attention · v · W_O",
+    ),
+    Word("source", _MODEL, "A position that a head reads from: its own, or one before it."),
+    Word(
+        "query",
+        _MODEL,
+        "What a head looks for, as a direction in the residual space. The more of it a source "
+        "holds, the higher the score that the head gives to that source.",
+        "W_K · q",
+    ),
+    Word(
+        "key",
+        _MODEL,
+        "What a source offers a head to be found by, as a direction in the residual space. The key "
+        "of a memory is a column of W_in: what the memory responds to.",
+        "W_Q · k",
+    ),
+    Word(
+        "value",
+        _MODEL,
+        "What a head would write if it read this one source and no other. The value of a memory is "
+        "a row of W_out: what the memory adds when it is active.",
+        "v · W_O",
+    ),
+    Word(
+        "attention neuron",
+        _MODEL,
+        "One row of W_O, the matrix by which attention writes into the residual. The row is the "
+        "same for every prompt; how much of it flows is its activation.",
+    ),
+    Word(
+        "MLP",
+        _MODEL,
+        "The part of a layer that works on every position by itself: all its memories together, "
+        "and a bias.",
+        "Σ over memories: activation · value",
+    ),
+    Word(
+        "memory",
+        _MODEL,
+        "One neuron of an MLP. Its key says when it is active, its value says what it then adds to "
+        "the residual.",
+        "activation · W_out[row]",
+    ),
+    Word(
+        "activation",
+        _MODEL,
+        "The signed number that a memory's value, or an attention neuron's row, is multiplied by "
+        "at this position. Where it is negative the row is read with its sign turned, since that "
+        "is what is added.",
+    ),
+    Word(
+        "bias",
+        _MODEL,
+        "A constant vector that attention or an MLP adds whatever the prompt is. It is a line of "
+        "the ledger like any other part.",
+    ),
+    Word(
+        "norm",
+        _MODEL,
+        "Of a vector: its L2 length. As a part of the model: the LayerNorm or RMSNorm through "
+        "which a residual is read, two in a layer and one before the vocabulary.",
+        "‖x‖₂ = √Σ xᵢ²",
+    ),
+    Word(
+        "lens",
+        _READING,
+        "The map from the residual space to the vocabulary: the final norm, then the unembedding, "
+        "as if the vector were the last residual. Of the last residual it gives the model's own "
+        "output.",
+        "logits = final_norm(x) · W_U",
+    ),
+    Word(
+        "reading",
+        _READING,
+        "What a vector says through the lens: its most and least probable tokens, the probability "
+        "and rank of the target, and its entropy. It describes the vector; later layers need not "
+        "use it so.",
+    ),
+    Word(
+        "target",
+        _READING,
+        "The token whose prediction is explained: the model's own most probable next token, unless "
+        "another is chosen.",
+    ),
+    Word(
+        "logit",
+        _READING,
+        "A token's score before the softmax, in nats. Only differences count: 1 more multiplies "
+        "the odds against any other token by e, about 2.7.",
+    ),
+    Word(
+        "logit difference",
+        _READING,
+        "With “A vs B” as the target, what is explained is A's lead over B. Direct logits are then "
+        "of the difference, in nats: positive ones speak for A, negative ones for B.",
+        "logit(A) − logit(B) = ln(p(A) / p(B))",
+    ),
+    Word(
+        "probability",
+        _READING,
+        "How probable a token is as the next one, from 0 to 100 %: the softmax of the logits over "
+        "the whole vocabulary.",
+        "exp(logit) / Σ exp(logits)",
+    ),
+    Word(
+        "rank",
+        _READING,
+        "The target's place among all tokens of the vocabulary; 1 is the most probable.",
+        "1 + number of tokens with a higher logit",
+    ),
+    Word(
+        "entropy",
+        _READING,
+        "How undecided a reading is, in bits: 0 when one token has all the probability, log₂ of "
+        "the vocabulary's size when every token has the same.",
+        "−Σ p · log₂ p",
+    ),
+    Word(
+        "ledger",
+        _SUMS,
+        "A list of parts that add up to a vector, with their sum beneath. One vector can have "
+        "several: attention adds up by head, by attention neuron and by position.",
+    ),
+    Word(
+        "share",
+        _SUMS,
+        "How much of a whole is a part's, along the whole's own direction. It is signed, below 0 "
+        "for a part that points the other way, and adds up to 100 % over a ledger.",
+        "⟨part, whole⟩ / ⟨whole, whole⟩",
+    ),
+    Word(
+        "direct logit",
+        _SUMS,
+        "What a part adds to the target's logit by itself, in nats: through the final norm with "
+        "its scale frozen, then the unembedding, and not through later layers. Over all that is "
+        "written at the traced position, with the biases, they add up to the logit (before a "
+        "soft-cap).",
+        "part · scale · (gain ∘ u), u the target's column of W_U; for LayerNorm, less its mean",
+    ),
+    Word(
+        "proximity",
+        _SUMS,
+        "How close a part alone comes to the whole: never negative, and scaled to add up to 1 over "
+        "a ledger (Ferrando & Voita 2024).",
+        "max(‖whole‖₁ − ‖whole − part‖₁, 0)",
+    ),
+    Word(
+        "rest",
+        _SUMS,
+        "The parts that are not drawn, folded into one, so that a ledger with few lines still adds "
+        "up.",
+    ),
+    Word(
+        "audit",
+        _SUMS,
+        "How far the sums are from what the model itself computed: the worst relative error of any "
+        "ledger, and the error of the target's logit in nats. What is left is rounding.",
+    ),
+    Word(
+        "route",
+        _GRAPH,
+        "The part of the whole model that the traced position's residual comes through: residuals, "
+        "attention and MLPs, every layer and position, less what carries too little.",
+    ),
+    Word(
+        "carried",
+        _GRAPH,
+        "The part of the traced residual that comes through an edge or a node, 0 to 100 %. Going "
+        "back from the output, which carries all of it, each whole splits what it carries over its "
+        "parts by the size of their shares.",
+    ),
+    Word(
+        "threshold",
+        _GRAPH,
+        "Edges that carry less than this are hidden; the residual stream never is. A trace has one "
+        "too: what carries less is folded into rests from the start.",
+    ),
+    Word(
+        "unexplained",
+        _GRAPH,
+        "The part of the traced residual that does not come from a token or a bias through what is "
+        "drawn: it is in rests, or below the threshold.",
+    ),
+    Word(
+        "atlas",
+        _GRAPH,
+        "A model's static readings, the same for every prompt: all memory keys and values, all "
+        "attention neurons, all biases. It is made once and kept on disk.",
+    ),
+)
+
+GLOSSARY: Mapping[str, Word] = MappingProxyType({word.name: word for word in _WORDS})
+"""Every word by its name, in the order in which a newcomer would read them."""
+
+
+def by_topic() -> dict[str, list[Word]]:
+    """The words under what they are about."""
+    topics: dict[str, list[Word]] = {}
+    for word in GLOSSARY.values():
+        topics.setdefault(word.topic, []).append(word)
+    return topics
