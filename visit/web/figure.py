@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from visit.flow import FlowGraph, Node
-from visit.text import padded, shortened, visible
+from visit.text import n_columns, padded, shortened, visible
 from visit.web.stylesheet import FONT, MONO, Theme
 from visit.web.text import percent, place, signed, title
 
@@ -115,31 +115,30 @@ def token(text: str, columns: int = _WORD_COLUMNS) -> str:
     return literal(shortened(visible(text), columns))
 
 
-def tip(flow: FlowGraph, node: Node, more: Iterable[str] = ()) -> str:
-    """What hovering over a node says, in Plotly's markup.
-
-    Args:
-        flow: The graph it is of, for the tokens' texts.
-        node: The node.
-        more: Further lines, plain.
-    """
+def tip(flow: FlowGraph, node: Node) -> str:
+    """What hovering over a node says, in Plotly's markup: at most eight lines."""
     at = flow.tokens[node.id.position]
     where = ", ".join(filter(None, (place(node.id), f"position {at.position}")))
-    target = node.reading.target
+    reading, target = node.reading, node.reading.target
+    words = [shortened(visible(top.text), _WORD_COLUMNS) for top in reading.top[:_N_WORDS]]
+    widest = max(map(n_columns, words), default=0)
     said = [
-        f"{padded(shortened(visible(top.text), _WORD_COLUMNS), 16)} {percent(top.prob):>8}"
-        for top in node.reading.top[:_N_WORDS]
+        f"{padded(word, widest)} {percent(top.prob):>8}"
+        for word, top in zip(words, reading.top, strict=False)
     ]
-    facts = [f"target {shortened(visible(flow.target.text), _WORD_COLUMNS)}: "]
-    facts[0] += f"rank {target.rank:,}, {percent(target.prob)}"
-    facts.append(f"entropy {node.reading.entropy:.2f} bits, norm {node.reading.norm:.3g}")
+    measures = [f"entropy {reading.entropy:.2f} bits", f"norm {reading.norm:.3g}"]
     if node.activation is not None:
-        facts.append(f"activation {signed(node.activation, 3)}")
+        measures.append(f"activation {signed(node.activation, 3)}")
     if node.attention is not None:
-        facts.append(f"attention {percent(node.attention)}")
-    at_word = shortened(visible(at.text), _WORD_COLUMNS)
-    lines = [f"{where}, at {at_word}", *said, *facts, *more]
-    return "<br>".join([f"<b>{literal(title(node.id))}</b>", *map(literal, lines)])
+        measures.append(f"attention {percent(node.attention)}")
+    wanted = shortened(visible(flow.target.text), _WORD_COLUMNS)
+    lines = [
+        *said,
+        f"target {wanted}: rank {target.rank:,}, {percent(target.prob)}",
+        ", ".join(measures),
+    ]
+    head = f"<b>{literal(title(node.id))}</b>, {where} {token(at.text)}"
+    return "<br>".join([head, *map(literal, lines)])
 
 
 def layout(theme: Theme, *, height: int, margin: Sequence[int], **more: Any) -> dict[str, Any]:

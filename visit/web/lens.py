@@ -29,6 +29,8 @@ from visit.web.figure import (
 from visit.web.stylesheet import MONO, Theme
 
 Measure = Literal["prob", "rank", "entropy"]
+"""What a cell's colour says: the target's probability or rank, or the entropy."""
+
 MEASURES: tuple[Measure, ...] = ("prob", "rank", "entropy")
 MOST_POSITIONS = 48
 _ROW = 24
@@ -73,13 +75,10 @@ def lens_figure(
         nodes: Residuals, in any order; ``Engine.lens`` reads them all, ``nodes_in_document`` those
             the graph has. Other nodes are passed over.
         flow: The graph they are of.
-        measure: What the colour says: the target's probability or rank, or the entropy.
+        measure: What the colour says.
         theme: The page's colours.
         picked: The cell to outline.
         width: Of the figure in px: texts are cut so that they fit.
-
-    Raises:
-        ValueError: there is no such measure.
     """
     shown = _shown(measure, flow, theme)
     rows, n_columns = positions_shown(flow), flow.model.n_layers + 1
@@ -141,7 +140,7 @@ def positions_left_out(flow: FlowGraph, most: int = MOST_POSITIONS) -> str:
     ]
     if not parts:
         return ""
-    return f"{len(shown)} of {n_tokens} positions are shown; {' and '.join(parts)} are left out."
+    return f"{len(shown)} of {n_tokens} positions are shown, without {' and '.join(parts)}."
 
 
 def _cell(node_id: NodeId) -> tuple[int, int] | None:
@@ -160,7 +159,7 @@ def _shown(measure: Measure, flow: FlowGraph, theme: Theme) -> _Shown:
             "target's probability",
             lambda reading: reading.target.prob,
             scale(theme, "target"),
-            {0: "0", 0.5: "50 %", 1: "100 %"},
+            {0.0: "0", 0.5: "50 %", 1.0: "100 %"},
         )
     if measure == "rank":
         tens = [10**power for power in range(math.ceil(math.log10(d_vocab)))]
@@ -172,15 +171,13 @@ def _shown(measure: Measure, flow: FlowGraph, theme: Theme) -> _Shown:
             scale(theme, "target"),
             ticks,
         )
-    if measure == "entropy":
-        most = math.log2(d_vocab)
-        return _Shown(
-            "entropy",
-            lambda reading: reading.entropy / most,
-            scale(theme, "entropy"),
-            {0: "0", 1: f"{most:.1f} bits"},
-        )
-    raise ValueError(f"no measure {measure!r}; give one of {', '.join(MEASURES)}")
+    most = math.log2(d_vocab)
+    return _Shown(
+        "entropy",
+        lambda reading: reading.entropy / most,
+        scale(theme, "entropy"),
+        {0.0: "0", 1.0: f"{most:.1f} bits"},
+    )
 
 
 def _tick_step(n_powers: int) -> int:

@@ -8,12 +8,13 @@ are cut to a little more than what the layer adds to it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from visit.flow import NodeId, NodeKind
 from visit.web.index import RESIDUALS
-from visit.web.stages import Link
+from visit.web.stages import Link, is_parallel
 
 HAIRLINE = 0.7
 """The thinnest a link gets, in px."""
@@ -24,7 +25,7 @@ _CUT = 1.25
 _ROW, _SLIM_ROW, _GAP, _MOST_SPREAD, _LANE_GAP = 13.0, 4.0, 2.5, 10.0, 18.0
 _ROOM_FOR_WIDTHS = 120.0
 _SLIM_PART = 0.05
-_ALONE = (NodeKind.LN1, NodeKind.ATTN, NodeKind.LN2, NodeKind.MLP)
+_NORMS = (NodeKind.LN1, NodeKind.LN2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Plan:
     sizes: tuple[float, ...]
     scale: float
     tallest: float
-    height: float
+    height: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +65,19 @@ class _Group:
     beside: tuple[NodeId, ...] = ()
 
 
-def plan_layer(links: Iterable[Link], height: float) -> Plan:
+@dataclass(frozen=True, slots=True)
+class _Band:
+    """Stacks that stand side by side, and the kinds of the wholes they add up to."""
+
+    stacks: list[list[_Group]]
+    wholes: tuple[NodeKind, ...]
+
+
+def plan_layer(links: Iterable[Link], height: int) -> Plan:
     """Where the parts of a layer stand in a height, or in the least one that holds them."""
     links = tuple(links)
     largest = max(_drawn(links, HAIRLINE / 1e-9))
-    room = max(height, _extent(links, 1e-9) + _ROOM_FOR_WIDTHS)
+    room = max(height, math.ceil(_extent(links, 1e-9) + _ROOM_FOR_WIDTHS))
     low, high = 0.0, WIDEST / largest if largest else 1.0
     for _ in range(30):
         middle = (low + high) / 2
@@ -151,7 +160,7 @@ def _stacks(links: Sequence[Link]) -> list[list[_Group]]:
         for neuron in of_kind.get(NodeKind.ATTN_NEURON, [])
         for link in into.get(neuron, ())
     ]
-    bias_with_neurons = NodeKind.NEURONS_REST in of_kind
+    bias_with_neurons = NodeKind.ATTN_NEURON in of_kind or NodeKind.NEURONS_REST in of_kind
     stacks = [
         [_head_group(head, into) for head in heads],
         [_Group(((neuron,),)) for _, neuron in sorted(neurons, key=lambda pair: pair[0])],
@@ -199,13 +208,27 @@ def _row_group(part: NodeId, into: dict[NodeId, list[Link]]) -> _Group:
     return _Group(((part, *keys),))
 
 
+def _bands(links: Sequence[Link]) -> list[_Band]:
+    """What stands below the lane: one band, or in a parallel block the MLP's below attention's."""
+    heads, neurons, memories = _stacks(links)
+    if is_parallel(links):
+        return [_Band([heads, neurons], (NodeKind.ATTN,)), _Band([memories], (NodeKind.MLP,))]
+    return [_Band([heads, neurons, memories], (NodeKind.ATTN, NodeKind.MLP))]
+
+
+def _band_height(band: _Band, heights: dict[NodeId, float], slim: set[NodeId]) -> float:
+    stacks = [sum(_group_height(g, heights, slim) for g in stack) for stack in band.stacks]
+    wholes = [height for node, height in heights.items() if node.kind in band.wholes]
+    return max(stacks + wholes)
+
+
 def _extent(links: Sequence[Link], scale: float) -> float:
     """The height that everything takes at a scale, in px."""
     heights = {node: size * scale for node, size in _sums(links, scale).items()}
-    slim = _slim(links)
-    stacked = [sum(_group_height(g, heights, slim) for g in stack) for stack in _stacks(links)]
-    alone = [height for node, height in heights.items() if node.kind in _ALONE]
-    return _lane(heights) + max(stacked + alone)
+    slim, bands = _slim(links), _bands(links)
+    below = sum(_band_height(band, heights, slim) for band in bands) + _GAP * (len(bands) - 1)
+    norms = sum(height for node, height in heights.items() if node.kind in _NORMS)
+    return _lane(heights) + max(below, norms)
 
 
 def _lane(heights: dict[NodeId, float]) -> float:
@@ -227,28 +250,50 @@ def _group_height(group: _Group, heights: dict[NodeId, float], slim: set[NodeId]
     return max(rows, max((heights[node] + _GAP for node in group.beside), default=0.0))
 
 
-def _places(links: Sequence[Link], scale: float, room: float) -> dict[NodeId, Place]:
+def _places(links: Sequence[Link], scale: float, room: int) -> dict[NodeId, Place]:
     heights = {node: size * scale for node, size in _sums(links, scale).items()}
     slim, top = _slim(links), _lane(heights)
-    middle = (top + room) / 2
-    found = {
-        node: Place(height / 2 if node.kind in RESIDUALS else middle, height)
-        for node, height in heights.items()
-    }
-    for stack in _stacks(links):
-        rows = sum(len(group.rows) for group in stack)
-        taken = sum(_group_height(group, heights, slim) for group in stack)
-        spread = min(_MOST_SPREAD, (room - top - taken) / max(rows, 1))
-        y = top + (room - top - taken - spread * rows) / 2
-        for group in stack:
-            height = _group_height(group, heights, slim) + spread * len(group.rows)
-            row_heights = [_row_height(row, heights, slim) + spread for row in group.rows]
-            at = y + (height - sum(row_heights)) / 2
-            for row, row_height in zip(group.rows, row_heights, strict=True):
-                for node in row:
-                    found[node] = Place(at + row_height / 2, heights[node])
-                at += row_height
-            for node in group.beside:
-                found[node] = Place(y + height / 2, heights[node])
-            y += height
+    found = {node: Place(height / 2, height) for node, height in heights.items()}
+    bands = _bands(links)
+    spare = room - top - sum(_band_height(band, heights, slim) for band in bands)
+    for band in bands:
+        bottom = top + _band_height(band, heights, slim) + spare / len(bands)
+        for stack in band.stacks:
+            for node, middle in _stacked(stack, heights, slim, top, bottom):
+                found[node] = Place(middle, heights[node])
+        for node in found:
+            if node.kind in band.wholes:
+                found[node] = Place((top + bottom) / 2, heights[node])
+        top = bottom
+    for node in found:
+        if node.kind in _NORMS:  # level with what it is read by
+            read = [found[link.target] for link in links if link.source == node]
+            edges = [
+                (place.middle - place.height / 2, place.middle + place.height / 2) for place in read
+            ]
+            middle = (min(low for low, _ in edges) + max(high for _, high in edges)) / 2
+            found[node] = Place(middle, heights[node])
     return found
+
+
+def _stacked(
+    stack: list[_Group],
+    heights: dict[NodeId, float],
+    slim: set[NodeId],
+    top: float,
+    bottom: float,
+) -> Iterator[tuple[NodeId, float]]:
+    """The middles of a stack's parts, spread a little where there is room, about its middle."""
+    n_rows = sum(len(group.rows) for group in stack)
+    taken = sum(_group_height(group, heights, slim) for group in stack)
+    spread = min(_MOST_SPREAD, (bottom - top - taken) / max(n_rows, 1))
+    y = (top + bottom - taken - spread * n_rows) / 2
+    for group in stack:
+        height = _group_height(group, heights, slim) + spread * len(group.rows)
+        row_heights = [_row_height(row, heights, slim) + spread for row in group.rows]
+        at = y + (height - sum(row_heights)) / 2
+        for row, row_height in zip(group.rows, row_heights, strict=True):
+            yield from ((node, at + row_height / 2) for node in row)
+            at += row_height
+        yield from ((node, y + height / 2) for node in group.beside)
+        y += height

@@ -1,15 +1,15 @@
 """One layer at the traced position, stage by stage: its parts, and how much flows between them.
 
 Parts are found by going back from the layer's last residual. A link's size is the norm of what
-flows; what only steers (a query, a key, a memory's key) has no norm of its own in the graph, and
-gets that of what comes of it.
+flows; what only steers (a query, a key, a memory's key) writes nothing of its own, and gets the
+norm of what comes of it.
 
 Source: Katz & Belinkov 2023, figure 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
@@ -55,6 +55,12 @@ _STAGES = {
     NodeKind.MLP_BIAS: Stage.MEMORY,
     NodeKind.MEMORIES_REST: Stage.MEMORY,
     NodeKind.MLP: Stage.MLP,
+}
+_BESIDE_ATTENTION = {
+    Stage.LN2: Stage.LN1,
+    Stage.MEMORY_KEY: Stage.KEY,
+    Stage.MEMORY: Stage.VALUE,
+    Stage.MLP: Stage.ATTENTION,
 }
 
 
@@ -125,13 +131,27 @@ def links_of_layer(index: Index, layer: int, *, neurons: bool = False) -> tuple[
     return tuple(_sized(found))
 
 
-def stage(node_id: NodeId, layer: int, *, neurons: bool = False) -> Stage:
-    """The column of a part of a layer."""
-    if node_id.kind is NodeKind.ATTN_BIAS:
-        return Stage.NEURON if neurons else Stage.HEAD
-    if node_id.kind in _STAGES:
-        return _STAGES[node_id.kind]
-    return Stage.INPUT if _is_input(node_id, layer) else Stage.OUTPUT
+def stages_of(links: Sequence[Link]) -> dict[NodeId, Stage]:
+    """The column of every part. In a parallel block the MLP's parts stand below attention's."""
+    into = {link.target for link in links}
+    parts = dict.fromkeys(end for link in links for end in (link.source, link.target))
+    with_neurons = any(_STAGES.get(part.kind) is Stage.NEURON for part in parts)
+    parallel = is_parallel(links)
+    found = {}
+    for part in parts:
+        if part.kind is NodeKind.ATTN_BIAS:
+            found[part] = Stage.NEURON if with_neurons else Stage.HEAD
+        elif part.kind in _STAGES:
+            column = _STAGES[part.kind]
+            found[part] = _BESIDE_ATTENTION.get(column, column) if parallel else column
+        else:
+            found[part] = Stage.OUTPUT if part in into else Stage.INPUT
+    return found
+
+
+def is_parallel(links: Sequence[Link]) -> bool:
+    """Whether attention and MLP both read the layer's input."""
+    return not any(link.target.kind is NodeKind.RESID_MID for link in links)
 
 
 def _is_opened(index: Index, layer: int) -> bool:
@@ -153,11 +173,12 @@ def _into(index: Index, target: NodeId, neurons: bool) -> Iterator[Link]:
         elsewhere = source.kind is NodeKind.QUERY and source.position != position
         if edge.ledger in left_out or closed or elsewhere:
             continue
+        measured = edge.norm is not None and edge.kind in (EdgeKind.ADDS, EdgeKind.NORMALIZES)
         yield Link(
             source,
             target,
-            edge.norm if edge.norm is not None else -1.0,
-            edge.norm is not None,
+            edge.norm if measured and edge.norm is not None else -1.0,
+            measured,
             edge.kind,
             edge.share,
             edge.direct_logit,

@@ -1,0 +1,223 @@
+"""The lens grid: every cell says its residual, can be read on its colour, and obeys no token."""
+
+import re
+from dataclasses import replace
+
+import plotly.graph_objects as go
+import pytest
+from sample import FakeEngine, make_flow
+
+from visit.flow import NodeId, NodeKind, Request
+from visit.web.elements import rank_level
+from visit.web.figure import colour_at, contrast, ink_on, literal, rank_scale, scale
+from visit.web.lens import (
+    MEASURES,
+    MOST_POSITIONS,
+    lens_figure,
+    lens_height,
+    nodes_in_document,
+    positions_left_out,
+    positions_shown,
+)
+from visit.web.stylesheet import DARK, LIGHT, THEMES
+
+HOSTILE = (
+    "<b>x</b>", "<br>", "<a href='javascript:alert(1)'>q</a>", "&lt;i&gt;", "&#60;", "%{x}", "$x$",
+    "<img src=x onerror=alert(1)>", "\u202ekcab", "", "</text><script>alert(1)</script>", "<sub>",
+)  # fmt: skip
+OURS = re.compile(r'</?b>|<br>|<span style="color:#[0-9a-f]{6}">|</span>')
+
+
+def grid(flow=None, *, measure="prob", theme=LIGHT, nodes=None, **how):
+    flow = flow or make_flow()
+    if nodes is None:
+        nodes = FakeEngine().lens(flow.request, range(len(flow.tokens)))
+    return lens_figure(nodes, flow, measure=measure, theme=theme, **how)
+
+
+def texts_of(figure) -> list[str]:
+    """Every text that Plotly reads as markup."""
+    found, waiting = [], [figure]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
+        elif isinstance(part, str):
+            found.append(part)
+    return found
+
+
+def hostile_flow():
+    words = (*HOSTILE, *(f"w{i}" for i in range(20)))
+    prompt = " ".join(word for word in HOSTILE if word)
+    return make_flow(Request(prompt), words=words)
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
+@pytest.mark.parametrize("measure", MEASURES)
+def test_plotly_takes_the_figure(theme, measure):
+    figure = go.Figure(grid(measure=measure, theme=theme))
+    assert figure.layout.height == lens_height(8)
+    assert figure.layout.paper_bgcolor == figure.layout.plot_bgcolor == "rgba(0,0,0,0)"
+
+
+def test_a_row_is_a_position_and_a_column_a_depth():
+    flow = make_flow()
+    heatmap = grid(flow)["data"][0]
+    for position, line in zip(heatmap["y"], heatmap["customdata"], strict=True):
+        ids = [NodeId.parse(text) for text in line]
+        assert [i.position for i in ids] == [position] * 4
+        assert [i.layer for i in ids] == [None, 0, 1, 2]
+    low, high = grid(flow)["layout"]["yaxis"]["range"]
+    assert low > high, "the first token is on top"
+
+
+def test_a_cell_s_colour_says_its_measure():
+    flow = make_flow()
+    nodes = {node.id: node for node in FakeEngine().lens(flow.request, range(8))}
+    for measure, level in (
+        ("prob", lambda r: r.target.prob),
+        ("rank", lambda r: 1 - rank_level(r.target.rank, flow.model.d_vocab)),
+        ("entropy", lambda r: r.entropy / 4.459431618637297),
+    ):
+        heatmap = grid(flow, measure=measure)["data"][0]
+        for ids, levels in zip(heatmap["customdata"], heatmap["z"], strict=True):
+            for text, found in zip(ids, levels, strict=True):
+                assert found == pytest.approx(level(nodes[NodeId.parse(text)].reading), abs=1e-6)
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
+@pytest.mark.parametrize("measure", MEASURES)
+def test_every_cell_s_text_can_be_read_on_its_colour(theme, measure):
+    figure = grid(make_flow(n_layers=8), measure=measure, theme=theme)
+    heatmap, *texts = figure["data"]
+    colours = scale(theme, "entropy" if measure == "entropy" else "target")
+    assert [colour for _, colour in heatmap["colorscale"]] == list(colours)
+    seen = 0
+    for trace in texts:
+        for x, y in zip(trace["x"], trace["y"], strict=True):
+            level = heatmap["z"][heatmap["y"].index(y)][heatmap["x"].index(x)]
+            assert contrast(trace["textfont"]["color"], colour_at(colours, level)) >= 4.5
+            seen += 1
+    assert seen == sum(level is not None for line in heatmap["z"] for level in line)
+
+
+def test_some_ink_reads_on_every_colour():
+    assert (
+        min(
+            contrast(ink_on(f"#{g:02x}{g:02x}{g:02x}"), f"#{g:02x}{g:02x}{g:02x}")
+            for g in range(256)
+        )
+        >= 4.5
+    )
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+
+
+def test_a_scale_s_lightness_only_rises_or_only_falls():
+    """So that more can be told from less without its hue."""
+    for theme in THEMES.values():
+        for name in ("target", "entropy", "link"):
+            steps = [contrast("#000000", colour_at(scale(theme, name), i / 40)) for i in range(41)]
+            assert steps in (sorted(steps), sorted(steps, reverse=True))
+    assert rank_scale(DARK)[1] == DARK.middle
+
+
+def test_what_is_not_known_is_blank():
+    flow = make_flow()
+    heatmap, *texts = grid(flow, nodes=flow.nodes[:9])["data"]
+    known = [cell for line in heatmap["customdata"] for cell in line if cell is not None]
+    assert 0 < len(known) < 32
+    assert sum(len(trace["x"]) for trace in texts) == len(known)
+    blank = [
+        z
+        for ids, line in zip(heatmap["customdata"], heatmap["z"], strict=True)
+        for cell, z in zip(ids, line, strict=True)
+        if cell is None
+    ]
+    assert set(blank) == {None}
+
+
+def test_a_document_gives_its_route_s_residuals():
+    kinds = {node.id.kind for node in nodes_in_document(make_flow())}
+    assert kinds == {NodeKind.EMBED, NodeKind.RESID_POST}
+
+
+def test_the_traced_row_is_marked_and_the_picked_cell_outlined():
+    flow = make_flow(Request("one two three", position=1))
+    picked = NodeId(NodeKind.RESID_POST, 2, 0)
+    layout = grid(flow, picked=picked)["layout"]
+    assert ["▸" in name for name in layout["yaxis"]["ticktext"]] == [False, True, False]
+    (shape,) = layout["shapes"]
+    assert (shape["x0"], shape["x1"], shape["y0"], shape["y1"]) == (0.5, 1.5, 1.5, 2.5)
+    assert "shapes" not in grid(flow)["layout"]
+    other = replace(picked, kind=NodeKind.ATTN)
+    assert grid(flow, picked=other)["layout"]["shapes"] == []
+
+
+@pytest.mark.parametrize("width", [400, 700, 1080])
+@pytest.mark.parametrize("n_layers", [3, 12, 24])
+def test_texts_fit_their_cells(width, n_layers):
+    words = tuple(f"a word as long as this is {i}" for i in range(30))
+    _, *texts = grid(make_flow(words=words, n_layers=n_layers), width=width)["data"]
+    room = (width - 120) / (n_layers + 1)
+    for trace in texts:
+        size = trace["textfont"]["size"]
+        for text in trace["text"]:
+            assert 0.6 * size * len(re.sub("</?b>", "", text)) <= room - 4
+
+
+def test_tokens_are_shown_and_never_obeyed():
+    flow = hostile_flow()
+    for measure in MEASURES:
+        figure = grid(flow, measure=measure, nodes=nodes_in_document(flow))
+        for text in texts_of(figure):
+            if text in ("%{customdata}",) or text.startswith("#"):
+                continue
+            rest = OURS.sub("", text)
+            assert "<" not in rest and ">" not in rest, text
+            assert "%{" not in rest and "$" not in rest and "\u202e" not in rest
+    shown = {text for trace in figure["data"][1:] for text in trace["text"]}
+    assert literal("&#60;") == "&amp;#60;" and "&amp;#60;" in shown
+
+
+def test_a_tip_says_the_top_five_the_target_and_the_entropy():
+    flow = make_flow()
+    heatmap = grid(flow)["data"][0]
+    lines = heatmap["hovertext"][3][2].split("<br>")
+    assert lines[0] == "<b>Residual after the block</b>, layer 1, position 3 ·Japan"
+    assert len(lines) == 8
+    assert lines[6].startswith("target ·Tokyo: rank ")
+    assert re.fullmatch(r"entropy \d+\.\d\d bits, norm \S+", lines[7])
+
+
+@pytest.mark.parametrize(
+    ("n_tokens", "position", "shown", "words"),
+    [
+        (8, None, range(0, 8), ""),
+        (48, 3, range(0, 48), ""),
+        (49, None, range(1, 49), "48 of 49 positions are shown, without 0."),
+        (
+            120,
+            60,
+            range(13, 61),
+            "48 of 120 positions are shown, without 0 to 12 and 61 to 119.",
+        ),
+        (100, 10, range(0, 11), "11 of 100 positions are shown, without 11 to 99."),
+        (100, 70, range(52, 100), "48 of 100 positions are shown, without 0 to 51."),
+    ],
+)
+def test_a_long_prompt_shows_the_positions_up_to_the_traced_or_the_last(
+    n_tokens, position, shown, words
+):
+    flow = make_flow(Request(" ".join(["word"] * n_tokens), position=position), n_layers=1)
+    assert positions_shown(flow) == shown
+    assert flow.position in shown and len(shown) <= MOST_POSITIONS
+    assert positions_left_out(flow) == words
+
+
+def test_rows_are_high_enough():
+    for n_positions in (1, 8, 48):
+        margin = grid()["layout"]["margin"]
+        assert (lens_height(n_positions) - margin["t"] - margin["b"]) / n_positions >= 20
