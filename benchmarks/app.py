@@ -1,0 +1,337 @@
+"""How quick the app is in a real browser: ``python benchmarks/app.py --rounds 5``.
+
+The server is the app with the bundled model in a process of its own, the browser a headless
+Chromium with software rendering (``VISIT_BROWSER`` names another). The mouse is real; the times
+are taken in the page by its own clock (``watch.js``), up to the frame that shows the effect.
+Exits with 1 when a median is above its target, or anything was fetched from outside.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from figures import milliseconds, quantile, table
+from playwright.sync_api import Browser, Page, sync_playwright
+from server import end_on_sigterm, served
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+CY = "document.getElementById('graph')._cyreg.cy"
+WATCH = Path(__file__).parent / "watch.js"
+PATIENCE = 60.0
+PROMPT = "The capital of Japan is the city of"
+PROMPTS = (
+    "The capital of France is the city of",
+    "Monday, Tuesday, Wednesday,",
+    "When Mary and John went to the store, John gave a drink to",
+    "Today the keys near the table",
+    "river blue cat house river blue cat",
+)
+N_ELEMENTS = 600
+NEAR = 20
+
+READY, PAINTED, TRACED = "page ready", "route painted after the trace", "trace, asked to painted"
+TAP, HOVER, OPEN = "tap to inspector", "hover to tooltip", "opening a block"
+DRAG = "threshold, one step"
+TARGETS: dict[str, float | None] = {
+    READY: 3000,
+    PAINTED: 1000,
+    TRACED: None,
+    TAP: 150,
+    HOVER: 40,
+    DRAG: 60,
+    OPEN: 500,
+}
+"""Milliseconds that a median may take; ``None`` is only told."""
+
+
+@dataclass
+class Figures:
+    """What was measured: milliseconds by measure, and what else the browser saw.
+
+    Attributes:
+        took: Milliseconds of every single time, by measure.
+        outside: Addresses asked for that are not this machine's.
+        said: Errors and warnings on the console.
+        n_elements: How many elements were drawn while the threshold was dragged.
+    """
+
+    took: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in TARGETS})
+    outside: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    n_elements: int = 0
+
+    @property
+    def missed(self) -> list[str]:
+        """The measures that are not within their target."""
+        late = [
+            name
+            for name, target in TARGETS.items()
+            if target is not None and not quantile(self.took[name], 0.5) <= target
+        ]
+        return late + (["outside requests"] if self.outside else [])
+
+
+def measure(browser: Browser, url: str, rounds: int) -> Figures:
+    """Everything, several times over."""
+    figures = Figures()
+    for _ in range(rounds):
+        with opened(browser, url, figures) as page:
+            figures.took[READY].append(page.evaluate("visitWatch.ready"))
+    with opened(browser, url, figures) as page:
+        for i in range(rounds):
+            _trace(page, PROMPTS[i % len(PROMPTS)], figures)
+        _trace(page, PROMPT, figures)
+        _hover(page, figures, rounds)
+        _tap(page, figures, rounds)
+        _open(page, figures, rounds)
+    with opened(browser, crowded(browser, url), figures) as page:
+        figures.n_elements = page.evaluate("visitWatch.count()")
+        for _ in range(rounds):
+            _drag(page, figures)
+    return figures
+
+
+@contextmanager
+def opened(browser: Browser, url: str, figures: Figures) -> Iterator[Page]:
+    """A page in a fresh profile, once it is ready; what it asks for and says is noted."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.add_init_script(path=WATCH)
+    page = context.new_page()
+
+    def note(address: str) -> None:
+        parts = urlsplit(address)
+        if parts.scheme not in ("data", "blob") and parts.hostname != "127.0.0.1":
+            figures.outside.append(address)
+
+    context.on("request", lambda request: note(request.url))
+    page.on("websocket", lambda socket: note(socket.url))
+    page.on(
+        "console",
+        lambda said: figures.said.append(said.text) if said.type in ("error", "warning") else None,
+    )
+    page.on("pageerror", lambda error: figures.said.append(str(error)))
+    page.goto(url)
+    until(lambda: page.evaluate("visitWatch.ready"), "the page to be ready")
+    yield page
+    context.close()
+
+
+def _trace(page: Page, prompt: str, figures: Figures) -> None:
+    """Another prompt: from the answer that carries the view, and from the click, to the graph."""
+    page.locator("#prompt").fill(prompt)
+    page.locator("#target").fill("")
+    _settle(page)
+    page.evaluate("visitWatch.trace()")
+    page.locator("#trace").click()
+    ended = _result(page, f"the trace of {prompt!r}")
+    figures.took[PAINTED].append(ended["to"]["now"] - ended["to"]["view"])
+    figures.took[TRACED].append(ended["to"]["now"] - ended["from"])
+    _settle(page)
+
+
+def _hover(page: Page, figures: Figures, rounds: int) -> None:
+    """The mouse comes from nowhere onto a node."""
+    for place in _some(_places(page, "any"), 4 * rounds):
+        page.mouse.move(1435, 5)
+        _settle(page)
+        page.evaluate("id => visitWatch.hover(id)", place["id"])
+        page.mouse.move(place["x"], place["y"])
+        figures.took[HOVER].append(_duration(_result(page, f"the tooltip of {place['id']}")))
+
+
+def _tap(page: Page, figures: Figures, rounds: int) -> None:
+    """A click on a node that does not open; the graph may move a little after each."""
+    for wanted in [place["id"] for place in _some(_places(page, "whole"), 4 * rounds)]:
+        place = next((p for p in _places(page, "whole") if p["id"] == wanted), None)
+        if place is None:
+            continue  # it was moved out of sight
+        page.evaluate("id => visitWatch.tap(id)", wanted)
+        page.mouse.click(place["x"], place["y"])
+        figures.took[TAP].append(_duration(_result(page, f"{wanted} in the inspector")))
+        _settle(page)
+    page.keyboard.press("Escape")
+    _settle(page)
+
+
+def _open(page: Page, figures: Figures, rounds: int) -> None:
+    """A click on a closed attention or MLP, another one each time; then all is closed again."""
+    done: set[str] = set()
+    for _ in range(2 * rounds):
+        closed = [place for place in _places(page, "closed") if place["id"] not in done]
+        if not closed:
+            break
+        place = closed[-1]
+        done.add(place["id"])
+        page.evaluate("visitWatch.open()")
+        page.mouse.click(place["x"], place["y"])
+        figures.took[OPEN].append(_duration(_result(page, f"{place['id']} to open")))
+        _settle(page)
+        if not page.evaluate(f"id => {CY}.getElementById(id).data('open')", place["id"]):
+            raise RuntimeError(f"{place['id']} was clicked and did not open")
+        page.locator("#close-all").click()
+        page.locator("#fit").click()
+        page.mouse.move(1435, 5)
+        _settle(page)
+
+
+def _drag(page: Page, figures: Figures) -> None:
+    """The threshold all the way up and back, a twentieth of its range at a time."""
+    hidden = []
+    for steps in (range(5, 101, 5), range(95, -1, -5)):
+        figures.took[DRAG] += page.evaluate("steps => visitWatch.drag(steps)", list(steps))
+        hidden.append(page.evaluate("visitWatch.hidden()"))
+    if not hidden[0] > hidden[1] == 0:
+        raise RuntimeError(f"the threshold hid {hidden[0]} edges at most, and {hidden[1]} at 0")
+
+
+def crowded(browser: Browser, url: str) -> str:
+    """The address of a page that draws about 600 elements: blocks are opened until it does."""
+    with opened(browser, url, Figures()) as page:
+        blocks = page.evaluate(f"{CY}.nodes('[opens = 1]').map(n => n.id())")
+        model_layers = sorted({block.split(".")[0] for block in blocks}, reverse=True)
+    best, nearest = url, N_ELEMENTS
+    open_: list[str] = []
+    ends = sorted({block.rsplit("@", 1)[1] for block in blocks}, key=int, reverse=True)
+    for end in ends:
+        for layer in model_layers:
+            open_ += [b for b in (f"{layer}.attn@{end}", f"{layer}.mlp@{end}") if b in blocks]
+        address = f"{url}/?" + urlencode({"prompt": PROMPT, "open": " ".join(open_)})
+        with opened(browser, address, Figures()) as page:
+            off = abs(page.evaluate("visitWatch.count()") - N_ELEMENTS)
+        if off < nearest:
+            best, nearest = address, off
+        if off <= NEAR:
+            break
+    return best
+
+
+# ---------------------------------------------------------------- on the page
+
+
+def _places(page: Page, which: str) -> list[dict[str, Any]]:
+    """Nodes that the mouse can hit: ``any``, ``whole`` ones that do not open, ``closed`` ones."""
+    _settle(page)
+    found: list[dict[str, Any]] = page.evaluate("which => visitWatch.places(which)", which)
+    return found
+
+
+def _settle(page: Page) -> None:
+    """Wait until the graph has stood still for a while, and nothing is left to do."""
+    seen: list[Any] = [None, None]
+
+    def stands() -> bool:
+        page.wait_for_timeout(120)
+        seen.append(page.evaluate("visitWatch.still()"))
+        return bool(seen[-1]) and seen[-1] == seen[-2] == seen[-3]
+
+    until(stands, "the graph to stand still")
+
+
+def _result(page: Page, what: str) -> dict[str, Any]:
+    ended: dict[str, Any] = until(lambda: page.evaluate("visitWatch.result"), what)
+    page.evaluate("visitWatch.result = null")
+    return ended
+
+
+def _duration(ended: dict[str, Any]) -> float:
+    return float(ended["to"] - ended["from"])
+
+
+def until(check: Callable[[], Any], what: str) -> Any:
+    """Poll for what has no hurry; a strict policy forbids playwright's own wait_for_function.
+
+    Raises:
+        RuntimeError: it does not come.
+    """
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        found = check()
+        if found:
+            return found
+        time.sleep(0.03)
+    raise RuntimeError(f"waited {PATIENCE:.0f} s in vain for {what}")
+
+
+def _some(places: Sequence[dict[str, Any]], n: int) -> list[dict[str, Any]]:
+    """At most so many, spread over all."""
+    step = max(1, len(places) // n)
+    return list(places[::step][:n])
+
+
+# ---------------------------------------------------------------- what was found
+
+
+def report(figures: Figures) -> str:
+    """The figures, as Markdown."""
+    rows = []
+    for name, target in TARGETS.items():
+        took = figures.took[name]
+        shown = f"{name}, {figures.n_elements} elements" if name == DRAG else name
+        rows.append(
+            (
+                shown,
+                "" if target is None else f"≤ {milliseconds(target)}",
+                milliseconds(quantile(took, 0.5)),
+                milliseconds(quantile(took, 0.9)),
+                str(len(took)),
+            )
+        )
+    rows.append(("outside requests", "0", str(len(figures.outside)), "", ""))
+    lines = [table(("measure", "target", "median", "p90", "times"), rows)]
+    for name, noted in (("outside", figures.outside), ("console", figures.said)):
+        if noted:
+            lines += ["", f"{name}:", *(f"- {line}" for line in sorted(set(noted)))]
+    if figures.missed:
+        lines += ["", "over the target: " + ", ".join(figures.missed)]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Measure what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5, metavar="N")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where the figures go, too")
+    asked = parser.parse_args()
+    end_on_sigterm()
+    if asked.rounds < 1:
+        parser.error("--rounds must be at least 1")
+    path = os.environ.get("VISIT_BROWSER") or shutil.which("chromium")
+    with served() as server, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        figures = measure(browser, server.url, asked.rounds)
+        version = browser.version
+        browser.close()
+    print(f"Chromium {version}, {os.cpu_count()} cores, {asked.rounds} rounds\n")
+    print(report(figures))
+    if asked.json:
+        kept = {
+            "took": figures.took,
+            "outside": figures.outside,
+            "said": figures.said,
+            "n_elements": figures.n_elements,
+        }
+        asked.json.write_text(json.dumps(kept) + "\n")
+    return 1 if figures.missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

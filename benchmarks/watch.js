@@ -1,0 +1,158 @@
+// Put into a page before anything else: notes when things happen, by the page's own clock.
+// `visitWatch.measure(...)` starts to watch; `visitWatch.result` is there once it has ended.
+(() => {
+  "use strict";
+
+  const answers = { view: null, elements: null, labels: new Map() };
+  const watch = { ready: null, result: null, answers };
+  window.visitWatch = watch;
+
+  // What the websocket's worker hands to the page, at the moment it does.
+  const handler = Object.getOwnPropertyDescriptor(MessagePort.prototype, "onmessage");
+  Object.defineProperty(MessagePort.prototype, "onmessage", {
+    ...handler,
+    set(listen) {
+      handler.set.call(this, (event) => {
+        note(event.data);
+        listen.call(this, event);
+      });
+    },
+  });
+
+  function note(message) {
+    const said = message && message.type === "callback_response" && message.payload && message.payload.data;
+    const response = said && said.response;
+    if (!response) return;
+    if (response.view && response.view.data) answers.view = performance.now();
+    if (response.graph && Array.isArray(response.graph.elements)) {
+      answers.elements = performance.now();
+      answers.labels = new Map(response.graph.elements.map(({ data }) => [data.id, data.label]));
+    }
+  }
+
+  // The callback runs once the next frame is on the screen.
+  function afterPaint(callback) {
+    requestAnimationFrame(() => {
+      const channel = new MessageChannel();
+      channel.port1.addEventListener("message", () => callback(performance.now()), { once: true });
+      channel.port1.start();
+      channel.port2.postMessage(null);
+    });
+  }
+
+  function twoFrames(callback) {
+    requestAnimationFrame(() => requestAnimationFrame(() => callback(performance.now())));
+  }
+
+  function cytoscape() {
+    const graph = document.getElementById("graph");
+    return graph && graph._cyreg && graph._cyreg.cy;
+  }
+
+  function everyFrame(check, then) {
+    const look = () => (check() ? then() : requestAnimationFrame(look));
+    look();
+  }
+
+  // Whether what is drawn is what the last answer said, and not an earlier graph of the same shape.
+  function holds(cy) {
+    const { labels } = answers;
+    return labels.size > 0 && cy.elements().length === labels.size &&
+      cy.elements().every((element) => labels.has(element.id()) && labels.get(element.id()) === element.data("label"));
+  }
+
+  // Ready: the first graph is painted, and a trace can be asked for.
+  everyFrame(
+    () => {
+      const cy = cytoscape();
+      const trace = document.getElementById("trace");
+      return cy && answers.elements && holds(cy) && trace && !trace.disabled;
+    },
+    () => twoFrames((now) => { watch.ready = now; }),
+  );
+
+  const since = (name) => new Promise((resolve) => {
+    document.addEventListener(name, (event) => resolve(event.timeStamp), { once: true, capture: true });
+  });
+
+  const shown = (id, check) => new Promise((resolve) => {
+    const part = document.getElementById(id);
+    const look = () => {
+      if (!check(part)) return;
+      observer.disconnect();
+      afterPaint(resolve);
+    };
+    const observer = new MutationObserver(look);
+    observer.observe(part, { childList: true, subtree: true, characterData: true, attributes: true });
+    look();
+  });
+
+  // The elements of the next answer, painted.
+  const drawn = () => new Promise((resolve) => {
+    answers.elements = null;
+    everyFrame(() => answers.elements && holds(cytoscape()), () => twoFrames(resolve));
+  });
+
+  // These return at once, so that whoever calls them can go on to move the mouse.
+  async function finish(began, ended) {
+    watch.result = null;
+    const [from, to] = await Promise.all([began, ended]);
+    watch.result = { from, to };
+  }
+
+  watch.trace = () => {
+    answers.view = null;
+    finish(since("click"), drawn().then((now) => ({ now, view: answers.view })));
+  };
+  watch.tap = (id) => {
+    const named = (panel) => [...panel.querySelectorAll(".node-id")].some((name) => name.textContent === id);
+    finish(since("mousedown"), shown("inspector", named));
+  };
+  watch.open = () => {
+    finish(since("mousedown"), drawn());
+  };
+  watch.hover = (id) => {
+    const tip = cytoscape().getElementById(id).data("tip") || id;
+    finish(since("mousemove"), shown("tooltip", (part) => !part.hidden && part.textContent === tip));
+  };
+
+  // One step of the threshold: a real input event, and the frame that shows it.
+  watch.drag = async (values) => {
+    const slider = document.getElementById("threshold");
+    const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set;
+    const took = [];
+    for (const value of values) {
+      const began = performance.now();
+      set.call(slider, String(value));
+      slider.dispatchEvent(new Event("input", { bubbles: true }));
+      const ended = await new Promise(afterPaint);
+      took.push(ended - began);
+      await new Promise((resolve) => setTimeout(resolve, 60));
+    }
+    return took;
+  };
+
+  // Nodes that a real mouse can hit: in sight, under nothing else, with room around them.
+  watch.places = (which) => {
+    const cy = cytoscape();
+    cy.resize();
+    const box = document.getElementById("graph");
+    const frame = box.getBoundingClientRect();
+    const chosen = {
+      any: () => true,
+      whole: (node) => !node.data("opens"),
+      closed: (node) => ["attn", "mlp"].includes(node.data("kind")) && !node.data("open"),
+    }[which];
+    return cy.nodes("[family]").filter(chosen).map((node) => {
+      const at = node.renderedPosition();
+      return { id: node.id(), x: frame.left + at.x, y: frame.top + at.y, wide: node.renderedWidth() };
+    }).filter(({ x, y, wide }) => wide > 12 && x > frame.left + 30 && x < frame.right - 30 &&
+      y > frame.top + 30 && y < frame.bottom - 30 && box.contains(document.elementFromPoint(x, y)));
+  };
+  watch.still = () => {
+    const cy = cytoscape();
+    return !cy.animated() && JSON.stringify([cy.zoom(), cy.pan()]);
+  };
+  watch.hidden = () => cytoscape().edges().filter((edge) => !edge.visible()).length;
+  watch.count = () => cytoscape().elements().length;
+})();
