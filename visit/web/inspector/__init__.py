@@ -17,7 +17,7 @@ from visit.web.inspector import note as notes
 from visit.web.inspector.attention import attention_tab
 from visit.web.inspector.beside import TAB_WORDS, Beside, LensOf, PatternOf, Tab, wants
 from visit.web.inspector.ledger import ledger_tab
-from visit.web.inspector.overview import about, versus
+from visit.web.inspector.overview import about, noted_node, versus
 from visit.web.inspector.path import path_ids, path_tab
 from visit.web.inspector.strip import predictions, tokens
 from visit.web.inspector.where import where_tab
@@ -32,6 +32,7 @@ __all__ = [
     "Tab",
     "about",
     "node_panel",
+    "noted_node",
     "path_ids",
     "predictions",
     "tokens",
