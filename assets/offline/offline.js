@@ -6,7 +6,7 @@
   const V = window.visit;
   const dash = window.dash_clientside;
   const $ = V.$;
-  const own = { data: null, panels: new Map(), root: null, graph: {}, theme: null, look: null };
+  const own = { data: null, root: null, graph: {}, theme: null, look: null };
 
   dash.no_update = Symbol("no update");
   dash.set_props = (id, props) => {
@@ -16,8 +16,7 @@
   const CHANGED = {
     view(asked) {
       const opened = nearest(asked.opened);
-      const view = opened.join() === asked.opened.join() ? asked : { ...asked, opened };
-      dash.visit.remember(view);
+      dash.visit.remember(opened.join() === asked.opened.join() ? asked : { ...asked, opened });
       draw();
       inspect();
     },
@@ -41,11 +40,11 @@
     export: ({ kept }) => EXPORTS[kept](),
   };
 
-  // ------------------------------------------------------------------ pictures
+  // ------------------------------------------------------------------ the graph
 
   // The page holds a picture of each block opened alone, and few others (visit/web/pictures.py).
-  // Shown is one that has open nothing but what is asked for, with as much as can be of what was
-  // opened last, and then of all that is asked for.
+  // Shown is one that has open nothing but what is asked for: with what was opened last, then with
+  // as much as can be of what else was, then of all that is asked for.
   function nearest(asked) {
     const before = V.state.view ? V.state.view.opened : [];
     const added = asked.filter((id) => !before.includes(id));
@@ -66,25 +65,13 @@
 
   function draw() {
     const { opened, notes } = V.state.view;
-    const is = (picture) => picture.opened.length === opened.length && picture.opened.every((id) => opened.includes(id));
-    const picture = own.data.pictures.find(is);
+    const isShown = (shown) => shown.opened.length === opened.length && shown.opened.every((id) => opened.includes(id));
+    const picture = own.data.pictures.find(isShown);
     const groups = [...new Set(Object.values(notes).map((note) => note.group).filter(Boolean))].sort();
-    own.graph.elements = picture.parts.map((part) => noted(JSON.parse(own.data.parts[part]), notes, groups));
+    const { parts, groups: nColours } = own.data;
+    own.graph.elements = picture.parts.map((part) => V.offline.noted(JSON.parse(parts[part]), notes, groups, nColours));
     render();
     dash.visit.fill(picture.panels);
-  }
-
-  // A node with what a reader noted beside it, as visit/web/elements.py does it.
-  function noted(element, notes, groups) {
-    const { data } = element;
-    const note = notes[data.id];
-    if (!note || !data.family) return element;
-    if (note.name) data.label = note.name;
-    if (note.pinned) data.pinned = 1;
-    if (note.group) data.group = groups.indexOf(note.group) % own.data.groups;
-    const said = [note.name, note.text, note.group && `group: ${note.group}`];
-    data.tip = [data.tip, ...said.filter(Boolean)].join("\n");
-    return element;
   }
 
   function dress() {
@@ -93,59 +80,57 @@
   }
 
   function render() {
-    const { React, dash_cytoscape: { Cytoscape } } = window;
-    if (own.root) own.root.render(React.createElement(Cytoscape, { ...own.graph, setProps: () => {} }));
+    const { React, dash_cytoscape: library } = window;
+    own.root.render(React.createElement(library.Cytoscape, { ...own.graph, setProps: () => {} }));
   }
 
-  // ------------------------------------------------------------------ inspector
+  // ------------------------------------------------------------------ the inspector
 
-  function inspect() {
-    const { picked, tab } = V.state;
-    const tabs = own.panels.get(picked || "") || own.panels.get("");
-    if (!tabs) return; // not unpacked yet
-    dash.visit.fill({ inspector: JSON.parse(tabs.get(tab) || tabs.values().next().value) });
-    showNote($("inspector"), V.noteOf(picked));
+  // Pieces of panels by node, as JSON; a kind of piece is unpacked when it is first needed.
+  const kinds = new Map();
+  function piecesOf(kind) {
+    if (!kinds.has(kind)) {
+      kinds.set(
+        kind,
+        unpacked(`panels-${kind}`).then((text) => new Map(text.split("\n").map((line) => line.split("\t")))),
+      );
+    }
+    return kinds.get(kind);
   }
 
-  // The panels were made without notes.
-  function showNote(panel, note) {
-    for (const field of panel.querySelectorAll("input[data-note], textarea[data-note]")) {
-      field.value = note[field.dataset.note] || "";
+  let asked = 0;
+  async function inspect() {
+    const mine = ++asked;
+    const tab = V.state.tab in own.data.tabs ? V.state.tab : "words";
+    const [heads, bodies, rows] = await Promise.all(["head", tab, "noted"].map(piecesOf));
+    if (mine !== asked) return;
+    const { picked, view } = V.state;
+    const panel = $("inspector");
+    const read = (pieces, id) => (pieces.has(id) ? JSON.parse(pieces.get(id)) : []);
+    if (!picked || !heads.has(picked)) {
+      dash.visit.fill({ inspector: read(heads, "") });
+      V.offline.listNotes(panel, view.notes, (id) => read(rows, id));
+    } else {
+      const { tabs, editor } = own.data;
+      const noted = { ...editor, attributes: { ...editor.attributes, "data-noted": picked } };
+      dash.visit.fill({ inspector: [...read(heads, picked), tabs[tab], ...read(bodies, picked), noted] });
+      V.offline.showNote(panel, V.noteOf(picked));
     }
-    for (const button of panel.querySelectorAll("button[data-note='pinned']")) {
-      button.setAttribute("aria-pressed", String(Boolean(note.pinned)));
-      button.textContent = note.pinned ? "Pinned" : "Pin";
-    }
-    const editor = panel.querySelector(".note-editor");
-    if (editor) editor.open = Object.keys(note).length > 0;
   }
 
   // ------------------------------------------------------------------ files
 
+  const embedded = () =>
+    $("document").textContent.replace(/\\(u003c|[^])/g, (all, one) => (one === "u003c" ? "<" : all));
+
   const EXPORTS = {
-    json: () => V.save(new Blob([noteDown()], { type: "application/json" }), `${own.data.name}.json`),
-    svg: () => V.save(new Blob([own.data.svg], { type: "image/svg+xml" }), `${own.data.name}.svg`),
+    json: () => save(V.offline.documentWith(embedded(), V.state.view.notes), "json", "application/json"),
+    svg: () => save(own.data.svg, "svg", "image/svg+xml"),
   };
 
-  // The document as it was, letter for letter, but for the reader's notes: they are the first thing
-  // in "graph", since keys are sorted, and "audit" comes after them. A quote inside a text is
-  // escaped, so neither mark can be part of one.
-  function noteDown() {
-    const text = $("document").textContent.replace(/\\(u003c|[^])/g, (all, one) => (one === "u003c" ? "<" : all));
-    const mark = '\n"graph":{';
-    const from = text.indexOf(mark) + mark.length;
-    const to = text.indexOf('"audit":{', from);
-    const notes = sorted(V.state.view.notes);
-    const said = Object.keys(notes).length ? `"annotations":${JSON.stringify({ nodes: notes })},` : "";
-    return text.slice(0, from) + said + text.slice(to);
-  }
+  const save = (text, ending, type) => V.save(new Blob([text], { type }), `${own.data.name}.${ending}`);
 
-  const sorted = (value) =>
-    value && typeof value === "object"
-      ? Object.fromEntries(Object.keys(value).sort().map((name) => [name, sorted(value[name])]))
-      : value;
-
-  // ------------------------------------------------------------------ beginning
+  // ------------------------------------------------------------------ the beginning
 
   async function unpacked(id) {
     const bytes = Uint8Array.from(atob($(id).textContent), (letter) => letter.charCodeAt(0));
@@ -153,31 +138,32 @@
     return new Response(stream).text();
   }
 
+  // The page's policy knows each library by its hash, and lets no other script be added.
+  async function load(id) {
+    const script = document.createElement("script");
+    script.textContent = await unpacked(id);
+    document.body.append(script);
+  }
+
   async function begin() {
     own.data = JSON.parse(await unpacked("page-data"));
-    const { view, graph, look, furniture, surroundings } = own.data;
+    const { view, graph, look, furniture, surroundings, libraries } = own.data;
+    for (let n = 0; n < libraries; n++) await load(`library-${n}`);
     const { place, ...settings } = graph;
     const { theme, level, hidden, ...looks } = look;
-    dash.visit.fill(furniture);
-    Object.assign(own, { theme, look: looks, graph: settings });
-    own.root = window.ReactDOM.createRoot($(place));
+    Object.assign(own, { theme, look: looks, graph: settings, root: window.ReactDOM.createRoot($(place)) });
     V.asked.level = Math.max(0, surroundings.levels.findIndex((step) => step >= level));
     V.asked.hidden = new Set(hidden);
+    dash.visit.fill(furniture);
     dress();
     dash.visit.address();
     dash.visit.around(surroundings);
     CHANGED.view(view);
-    for (const line of (await unpacked("panels")).split("\n")) {
-      const [node, tab, trees] = line.split("\t");
-      if (!own.panels.has(node)) own.panels.set(node, new Map());
-      own.panels.get(node).set(tab, trees);
-    }
-    inspect();
   }
 
   begin().catch((error) => {
     const problem = $("problem");
-    problem.textContent = `This page cannot be shown (${error.message}); its document can still be opened with visit show.`;
+    problem.textContent = `This page cannot be shown (${error.message}); visit show can open it, and its document is in it.`;
     problem.hidden = false;
   });
 })();

@@ -27,11 +27,23 @@ def assets_folder() -> Path:
 
 @cache
 def scripts() -> tuple[str, ...]:
-    """Every script, in the order they run: the libraries, the app's own, what stands for Dash."""
+    """The app's own scripts and then what stands for Dash, in the order they run."""
     folder = assets_folder()
-    own = [*sorted(folder.glob("*.js")), *sorted((folder / OFFLINE).glob("*.js"))]
-    texts = [*_libraries(), *(path.read_text(encoding="utf-8") for path in own)]
-    return tuple(map(_inside_html, texts))
+    paths = [*sorted(folder.glob("*.js")), *sorted((folder / OFFLINE).glob("*.js"))]
+    return tuple(_inside_html(path.read_text(encoding="utf-8")) for path in paths)
+
+
+@cache
+def libraries() -> tuple[str, ...]:
+    """React, its DOM half, and Cytoscape as a React component, in the order they run."""
+    react = files("dash") / "deps"
+    names = [entry.name for entry in react.iterdir()]
+    paths = [
+        react / _newest("react", names),
+        react / _newest("react-dom", names),
+        files("dash_cytoscape") / "dash_cytoscape.min.js",
+    ]
+    return tuple(path.read_text(encoding="utf-8") for path in paths)
 
 
 @cache
@@ -52,17 +64,6 @@ def script_hash(script: str) -> str:
     """What a Content-Security-Policy calls an inline script by."""
     digest = hashlib.sha256(script.encode("utf-8")).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
-
-
-def _libraries() -> list[str]:
-    """React, its DOM half, and Cytoscape as a React component."""
-    react = files("dash") / "deps"
-    names = [entry.name for entry in react.iterdir()]
-    return [
-        (react / _newest("react", names)).read_text(encoding="utf-8"),
-        (react / _newest("react-dom", names)).read_text(encoding="utf-8"),
-        (files("dash_cytoscape") / "dash_cytoscape.min.js").read_text(encoding="utf-8"),
-    ]
 
 
 def _newest(library: str, names: list[str]) -> str:

@@ -1,9 +1,10 @@
 """A flow graph as one HTML file that works by itself, from a disk and without a network.
 
 The page is the app's screen, drawn by the app's scripts; ``assets/offline/offline.js`` plays the
-part of Dash and of the server. What the server would work out is in the page already: the
-pictures, the inspector's panels and, as it is, the document (``visit.embedded``), which can be
-taken back. Its policy lets no script run but those it was made with, and nothing be fetched.
+part of Dash and of the server. What the server would work out is in the page already, compressed:
+the pictures and the inspector's panels (``visit.web.pictures``), and the libraries that draw them.
+The document (``visit.embedded``) is there as it is, and can be taken back. The page's policy lets
+no script run but those it was made with, and nothing be fetched.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ from visit.text import one_line
 from visit.web import carried, elements
 from visit.web.furniture import furniture
 from visit.web.index import Index
+from visit.web.inspector.note import editor
 from visit.web.layout import GRAPH_SETTINGS, frame, viewing
-from visit.web.pictures import panels, pictures
+from visit.web.pictures import panels, pictures, tab_bars
 from visit.web.stylesheet import GROUPS, Look, stylesheets
 from visit.web.surroundings import surroundings
 from visit.web.svg import svg_from_elements
@@ -59,14 +61,15 @@ def html_from_flow(flow: FlowGraph, opened: Sequence[NodeId] = (), look: Look | 
     screen = "".join(
         html_from_tree(tree(part)) for part in frame(viewing(view), html.Div(id=PLACE), figures=())
     )
-    scripts = carried.scripts()
+    libraries, scripts = carried.libraries(), carried.scripts()
+    rules = policy([*libraries, *scripts])
     return "\n".join(
         [
             "<!DOCTYPE html>",
             '<html lang="en">',
             "<head>",
             '<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{policy(scripts)}">',
+            f'<meta http-equiv="Content-Security-Policy" content="{rules}">',
             f'<meta name="generator" content="visit {escape(flow.visit_version)}">',
             f"<title>{escape(one_line(flow.request.prompt))} · visit</title>",
             f'<link rel="icon" type="image/svg+xml" href="{carried.icon()}">',
@@ -77,7 +80,8 @@ def html_from_flow(flow: FlowGraph, opened: Sequence[NodeId] = (), look: Look | 
             f'<div class="app">{screen}</div>',
             embedded.html_from_json(document),
             _packed("page-data", compact_json(_page_data(index, view, look))),
-            _packed("panels", panels(index)),
+            *(_packed(f"panels-{kind}", lines) for kind, lines in panels(index).items()),
+            *(_packed(f"library-{n}", library) for n, library in enumerate(libraries)),
             *(f"<script>{script}</script>" for script in scripts),
             "</body>",
             "</html>\n",
@@ -128,6 +132,9 @@ def _page_data(index: Index, view: View, look: Look | None) -> dict[str, Any]:
             "level": shown.level,
             "hidden": sorted(shown.hidden),
         },
+        "tabs": tab_bars(),
+        "editor": tree(editor(index.flow.nodes[0].id)),
+        "libraries": len(carried.libraries()),
         "name": file_name(index.flow.request.prompt),
         "svg": svg_from_elements(drawn, replace(shown, theme="light")),
         **pictures(index, view.opened),

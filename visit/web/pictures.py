@@ -8,6 +8,7 @@ their opened attention). Most elements of two pictures are the same, so each is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from dash.development.base_component import Component
@@ -18,9 +19,9 @@ from visit.web import elements, ids, inspector
 from visit.web.index import Index
 from visit.web.picture import attention_of, can_open
 from visit.web.surroundings import note
-from visit.web.tree import trees
+from visit.web.tree import Tree, tree, trees
 
-NOTED = "noted"
+HEAD, NOTED = "head", "noted"
 
 
 def pictures(index: Index, opened: Sequence[NodeId] = ()) -> dict[str, Any]:
@@ -60,21 +61,37 @@ def _alone(index: Index) -> Iterator[tuple[NodeId, ...]]:
             yield (node_id,) if is_block else (attention_of(node_id), node_id)
 
 
-def panels(index: Index) -> str:
-    """The inspector's panels, a line each: the node, the tab, and the panel's trees as JSON.
+def panels(index: Index) -> dict[str, str]:
+    """The inspector's panels in pieces: for each kind of piece, a line for each node.
 
-    They are without notes, which the page shows as they are then. The line without a node is of
-    the trace as a whole, and the tab ``NOTED`` stands for a node in its list of notes. A line is
-    read when it is needed.
+    The pieces are a node's ``HEAD``, the body of each tab, and what the node is in a list of
+    ``NOTED`` ones; the head of no node is of the trace as a whole. They are without notes, which
+    the page shows as they are then. The lines of a kind are alike, which packs them well; a kind
+    is unpacked, and a line read, when it is needed.
     """
-    return "\n".join(
-        f"{node}\t{tab}\t{compact_json(trees(panel))}" for node, tab, panel in _panels(index)
-    )
+    return {
+        HEAD: _lines(
+            [("", inspector.about(index))],
+            ((str(node.id), [inspector.node_head(index.flow, node)]) for node in index.flow.nodes),
+        ),
+        NOTED: _lines(
+            (str(node.id), [inspector.noted_node(index, Note(node.id))])
+            for node in index.flow.nodes
+        ),
+        **{
+            tab: _lines(
+                (str(node.id), [inspector.tab_body(index, node, tab)]) for node in index.flow.nodes
+            )
+            for tab in inspector.Tab
+        },
+    }
 
 
-def _panels(index: Index) -> Iterator[tuple[str, str, Iterable[Component]]]:
-    yield "", "", inspector.about(index)
-    for node in index.flow.nodes:
-        yield str(node.id), NOTED, [inspector.noted_node(index, Note(node.id))]
-        for tab in inspector.Tab:
-            yield str(node.id), tab, inspector.node_panel(index, node, tab)
+def _lines(*pieces: Iterable[tuple[str, list[Component]]]) -> str:
+    """A node's id, a tab stop, and its trees as JSON, a line each."""
+    return "\n".join(f"{name}\t{compact_json(trees(made))}" for name, made in chain(*pieces))
+
+
+def tab_bars() -> dict[str, Tree]:
+    """The inspector's tabs with each of them shown."""
+    return {tab: tree(inspector.tab_bar(tab)) for tab in inspector.Tab}
