@@ -27,7 +27,8 @@ MAY_IMPORT: dict[str, set[str] | None] = {
     "schema": {"errors"},
     "ids": set(),
     "flow": {"errors", "ids"},
-    "document": PLAIN | {"files", "schema"},
+    "embedded": {"errors"},
+    "document": PLAIN | {"embedded", "files", "schema"},
     "export": PLAIN | {"document", "files", "text"},
     "summary": PLAIN | {"text"},
     "engine": PLAIN,
@@ -42,7 +43,7 @@ MAY_IMPORT: dict[str, set[str] | None] = {
     "loading": PLAIN | {"architectures", "mini"},
     "turns": {"engine"},
     "session": PLAIN | TENSORS | {"build", "engine", "loading", "mini", "turns"},
-    "web": PLAIN | {"document", "export", "engine", "text"},
+    "web": PLAIN | {"document", "embedded", "engine", "export", "files", "text"},
     "options": PLAIN | {"text"},
     "cli": EVERYTHING,
 }

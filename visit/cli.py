@@ -171,10 +171,16 @@ def _export(arguments: argparse.Namespace) -> None:
     from visit.document import read_flow
     from visit.export import Format, export, path_beside
 
-    format_ = Format(arguments.to)
     flow = read_flow(arguments.file)
-    for path in export(flow, format_, arguments.output or path_beside(arguments.file, format_)):
+    path = arguments.output or path_beside(arguments.file, arguments.to)
+    if arguments.to == "html":
+        from visit.web.offline import write_html
+
+        write_html(flow, path)
         print(path)
+    else:
+        for written in export(flow, Format(arguments.to), path):
+            print(written)
 
 
 def _models(arguments: argparse.Namespace) -> None:

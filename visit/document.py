@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from visit.embedded import json_from_html
 from visit.errors import DocumentError, RequestError
 from visit.files import write_whole
 from visit.flow import (
@@ -410,6 +411,28 @@ def flow_from_json(text: str) -> FlowGraph:
     return flow_from_data(data)
 
 
+def flow_from_html(page: str) -> FlowGraph:
+    """Read the document that an HTML page of ours holds.
+
+    Raises:
+        DocumentError: the page holds none, or not a flow document.
+    """
+    return flow_from_json(json_from_html(page))
+
+
+def flow_from_text(text: str) -> FlowGraph:
+    """Read a document from a file's text, whether it is JSON or an HTML page that holds it.
+
+    Raises:
+        DocumentError: it is neither.
+    """
+    return (
+        flow_from_html(text)
+        if text.lstrip("\ufeff \t\r\n").startswith("<")
+        else flow_from_json(text)
+    )
+
+
 def write_flow(flow: FlowGraph, path: str | Path) -> None:
     """Write the document to a file, whole or not at all.
 
@@ -421,7 +444,7 @@ def write_flow(flow: FlowGraph, path: str | Path) -> None:
 
 
 def read_flow(path: str | Path) -> FlowGraph:
-    """Read a document from a file.
+    """Read a document from a file: JSON, or an HTML page that holds it.
 
     Raises:
         DocumentError: there is no such file, or it is not a flow document.
@@ -434,7 +457,7 @@ def read_flow(path: str | Path) -> FlowGraph:
         reason = (error.strerror or str(error)).lower()
         raise DocumentError(f"{path} cannot be read: {reason}") from None
     try:
-        return flow_from_json(text)
+        return flow_from_text(text)
     except DocumentError as error:
         raise DocumentError(f"{path}: {error}") from None
 

@@ -1,6 +1,7 @@
 """A flow graph in the formats of other programs: GraphML, GEXF, Cytoscape JSON and CSV.
 
-networkx's own writers make the first three. GraphML, GEXF and CSV hold flat fields only, so a
+networkx's own writers make the first three, and the document's own JSON is beside them, so that it
+can be taken out of an HTML page again. GraphML, GEXF and CSV hold flat fields only, so a
 node's ``target`` becomes ``target_prob``, ``target_rank`` and ``target_logit``, a list, such as
 ``top``, becomes JSON text, and a note stands on its node, as ``note_name``. Cytoscape JSON keeps
 all of them as they are.
@@ -16,7 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from visit.document import compact_json, data_from_flow, networkx_from_flow
+from visit.document import compact_json, data_from_flow, json_from_flow, networkx_from_flow
 from visit.files import check_writable, write_whole
 from visit.flow import FlowGraph
 from visit.text import escaped
@@ -39,6 +40,7 @@ _TEXT_COLUMNS = {"label", "note_name", "note_text", "note_group"}
 class Format(StrEnum):
     """What a flow graph can be exported to; the value is also the file's ending."""
 
+    JSON = "json"
     GRAPHML = "graphml"
     GEXF = "gexf"
     CYTOSCAPE = "cyjs"
@@ -67,13 +69,15 @@ def export(flow: FlowGraph, format_: Format, path: str | Path) -> list[Path]:
     return list(texts)
 
 
-def path_beside(document: str | Path, format_: Format) -> Path:
+def path_beside(document: str | Path, ending: str) -> Path:
     """Where an export goes by default: ``g.json`` becomes ``g.graphml``."""
-    return Path(document).with_suffix(f".{format_}")
+    return Path(document).with_suffix(f".{ending}")
 
 
 def _texts(flow: FlowGraph, format_: Format, path: Path) -> dict[Path, str]:
     match format_:
+        case Format.JSON:
+            return {path: json_from_flow(flow)}
         case Format.GRAPHML:
             return {path: graphml_from_flow(flow)}
         case Format.GEXF:

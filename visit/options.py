@@ -14,6 +14,7 @@ from visit.text import one_line
 USERS_FAULT = 2
 _PROMPT = "The capital of Japan is the city of"
 _DEFAULTS = {field.name: field.default for field in fields(Request)}
+_FILE_HELP = "a document that visit trace wrote, or an HTML file that holds one"
 _MODEL_HELP = "mini (bundled), a Hugging Face id, a folder, or a .gguf file"
 
 
@@ -152,17 +153,18 @@ def _describe_serve(command: Parser) -> None:
 
 
 def _describe_show(command: Parser) -> None:
-    command.add_argument("file", metavar="FILE", help="a document that visit trace wrote")
+    command.add_argument("file", metavar="FILE", help=_FILE_HELP)
     _address(command)
 
 
 def _describe_export(command: Parser) -> None:
-    command.add_argument("file", metavar="FILE", help="a document that visit trace wrote")
+    command.add_argument("file", metavar="FILE", help=_FILE_HELP)
     command.add_argument(
         "--to",
         required=True,
-        choices=["graphml", "gexf", "cyjs", "csv"],
-        help="the format; csv makes two files, OUT.nodes.csv and OUT.edges.csv",
+        choices=["html", "json", "graphml", "gexf", "cyjs", "csv"],
+        help="the format; html is one file that works offline, and csv makes two, OUT.nodes.csv "
+        "and OUT.edges.csv",
     )
     command.add_argument(
         "-o",

@@ -17,13 +17,13 @@ from visit.flow import NodeId, Note, RankBy, Request
 from visit.web import ids, layout
 from visit.web.address import Asked, asked_by_address
 from visit.web.app import assets_folder, bind, create_app
-from visit.web.callbacks import note, surroundings, target_options
 from visit.web.explained import levels
 from visit.web.holding import opened_index
 from visit.web.index import Index
 from visit.web.picture import picture
 from visit.web.shelf import Jobs, Shelf
 from visit.web.stylesheet import COLOURINGS, PALETTES, WIDTHS, stylesheets
+from visit.web.surroundings import note, surroundings, target_options
 from visit.web.text import file_name, percent, signed, tokens_from_typed, typed_from_tokens
 from visit.web.tracing import position_in, progress_to_page, request_from_controls
 from visit.web.view import View

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import socket
-from pathlib import Path
 
 import uvicorn
 from dash import Dash
@@ -16,6 +15,7 @@ from visit.engine import Engine
 from visit.errors import OutputError
 from visit.flow import FlowGraph, Request
 from visit.web import callbacks, layout
+from visit.web.carried import OFFLINE, assets_folder
 from visit.web.safety import SafeHeaders, policy
 from visit.web.shelf import Shelf
 from visit.web.view import View
@@ -44,6 +44,7 @@ def create_app(
         "visit",
         backend="fastapi",
         assets_folder=str(assets_folder()),
+        assets_path_ignore=[f"^{OFFLINE}$"],
         index_string=layout.INDEX,
         title="visit",
         update_title="",
@@ -71,13 +72,6 @@ def create_app(
     server.add_api_route("/health", lambda: PlainTextResponse("ok"), include_in_schema=False)
     server.add_middleware(SafeHeaders, policy=policy(list(app.csp_hashes())))
     return app
-
-
-def assets_folder() -> Path:
-    """Where the style and the script are: beside the package's modules, or in a checkout."""
-    package = Path(__file__).parent.parent
-    installed = package / "assets"
-    return installed if installed.is_dir() else package.parent / "assets"
 
 
 def run(app: Dash, host: str = "127.0.0.1", port: int = 8050) -> None:

@@ -10,24 +10,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, no_update
 from dash.development.base_component import Component
 
 from visit.engine import Engine
 from visit.errors import VisitError
-from visit.flow import FlowGraph, Node, NodeId, Request
-from visit.text import visible
+from visit.flow import Node, NodeId, Request
 from visit.web import elements, figures, ids, inspector, tracing
-from visit.web.explained import levels, unexplained
 from visit.web.finder import searchable
+from visit.web.formats import Kept
 from visit.web.holding import held, opened_index
 from visit.web.index import RESIDUALS, Index
 from visit.web.inspector.beside import Beside, LensOf, PatternOf, Tab, wants
-from visit.web.keeping import Kept, download
-from visit.web.picture import Picture
+from visit.web.keeping import download
 from visit.web.shelf import Shelf
 from visit.web.stylesheet import Look
-from visit.web.text import percent
+from visit.web.surroundings import note, surroundings
 from visit.web.tracing import show_problem
 from visit.web.tree import trees
 from visit.web.view import View
@@ -216,51 +214,3 @@ def _beside(
         )
     positions = wanted.positions
     return Beside(lens=shelf.beside(view.key, wanted, lambda: engine.lens(asked, positions)))
-
-
-def note(drawn: Picture) -> list[Component]:
-    """What the picture leaves out, in numbers."""
-    if not drawn.left_out:
-        return []
-    return [
-        html.Span(
-            f"{drawn.left_out} edges left out",
-            title="To keep the graph quick. Each carries less than "
-            f"{percent(drawn.left_out_above)} of the traced residual",
-        )
-    ]
-
-
-def surroundings(index: Index, *, clickable: bool) -> dict[str, Any]:
-    """What stands around a graph: panels by the part they fill, and the threshold's steps."""
-    flow = index.flow
-    around = {
-        ids.TOKENS: inspector.tokens(flow, clickable=clickable),
-        ids.PREDICTIONS: inspector.predictions(flow, clickable=clickable),
-        ids.SANKEY_LAYER: layer_options(flow),
-    }
-    if clickable:
-        around[ids.TARGET_CHOICES] = target_options(flow)
-    return {
-        "panels": {name: trees(parts) for name, parts in around.items()},
-        "levels": levels(),
-        "unexplained": [round(part, 5) for part in unexplained(index, levels())],
-        "searchable": searchable(index),
-    }
-
-
-def target_options(flow: FlowGraph) -> list[Component]:
-    """The ten predictions, as the target picker offers them, and the best against the second."""
-    options: list[Component] = [
-        html.Option(value=visible(p.text), label=f"{visible(p.text)}  {percent(p.prob)}")
-        for p in flow.predictions
-    ]
-    if len(flow.predictions) > 1:
-        best, second = (visible(p.text) for p in flow.predictions[:2])
-        options.append(html.Option(value=f"{best} vs {second}", label="a logit difference"))
-    return options
-
-
-def layer_options(flow: FlowGraph) -> list[Component]:
-    """The layers, as the Sankey's picker offers them."""
-    return [html.Option(f"layer {layer}", value=str(layer)) for layer in range(flow.model.n_layers)]

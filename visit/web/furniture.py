@@ -5,7 +5,7 @@ All of it works in the browser alone, so that a page without a server has it too
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dash import html
@@ -14,7 +14,7 @@ from dash.development.base_component import Component
 from visit.web import cover, examples, help, ids, tour
 from visit.web.explained import STEPS
 from visit.web.finder import finder
-from visit.web.keeping import Kept
+from visit.web.formats import MENU, MENU_OFFLINE
 from visit.web.parts import aria, data, field, term
 from visit.web.stylesheet import COLOURINGS, PALETTES, WIDTHS
 from visit.web.tree import Tree, tree, trees
@@ -22,23 +22,23 @@ from visit.web.tree import Tree, tree, trees
 LENS_MEASURES = {"prob": "probability", "rank": "rank", "entropy": "entropy"}
 
 
-def furniture(*, with_engine: bool, with_figures: bool = True) -> dict[str, list[Tree]]:
+def furniture(*, with_engine: bool, with_server: bool = True) -> dict[str, list[Tree]]:
     """The trees, by the part of the screen that they fill.
 
     Args:
         with_engine: Whether a model is there to ask, for the parts that need one.
-        with_figures: Whether Plotly is there, for the lens grid and the Sankey.
+        with_server: Whether a server is there, for the lens grid, the Sankey and most exports.
     """
     untraced = html.P("Nothing is traced yet.", className="hint")
     filled = {
-        ids.TOOLBAR: trees(toolbar(with_figures=with_figures)),
+        ids.TOOLBAR: trees(toolbar(with_server=with_server)),
         ids.LEGEND: trees(legend()),
         ids.FINDER: trees(finder()),
         ids.INSPECTOR: [tree(untraced)],
         ids.HELP: trees([help.dialog(with_engine=with_engine), *tour.card()]),
         ids.OFFER: trees(tour.offer()),
     }
-    if with_figures:
+    if with_server:
         filled[ids.DOCK_HEAD] = trees(dock_head())
     if with_engine:
         filled[ids.EXAMPLES] = trees(examples.menu())
@@ -46,9 +46,9 @@ def furniture(*, with_engine: bool, with_figures: bool = True) -> dict[str, list
     return filled
 
 
-def toolbar(*, with_figures: bool) -> list[Component]:
+def toolbar(*, with_server: bool) -> list[Component]:
     """What the graph shows and how."""
-    views = [_views()] if with_figures else []
+    views = [_views()] if with_server else []
     return [
         *views,
         html.Div(
@@ -82,7 +82,7 @@ def toolbar(*, with_figures: bool) -> list[Component]:
                     className="of-flow",
                 ),
                 _menu("Look", looks()),
-                _menu("Export", exports()),
+                _menu("Export", exports(MENU if with_server else MENU_OFFLINE)),
             ],
             className="tool end",
         ),
@@ -142,22 +142,15 @@ def _choice(words: str, name: str, options: dict[str, str]) -> Component:
     )
 
 
-def exports() -> list[Component]:
-    """The files that a graph can be kept as; the browser makes the PNG by itself."""
-    formats = [
-        ("JSON", Kept.JSON, "everything, to open again"),
-        ("SVG", Kept.SVG, "what is drawn, for print"),
-        ("PNG", "png", "what is drawn, twice as fine"),
-        ("GraphML", Kept.GRAPHML, "for Gephi, yEd, networkx"),
-        ("CSV", Kept.CSV, "nodes and edges, zipped"),
-    ]
+def exports(menu: Mapping[str, tuple[str, str]]) -> list[Component]:
+    """The files that a graph can be kept as."""
     return [
         html.Button(
             [html.Span(name, className="export-name"), html.Span(said, className="hint")],
             className="export",
             **data(export=str(kept)),
         )
-        for name, kept, said in formats
+        for kept, (name, said) in menu.items()
     ]
 
 

@@ -6,14 +6,15 @@ import base64
 import io
 import zipfile
 from dataclasses import replace
-from enum import StrEnum
 from typing import Any
 
 from visit.document import json_from_flow
 from visit.export import csv_from_flow, graphml_from_flow
 from visit.flow import FlowGraph
 from visit.web import elements
+from visit.web.formats import Kept
 from visit.web.index import Index
+from visit.web.offline import html_from_flow
 from visit.web.stylesheet import Look
 from visit.web.svg import svg_from_elements
 from visit.web.text import file_name
@@ -21,15 +22,6 @@ from visit.web.view import View
 
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 """The earliest one, so that the same graph makes the same file."""
-
-
-class Kept(StrEnum):
-    """What the server makes; the value is the file's ending. The browser makes PNG by itself."""
-
-    JSON = "json"
-    SVG = "svg"
-    GRAPHML = "graphml"
-    CSV = "csv.zip"
 
 
 def download(kept: Kept, index: Index, view: View, look: Look | None = None) -> dict[str, Any]:
@@ -46,6 +38,8 @@ def download(kept: Kept, index: Index, view: View, look: Look | None = None) -> 
     match kept:
         case Kept.JSON:
             return _text(name, json_from_flow(flow), "application/json")
+        case Kept.HTML:
+            return _text(name, html_from_flow(flow, view.opened, look), "text/html")
         case Kept.GRAPHML:
             return _text(name, graphml_from_flow(flow), "application/xml")
         case Kept.SVG:

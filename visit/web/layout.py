@@ -17,7 +17,10 @@ from visit.web.parts import aria
 from visit.web.stylesheet import LIGHT, stylesheet, stylesheets
 from visit.web.view import View
 
-GRAPH_SETTINGS = {
+GRAPH_SETTINGS: dict[str, Any] = {
+    "id": ids.GRAPH,
+    "layout": {"name": "preset", "fit": False},
+    "style": {"position": "absolute", "inset": "0", "width": "100%"},
     "autoRefreshLayout": False,
     "autoungrabify": True,
     "boxSelectionEnabled": False,
@@ -234,14 +237,7 @@ def viewing(view: View | None) -> Component:
 
 
 def _graph() -> Component:
-    graph: Component = cyto.Cytoscape(
-        id=ids.GRAPH,
-        elements=[],
-        stylesheet=stylesheet(LIGHT),
-        layout={"name": "preset", "fit": False},
-        style={"position": "absolute", "inset": "0", "width": "100%"},
-        **GRAPH_SETTINGS,
-    )
+    graph: Component = cyto.Cytoscape(elements=[], stylesheet=stylesheet(LIGHT), **GRAPH_SETTINGS)
     return graph
 
 

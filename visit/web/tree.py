@@ -9,6 +9,7 @@ and all inside it are made in SVG's own namespace.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from html import escape
 from typing import Any
 
 from dash.development.base_component import Component
@@ -26,8 +27,8 @@ _NAMES = {
 }  # fmt: skip
 _AS_THEY_ARE = frozenset(
     {
-        "disabled", "hidden", "id", "label", "open", "role", "rows", "scope", "style", "title",
-        "value",
+        "disabled", "hidden", "id", "label", "max", "open", "role", "rows", "scope", "style",
+        "title", "value",
     }
 )  # fmt: skip
 _OF_SVG = frozenset(
@@ -105,3 +106,17 @@ def _text(value: Any) -> str:
     if isinstance(value, dict):
         return "; ".join(f"{name}: {said}" for name, said in value.items())
     return str(value)
+
+
+_VOID = frozenset({"br", "hr", "img", "input"})
+
+
+def html_from_tree(tree: Tree) -> str:
+    """A tree as markup, for a page that is written as text; every text and value is escaped."""
+    if isinstance(tree, str):
+        return escape(tree, quote=False)
+    said = "".join(f' {name}="{escape(value)}"' for name, value in tree["attributes"].items())
+    start = f"<{tree['tag']}{said}>"
+    if tree["tag"] in _VOID:
+        return start
+    return f"{start}{''.join(map(html_from_tree, tree['children']))}</{tree['tag']}>"

@@ -17,7 +17,7 @@ from visit.web.inspector import note as notes
 from visit.web.inspector.attention import attention_tab
 from visit.web.inspector.beside import TAB_WORDS, Beside, LensOf, PatternOf, Tab, wants
 from visit.web.inspector.ledger import ledger_tab
-from visit.web.inspector.overview import about, versus
+from visit.web.inspector.overview import about, noted_node, versus
 from visit.web.inspector.path import path_ids, path_tab
 from visit.web.inspector.strip import predictions, tokens
 from visit.web.inspector.where import where_tab
@@ -31,9 +31,13 @@ __all__ = [
     "PatternOf",
     "Tab",
     "about",
+    "node_head",
     "node_panel",
+    "noted_node",
     "path_ids",
     "predictions",
+    "tab_bar",
+    "tab_body",
     "tokens",
     "wants",
 ]
@@ -59,17 +63,22 @@ def node_panel(
         note: The reader's note of this node.
     """
     return [
-        _head(index.flow, node, note),
-        _tab_bar(tab),
-        html.Div(
-            _body(index, node, tab, beside),
-            id=_BODY,
-            className=f"tab-body of-{tab}",
-            role="tabpanel",
-            **aria(labelledby=_tab_id(tab)),
-        ),
+        node_head(index.flow, node, note),
+        tab_bar(tab),
+        tab_body(index, node, tab, beside),
         notes.editor(node.id, note),
     ]
+
+
+def tab_body(index: Index, node: Node, tab: Tab, beside: Beside = _NOTHING_BESIDE) -> Component:
+    """One tab of a node's panel."""
+    return html.Div(
+        _body(index, node, tab, beside),
+        id=_BODY,
+        className=f"tab-body of-{tab}",
+        role="tabpanel",
+        **aria(labelledby=_tab_id(tab)),
+    )
 
 
 def _body(index: Index, node: Node, tab: Tab, beside: Beside) -> list[Component]:
@@ -86,7 +95,8 @@ def _body(index: Index, node: Node, tab: Tab, beside: Beside) -> list[Component]
             return where_tab(index, node, beside)
 
 
-def _tab_bar(shown: Tab) -> Component:
+def tab_bar(shown: Tab) -> Component:
+    """The tabs, of which one is shown."""
     return html.Div(
         [
             html.Button(
@@ -110,7 +120,8 @@ def _tab_id(tab: Tab) -> str:
     return f"tab-{tab}"
 
 
-def _head(flow: FlowGraph, node: Node, note: Note | None) -> Component:
+def node_head(flow: FlowGraph, node: Node, note: Note | None = None) -> Component:
+    """What a node is, where, and what its reader noted."""
     token = flow.tokens[node.id.position]
     name = title(node.id)
     where = [name] if note is not None and note.name else []

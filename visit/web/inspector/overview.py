@@ -122,10 +122,11 @@ def group_logit(index: Index, members: Sequence[NodeId]) -> float | None:
 
 
 def _list(index: Index, notes: Sequence[Note]) -> Component:
-    return html.Ul([html.Li(_noted_node(index, note)) for note in notes], className="company")
+    return html.Ul([html.Li(noted_node(index, note)) for note in notes], className="company")
 
 
-def _noted_node(index: Index, note: Note) -> Component:
+def noted_node(index: Index, note: Note) -> Component:
+    """A node in a list of those that were noted: a way there, by the name that it was given."""
     node = index.nodes[note.node]
     name = one_line(note.name) if note.name else title(note.node)
     where = place(note.node)

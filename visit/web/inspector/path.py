@@ -13,7 +13,7 @@ from visit.flow import EdgeKind, Node, NodeId, NodeKind
 from visit.web.index import RESIDUALS, RESTS, Index, edge_id
 from visit.web.inspector.pieces import hint, swatch
 from visit.web.inspector.relations import way_in
-from visit.web.parts import aria, data, term, word
+from visit.web.parts import aria, data, span, term, word
 from visit.web.text import percent, title
 
 Steps = Callable[[Index, NodeId], list["Step"]]
@@ -148,11 +148,8 @@ def _step(index: Index, step: Step, is_here: bool, is_last: bool) -> Component:
     button = html.Button(
         [
             swatch(node.id),
-            html.Span(f"{layer}{title(node.id)}", className="part-name"),
-            html.Span(
-                ["at ", word(token.text), f" {token.position}, says ", word(node.label)],
-                className="said",
-            ),
+            span([f"{layer}{title(node.id)}"], "part-name"),
+            span(["at ", word(token.text), f" {token.position}, says ", word(node.label)], "said"),
         ],
         className="go",
         title=str(node.id),
@@ -163,8 +160,8 @@ def _step(index: Index, step: Step, is_here: bool, is_last: bool) -> Component:
     if not is_last:
         width = f"{1 + 5 * step.carried**0.5:.1f}px"
         carried = [
-            html.Span(className="rail", style={"width": width}),
-            html.Span(percent(step.carried), className="number"),
+            span([], "rail", style=f"width: {width}"),
+            span([percent(step.carried)], "number"),
         ]
     return html.Li([button, *carried], className="is-here" if is_here else None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from dash import html
 from dash.development.base_component import Component
@@ -13,7 +14,7 @@ from visit.text import visible
 from visit.web.elements import family
 from visit.web.index import RESIDUALS, RESTS, Index
 from visit.web.inspector.relations import way_in
-from visit.web.parts import bar, data, term, word
+from visit.web.parts import bar, data, span, term, word
 from visit.web.text import percent, title
 
 Said = Component | str
@@ -35,7 +36,7 @@ def go(index: Index, node_id: NodeId, name: str, *more: Said, chosen: bool = Fal
     """A node to go to: its swatch, a name, and whatever else is said of it."""
     return html.Button(
         [
-            html.Span(className=f"swatch {family(node_id.kind)}"),
+            swatch(node_id),
             html.Span(name, className="part-name"),
             *more,
         ],
@@ -45,9 +46,9 @@ def go(index: Index, node_id: NodeId, name: str, *more: Said, chosen: bool = Fal
     )
 
 
-def swatch(node_id: NodeId) -> Component:
+def swatch(node_id: NodeId) -> Any:
     """The mark that nodes of its kind have in the graph."""
-    return html.Span(className=f"swatch {family(node_id.kind)}")
+    return span([], f"swatch {family(node_id.kind)}")
 
 
 def part_name(index: Index, line: Edge) -> str:
@@ -102,7 +103,7 @@ def _words(name: str, tokens: Sequence[TokenProbability], side: str) -> Componen
                         [
                             word(token.text),
                             bar(size / largest, side),
-                            html.Span(probability(token.prob), className="number"),
+                            span([probability(token.prob)], "number"),
                         ]
                     )
                     for token, size in zip(tokens, sizes, strict=True)
