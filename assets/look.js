@@ -64,6 +64,17 @@
     document.documentElement.style.setProperty(SIZES[id].variable, `${sizeOf(id)}px`);
   }
 
+  V.onFilled((id) => {
+    if (id !== "toolbar") return;
+    for (const [name, { low, high }] of Object.entries(SIZES)) {
+      const bar = V.$(name);
+      if (!bar) continue;
+      for (const [which, size] of [["min", low], ["max", high], ["now", sizeOf(name)]]) {
+        bar.setAttribute(`aria-value${which}`, size);
+      }
+    }
+  });
+
   document.addEventListener("pointerdown", (event) => {
     const bar = event.target.closest && event.target.closest(".splitter");
     if (!bar) return;
@@ -114,7 +125,7 @@
 
   function showDock() {
     document.documentElement.dataset.dock = V.dock.open ? "open" : "closed";
-    const button = document.querySelector("[data-dock]");
+    const button = document.querySelector("button[data-dock]");
     if (button) button.setAttribute("aria-expanded", String(V.dock.open));
     for (const input of document.querySelectorAll('input[name="dock-measure"]')) {
       input.checked = input.value === V.dock.measure;
@@ -137,7 +148,7 @@
   V.showPane = (pane) => {
     V.state.pane = pane;
     document.documentElement.dataset.pane = pane.name;
-    for (const button of document.querySelectorAll("[data-pane]")) {
+    for (const button of document.querySelectorAll("button[data-pane]")) {
       button.setAttribute("aria-pressed", String(button.dataset.pane === pane.name));
     }
     const layer = V.$("sankey-layer");

@@ -20,7 +20,7 @@ from page import Page, PageError, open_page
 
 from visit.text import visible
 from visit.web import ids
-from visit.web.text import token_from_typed
+from visit.web.text import tokens_from_typed
 
 PATTERNS = (
     "{word} says the capital of {place} is the city of",
@@ -180,7 +180,7 @@ class Client:
         await self._ask(self._prompt, target=typed, position=self._position())
         self.check()
         target = self.page[ids.VIEW, "data"]["request"]["target"]
-        if target != token_from_typed(typed):
+        if target != tokens_from_typed(typed)[0]:
             raise Crossed(f"asked for the target {typed!r}, shown {target!r}")
 
     async def move(self) -> None:

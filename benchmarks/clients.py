@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -144,6 +144,9 @@ def _verdicts(found: Load) -> list[tuple[str, str, str]]:
         memory = [taken.memory for _, taken in found.samples]
         rows.append(("memory, first and most", "", f"{memory[0]:.0f}, {max(memory):.0f} MiB"))
         rows.append(("threads, most", "", str(max(taken.threads for _, taken in found.samples))))
+        used = found.samples[-1][1].processor - found.samples[0][1].processor
+        n_actions = sum(map(len, found.durations.values()))
+        rows.append(("processor time an action", "", f"{1000 * used / max(n_actions, 1):.0f} ms"))
     return rows
 
 
@@ -164,7 +167,7 @@ def data(found: Load) -> dict[str, object]:
         "errors": found.errors,
         "crossings": found.crossings,
         "growth": found.growth,
-        "samples": [(s, taken.memory, taken.threads) for s, taken in found.samples],
+        "samples": [(seconds, *astuple(taken)) for seconds, taken in found.samples],
     }
 
 

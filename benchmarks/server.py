@@ -25,10 +25,11 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """What a process holds: resident memory in MiB, and threads."""
+    """What a process holds: resident memory in MiB, threads, and processor seconds so far."""
 
     memory: float
     threads: int
+    processor: float
 
 
 @contextmanager
@@ -67,7 +68,14 @@ def footprint(pid: int) -> Footprint:
         OSError: there is no such process, or no ``/proc``.
     """
     said = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-    return Footprint(int(said["VmRSS"].split()[0]) / 1024, int(said["Threads"]))
+    # The name, in brackets, may hold spaces; user and system time are fields 14 and 15.
+    counted = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    ticks = int(counted[11]) + int(counted[12])
+    return Footprint(
+        memory=int(said["VmRSS"].split()[0]) / 1024,
+        threads=int(said["Threads"]),
+        processor=ticks / os.sysconf("SC_CLK_TCK"),
+    )
 
 
 def end_on_sigterm() -> None:

@@ -43,7 +43,7 @@ MAY_IMPORT: dict[str, set[str] | None] = {
     "loading": PLAIN | {"architectures", "mini"},
     "turns": {"engine"},
     "session": PLAIN | TENSORS | {"build", "engine", "loading", "mini", "turns"},
-    "web": PLAIN | {"document", "embedded", "engine", "export", "files", "text"},
+    "web": PLAIN | {"document", "embedded", "engine", "export", "files", "text", "turns"},
     "options": PLAIN | {"text"},
     "cli": EVERYTHING,
 }

@@ -141,7 +141,7 @@ def test_the_report_says_what_went_wrong_and_how_often():
     for client in clients:
         client.durations["trace"] = [0.1]
         client.errors.append(f"client {client.number}, trace: no answer")
-    found = Load(10.0, tuple(clients), ((0.0, Footprint(100.0, 3)),))
+    found = Load(10.0, tuple(clients), ((0.0, Footprint(100.0, 3, 1.0)),))
     said = report(found)
     assert "2 clients, 10 s, 2 actions" in said
     assert "- 2 × trace: no answer" in said

@@ -15,6 +15,7 @@ from visit.engine import Engine
 from visit.errors import OutputError
 from visit.flow import FlowGraph, Request
 from visit.web import callbacks, layout
+from visit.web.alone import Alone
 from visit.web.carried import OFFLINE, assets_folder
 from visit.web.safety import SafeHeaders, policy
 from visit.web.shelf import Shelf
@@ -40,6 +41,7 @@ def create_app(
     """
     if engine is None and flow is None:
         raise ValueError("give an engine to ask, or a flow graph to view")
+    engine = None if engine is None else Alone(engine)
     app = Dash(
         "visit",
         backend="fastapi",
