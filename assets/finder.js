@@ -4,7 +4,7 @@
 
   const V = (window.visit = window.visit || {});
   const $ = (id) => V.$(id);
-  const LISTED = 60; // more are counted and marked, not listed
+  const LISTED = 40; // more are counted and marked, not listed
   // The table looked through, of which graph it is, the rows found, which of them is active, and for
   // which graph a table with fetched blocks was asked for.
   const own = { table: null, key: null, rows: [], terms: [], active: 0, asked: null };

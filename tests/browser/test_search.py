@@ -169,6 +169,7 @@ def page(open_app):
     screen = open_app("fake")
     screen.wait_for_graph()
     wait_until(lambda: screen.page.locator("#search").count(), "the search box")
+    wait_until(lambda: screen.page.locator(".chip").count(), "what stands around the graph")
     return screen
 
 
@@ -345,7 +346,7 @@ def test_what_is_not_read_or_not_found_is_told_under_the_box(page):
 
 def test_the_list_is_clipped_by_nothing_and_lies_above_the_graph(page):
     page.page.set_viewport_size({"width": 1024, "height": 640})
-    assert search(page, "L>0").count() == 60
+    assert search(page, "L>0").count() == 40
     assert page.ask(
         """() => {
         const box = document.getElementById("found-panel").getBoundingClientRect();
