@@ -325,7 +325,7 @@ class Client:
         """The prompt's tokens as the page shows them, by position."""
         chips = {
             int(part["attributes"]["data-position"]): text_of(part)
-            for part in parts(self.page[ids.SURROUNDINGS, "data"][ids.TOKENS])
+            for part in parts(self.page[ids.SURROUNDINGS, "data"]["panels"][ids.TOKENS])
             if "data-position" in part["attributes"]
         }
         return [chips[position] for position in sorted(chips)]
@@ -334,7 +334,7 @@ class Client:
         """The traced position as the page marks it."""
         (traced,) = (
             part["attributes"]["data-position"]
-            for part in parts(self.page[ids.SURROUNDINGS, "data"][ids.TOKENS])
+            for part in parts(self.page[ids.SURROUNDINGS, "data"]["panels"][ids.TOKENS])
             if _is(part, "is-traced")
         )
         return int(traced)

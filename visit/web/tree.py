@@ -115,7 +115,8 @@ def html_from_tree(tree: Tree) -> str:
     """A tree as markup, for a page that is written as text; every text and value is escaped."""
     if isinstance(tree, str):
         return escape(tree, quote=False)
-    said = "".join(f' {name}="{escape(value)}"' for name, value in tree["attributes"].items())
+    attributes = sorted(tree["attributes"].items())  # Dash gives them in no order of its own
+    said = "".join(f' {name}="{escape(value)}"' for name, value in attributes)
     start = f"<{tree['tag']}{said}>"
     if tree["tag"] in _VOID:
         return start

@@ -17,7 +17,7 @@ from visit.web.inspector.relations import way_in
 from visit.web.parts import bar, data, span, term, word
 from visit.web.text import percent, title
 
-Said = Component | str
+Said = Any
 
 
 def facts(said: Iterable[tuple[Said, Said]]) -> Component:
