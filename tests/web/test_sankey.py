@@ -331,3 +331,10 @@ def test_no_two_links_say_the_same():
             "label"
         ]
         assert len(labels) == len(set(labels))
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
+def test_a_tip_kept_in_a_label_leaves_nothing_to_see(theme):
+    """Plotly puts a shadow behind a label by itself, which shows where the letters do not."""
+    font = sankey_figure(index_of(), LAYER, theme)["data"][0]["textfont"]
+    assert font["color"].endswith(",0.0)") and font["shadow"] == "none"

@@ -82,7 +82,7 @@ def sankey_figure(
                 "arrangement": "fixed",
                 # The scale: Plotly makes its tallest column fill the domain, and places go past it.
                 "domain": {"x": [0, 1], "y": [1 - part, 1]},
-                "textfont": {"size": 1, "color": see_through(theme.ink, 0.0)},
+                "textfont": {"size": 1, "color": see_through(theme.ink, 0.0), "shadow": "none"},
                 "node": {
                     "align": "center",
                     "pad": 0,
