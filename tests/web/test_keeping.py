@@ -9,11 +9,12 @@ from xml.etree import ElementTree
 import pytest
 from sample import make_flow
 
-from visit.document import flow_from_json
+from visit.document import flow_from_html, flow_from_json
 from visit.flow import NodeId, Note, Request
 from visit.web import elements
+from visit.web.formats import Kept
 from visit.web.index import Index
-from visit.web.keeping import Kept, download
+from visit.web.keeping import download
 from visit.web.stylesheet import COLOURINGS, LIGHT, WIDTHS, Look, mixed
 from visit.web.svg import svg_from_elements
 from visit.web.view import View
@@ -79,6 +80,8 @@ def test_every_format_is_a_file_named_after_the_prompt(kept):
         archive = zipfile.ZipFile(io.BytesIO(base64.b64decode(file["content"])))
         assert archive.namelist() == ["nodes.csv", "edges.csv"]
         assert archive.read("nodes.csv").count(b"\r\n") == len(flow.nodes) + 1
+    elif kept is Kept.HTML:
+        assert flow_from_html(file["content"]) == flow
     else:
         ElementTree.fromstring(file["content"])
 

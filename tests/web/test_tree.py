@@ -9,7 +9,7 @@ from sample import make_flow
 from visit.web import inspector
 from visit.web.index import Index
 from visit.web.parts import aria, data
-from visit.web.tree import svg, tree, trees
+from visit.web.tree import html_from_tree, svg, tree, trees
 
 
 def test_a_component_becomes_its_tag_its_attributes_and_its_children():
@@ -103,3 +103,10 @@ def test_svg_holds_only_shapes_and_texts(tag):
 def test_svg_has_no_attribute_that_could_run_or_load(name):
     with pytest.raises(ValueError, match="is no attribute that a panel's SVG can hold"):
         svg("path", {name: "x"})
+
+
+def test_a_tree_as_markup_says_every_text_and_value_as_it_is():
+    made = tree(html.P(['a < b & "c"', html.Br()], title='" onload="x', hidden=True))
+    assert html_from_tree(made) == (
+        '<p hidden="" title="&quot; onload=&quot;x">a &lt; b &amp; "c"<br></p>'
+    )

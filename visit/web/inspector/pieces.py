@@ -17,7 +17,8 @@ from visit.web.inspector.relations import way_in
 from visit.web.parts import bar, data, span, term, word
 from visit.web.text import percent, title
 
-Said = Component | str
+Said = Any
+"""What stands among a component's children: a component, a text, or a tree, unknown to its type."""
 
 
 def facts(said: Iterable[tuple[Said, Said]]) -> Component:
