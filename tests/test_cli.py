@@ -329,6 +329,24 @@ def test_an_export_goes_beside_its_document_and_says_where(
     assert {document, *paths} == set(document.parent.iterdir())
 
 
+def test_a_document_goes_into_an_html_file_and_comes_out_the_same(document: Path):
+    assert main(["export", str(document), "--to", "html"]) == 0
+    page = document.with_suffix(".html")
+    assert read_flow(page) == small_flow()
+    again = document.with_name("again.json")
+    assert main(["export", str(page), "--to", "json", "-o", str(again)]) == 0
+    assert again.read_bytes() == document.read_bytes()
+
+
+def test_an_html_file_without_a_document_is_told_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    page = tmp_path / "page.html"
+    page.write_text("<p>hello</p>", encoding="utf-8")
+    said = complaint(capsys, ["show", str(page)])
+    assert said == f"{page}: the page holds no flow document; give one that visit made"
+
+
 def test_an_export_goes_where_it_is_told(document: Path, tmp_path: Path):
     assert main(["export", str(document), "--to", "csv", "-o", str(tmp_path / "run")]) == 0
     assert (tmp_path / "run.nodes.csv").exists()

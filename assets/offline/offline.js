@@ -13,11 +13,18 @@
     if (id in CHANGED && "data" in props) CHANGED[id](props.data);
   };
 
+  const ALONE = {
+    tag: "span",
+    attributes: { title: "This file holds a picture of each block opened alone, and none of these together" },
+    children: ["one block at a time"],
+  };
+
   const CHANGED = {
     view(asked) {
       const opened = nearest(asked.opened);
       dash.visit.remember(opened.join() === asked.opened.join() ? asked : { ...asked, opened });
       draw();
+      if (opened.length < asked.opened.length) $("note").append(V.build(ALONE));
       inspect();
     },
     picked(picked) {
