@@ -433,3 +433,23 @@ def test_what_is_not_a_terminal_shows_no_progress(
     session.during = lambda: time.sleep(1.1)
     assert main(["trace", PROMPT]) == 0
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("users", "kept"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_that_wait_leave_the_processor_to_others_unless_the_user_says_otherwise(
+    users, kept
+):
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    if users is not None:
+        environment["OMP_WAIT_POLICY"] = users
+    said = subprocess.run(
+        [sys.executable, "-c", "from visit.cli import main; main(['models']); import torch"],
+        env={**environment, "PYTHONPATH": str(ROOT), "OMP_DISPLAY_ENV": "true"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    policies = re.findall(r"OMP_WAIT_POLICY = '(\w+)'", said.stderr)
+    if not policies:
+        pytest.skip("this torch's OpenMP does not say how its threads wait")
+    assert set(policies) == {kept}

@@ -30,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     _quieten_libraries()
+    _share_processors()
     try:
         try:
             return _run(parser().parse_args(argv))
@@ -223,6 +224,16 @@ def _quieten_libraries() -> None:
     if not sys.stderr.isatty():
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
         os.environ.setdefault("TQDM_DISABLE", "1")  # gguf's own bar
+
+
+def _share_processors() -> None:
+    """Let torch's threads sleep while they wait; a user's own setting stands.
+
+    By default they spin. Where anything else wants the processor too, a browser on the same machine
+    for one, each then spins while the other waits to run, and a trace takes up to nine times as
+    long. OpenMP reads this when torch is imported, which no command has done yet.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 COMMANDS = {

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from sample import FakeEngine, make_block, make_flow
+from sample import FakeEngine, make_flow
 from starlette.testclient import TestClient
 
 from visit.document import flow_from_json, json_from_flow
@@ -20,7 +20,7 @@ from visit.web.app import assets_folder, bind, create_app
 from visit.web.explained import levels
 from visit.web.holding import opened_index
 from visit.web.index import Index
-from visit.web.picture import picture
+from visit.web.picture import can_open, picture
 from visit.web.shelf import Jobs, Shelf
 from visit.web.stylesheet import COLOURINGS, PALETTES, WIDTHS, stylesheets
 from visit.web.surroundings import note, surroundings, target_options
@@ -210,8 +210,26 @@ def test_keys_cannot_be_guessed_and_differ():
     assert len(keys) == 3 and min(map(len, keys)) >= 24
 
 
-def test_adding_a_block_to_a_lost_graph_adds_nothing():
-    assert Shelf().add("gone", make_block(1, 2, Request("a b c"))) is None
+def test_a_graph_that_falls_off_the_shelf_at_once_is_still_shown_with_every_open_block():
+    """As when many pages share a shelf: whatever is put there pushes this view's graph off."""
+
+    class Pushing(FakeEngine):
+        def open(self, layer, position, request=None):
+            shelf.put(make_flow(opened=()), "k")  # made anew meanwhile, with nothing open
+            shelf.put(make_flow())
+            return super().open(layer, position, request)
+
+    class Narrow(Shelf):
+        def get(self, key):
+            index = super().get(key)
+            self.put(make_flow(), "another page's")
+            return index
+
+    shelf = Narrow(max_elements=1)
+    opened = tuple(map(NodeId.parse, ("L2.mlp@3", "L1.mlp@7", "L2.attn@3")))
+    view = View("k", Request("The capital of Japan"), opened)
+    index = opened_index(view, Pushing(lambda request: make_flow(request, opened=())), shelf)
+    assert all(can_open(index, node_id) for node_id in opened)
 
 
 def test_a_page_s_new_trace_cancels_its_last_and_no_other_s():

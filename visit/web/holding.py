@@ -5,7 +5,7 @@ from __future__ import annotations
 from visit.engine import Engine
 from visit.errors import VisitError
 from visit.flow import NodeId, NodeKind
-from visit.web.index import Index
+from visit.web.index import Index, merged
 from visit.web.picture import can_open
 from visit.web.shelf import Shelf
 from visit.web.view import View
@@ -16,9 +16,9 @@ def held(view: View, engine: Engine | None, shelf: Shelf) -> Index | None:
     index = shelf.get(view.key)
     if index is None and engine is not None and not view.fixed:
         with shelf.making(view.key):
-            if shelf.get(view.key) is None:
-                shelf.put(engine.explain(view.request), view.key)
             index = shelf.get(view.key)
+            if index is None:
+                index = shelf.hold(view.key, Index(engine.explain(view.request)))
     return index
 
 
@@ -46,10 +46,13 @@ def with_block(
     if engine is None or view.fixed or not _lacks(index, node_id):
         return index
     with shelf.making(view.key):
-        index = shelf.get(view.key) or index
+        there = shelf.get(view.key)
+        # What another callback fetched is taken; a graph that was made anew has less than ours.
+        if there is not None and there.nodes.keys() >= index.nodes.keys():
+            index = there
         if _lacks(index, node_id) and node_id.layer is not None:
             block = engine.open(node_id.layer, node_id.position, view.request)
-            index = shelf.add(view.key, block) or index
+            index = shelf.hold(view.key, Index(merged(index.flow, block)))
     return index
 
 

@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from visit.flow import FlowGraph
-from visit.web.index import Index, merged
+from visit.web.index import Index
 
 T = TypeVar("T")
 MAX_ELEMENTS = 300_000
-"""About 300 MB of Python objects; a whole GPT-2-small graph has some 6,000."""
+"""About 500 MB of Python objects; a whole GPT-2-small graph has some 6,000."""
 
 
 class Shelf:
@@ -41,14 +41,18 @@ class Shelf:
     def put(self, flow: FlowGraph, key: str | None = None) -> str:
         """Keep a graph, and say under which key."""
         key = key or secrets.token_urlsafe(18)
-        index = Index(flow)
+        self.hold(key, Index(flow))
+        return key
+
+    def hold(self, key: str, index: Index) -> Index:
+        """Keep a graph that is made ready, and give it back: it may fall off again at once."""
         with self._lock:
             self._held[key] = index
             self._held.move_to_end(key)
             while len(self._held) > 1 and sum(map(_size, self._held.values())) > self._max:
                 gone, _ = self._held.popitem(last=False)
                 self._beside.pop(gone, None)
-        return key
+        return index
 
     def get(self, key: str) -> Index | None:
         """The graph of a key, unless it fell off."""
@@ -71,13 +75,6 @@ class Shelf:
                             self._beside[key] = kept
         made: T = kept[what]
         return made
-
-    def add(self, key: str, block: FlowGraph) -> Index | None:
-        """Add a block's nodes and edges to a graph."""
-        index = self.get(key)
-        if index is not None:
-            self.put(merged(index.flow, block), key)
-        return self.get(key)
 
 
 def _size(index: Index) -> int:
