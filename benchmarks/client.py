@@ -170,7 +170,7 @@ class Client:
         """Another of the ten predictions as the target."""
         offered = [
             typed
-            for part in parts(self.page[ids.SURROUNDINGS, "data"][ids.PREDICTIONS])
+            for part in parts(self.page[ids.SURROUNDINGS, "data"]["panels"][ids.PREDICTIONS])
             if (typed := part["attributes"].get("data-target", "")).lstrip("·").isascii()
             and typed.lstrip("·").isalpha()
         ]
@@ -226,7 +226,7 @@ class Client:
 
     async def export(self) -> None:
         """The graph as a JSON document."""
-        asked = {"kept": "json", "theme": "light", "level": 0.0, "asked": time.time_ns() // 10**6}
+        asked = {"kept": "json", "look": {}, "asked": time.time_ns() // 10**6}
         await self.page.change({(ids.EXPORT, "data"): asked}, self.patience)
         document = json.loads(self.page[ids.DOWNLOAD, "data"]["content"])
         graph, view = document["graph"], self.page[ids.VIEW, "data"]

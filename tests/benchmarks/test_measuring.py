@@ -32,7 +32,7 @@ def a_client(prompt, *tokens, shown=None):
     ]
     page.properties |= {
         ("view", "data"): {"key": "k", "request": {"prompt": shown or prompt}, "opened": []},
-        ("surroundings", "data"): {"tokens": chips},
+        ("surroundings", "data"): {"panels": {"tokens": chips}},
         ("graph", "elements"): rows,
     }
     return Client(0, page.url, _page=page, _prompt=prompt)

@@ -56,8 +56,8 @@ def elements(index: Index, drawn: Picture, notes: Iterable[Note] = ()) -> list[E
     plan = places.plan(drawn)
     curved = len(drawn.nodes) <= STRAIGHT_ABOVE
     logits = {node.id: index.direct_logit(node.id) for node in drawn.nodes}
-    largest = max((abs(logit) for logit in logits.values() if logit), default=1.0)
-    widths = _widths(drawn.lines)
+    largest = index.largest["written"]
+    widths = _widths(index, drawn.lines)
     return [
         *_bands(plan),
         *_row_titles(index.flow, plan),
@@ -168,16 +168,18 @@ def _noted(nodes: list[Element], notes: Iterable[Note]) -> list[Element]:
     return nodes
 
 
-def _widths(lines: Sequence[Line]) -> list[dict[str, float]]:
-    """How wide every line is by each measure, in pixels: by its square root, the widest 6."""
+def _widths(index: Index, lines: Sequence[Line]) -> list[dict[str, float]]:
+    """How wide every line is by each measure, in pixels: by its square root, the widest 6.
+
+    The widest is the graph's, drawn or not, so that no width changes as blocks open and close.
+    """
     measures: dict[str, list[float]] = {
         "carried": [line.carried for line in lines],
         "norm": [line.norm or 0.0 for line in lines],
         "share": [abs(line.share or 0.0) for line in lines],
         "logit": [abs(line.direct_logit or 0.0) for line in lines],
     }
-    widest = {name: max(sizes, default=0.0) or 1.0 for name, sizes in measures.items()}
-    widest["carried"] = 1.0
+    widest = {**index.largest, "carried": 1.0}
     return [
         {
             f"w_{name}": round(THIN + 5.3 * math.sqrt(min(1.0, sizes[row] / widest[name])), 2)

@@ -56,6 +56,8 @@ class Index:
         out_of: The edges that leave a node.
         carried: What an edge carries, 0 to 1.
         carries: What a node carries, 0 to 1.
+        largest: The largest norm, share and direct logit of any edge, without sign, and as
+            ``written`` the largest direct logit of a node, as ``direct_logit`` has it.
     """
 
     flow: FlowGraph
@@ -64,6 +66,7 @@ class Index:
     out_of: dict[NodeId, list[Edge]] = field(init=False, repr=False)
     carried: dict[EdgeId, float] = field(init=False, repr=False)
     carries: dict[NodeId, float] = field(init=False, repr=False)
+    largest: dict[str, float] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.nodes = {node.id: node for node in self.flow.nodes}
@@ -73,6 +76,16 @@ class Index:
             self.into[edge.target].append(edge)
             self.out_of[edge.source].append(edge)
         self.carried, self.carries = _carry(self)
+        measured = {
+            "norm": (edge.norm for edge in self.flow.edges),
+            "share": (edge.share for edge in self.flow.edges),
+            "logit": (edge.direct_logit for edge in self.flow.edges),
+            "written": map(self.direct_logit, self.nodes),
+        }
+        self.largest = {
+            name: max((abs(size) for size in sizes if size), default=1.0)
+            for name, sizes in measured.items()
+        }
 
     def lines(self, whole: NodeId, ledger: Ledger) -> list[Edge]:
         """The lines of one ledger of a node."""
