@@ -119,6 +119,8 @@ def test_the_lens_grid_follows_the_graph_and_a_cell_picks_its_residual(open_app)
     screen.page.mouse.click(box["x"] + box["width"] - 60, box["y"] + box["height"] - 12)
     screen.inspected("L5.resid_post@7")
     assert not screen.has("L4.resid_post@5")  # off the route
+    outlined = "document.querySelector('#lens .js-plotly-plot').layout.shapes?.length"
+    wait_until(lambda: screen.ask(outlined), "the picked cell's outline")
     screen.page.mouse.click(*screen.ask(CELL, [5, 5]))
     screen.inspected("L4.resid_post@5")
     screen.page.get_by_role("button", name="Lens").click()

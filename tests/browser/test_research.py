@@ -262,6 +262,7 @@ def test_two_users_never_see_each_other_s_graph(open_app):
     trace(other, "Rome is")
     wait_for_prompt(other, "Rome", "·is")
     one.page.get_by_role("button", name="Cancel").click()
+    wait_until(one.page.get_by_role("button", name="Trace").is_enabled, "the end")
     trace(one, "Paris is in")
     wait_for_prompt(one, "Paris", "·is", "·in")
     other.tap("L1.attn@1")
