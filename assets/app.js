@@ -81,7 +81,7 @@
     to.push(moment());
     const { view, picked } = from.pop();
     travelling = view;
-    if (view.key !== V.state.view.key) showRequest(view);
+    if (view.key !== V.state.view.key) V.showRequest(view);
     V.setProps("view", { data: view });
     V.pick(picked);
   }
@@ -89,12 +89,17 @@
   V.undo = () => travel(past, future);
   V.redo = () => travel(future, past);
 
-  function showRequest({ request, typed }) {
+  // What the header says is that of the graph that is shown.
+  V.showRequest = ({ request, typed }) => {
+    const viewed = document.querySelector(".viewed");
+    if (viewed) viewed.textContent = request.prompt;
     if (!V.$("trace")) return;
-    V.setProps("prompt", { value: request.prompt });
-    if (request.model) V.setProps("model", { value: request.model });
+    const { prompt, model, position } = request;
+    V.setProps("prompt", { value: prompt });
+    if (model) V.setProps("model", { value: model });
     V.setProps("target", { value: typed });
-  }
+    V.setProps("position", { data: Number.isInteger(position) ? { prompt, position } : null });
+  };
 
   // The server or this page made a new view. Answers whether it is of another graph.
   V.remember = (view) => {
@@ -131,7 +136,11 @@
   // What a link or a reload needs to show the same again (visit/web/address.py reads the request).
   function write() {
     const { view, picked, tab, pane, look, level, hidden } = V.state;
-    if (!view || view.fixed || !V.$("trace")) return;
+    if (!view || !V.$("trace")) return;
+    if (view.fixed) {
+      window.history.replaceState(null, "", window.location.pathname); // no link leads to a document
+      return;
+    }
     const said = new URLSearchParams({ prompt: view.request.prompt });
     for (const name of NAMES) {
       const value = view.request[name];

@@ -75,3 +75,12 @@ class Engine(Protocol):
             VisitError: the layer or the head does not exist, or the request cannot be served.
         """
         ...
+
+
+@runtime_checkable
+class Warming(Protocol):
+    """An engine that cannot answer from the start, such as one that still fetches its model."""
+
+    def ready(self) -> bool:
+        """Whether a request would be answered by now."""
+        ...

@@ -11,10 +11,10 @@ from dash.development.base_component import Component
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 
-from visit.engine import Engine
+from visit.engine import Engine, Warming
 from visit.errors import OutputError
 from visit.flow import FlowGraph, Request
-from visit.web import callbacks, layout
+from visit.web import callbacks, layout, opening
 from visit.web.alone import Alone
 from visit.web.carried import OFFLINE, assets_folder
 from visit.web.safety import SafeHeaders, policy
@@ -41,6 +41,7 @@ def create_app(
     """
     if engine is None and flow is None:
         raise ValueError("give an engine to ask, or a flow graph to view")
+    given = engine
     engine = None if engine is None else Alone(engine)
     app = Dash(
         "visit",
@@ -58,7 +59,9 @@ def create_app(
     )
     shelf = Shelf()
     first = request or Request(DEFAULT_PROMPT)
-    shown = None if flow is None else View(shelf.put(flow), flow.request)
+    shown = (
+        None if flow is None else View(shelf.put(flow), flow.request, notes=flow.notes, fixed=True)
+    )
 
     def screen() -> Component:
         return layout.screen(
@@ -72,8 +75,17 @@ def create_app(
     callbacks.register(app, engine, shelf, first)
     server: FastAPI = app.server
     server.add_api_route("/health", lambda: PlainTextResponse("ok"), include_in_schema=False)
+    server.add_api_route("/ready", lambda: _readiness(given), include_in_schema=False)
+    opening.register(server, shelf)
     server.add_middleware(SafeHeaders, policy=policy(list(app.csp_hashes())))
     return app
+
+
+def _readiness(engine: object) -> PlainTextResponse:
+    """For whoever sends requests here: whether one would be answered by now."""
+    if isinstance(engine, Warming) and not engine.ready():
+        return PlainTextResponse("not yet", 503)
+    return PlainTextResponse("ready")
 
 
 def run(app: Dash, host: str = "127.0.0.1", port: int = 8050) -> None:

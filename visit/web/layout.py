@@ -13,7 +13,8 @@ from visit.engine import ModelChoice
 from visit.flow import Request
 from visit.web import ids
 from visit.web.furniture import furniture
-from visit.web.parts import aria
+from visit.web.opening import MAX_BYTES
+from visit.web.parts import aria, data
 from visit.web.stylesheet import LIGHT, stylesheet, stylesheets
 from visit.web.view import View
 
@@ -167,6 +168,7 @@ def _controls(models: Sequence[ModelChoice], request: Request) -> Component:
                                 ],
                                 className="menu",
                             ),
+                            _open_button(),
                         ],
                         className="field-head",
                     ),
@@ -227,12 +229,25 @@ def _picker(
     )
 
 
-def viewing(view: View | None) -> Component:
-    """What the header says of a graph that is only looked at."""
+def viewing(view: View | None, *, with_server: bool = True) -> Component:
+    """What the header says of a graph that is only looked at.
+
+    Args:
+        view: The graph's.
+        with_server: Whether a server is there, to open another document.
+    """
     prompt = view.request.prompt if view else ""
-    return html.Div(
-        [html.Span("Viewing", className="hint"), html.Span(prompt, className="viewed")],
-        className="controls",
+    said = [html.Span("Viewing", className="hint"), html.Span(prompt, className="viewed")]
+    return html.Div([*said, _open_button()] if with_server else said, className="controls")
+
+
+def _open_button() -> Component:
+    return html.Button(
+        "Open…",
+        id=ids.OPEN,
+        className="open-link",
+        title="Open a document: a .json or .html file that visit made. It can be dropped anywhere",
+        **data(max=str(MAX_BYTES)),
     )
 
 

@@ -58,9 +58,9 @@ def html_from_flow(flow: FlowGraph, opened: Sequence[NodeId] = (), look: Look | 
     index = Index(flow)
     view = View(KEY, flow.request, tuple(opened), flow.notes, fixed=True)
     document = json_from_flow(flow)
-    screen = "".join(
-        html_from_tree(tree(part)) for part in frame(viewing(view), html.Div(id=PLACE), figures=())
-    )
+    middle = viewing(view, with_server=False)
+    parts = frame(middle, html.Div(id=PLACE), figures=())
+    screen = "".join(html_from_tree(tree(part)) for part in parts)
     libraries, scripts = carried.libraries(), carried.scripts()
     rules = policy([*libraries, *scripts])
     return "\n".join(

@@ -1,0 +1,90 @@
+// A document opened in the app: dropped anywhere on the page, or chosen (visit/web/opening.py).
+(function () {
+  "use strict";
+
+  const V = window.visit;
+  const $ = (id) => V.$(id);
+  const holdsFile = (event) => $("open") && [...event.dataTransfer.types].includes("Files");
+
+  function tell(problem) {
+    V.setProps("problem", { children: problem || "", hidden: !problem });
+  }
+
+  // ------------------------------------------------------------------ sending
+
+  // Only the last file that was given is shown, however long each takes.
+  let latest = 0;
+  async function open(file) {
+    const mine = ++latest;
+    const most = Number($("open").dataset.max);
+    tell(null);
+    if (file.size > most) {
+      tell(`${file.name} is larger than ${Math.round(most / 2 ** 20)} MB; open it with visit show`);
+      return;
+    }
+    cover("Opening…");
+    try {
+      const answer = await fetch("/open", { method: "POST", headers: { "x-visit-open": "1" }, body: file });
+      if (mine !== latest) return;
+      if (answer.ok) show(await answer.json());
+      else tell(`${file.name}: ${await answer.text()}`);
+    } catch {
+      tell(`${file.name} could not be sent to the server; see whether it still runs`);
+    } finally {
+      if (mine === latest) cover(null);
+    }
+  }
+
+  function show(view) {
+    const cancel = $("cancel");
+    if (cancel && !cancel.hidden) cancel.click(); // a trace under way would take its place
+    V.showRequest(view);
+    V.pick(null);
+    V.setProps("view", { data: view });
+  }
+
+  // ------------------------------------------------------------------ choosing
+
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("#open")) return;
+    const input = document.createElement("input");
+    input.type = "file";
+    input.accept = ".json,.html,.htm";
+    input.addEventListener("change", () => input.files.length && open(input.files[0]));
+    input.click();
+  });
+
+  // ------------------------------------------------------------------ dropping
+
+  function cover(words) {
+    let over = $("drop");
+    if (!over) {
+      over = V.build({ tag: "div", attributes: { id: "drop", role: "status" }, children: [] });
+      document.body.append(over);
+    }
+    over.hidden = !words;
+    over.textContent = words || "";
+  }
+
+  for (const name of ["dragenter", "dragover"]) {
+    document.addEventListener(name, (event) => {
+      if (!holdsFile(event)) return;
+      event.preventDefault();
+      event.dataTransfer.dropEffect = "copy";
+      cover("Drop to open");
+    });
+  }
+
+  document.addEventListener("dragleave", (event) => {
+    if (holdsFile(event) && !event.relatedTarget) cover(null); // out of the window
+  });
+
+  document.addEventListener("drop", (event) => {
+    if (!holdsFile(event)) return;
+    event.preventDefault();
+    cover(null);
+    const { files } = event.dataTransfer;
+    if (files.length === 1) open(files[0]);
+    else tell("one document is opened at a time; drop one file");
+  });
+})();
