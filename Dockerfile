@@ -7,9 +7,11 @@ FROM python:3.12-slim AS build
 WORKDIR /src
 RUN python -m venv /opt/visit
 ENV PATH=/opt/visit/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-# torch first, by itself: it is most of the download and changes least.
+# torch first, by itself: it is most of the download and changes least. Only it comes from PyTorch's
+# own index, which need not hold what torch depends on at the versions in constraints.txt.
 COPY constraints.txt ./
-RUN pip install --constraint constraints.txt torch --index-url https://download.pytorch.org/whl/cpu
+RUN pip install --no-deps --constraint constraints.txt \
+    --index-url https://download.pytorch.org/whl/cpu torch
 COPY pyproject.toml README.md LICENSE ./
 COPY visit ./visit
 COPY assets ./assets
