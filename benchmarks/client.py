@@ -20,6 +20,7 @@ from page import Page, PageError, open_page
 
 from visit.text import visible
 from visit.web import ids
+from visit.web.inspector.beside import Tab
 from visit.web.text import tokens_from_typed
 
 PATTERNS = (
@@ -112,7 +113,9 @@ class Client:
             (10, "retarget", self.retarget),
             (10, "move position", self.move),
             (20, "open block", self.open_block),
-            (24, "inspect node", self.inspect),
+            (20, "inspect node", self.inspect),
+            (2, "lens grid", self.lens),
+            (2, "sankey", self.sankey),
             (5, "cancel", self.cancel),
             (7, "export JSON", self.export),
             (2, "close all", self.close_all),
@@ -170,7 +173,7 @@ class Client:
         """Another of the ten predictions as the target."""
         offered = [
             typed
-            for part in parts(self.page[ids.SURROUNDINGS, "data"]["panels"][ids.PREDICTIONS])
+            for part in parts(self.page[ids.SURROUNDINGS, "data"])
             if (typed := part["attributes"].get("data-target", "")).lstrip("·").isascii()
             and typed.lstrip("·").isalpha()
         ]
@@ -218,11 +221,38 @@ class Client:
         self.check()
 
     async def inspect(self) -> None:
-        """A drawn node, looked at in the inspector."""
+        """A drawn node, looked at in one tab of the inspector or another."""
         node = self.random.choice(self._nodes())["id"]
-        await self.page.change({(ids.PICKED, "data"): node}, self.patience)
+        (tab,) = self.random.choices(list(Tab), [6, 1, 1, 1, 1])
+        await self.page.change(
+            {(ids.PICKED, "data"): node, (ids.TAB, "data"): str(tab)}, self.patience
+        )
         self.check()
         self.check_inspected(node)
+
+    async def lens(self) -> None:
+        """The lens grid, opened and closed."""
+        dock = {"open": True, "measure": "rank", "width": 1080}
+        await self._look_at(ids.LENS, {(ids.DOCK, "data"): dock})
+        await self.page.change({(ids.DOCK, "data"): {**dock, "open": False}}, self.patience)
+
+    async def sankey(self) -> None:
+        """A layer as a Sankey, and back to the graph."""
+        pane = {"name": "sankey", "layer": self.random.randrange(6)}
+        await self._look_at(ids.SANKEY, {(ids.PANE, "data"): pane})
+        await self.page.change({(ids.PANE, "data"): {"name": "graph"}}, self.patience)
+
+    async def _look_at(self, figure: str, changes: dict[tuple[str, str], Any]) -> None:
+        """What opens a figure, which must be made anew and tell of the traced token."""
+        before = self.page[figure, "figure"]
+        await self.page.change(changes, self.patience)
+        self.check()
+        drawn = self.page[figure, "figure"]
+        if drawn is before:
+            raise PageError(f"no {figure} was drawn")
+        traced = self._chips()[self._position()]
+        if traced not in json.dumps(drawn, ensure_ascii=False):
+            raise Crossed(f"the {figure} does not tell of {traced!r}")
 
     async def export(self) -> None:
         """The graph as a JSON document."""
@@ -285,7 +315,7 @@ class Client:
         words = {text_of(part) for part in panel if _is(part, "token")}
         if self._chips()[position] not in words:
             raise Crossed(f"the inspector's {node} is not at this prompt's token {position}")
-        known = self._document
+        known = self._document if self.page[ids.TAB, "data"] in (None, "words") else None
         if known and known["key"] == self.page[ids.VIEW, "data"]["key"] and node in known["nodes"]:
             top = {visible(token["text"]) for token in known["nodes"][node].get("top", [])}
             if not top <= words:
@@ -325,7 +355,7 @@ class Client:
         """The prompt's tokens as the page shows them, by position."""
         chips = {
             int(part["attributes"]["data-position"]): text_of(part)
-            for part in parts(self.page[ids.SURROUNDINGS, "data"]["panels"][ids.TOKENS])
+            for part in parts(self.page[ids.SURROUNDINGS, "data"])
             if "data-position" in part["attributes"]
         }
         return [chips[position] for position in sorted(chips)]
@@ -334,8 +364,8 @@ class Client:
         """The traced position as the page marks it."""
         (traced,) = (
             part["attributes"]["data-position"]
-            for part in parts(self.page[ids.SURROUNDINGS, "data"]["panels"][ids.TOKENS])
-            if _is(part, "is-traced")
+            for part in parts(self.page[ids.SURROUNDINGS, "data"])
+            if _is(part, "is-traced") and "data-position" in part["attributes"]
         )
         return int(traced)
 
