@@ -258,7 +258,7 @@
 
   // ------------------------------------------------------------------ viewport
 
-  const READABLE = 0.5;
+  const READABLE = 0.45;
 
   // Everything, as long as it can be read; else the end, where the prediction is made.
   function fit(everything) {

@@ -50,7 +50,7 @@
       const part = parts[Number(chip.dataset.position)] || 0;
       chip.classList.toggle("is-reader", chip.dataset.position === reader);
       chip.classList.toggle("is-read", part > 0);
-      chip.style.setProperty("--read", `${Math.round(70 * Math.sqrt(part))}%`);
+      chip.style.setProperty("--read", `${Math.round(45 * Math.sqrt(part))}%`);
     }
   });
 })();

@@ -1,8 +1,6 @@
 """What a researcher does in the app, in a real browser, with a real mouse."""
 
 import json
-import os
-import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,6 @@ from visit.document import read_flow
 
 pytestmark = pytest.mark.browser
 
-SCREENSHOT = Path(__file__).parent.parent.parent / "docs" / "images" / "screenshot.png"
 HOSTILE = "<img src=x onerror=alert(1)> javascript:alert(1) \u202ekcab </script>"
 
 
@@ -76,12 +73,6 @@ def test_the_bundled_models_prediction_is_opened_read_filtered_and_kept(open_app
 
     screen.tap(head)  # the picked one closes again
     wait_until(lambda: not screen.has(f"L2.head3.query@{position}"), "the head to close")
-    if os.environ.get("VISIT_SCREENSHOT"):
-        screen.tap(head)
-        screen.wait_for(f"L2.head3.query@{position}")
-        time.sleep(1)
-        SCREENSHOT.parent.mkdir(parents=True, exist_ok=True)
-        screen.page.screenshot(path=SCREENSHOT)
 
 
 def test_a_block_that_the_document_lacks_is_fetched_when_it_is_opened(open_app):

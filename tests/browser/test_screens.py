@@ -41,6 +41,15 @@ CUT = """() => [...document.querySelectorAll(
 )].filter(e => e.clientWidth > 0 && getComputedStyle(e).overflowX !== 'auto'
     && e.scrollWidth > e.clientWidth + 1).map(e => e.outerHTML.slice(0, 120))"""
 
+# What stands in a row must not stick out of it.
+OUTSIDE = """() => ['.top', '.second', '.toolbar', '.legend', '.dock-head', '.side'].flatMap(row => {
+    const frame = document.querySelector(row).getBoundingClientRect();
+    return [...document.querySelectorAll(`${row} > *, ${row} .tool > *`)]
+        .filter(e => e.getBoundingClientRect().width > 0)
+        .filter(e => e.getBoundingClientRect().right > frame.right + 1)
+        .map(e => `${row}: ${e.outerHTML.slice(0, 100)}`);
+})"""
+
 
 def route(screen: Screen) -> None:
     """As it opens."""
@@ -96,6 +105,7 @@ def test_a_state_can_be_read(open_app, state, theme, size):
     screen.page.screenshot(path=FOLDER / f"{state.__name__}-{theme}-{width}x{height}.png")
     assert screen.ask(OVERLAPS) == []
     assert screen.ask(CUT) == []
+    assert screen.ask(OUTSIDE) == []
     assert screen.ask("document.documentElement.scrollWidth <= innerWidth")
     assert screen.ask("document.documentElement.scrollHeight <= innerHeight")
     assert violations(screen) == {}
