@@ -42,7 +42,9 @@ CUT = """() => [...document.querySelectorAll(
     && e.scrollWidth > e.clientWidth + 1).map(e => e.outerHTML.slice(0, 120))"""
 
 # What stands in a row must not stick out of it.
-OUTSIDE = """() => ['.top', '.second', '.toolbar', '.legend', '.dock-head', '.side'].flatMap(row => {
+OUTSIDE = """() => [
+    '.top', '.second', '.toolbar', '.legend', '.dock-head', '.side',
+].flatMap(row => {
     const frame = document.querySelector(row).getBoundingClientRect();
     return [...document.querySelectorAll(`${row} > *, ${row} .tool > *`)]
         .filter(e => e.getBoundingClientRect().width > 0)
