@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+from importlib import import_module
 
 from visit.errors import RequestError
 from visit.ids import EdgeKind, Ledger, NodeId, NodeKind
@@ -35,6 +36,8 @@ __all__ = [
     "TokenProbability",
     "layers_from_spec",
 ]
+
+_NOTEBOOK = "visit.web.notebook"
 
 
 class RankBy(StrEnum):
@@ -331,3 +334,25 @@ class FlowGraph:
         given = self.request.position
         last = len(self.tokens)
         return last - 1 if given is None else given % last
+
+    def show(self, height: int = 640) -> None:
+        """Show the graph in a notebook, to click through: the page that works offline, in a frame.
+
+        A departure from "nothing here knows another room": a graph is asked to show itself, as
+        notebooks are used to, and looks up who can do it only then, so that this module stays free
+        of the app.
+
+        Args:
+            height: The frame's, in pixels.
+
+        Raises:
+            VisitError: IPython is not installed.
+        """
+        import_module(_NOTEBOOK).show(self, height)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of a graph that is a cell's value: a still picture of its route.
+
+        It is looked up as in ``show``.
+        """
+        return str(import_module(_NOTEBOOK).picture_from_flow(self))

@@ -19,6 +19,7 @@ from sample import make_flow
 from visit.document import json_from_flow, read_flow
 from visit.flow import FlowGraph, NodeId, Note, Request
 from visit.text import one_line, visible
+from visit.web.notebook import frame_from_flow
 from visit.web.offline import write_html
 
 pytestmark = pytest.mark.browser
@@ -209,3 +210,25 @@ def test_hostile_tokens_stay_text(show):
     assert visible(HOSTILE) in screen.page.locator("#predictions").inner_text()
     assert screen.page.locator("img, b").count() == 0
     assert screen.page.title() == f"{one_line(HOSTILE)} is · visit"
+
+
+def test_a_notebook_s_frame_works_though_it_may_keep_nothing(browser, tmp_path):
+    page = tmp_path / "notebook.html"
+    page.write_text(f"<!DOCTYPE html><body>{frame_from_flow(FLOW, 600)}", encoding="utf-8")
+    context = browser.new_context(offline=True, accept_downloads=True)
+    tab = context.new_page()
+    said: list[str] = []
+    tab.on("console", lambda message: said.append(message.text))
+    tab.on("pageerror", lambda error: said.append(str(error)))
+    tab.goto(page.as_uri())
+    frame = tab.frames[1]
+    wait_until(lambda: frame.evaluate("window.cy?.nodes('[family]').length"), "the graph")
+    frame.evaluate("visit.pick('L1.mlp@7')")
+    wait_until(lambda: frame.locator(".node-id").inner_text() == "L1.mlp@7", "the node")
+    with tab.expect_download() as download:
+        frame.locator("summary", has_text="Export").click()
+        frame.get_by_role("button", name="JSON").click()
+    download.value.save_as(tmp_path / "flow.json")
+    assert read_flow(tmp_path / "flow.json") == FLOW
+    assert said == []
+    context.close()

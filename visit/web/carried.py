@@ -15,6 +15,7 @@ from pathlib import Path
 
 OFFLINE = "offline"
 """The folder in assets/ of what only such a page uses; the app's server leaves it out."""
+_FIRST = "storage.js"
 _ICON = "icon.svg"
 
 
@@ -29,7 +30,9 @@ def assets_folder() -> Path:
 def scripts() -> tuple[str, ...]:
     """The app's own scripts and then what stands for Dash, in the order they run."""
     folder = assets_folder()
-    paths = [*sorted(folder.glob("*.js")), *sorted((folder / OFFLINE).glob("*.js"))]
+    first = folder / OFFLINE / _FIRST
+    after = [path for path in sorted((folder / OFFLINE).glob("*.js")) if path != first]
+    paths = [first, *sorted(folder.glob("*.js")), *after]
     return tuple(_inside_html(path.read_text(encoding="utf-8")) for path in paths)
 
 

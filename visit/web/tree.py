@@ -27,8 +27,8 @@ _NAMES = {
 }  # fmt: skip
 _AS_THEY_ARE = frozenset(
     {
-        "disabled", "hidden", "id", "label", "max", "open", "role", "rows", "scope", "style",
-        "title", "value",
+        "alt", "disabled", "hidden", "id", "label", "max", "open", "role", "rows", "scope", "src",
+        "style", "title", "value",
     }
 )  # fmt: skip
 _OF_SVG = frozenset(
