@@ -152,7 +152,8 @@ def test_every_node_has_every_tab_of_its_panel():
 
 def test_the_page_begins_in_the_look_it_was_made_in(noted):
     look = Look("dark", "visit", "rank", "norm", 0.01, frozenset({"mlp"}))
-    said = json.loads(Page(html_from_flow(NOTED, (), look)).unpacked("page-data"))
+    said = json.loads(Page(html_from_flow(PLAIN, (MLP,), look)).unpacked("page-data"))
+    assert said["view"]["opened"] == [str(MLP)] and said["view"]["fixed"]
     assert said["look"] == {
         "theme": "dark", "palette": "visit", "colouring": "rank", "width": "norm",
         "level": 0.01, "hidden": ["mlp"],
