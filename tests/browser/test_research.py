@@ -245,14 +245,33 @@ def test_a_slow_trace_says_its_stage_and_can_be_cancelled(open_app):
     wait_for_prompt(screen, "Rome", "·is")
 
 
+def test_whoever_waits_in_line_may_leave_it(open_app):
+    one, other = open_app("fake"), open_app("fake")
+    one.wait_for_graph()
+    other.wait_for_graph()
+    trace(one, "slow one")
+    wait_until(lambda: one.page.locator("#stage").inner_text() == "forward", "the first one's turn")
+    trace(other, "Rome is")
+    waiting = other.page.locator("#stage")
+    wait_until(lambda: waiting.inner_text() == "waiting, 1 ahead", "the other's place in the line")
+    other.page.get_by_role("button", name="Cancel").click()
+    wait_until(other.page.get_by_role("button", name="Trace").is_enabled, "the end of waiting")
+    one.page.get_by_role("button", name="Cancel").click()
+    wait_until(one.page.get_by_role("button", name="Trace").is_enabled, "the end")
+    wait_for_prompt(other, "The", "·capital", "·of", "·Japan", "·is", "·the", "·city", "·of")
+
+
 def test_two_users_never_see_each_other_s_graph(open_app):
     one, other = open_app("fake"), open_app("fake")
     one.wait_for_graph()
     other.wait_for_graph()
     trace(one, "slow one")
+    wait_until(lambda: one.page.locator("#stage").inner_text() == "forward", "the first one's turn")
     trace(other, "Rome is")
-    wait_for_prompt(other, "Rome", "·is")
+    waiting = other.page.locator("#stage")
+    wait_until(lambda: waiting.inner_text() == "waiting, 1 ahead", "the other's place in the line")
     one.page.get_by_role("button", name="Cancel").click()
+    wait_for_prompt(other, "Rome", "·is")
     wait_until(one.page.get_by_role("button", name="Trace").is_enabled, "the end")
     trace(one, "Paris is in")
     wait_for_prompt(one, "Paris", "·is", "·in")
