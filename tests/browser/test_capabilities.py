@@ -121,6 +121,10 @@ def test_the_lens_grid_follows_the_graph_and_a_cell_picks_its_residual(open_app)
     assert not screen.has("L4.resid_post@5")  # off the route
     outlined = "document.querySelector('#lens .js-plotly-plot').layout.shapes?.length"
     wait_until(lambda: screen.ask(outlined), "the picked cell's outline")
+    screen.page.mouse.move(*screen.ask(CELL, [5, 5]))  # Plotly clicks what it hovers, 50 ms late
+    tip = screen.page.locator("#lens .hovertext")
+    wait_until(tip.count, "the cell's tip")
+    screen.page.wait_for_timeout(200)
     screen.page.mouse.click(*screen.ask(CELL, [5, 5]))
     screen.inspected("L4.resid_post@5")
     screen.page.get_by_role("button", name="Lens").click()
