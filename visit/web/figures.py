@@ -13,7 +13,7 @@ from visit.web import ids
 from visit.web.holding import held, opened_index, with_block
 from visit.web.index import Index
 from visit.web.lens import (
-    Measure,
+    MEASURES,
     lens_figure,
     nodes_in_document,
     positions_left_out,
@@ -24,8 +24,6 @@ from visit.web.shelf import Shelf
 from visit.web.stylesheet import themed
 from visit.web.tracing import show_problem
 from visit.web.view import View
-
-MEASURES: tuple[Measure, ...] = ("prob", "rank", "entropy")
 
 
 def register(app: Dash, engine: Engine | None, shelf: Shelf) -> None:
