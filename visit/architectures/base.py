@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 
@@ -202,6 +202,17 @@ class Architecture:
         logits = normed @ self.unembedding * self.logit_scale
         if self.unembedding_bias is not None:
             logits = logits + self.unembedding_bias
+        if self.soft_cap is not None:
+            logits = self.soft_cap * torch.tanh(logits / self.soft_cap)
+        return logits
+
+    def logits_of_tokens(
+        self, normed: Float[Tensor, "pair d_model"], token_ids: Int[Tensor, " pair"]
+    ) -> Float[Tensor, " pair"]:
+        """The same of one token each, row by row."""
+        logits = (normed * self.unembedding.T[token_ids]).sum(-1) * self.logit_scale
+        if self.unembedding_bias is not None:
+            logits = logits + self.unembedding_bias[token_ids]
         if self.soft_cap is not None:
             logits = self.soft_cap * torch.tanh(logits / self.soft_cap)
         return logits
