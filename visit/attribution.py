@@ -216,12 +216,9 @@ def audit_logit(architecture: Architecture, trace: Trace, position: int, sought:
     What was written is the embedding and every layer's attention and MLP.
     """
     dtype = ledger_dtype(trace.logits)
-    written = [trace.layers[0].resid_pre[position]]
-    for layer in trace.layers:
-        written += [layer.attn_out[position], layer.mlp_out[position]]
-    resid = trace.layers[-1].resid_post[position].to(dtype)
+    resid = trace.residuals[-1][position].to(dtype)
     direction = logit_direction(architecture, resid, sought)
-    total = float(torch.stack(written).to(dtype).sum(0) @ direction)
+    total = float(trace.written[position] @ direction)
     total += logit_biases(architecture, sought, dtype)
     return abs(total - sought.read(architecture, trace.logits[position]))
 

@@ -110,8 +110,7 @@ class Builder:
         case = self._case(trace, request)
         places = [place(position, len(trace.token_ids)) for position in positions]
         depths = range(len(trace.layers) + 1)
-        residuals = [trace.layers[0].resid_pre, *(layer.resid_post for layer in trace.layers)]
-        vectors = torch.stack([residual[places] for residual in residuals], dim=1).flatten(0, 1)
+        vectors = torch.stack([resid[places] for resid in trace.residuals], dim=1).flatten(0, 1)
         ids = [resid_pre_id(depth, position) for position in places for depth in depths]
         said = self._reader.read(
             vectors.to(ledger_dtype(trace.logits)), case.target.id, request.top_k
@@ -135,7 +134,7 @@ class Builder:
         target = self._target(trace, position, request)
         versus = self._versus(trace, position, request, target)
         sought = Sought(target.id, None if versus is None else versus.id)
-        resid = trace.layers[-1].resid_post[position].to(ledger_dtype(trace.logits))
+        resid = trace.residuals[-1][position].to(ledger_dtype(trace.logits))
         return Case(
             architecture=self._architecture,
             trace=trace,
