@@ -75,9 +75,13 @@ class Builder:
         draft, loads = Draft(), {case.position: 1.0}
         n_layers = len(trace.layers)
         for layer in reversed(range(n_layers)):
-            progress("ledgers", 1 - (layer + 1) / n_layers)
+
+            def tell(part: float, done: int = n_layers - 1 - layer) -> None:
+                progress("ledgers", (done + part) / n_layers)
+
+            tell(0.0)
             values = values_by_source(self._architecture, trace, layer)
-            loads = draw_layer(draft, case, layer, loads, values)
+            loads = draw_layer(draft, case, layer, loads, values, tell)
             if (layer, case.position) in case.opened:
                 open_block(draft, case, layer, case.position, values)
         return self._finished(draft, case, progress, with_output=True)
