@@ -132,7 +132,7 @@ class Reader:
         lasting: set[bytes],
         on_part: Callable[[float], None],
     ) -> Iterator[_Batch]:
-        """Every distinct vector measured: what is in memory, what an earlier session kept, the new."""
+        """Every distinct vector measured: what is kept, what an earlier session kept, the new."""
         yield from self._kept.among(place, n_listed)
         missing = [key for key in place if not self._kept.holds(key, n_listed)]
         recalled: set[bytes] = set()
