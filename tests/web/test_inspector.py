@@ -32,10 +32,11 @@ from visit.web.inspector.waterfall import LINES_SHOWN, By, Row, folded, steps
 from visit.web.inspector.where import depth_of
 from visit.web.tree import Tree, trees
 
-INDEX = Index(make_flow())
+INDEX = Index(make_flow(mixtures=(2,)))
 ENGINE = FakeEngine()
 BIASES = {NodeKind.ATTN_BIAS, NodeKind.MLP_BIAS}
 FOLDED = {NodeKind.SOURCES_REST, NodeKind.POSITIONS_REST}
+MLP_AND_RESTS = {NodeKind.MLP, NodeKind.MEMORIES_REST, NodeKind.EXPERTS_REST}
 
 
 def panel(
@@ -444,7 +445,7 @@ def test_each_step_of_a_way_is_an_edge_or_the_reading_of_a_block():
         way = path_ids(INDEX, node_id)
         for source, target in pairwise(way):
             edges = [e for e in INDEX.out_of[source] if e.target == target]
-            reads = target.kind in (NodeKind.MLP, NodeKind.MEMORIES_REST) and INDEX.read_by(
+            reads = target.kind in MLP_AND_RESTS and INDEX.read_by(
                 NodeId(NodeKind.MLP, target.position, target.layer)
             )
             folded = target.kind in (
