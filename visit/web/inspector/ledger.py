@@ -143,7 +143,7 @@ def _mixture(index: Index) -> Component:
         said.append(f": this position is routed to {model.n_routed} of {model.n_experts}")
     said.append(". ")
     if model.limits is not None:
-        said.append(f"Of this family, {model.limits}.")
+        said.append(f"In this family, {model.limits}.")
     return hint(*said)
 
 
@@ -158,10 +158,7 @@ def _to_neurons(attention: NodeId) -> Component:
 
 def _part(index: Index, line: Edge) -> Component:
     said = html.Span(word(index.nodes[line.source].label), className="said")
-    weight: list[Component] = []
-    if line.ledger is Ledger.EXPERTS and line.activation is not None:
-        weight.append(html.Span(f"× {line.activation:.2f}", className="said"))
-    return go(index, line.source, part_name(index, line), *weight, said)
+    return go(index, line.source, part_name(index, line), said)
 
 
 def _adds_to(index: Index, part: NodeId) -> list[Component]:

@@ -56,7 +56,7 @@ def about(index: Index, notes: Iterable[Note] = ()) -> list[Component]:
                 ("dtype", model.dtype),
             ]
         ),
-        *([hint(f"Of this family, {model.limits}.")] if model.limits else []),
+        *([hint(f"In this family, {model.limits}.")] if model.limits else []),
         html.H3(term("audit", "Audit")),
         hint("Every ledger adds up to what the model computed, within these errors."),
         facts(
