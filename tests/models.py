@@ -84,7 +84,7 @@ def _like_bert(name: str, **options: Any) -> Any:
 def _with_experts(name: str, d_expert: int = 41, n_kv_heads: int = 2, **options: Any) -> Any:
     """5 experts, of which each position is routed to 3 unless said otherwise."""
     sizes = {"num_experts": 5, "num_experts_per_tok": 3, "moe_intermediate_size": d_expert}
-    if name == "Mixtral":
+    if name in ("Mixtral", "GraniteMoe"):
         sizes = {"num_local_experts": 5, "num_experts_per_tok": 2}
     if name == "Olmoe":
         del sizes["moe_intermediate_size"]
@@ -168,6 +168,10 @@ MAKERS: dict[str, Callable[[], Any]] = {
     ),
     "qwen2-moe-dense-first": lambda: _with_experts(
         "Qwen2Moe", d_expert=29, shared_expert_intermediate_size=43, mlp_only_layers=[0]
+    ),
+    "granite-moe": lambda: _with_experts(
+        "GraniteMoe", residual_multiplier=0.4, logits_scaling=3.0, embedding_multiplier=2.0,
+        attention_multiplier=0.3,
     ),
     "olmoe": lambda: _with_experts("Olmoe"),
     "olmoe-renormalised": lambda: _with_experts("Olmoe", n_kv_heads=6, norm_topk_prob=True),

@@ -127,7 +127,9 @@ def test_experts_and_the_shared_one_add_up_to_the_mixture(tiny: Specimen):
             _, parts = experts_at(tiny.architecture, tiny.trace, number, position)
             n_shared = tiny.architecture.blocks[number].mlp.shared is not None
             assert len(parts) == tiny.architecture.sizes.n_routed + n_shared
-            equal(parts.sum(0), tiny.trace.layers[number].mlp_out[position])
+            recorded = tiny.trace.layers[number]
+            gain = None if recorded.mlp_gain is None else recorded.mlp_gain[position]
+            equal(written(parts.sum(0), gain), recorded.mlp_out[position])
 
 
 def test_each_position_is_routed_to_the_experts_that_its_router_gives_most(tiny: Specimen):

@@ -13,6 +13,7 @@ from visit.architectures import (
     gpt_neox,
     gptj,
     granite,
+    granite_moe,
     llama,
     mixtral,
     olmo2,
@@ -46,6 +47,7 @@ FAMILIES: tuple[Family, ...] = tuple(
         granite,
         starcoder2,
         mixtral,
+        granite_moe,
     )
 )
 
@@ -53,7 +55,6 @@ _REFUSED = {
     "deepseek_v2": "its heads share compressed keys and values",
     "deepseek_v3": "its heads share compressed keys and values",
     "gpt_oss": "its attention goes partly to a sink that is no position",
-    "granitemoe": "its router is not one of those that were proved",
     "phimoe": "its router is not one of those that were proved",
 }
 """Why a model type that many ask for is refused."""

@@ -6,15 +6,16 @@ and only in the former does the router hand on its choice; both are read here, a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from visit.architectures.base import (
     Architecture,
-    Block,
     Expert,
     Experts,
     Family,
@@ -38,8 +39,19 @@ def lay_open(model: Any) -> Architecture:
             "OLMoE models that clip queries, keys and values (clip_qkv) are not supported; give "
             "one that does not"
         )
-    blocks = tuple(_block(block) for block in model.model.layers)
-    opened = like_llama(model, FAMILY.name, blocks, rms_norm(model.model.norm))
+    return like_mixtral(model, FAMILY.name, _mlp)
+
+
+def like_mixtral(model: Any, family: str, mlp_of: Callable[[Any], Mlp | Experts]) -> Architecture:
+    """The architecture of a model that is put together like Mixtral, whatever its mixtures are.
+
+    Args:
+        model: The model.
+        family: The family's name.
+        mlp_of: What stands in a layer's MLP's place.
+    """
+    blocks = tuple(block_with(block, mlp_of(block)) for block in model.model.layers)
+    opened = like_llama(model, family, blocks, rms_norm(model.model.norm))
     mixtures = [block.mlp for block in blocks if isinstance(block.mlp, Experts)]
     if not mixtures:
         return opened
@@ -54,14 +66,11 @@ def lay_open(model: Any) -> Architecture:
     return replace(opened, sizes=sizes)
 
 
-def _block(block: Any) -> Block:
+def _mlp(block: Any) -> Mlp | Experts:
     # transformers 4 calls Mixtral's mixture otherwise.
     mlp = block.block_sparse_moe if hasattr(block, "block_sparse_moe") else block.mlp
-    is_mixture = hasattr(mlp, "experts")
-    return block_with(block, _mixture(mlp) if is_mixture else _dense(mlp))
-
-
-def _dense(mlp: Any) -> Mlp:
+    if hasattr(mlp, "experts"):
+        return _mixture(mlp)
     return linear_mlp(mlp.gate_proj, mlp.down_proj)
 
 
@@ -78,7 +87,7 @@ def _mixture(mlp: Any) -> Experts:
         module=mlp,
         router=mlp.gate,
         routing=routing,
-        experts=tuple(map(_listed, mlp.experts)) if is_list else _stacked(mlp.experts),
+        experts=tuple(map(_listed, mlp.experts)) if is_list else stacked_experts(mlp.experts),
         shared=_shared(mlp) if hasattr(mlp, "shared_expert") else None,
     )
 
@@ -95,12 +104,21 @@ def _routing_from_logits(logits: Tensor, n_routed: int, renormalised: bool) -> R
     return weights.to(logits.dtype), routed
 
 
-def _stacked(experts: Any) -> tuple[Expert, ...]:
-    """Experts whose weights are stacked, each ``nn.Linear``'s way up: ``[gate|up, d_model]``."""
-    width = experts.down_proj.shape[-1]
+def stacked_experts(experts: Any) -> tuple[Expert, ...]:
+    """The experts of a module that stacks their weights."""
+    return experts_from_stacks(experts.gate_up_proj, experts.down_proj, experts.act_fn)
+
+
+def experts_from_stacks(
+    gate_up: Float[Tensor, "expert gate_and_up d_model"],
+    down: Float[Tensor, "expert d_model d_expert"],
+    act: Callable[[Tensor], Tensor],
+) -> tuple[Expert, ...]:
+    """Experts from stacked weights, each ``nn.Linear``'s way up, gate and up in one."""
+    width = down.shape[-1]
     return tuple(
-        Expert(gate_up[:width].T, gate_up[width:].T, down.T, experts.act_fn)
-        for gate_up, down in zip(experts.gate_up_proj, experts.down_proj, strict=True)
+        Expert(one_gate_up[:width].T, one_gate_up[width:].T, one_down.T, act)
+        for one_gate_up, one_down in zip(gate_up, down, strict=True)
     )
 
 
@@ -115,10 +133,11 @@ def _shared(mlp: Any) -> SharedExpert:
     return SharedExpert(_listed(mlp.shared_expert), mlp.shared_expert_gate.weight[0])
 
 
+LIMITS = "experts are shown whole, not opened into memories"
 FAMILY = Family(
     "Mixtral",
     "Mixtral, Qwen 1.5, 2 and 3 MoE, OLMoE",
     ("mixtral", "qwen2_moe", "qwen3_moe", "olmoe"),
     lay_open,
-    limits="experts are shown whole, not opened into memories",
+    limits=LIMITS,
 )
