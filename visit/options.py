@@ -15,6 +15,7 @@ USERS_FAULT = 2
 _PROMPT = "The capital of Japan is the city of"
 _DEFAULTS = {field.name: field.default for field in fields(Request)}
 _FILE_HELP = "a document that visit trace wrote, or an HTML file that holds one"
+ROW_KINDS = ("memory-value", "memory-key", "attn-neuron", "attn-bias", "mlp-bias")
 _MODEL_HELP = "mini (bundled), a Hugging Face id, a folder, or a .gguf file"
 
 
@@ -48,14 +49,13 @@ def parser() -> Parser:
         ("show", _describe_show, "open a document in the viewer; needs no model"),
         ("export", _describe_export, "write a document in another program's format"),
         ("models", _describe_models, "list what can be run"),
+        ("atlas", _describe_atlas, "search what every memory and attention neuron says"),
     ):
         command = commands.add_parser(
             name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
         )
         describe(command)
-        command.add_argument(
-            "--debug", action="store_true", help="on an error, show the whole traceback"
-        )
+        _debug(command)
     return whole
 
 
@@ -176,6 +176,72 @@ def _describe_export(command: Parser) -> None:
 
 def _describe_models(command: Parser) -> None:
     """It takes no option of its own."""
+
+
+def _describe_atlas(command: Parser) -> None:
+    commands = command.add_subparsers(
+        title="commands", dest="atlas_command", metavar="COMMAND", required=True
+    )
+    for name, describe, summary in (
+        ("build", _describe_atlas_build, "measure every row of a model, once for all"),
+        ("search", _describe_atlas_search, "find the rows that promote or suppress a token"),
+        ("list", _describe_models, "list the atlases on this machine"),
+        ("clear", _describe_models, "remove all atlases; they can be built again"),
+    ):
+        sub = commands.add_parser(
+            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
+        )
+        describe(sub)
+        _debug(sub)
+
+
+def _describe_atlas_build(command: Parser) -> None:
+    command.add_argument(
+        "--model", metavar="M", default="mini", help=f"{_MODEL_HELP} (default: mini)"
+    )
+    _how_it_is_run(command)
+
+
+def _describe_atlas_search(command: Parser) -> None:
+    command.add_argument(
+        "token", metavar="TOKEN", nargs="?", help='one token, leading space included, like " Tokyo"'
+    )
+    command.add_argument(
+        "--like",
+        metavar="ROW",
+        help="instead of a token: the rows that say what a row says, like L3.memory150, "
+        "L3.memory150.key, L3.attn_neuron17 or --like=-L3.memory150 for its opposite",
+    )
+    command.add_argument(
+        "--kind",
+        choices=ROW_KINDS,
+        action="append",
+        help="the kind of rows to look among; may be given again (default: all)",
+    )
+    command.add_argument(
+        "--top",
+        metavar="N",
+        type=_at_least_one,
+        default=20,
+        help="rows to list (default: %(default)s)",
+    )
+    command.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    command.add_argument(
+        "--model", metavar="M", default="mini", help=f"{_MODEL_HELP} (default: mini)"
+    )
+    _how_it_is_run(command)
+
+
+def _debug(command: Parser) -> None:
+    command.add_argument(
+        "--debug", action="store_true", help="on an error, show the whole traceback"
+    )
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no count; give 1 or more")
+    return int(text)
 
 
 def _how_it_is_run(command: Parser) -> None:
