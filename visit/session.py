@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from visit import loading
+from visit.atlas import Atlas
 from visit.build import Builder
 from visit.engine import ModelChoice, Progress
 from visit.errors import RequestError
@@ -112,6 +113,14 @@ class Session:
         return self._loaded.info
 
     @property
+    def atlas(self) -> Atlas:
+        """The resident model's atlas: what every memory, attention neuron and bias of it says."""
+        if self._atlas is None:
+            info, architecture = self._loaded.info, self._loaded.architecture
+            self._atlas = Atlas(info, architecture, self._tokens, self._projector)
+        return self._atlas
+
+    @property
     def n_waiting(self) -> int:
         """How many requests wait for their turn."""
         return self._turns.n_waiting
@@ -202,8 +211,10 @@ class Session:
 
     def _take(self, loaded: Loaded) -> None:
         tokens = Tokens(loaded.tokenizer, loaded.architecture.sizes.d_vocab)
-        reader = Reader(Projector(loaded.architecture), tokens)
-        self._loaded, self._tokens = loaded, tokens
+        projector = Projector(loaded.architecture)
+        reader = Reader(projector, tokens)
+        self._loaded, self._tokens, self._projector = loaded, tokens, projector
+        self._atlas: Atlas | None = None
         self._builder = Builder(loaded.architecture, tokens, reader, loaded.info)
         self._traces: OrderedDict[tuple[int, ...], Trace] = OrderedDict()
 
