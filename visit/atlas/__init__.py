@@ -16,7 +16,7 @@ from torch import Tensor
 from visit.architectures import Architecture
 from visit.atlas.built import Built, Cost
 from visit.atlas.kept import Kept
-from visit.atlas.place import cache_folder, identity
+from visit.atlas.place import cache_folder, folder_name, identity
 from visit.atlas.rows import KINDS, RowId, is_static, parts
 from visit.atlas.search import Found, Searcher
 from visit.atlas.segment import DamagedError
@@ -52,7 +52,7 @@ class Atlas:
     ) -> None:
         self._info, self._architecture, self._tokens = info, architecture, tokens
         who = identity(info, architecture, tokens)
-        self.folder = (cache_folder() if root is None else root) / who[:32]
+        self.folder = (cache_folder() if root is None else root) / folder_name(who)
         unembedding = architecture.unembedding
         like = unembedding.new_empty(0, dtype=reading_dtype(unembedding.dtype))
         self._built = Built(self.folder, who, architecture, projector)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from visit import loading
 from visit.atlas import KINDS, Atlas, Found
-from visit.atlas.place import cache_folder
+from visit.atlas.place import cache_folder, is_name
 from visit.engine import Progress
 from visit.errors import OutputError, RequestError
 from visit.flow import NodeKind
@@ -67,7 +67,7 @@ def list_(arguments: Namespace, progress: Progress) -> str:
     root = cache_folder()
     rows = [
         (folder.name, size(sum(file.stat().st_size for file in folder.iterdir())), _model(folder))
-        for folder in sorted(root.glob("*/"))
+        for folder in _folders(root)
     ]
     return "\n".join([str(root), *(aligned(rows, {1}) if rows else [" no atlas"])]) + "\n"
 
@@ -75,14 +75,19 @@ def list_(arguments: Namespace, progress: Progress) -> str:
 def clear(arguments: Namespace, progress: Progress) -> str:
     """Remove every atlas."""
     root = cache_folder()
+    folders = _folders(root)
     try:
-        shutil.rmtree(root)
-    except FileNotFoundError:
-        pass
+        for folder in folders:
+            shutil.rmtree(folder)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise OutputError(f"{root} cannot be removed: {reason}") from None
-    return f"removed {root}\n"
+        raise OutputError(f"the atlas {folder} cannot be removed: {reason}") from None
+    return f"removed {len(folders)} from {root}\n"
+
+
+def _folders(root: Path) -> list[Path]:
+    """The folders of atlases; a user may keep other things beside them."""
+    return [path for path in sorted(root.glob("*/")) if is_name(path.name)]
 
 
 def _atlas(arguments: Namespace, progress: Progress) -> Atlas:

@@ -16,6 +16,8 @@ from visit.tokens import Tokens
 FORMAT = 1
 """Of the files; raised whenever what they hold, or how it is measured, changes."""
 
+_NAME_LENGTH = 32
+
 
 def cache_folder() -> Path:
     """The folder of all atlases: ``VISIT_CACHE``, or ``visit`` in the user's cache folder.
@@ -33,6 +35,16 @@ def cache_folder() -> Path:
         given = os.environ.get("XDG_CACHE_HOME", "")
         base = Path(given) if os.path.isabs(given) else Path.home() / ".cache"
     return base / "visit" / "atlas"
+
+
+def folder_name(identity: str) -> str:
+    """The name of an atlas's folder; the whole identity stands in its files."""
+    return identity[:_NAME_LENGTH]
+
+
+def is_name(text: str) -> bool:
+    """Whether a folder's name is an atlas's."""
+    return len(text) == _NAME_LENGTH and set(text) <= set("0123456789abcdef")
 
 
 def identity(info: ModelInfo, architecture: Architecture, tokens: Tokens) -> str:
