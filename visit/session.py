@@ -62,6 +62,8 @@ class Session:
         ' Tokyo'
     """
 
+    _atlas: Atlas | None
+
     def __init__(
         self,
         loaded: Loaded,
@@ -214,7 +216,7 @@ class Session:
         projector = Projector(loaded.architecture)
         reader = Reader(projector, tokens)
         self._loaded, self._tokens, self._projector = loaded, tokens, projector
-        self._atlas: Atlas | None = None
+        self._atlas = None
         self._builder = Builder(loaded.architecture, tokens, reader, loaded.info)
         self._traces: OrderedDict[tuple[int, ...], Trace] = OrderedDict()
 
