@@ -22,10 +22,10 @@ from visit.measured import Measured, measure, ranks
 from visit.tokens import Tokens
 from visit.vocabulary import Projector, Targeted
 
-KEPT_BYTES = 256 << 20
-"""How much measured is kept: some 2,600 vectors of GPT-2's vocabulary."""
+KEPT_BYTES = 160 << 20
+"""How much of what was measured is kept: some 1,600 vectors of GPT-2's vocabulary."""
 
-_AT_ONCE_BYTES = 32 << 20
+_AT_ONCE_BYTES = 48 << 20
 _FEWEST_LISTED = 10
 
 Words = tuple[tuple[TokenProbability, ...], tuple[TokenProbability, ...], float]

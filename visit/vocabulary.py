@@ -7,6 +7,7 @@ number of vectors at once, in chunks whose logits stay small, and never loops ov
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -18,8 +19,8 @@ from visit.architectures import Architecture
 from visit.measured import Measured, measure, ranks
 from visit.precision import reading_dtype
 
-CHUNK_LOGITS = 1 << 23
-"""How many logits a chunk may hold: 32 MiB in float32 (docs/performance.md says why)."""
+CHUNK_LOGITS = 12 << 20
+"""How many logits a chunk may hold: 48 MiB in float32 (docs/performance.md says why)."""
 
 _TOGETHER = 8
 """Products are of a multiple of this many vectors. BLAS adds up odd ones in another order, and what
@@ -50,7 +51,8 @@ class Projector:
         # A lens in half precision would round the words away: read through a float32 copy.
         unembedding = architecture.unembedding.to(reading_dtype(architecture.unembedding.dtype))
         self._architecture = replace(architecture, unembedding=unembedding)
-        self._chunk = max(1, chunk_logits // architecture.sizes.d_vocab)
+        fitting = chunk_logits // architecture.sizes.d_vocab
+        self._chunk = max(_TOGETHER, fitting // _TOGETHER * _TOGETHER)
 
     @property
     def d_vocab(self) -> int:
@@ -75,11 +77,15 @@ class Projector:
             top_k: How many tokens to list at either end; all of them if there are fewer.
             on_part: Called with the part that is measured, 0 to 1; what it raises ends the work.
         """
-        top_k = min(top_k, self.d_vocab)
-        parts, measured = self.seen(vectors).split(self._chunk), []
+        seen, top_k = self.seen(vectors), min(top_k, self.d_vocab)
+        # Memory fresh from the system costs as much to touch as the pass over it does.
+        height = min(self._chunk, math.ceil(len(seen) / _TOGETHER) * _TOGETHER)
+        logits = torch.empty((height, self.d_vocab), dtype=seen.dtype, device=seen.device)
+        scratch = torch.empty_like(logits)
+        parts, measured = seen.split(self._chunk), []
         for done, part in enumerate(parts):
             on_part(done / len(parts))
-            measured.append(measure(self._logits(part), top_k))
+            measured.append(measure(self._logits(part, logits), top_k, scratch[: len(part)]))
         return Measured.joined(measured)
 
     @torch.inference_mode()
@@ -103,11 +109,13 @@ class Projector:
             rank=ranks(measured.codes, target_id, logits_of),
         )
 
-    def _logits(self, vectors: Float[Tensor, "vector d_model"]) -> Float[Tensor, "vector d_vocab"]:
+    def _logits(
+        self, vectors: Float[Tensor, "vector d_model"], out: Float[Tensor, "height d_vocab"]
+    ) -> Float[Tensor, "vector d_vocab"]:
         """The vectors through the final norm and the unembedding."""
-        count = len(vectors)
-        if count % _TOGETHER:
-            filling = vectors[:1].expand(_TOGETHER - count % _TOGETHER, -1)
-            vectors = torch.cat([vectors, filling])
-        logits: Tensor = self._architecture.logits(self._architecture.final_norm(vectors))
+        count, extra = len(vectors), -len(vectors) % _TOGETHER
+        if extra:
+            vectors = torch.cat([vectors, vectors[:1].expand(extra, -1)])
+        normed = self._architecture.final_norm(vectors)
+        logits: Tensor = self._architecture.logits(normed, out[: count + extra])
         return logits[:count]
