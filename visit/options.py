@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, NoReturn
 
@@ -15,7 +16,7 @@ USERS_FAULT = 2
 _PROMPT = "The capital of Japan is the city of"
 _DEFAULTS = {field.name: field.default for field in fields(Request)}
 _FILE_HELP = "a document that visit trace wrote, or an HTML file that holds one"
-ROW_KINDS = ("memory-value", "memory-key", "attn-neuron", "attn-bias", "mlp-bias")
+_ROW_KINDS = ("memory-value", "memory-key", "attn-neuron", "attn-bias", "mlp-bias")
 _MODEL_HELP = "mini (bundled), a Hugging Face id, a folder, or a .gguf file"
 
 
@@ -40,23 +41,33 @@ def parser() -> Parser:
         description="See how a GPT's prediction flows through its layers, exactly and in words.",
     )
     whole.add_argument("--version", action="version", version=f"visit {__version__}")
-    commands = whole.add_subparsers(
-        title="commands", dest="command", metavar="COMMAND", required=True
-    )
-    for name, describe, summary in (
+    _add_commands(
+        whole,
+        "command",
         ("trace", _describe_trace, "explain one prediction, as a JSON document or a summary"),
         ("serve", _describe_serve, "open the app with a model in memory"),
         ("show", _describe_show, "open a document in the viewer; needs no model"),
         ("export", _describe_export, "write a document in another program's format"),
-        ("models", _describe_models, "list what can be run"),
+        ("models", _describe_nothing, "list what can be run"),
         ("atlas", _describe_atlas, "search what every memory and attention neuron says"),
-    ):
+    )
+    return whole
+
+
+def _add_commands(
+    parser: Parser, dest: str, *described: tuple[str, Callable[[Parser], None], str]
+) -> None:
+    """Give a parser its commands, each with its name, its options and what it is for."""
+    commands = parser.add_subparsers(title="commands", dest=dest, metavar="COMMAND", required=True)
+    for name, describe, summary in described:
         command = commands.add_parser(
             name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
         )
         describe(command)
-        _debug(command)
-    return whole
+        if describe is not _describe_atlas:  # its own commands have it
+            command.add_argument(
+                "--debug", action="store_true", help="on an error, show the whole traceback"
+            )
 
 
 def _describe_trace(command: Parser) -> None:
@@ -174,25 +185,19 @@ def _describe_export(command: Parser) -> None:
     )
 
 
-def _describe_models(command: Parser) -> None:
+def _describe_nothing(command: Parser) -> None:
     """It takes no option of its own."""
 
 
 def _describe_atlas(command: Parser) -> None:
-    commands = command.add_subparsers(
-        title="commands", dest="atlas_command", metavar="COMMAND", required=True
-    )
-    for name, describe, summary in (
+    _add_commands(
+        command,
+        "atlas_command",
         ("build", _describe_atlas_build, "measure every row of a model, once for all"),
         ("search", _describe_atlas_search, "find the rows that promote or suppress a token"),
-        ("list", _describe_models, "list the atlases on this machine"),
-        ("clear", _describe_models, "remove all atlases; they can be built again"),
-    ):
-        sub = commands.add_parser(
-            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
-        )
-        describe(sub)
-        _debug(sub)
+        ("list", _describe_nothing, "list the atlases on this machine"),
+        ("clear", _describe_nothing, "remove all atlases; they can be built again"),
+    )
 
 
 def _describe_atlas_build(command: Parser) -> None:
@@ -214,9 +219,11 @@ def _describe_atlas_search(command: Parser) -> None:
     )
     command.add_argument(
         "--kind",
-        choices=ROW_KINDS,
+        metavar="KIND",
+        choices=_ROW_KINDS,
         action="append",
-        help="the kind of rows to look among; may be given again (default: all)",
+        help=f"the kind of rows to look among: {', '.join(_ROW_KINDS)}; may be given again "
+        "(default: all)",
     )
     command.add_argument(
         "--top",
@@ -230,12 +237,6 @@ def _describe_atlas_search(command: Parser) -> None:
         "--model", metavar="M", default="mini", help=f"{_MODEL_HELP} (default: mini)"
     )
     _how_it_is_run(command)
-
-
-def _debug(command: Parser) -> None:
-    command.add_argument(
-        "--debug", action="store_true", help="on an error, show the whole traceback"
-    )
 
 
 def _at_least_one(text: str) -> int:
