@@ -17,7 +17,7 @@ def engine(kind: str) -> Engine:
         from visit.session import Session
 
         return Session.load("mini")
-    return FakeEngine(lambda request: make_flow(request, opened=(1, 2)))
+    return FakeEngine(lambda request: make_flow(request, opened=(1, 2), mixtures=(2,)))
 
 
 if __name__ == "__main__":
