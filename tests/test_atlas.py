@@ -13,6 +13,7 @@ import torch
 from models import MAKERS, Numbered, specimen
 
 from visit.architectures import Architecture, lay_open
+from visit.architectures.base import Experts
 from visit.atlas import KINDS, Atlas, RowId, is_static
 from visit.atlas.built import TOP_K
 from visit.atlas.rows import parts, vector, vectors
@@ -122,18 +123,13 @@ def test_what_names_no_row_is_refused_in_one_line(text: str, said: str):
     assert str(error.value).startswith(said) and "\n" not in str(error.value)
 
 
-def test_no_two_rows_have_the_same_code():
-    rows, _ = every_row("gpt2")
-    assert len({row.code for row in rows}) == len(set(rows)) == len(rows)
-
-
 @pytest.mark.parametrize(
     ("name", "said"),
     [
         ("L3.memory1", "there is no row L3.memory1; the layers are 0 to 2"),
         ("L2.memory41", "there is no row L2.memory41; the last is 40"),
         ("L2.attn_neuron48", "there is no row L2.attn_neuron48; the last is 47"),
-        ("L2.mlp_bias", "there is no row L2.mlp_bias; the model has no such bias"),
+        ("L2.mlp_bias", "there is no row L2.mlp_bias; layer 2 has none like it"),
     ],
 )
 def test_a_row_that_the_model_has_not_is_refused(name: str, said: str):
@@ -157,22 +153,28 @@ def test_rows_are_static_exactly_where_nothing_stands_between_them_and_the_resid
 
 
 @pytest.mark.parametrize("name", sorted(MAKERS))
-def test_values_weighed_by_activations_are_what_the_mlp_writes(name: str):
+def test_rows_weighed_by_their_coefficients_are_what_is_written(name: str):
     """So the rows are the model's own, in its own order."""
     example = specimen(name)
+    architecture = example.architecture
     for layer, recorded in enumerate(example.trace.layers):
-        values = vectors(example.architecture, NodeKind.MEMORY_VALUE, layer)
-        neurons = vectors(example.architecture, NodeKind.ATTN_NEURON, layer)
-        for written, rows, coefficients, bias, gain in (
-            (recorded.mlp_out, values, recorded.activation, NodeKind.MLP_BIAS, recorded.mlp_gain),
-            (recorded.attn_out, neurons, recorded.z.flatten(1), NodeKind.ATTN_BIAS,
-             recorded.attn_gain),
-        ):  # fmt: skip
-            whole = coefficients @ rows + vectors(example.architecture, bias, layer).sum(0)
-            whole = whole if gain is None else whole * gain
-            torch.testing.assert_close(whole, written, rtol=1e-9, atol=1e-9)
-        mlp = example.architecture.blocks[layer].mlp
-        keys = vectors(example.architecture, NodeKind.MEMORY_KEY, layer)
+        values, keys, neurons, attn_bias, mlp_bias = (
+            vectors(architecture, kind, layer)
+            for kind in (
+                NodeKind.MEMORY_VALUE, NodeKind.MEMORY_KEY, NodeKind.ATTN_NEURON,
+                NodeKind.ATTN_BIAS, NodeKind.MLP_BIAS,
+            )
+        )  # fmt: skip
+        attn = recorded.z.flatten(1) @ neurons + attn_bias.sum(0)
+        attn = attn if recorded.attn_gain is None else attn * recorded.attn_gain
+        torch.testing.assert_close(attn, recorded.attn_out, rtol=1e-9, atol=1e-9)
+        mlp = architecture.blocks[layer].mlp
+        if isinstance(mlp, Experts):
+            assert len(values) == len(keys) == len(mlp_bias) == 0
+            continue
+        written = recorded.activation @ values + mlp_bias.sum(0)
+        written = written if recorded.mlp_gain is None else written * recorded.mlp_gain
+        torch.testing.assert_close(written, recorded.mlp_out, rtol=1e-9, atol=1e-9)
         assert torch.equal(keys, mlp.w_in.T)
 
 
@@ -314,6 +316,16 @@ def test_half_precision_weights_are_searched_in_single_precision(tmp_path: Path)
     assert best.reading.target.rank == 1 + int((logits > logits[9]).sum())
 
 
+def test_a_mixture_of_experts_is_searched_by_its_attention_neurons(tmp_path: Path):
+    atlas = atlas_of(specimen("mixtral").architecture, tmp_path)
+    atlas.build()
+    promote, _ = atlas.search("<9>", count=10_000)
+    assert {one.row.kind for one in promote} == {NodeKind.ATTN_NEURON}
+    assert atlas.search("<9>", [NodeKind.MEMORY_VALUE]) == ((), ())
+    with pytest.raises(RequestError, match=r"there is no row L1.memory5; layer 1 has none like it"):
+        atlas.like("L1.memory5")
+
+
 def test_an_atlas_that_is_not_whole_says_how_to_build_it(tmp_path: Path):
     atlas = atlas_of(specimen("gpt2").architecture, tmp_path)
     said = r"the atlas of tiny is not built; visit atlas build --model tiny takes about [\d.]+ s "
@@ -324,6 +336,7 @@ def test_an_atlas_that_is_not_whole_says_how_to_build_it(tmp_path: Path):
     estimated, built = atlas.estimate(), atlas.build()
     assert estimated.rows == built.rows == atlas.n_rows
     # The headers, a kilobyte for each file, weigh much in a model this tiny.
+    assert atlas.estimate().rows == 0
     assert estimated.bytes < built.bytes < estimated.bytes + 1500 * 24
 
 

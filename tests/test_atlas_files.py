@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import logging
 import os
@@ -35,6 +36,10 @@ ROWS = [RowId(NodeKind.MEMORY_VALUE, 1, index, sign) for index in range(6) for s
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def keys(rows: list[RowId]) -> list[bytes]:
+    return [hashlib.md5(str(row).encode()).digest() for row in rows]
 
 
 def measured(rows: list[RowId], top_k: int = 10) -> Measured:
@@ -113,7 +118,7 @@ def test_files_of_another_version_or_other_weights_are_never_opened(
     atlas: Atlas, monkeypatch: pytest.MonkeyPatch
 ):
     atlas.build()
-    atlas.keep(ROWS, measured(ROWS))
+    atlas.keep(keys(ROWS), measured(ROWS))
     root, projector = atlas.folder.parent, Projector(ARCHITECTURE)
     others = [Atlas(info(ARCHITECTURE, "1" * 64), ARCHITECTURE, Numbered(), projector, root)]
     with monkeypatch.context() as patch:
@@ -128,10 +133,10 @@ def test_files_of_another_version_or_other_weights_are_never_opened(
         # Not even under the folder's name: every file says whose it is.
         atlas.folder.rename(other.folder)
         assert not other.is_whole()
-        assert not other.lookup(ROWS, 3)[0].any()
+        assert not other.lookup(keys(ROWS), 3)[0].any()
         atlas.folder.mkdir(exist_ok=True)
         other.folder.rename(atlas.folder)
-        atlas.keep(ROWS, measured(ROWS))
+        atlas.keep(keys(ROWS), measured(ROWS))
     assert again(atlas).is_whole()
 
 
@@ -156,22 +161,22 @@ def test_a_build_that_cannot_be_written_says_so(tmp_path: Path):
 
 
 def test_what_is_kept_comes_back_bit_for_bit_in_the_order_asked(atlas: Atlas):
-    atlas.keep(ROWS[:5], measured(ROWS[:5]))
-    atlas.keep(ROWS[4:9], measured(ROWS[4:9]))
+    atlas.keep(keys(ROWS[:5]), measured(ROWS[:5]))
+    atlas.keep(keys(ROWS[4:9]), measured(ROWS[4:9]))
     asked = [ROWS[at] for at in (8, 0, 11, 4, 3, 10, 6)]
     for reader in (atlas, again(atlas)):
-        found, kept = reader.lookup(asked, 10)
+        found, kept = reader.lookup(keys(asked), 10)
         assert found.tolist() == [True, True, False, True, True, False, True]
         assert_same(kept, measured([row for row in asked if row in ROWS[:9]]))
-        found, kept = reader.lookup([ROWS[2], ROWS[7]], 4)
+        found, kept = reader.lookup(keys([ROWS[2], ROWS[7]]), 4)
         assert_same(kept, measured([ROWS[2], ROWS[7]], 4))
         assert found.all()
 
 
 def test_the_target_of_kept_rows_is_that_of_rows_just_measured(atlas: Atlas):
     projector, asked = Projector(ARCHITECTURE), torch.stack([vector(ARCHITECTURE, r) for r in ROWS])
-    atlas.keep(ROWS, measured(ROWS))
-    _, kept = again(atlas).lookup(ROWS, 10)
+    atlas.keep(keys(ROWS), measured(ROWS))
+    _, kept = again(atlas).lookup(keys(ROWS), 10)
     for target_id in (0, 31):
         ours = projector.target(asked, kept, target_id)
         theirs = projector.target(asked, projector.measure(asked, 10), target_id)
@@ -179,7 +184,7 @@ def test_the_target_of_kept_rows_is_that_of_rows_just_measured(atlas: Atlas):
 
 
 def test_nothing_kept_is_found_as_nothing(atlas: Atlas):
-    found, kept = atlas.lookup(ROWS, 3)
+    found, kept = atlas.lookup(keys(ROWS), 3)
     assert not found.any() and len(found) == len(ROWS)
     assert len(kept) == 0 and kept.top_ids.shape == (0, 3) and kept.codes.shape == (0, 61)
     found, kept = atlas.lookup([], 3)
@@ -188,22 +193,22 @@ def test_nothing_kept_is_found_as_nothing(atlas: Atlas):
 
 
 def test_rows_that_are_kept_are_not_kept_twice_unless_more_is_listed(atlas: Atlas):
-    atlas.keep(ROWS, measured(ROWS))
+    atlas.keep(keys(ROWS), measured(ROWS))
     first = contents(atlas.folder)
-    again(atlas).keep(ROWS, measured(ROWS, 5))
+    again(atlas).keep(keys(ROWS), measured(ROWS, 5))
     assert contents(atlas.folder) == first
-    assert not atlas.lookup(ROWS, 20)[0].any()
-    again(atlas).keep(ROWS, measured(ROWS, 20))
-    found, kept = atlas.lookup(ROWS, 20)
+    assert not atlas.lookup(keys(ROWS), 20)[0].any()
+    again(atlas).keep(keys(ROWS), measured(ROWS, 20))
+    found, kept = atlas.lookup(keys(ROWS), 20)
     assert found.all()
     assert_same(kept, measured(ROWS, 20))
-    assert atlas.lookup(ROWS, 10_000)[0].any() == torch.tensor(False)
-    atlas.keep(ROWS, measured(ROWS, 10_000))
-    assert_same(atlas.lookup(ROWS, 10_000)[1], measured(ROWS, 61))
+    assert atlas.lookup(keys(ROWS), 10_000)[0].any() == torch.tensor(False)
+    atlas.keep(keys(ROWS), measured(ROWS, 10_000))
+    assert_same(atlas.lookup(keys(ROWS), 10_000)[1], measured(ROWS, 61))
 
 
 def test_no_changed_byte_changes_what_is_read(atlas: Atlas):
-    atlas.keep(ROWS, measured(ROWS))
+    atlas.keep(keys(ROWS), measured(ROWS))
     (path,) = atlas.folder.iterdir()
     good, truth = path.read_bytes(), measured(ROWS)
     some_found = 0
@@ -211,7 +216,7 @@ def test_no_changed_byte_changes_what_is_read(atlas: Atlas):
         path.write_bytes(good[:at] + bytes([good[at] ^ 0x40]) + good[at + 1 :])
         # Each row by itself: a row that was not damaged may be found.
         for row in range(0, len(ROWS), 3):
-            found, kept = again(atlas).lookup([ROWS[row]], 10)
+            found, kept = again(atlas).lookup(keys([ROWS[row]]), 10)
             if found.any():
                 some_found += 1
                 assert_same(kept, truth.at(slice(row, row + 1)))
@@ -221,24 +226,24 @@ def test_no_changed_byte_changes_what_is_read(atlas: Atlas):
 
 @pytest.mark.parametrize("part", [0, 0.1, 0.5, 0.9, 0.999])
 def test_a_segment_cut_short_is_removed_and_its_rows_are_kept_anew(atlas: Atlas, part: float):
-    atlas.keep(ROWS, measured(ROWS))
+    atlas.keep(keys(ROWS), measured(ROWS))
     (path,) = atlas.folder.iterdir()
     path.write_bytes(path.read_bytes()[: int(part * path.stat().st_size)])
     reader = again(atlas)
-    assert not reader.lookup(ROWS, 10)[0].any()
+    assert not reader.lookup(keys(ROWS), 10)[0].any()
     assert not path.exists()
-    reader.keep(ROWS, measured(ROWS))
-    assert_same(again(atlas).lookup(ROWS, 10)[1], measured(ROWS))
+    reader.keep(keys(ROWS), measured(ROWS))
+    assert_same(again(atlas).lookup(keys(ROWS), 10)[1], measured(ROWS))
 
 
 def test_rows_that_another_process_removes_are_simply_not_found(atlas: Atlas):
-    atlas.keep(ROWS, measured(ROWS))
+    atlas.keep(keys(ROWS), measured(ROWS))
     reader = again(atlas)
-    _, kept = reader.lookup(ROWS, 10)
+    _, kept = reader.lookup(keys(ROWS), 10)
     for path in atlas.folder.iterdir():
         path.unlink()
     assert_same(kept, measured(ROWS))
-    assert not reader.lookup(ROWS, 10)[0].any()
+    assert not reader.lookup(keys(ROWS), 10)[0].any()
 
 
 def test_the_oldest_rows_of_any_model_are_removed_first(tmp_path: Path):
@@ -247,20 +252,20 @@ def test_the_oldest_rows_of_any_model_are_removed_first(tmp_path: Path):
     def kept(folder: str, max_bytes: int) -> Kept:
         return Kept(tmp_path / folder, folder, like, 61, max_bytes)
 
-    kept("a", 1 << 30).keep(ROWS[:4], measured(ROWS[:4]))
+    kept("a", 1 << 30).keep(keys(ROWS[:4]), measured(ROWS[:4]))
     size = sum(map(len, contents(tmp_path).values()))
-    kept("b", 1 << 30).keep(ROWS[:4], measured(ROWS[:4]))
-    kept("b", 2 * size).keep(ROWS[4:8], measured(ROWS[4:8]))
-    assert not kept("a", 0).lookup(ROWS, 10)[0].any()
-    assert kept("b", 0).lookup(ROWS, 10)[0].tolist() == [True] * 8 + [False] * 4
-    kept("a", 2 * size).keep(ROWS[:4], measured(ROWS[:4]))
-    assert kept("b", 0).lookup(ROWS, 10)[0].tolist() == [False] * 4 + [True] * 4 + [False] * 4
-    assert kept("a", 0).lookup(ROWS, 10)[0].sum() == 4
+    kept("b", 1 << 30).keep(keys(ROWS[:4]), measured(ROWS[:4]))
+    kept("b", 2 * size).keep(keys(ROWS[4:8]), measured(ROWS[4:8]))
+    assert not kept("a", 0).lookup(keys(ROWS), 10)[0].any()
+    assert kept("b", 0).lookup(keys(ROWS), 10)[0].tolist() == [True] * 8 + [False] * 4
+    kept("a", 2 * size).keep(keys(ROWS[:4]), measured(ROWS[:4]))
+    assert kept("b", 0).lookup(keys(ROWS), 10)[0].tolist() == [False] * 4 + [True] * 4 + [False] * 4
+    assert kept("a", 0).lookup(keys(ROWS), 10)[0].sum() == 4
 
 
 def test_a_whole_atlas_is_no_part_of_what_is_bounded(atlas: Atlas):
     atlas.build()
-    Kept(atlas.folder, "x", ARCHITECTURE.unembedding[:0], 61, 0).keep(ROWS, measured(ROWS))
+    Kept(atlas.folder, "x", ARCHITECTURE.unembedding[:0], 61, 0).keep(keys(ROWS), measured(ROWS))
     assert again(atlas).is_whole()
     assert not [name for name in contents(atlas.folder) if name.startswith("kept-")]
 
@@ -275,31 +280,33 @@ def test_a_folder_that_cannot_be_written_is_told_once_and_breaks_nothing(
     def fail(*_: object) -> int:
         raise OSError(failure, os.strerror(failure))
 
-    atlas.keep(ROWS[:4], measured(ROWS[:4]))
+    atlas.keep(keys(ROWS[:4]), measured(ROWS[:4]))
     monkeypatch.setattr(kept_module, "write_segment", fail)
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
-            atlas.keep(ROWS, measured(ROWS))
+            atlas.keep(keys(ROWS), measured(ROWS))
     (record,) = caplog.records
     reason = os.strerror(failure).lower()
     assert record.getMessage() == (
         f"nothing is kept in the atlas, {atlas.folder}: {reason}; "
         "set VISIT_CACHE to a folder that can be written"
     )
-    assert atlas.lookup(ROWS, 10)[0].sum() == 4
+    assert atlas.lookup(keys(ROWS), 10)[0].sum() == 4
 
 
 def test_a_folder_that_is_none_breaks_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     (tmp_path / "file").write_text("in the way")
     atlas = atlas_of(ARCHITECTURE, tmp_path / "file")
-    atlas.keep(ROWS, measured(ROWS))
+    atlas.keep(keys(ROWS), measured(ROWS))
     assert "not a directory" in caplog.text
-    assert not atlas.lookup(ROWS, 10)[0].any()
+    assert not atlas.lookup(keys(ROWS), 10)[0].any()
 
 
 def test_rows_and_what_was_measured_must_go_together(atlas: Atlas):
-    with pytest.raises(ValueError, match="3 rows but 2 measured"):
-        atlas.keep(ROWS[:3], measured(ROWS[:2]))
+    with pytest.raises(ValueError, match="3 keys but 2 vectors measured"):
+        atlas.keep(keys(ROWS[:3]), measured(ROWS[:2]))
+    with pytest.raises(ValueError, match="a key is not 16 bytes long"):
+        atlas.keep([b"short"], measured(ROWS[:1]))
 
 
 # ---------------------------------------------------------------- the folder

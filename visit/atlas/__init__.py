@@ -15,7 +15,7 @@ from torch import Tensor
 
 from visit.architectures import Architecture
 from visit.atlas.built import Built, Cost
-from visit.atlas.kept import Kept
+from visit.atlas.kept import KEY_BYTES, Kept
 from visit.atlas.place import cache_folder, folder_name, identity
 from visit.atlas.rows import KINDS, RowId, is_static, parts
 from visit.atlas.search import Found, Searcher
@@ -28,7 +28,7 @@ from visit.text import duration, size
 from visit.tokens import Tokens
 from visit.vocabulary import Projector
 
-__all__ = ["KINDS", "Atlas", "Cost", "Found", "RowId", "is_static"]
+__all__ = ["KEY_BYTES", "KINDS", "Atlas", "Cost", "Found", "RowId", "is_static"]
 
 
 class Atlas:
@@ -59,26 +59,26 @@ class Atlas:
         self._kept = Kept(self.folder, who, like, architecture.sizes.d_vocab)
         self._searcher = Searcher(self._built, architecture, tokens, projector)
 
-    def lookup(self, row_ids: Sequence[RowId], top_k: int) -> tuple[Bool[Tensor, " row"], Measured]:
-        """What is kept of some rows, with their codes.
+    def lookup(self, keys: Sequence[bytes], top_k: int) -> tuple[Bool[Tensor, " key"], Measured]:
+        """What is kept of some rows that graphs needed, with their codes.
 
         Args:
-            row_ids: Any rows.
+            keys: Digests of any vectors, ``KEY_BYTES`` long each.
             top_k: How many tokens must be listed at either end, or all there are.
 
         Returns:
-            Which rows were found, and those rows measured, in the same order.
+            Which vectors were found, and those measured, in the same order.
         """
-        return self._kept.lookup(row_ids, top_k)
+        return self._kept.lookup(keys, top_k)
 
-    def keep(self, row_ids: Sequence[RowId], measured: Measured) -> None:
+    def keep(self, keys: Sequence[bytes], measured: Measured) -> None:
         """Keep rows that were measured. Never fails: what cannot be written is logged once.
 
         Args:
-            row_ids: As many as were measured, each once.
+            keys: Digests of as many vectors as were measured, each once.
             measured: What they say.
         """
-        self._kept.keep(row_ids, measured)
+        self._kept.keep(keys, measured)
 
     @property
     def n_rows(self) -> int:

@@ -105,14 +105,13 @@ class Built:
 
     def estimate(self) -> Cost:
         """What building would take: a few rows are measured to find out; their figure scales."""
-        missing = self.missing()
-        part = max(missing, key=lambda part: self._sizes[part[:2]])
+        missing, every = self.missing(), list(parts(self._architecture))
+        part = max(missing or every, key=lambda part: self._sizes[part[:2]])
         rows = self._rows(part)[:_TRIED]
         self._projector.measure(rows[:8], TOP_K)  # the first product of a process is slow
         began = time.monotonic()
         self._projector.measure(rows, TOP_K)
         seconds = (time.monotonic() - began) / len(rows) * self.n_rows(missing)
-        every = list(parts(self._architecture))
         listed = min(TOP_K, self._projector.d_vocab)
         a_row = 2 * listed * (4 + rows.itemsize) + 4 * rows.itemsize
         return Cost(self.n_rows(missing), a_row * self.n_rows(every), seconds)

@@ -1,4 +1,6 @@
-"""The rows that graphs needed, kept with their codes, so that the next graph measures them not.
+"""The rows that graphs needed, kept with their codes, so that the next graph measures none again.
+
+A row is kept by a digest of its vector, so that whatever is found is of that very vector.
 
 Each batch of new rows is a segment of its own. The codes, 100 KB a row in GPT-2's vocabulary, have
 a checksum a row, so that reading some rows checks those alone, once in a process.
@@ -18,7 +20,6 @@ import torch
 from jaxtyping import Bool, Int16
 from torch import Tensor
 
-from visit.atlas.rows import RowId
 from visit.atlas.segment import SUFFIX, DamagedError, Segment, crc32_of, sweep, write_segment
 from visit.measured import Measured
 
@@ -27,7 +28,10 @@ KEPT_BYTES = 2 << 30
 
 _SEGMENT_BYTES = 256 << 20
 _PREFIX = "kept-"
-_ROWS, _CODES, _CODE_CHECKSUMS = "rows", "codes", "codes_crc32"
+_KEYS, _CODES, _CODE_CHECKSUMS = "keys", "codes", "codes_crc32"
+
+KEY_BYTES = 16
+"""How long the digest of a vector is."""
 
 
 class Kept:
@@ -47,24 +51,24 @@ class Kept:
         self._folder, self._part, self._max_bytes = folder, f"{identity} kept", max_bytes
         self._like, self._d_vocab = like, d_vocab
         self._segments: dict[str, Segment] = {}
-        self._places: dict[int, tuple[str, int]] = {}
+        self._places: dict[bytes, tuple[str, int]] = {}
         self._checked: set[tuple[str, int]] = set()
         self._can_write = True
 
-    def lookup(self, row_ids: Sequence[RowId], top_k: int) -> tuple[Bool[Tensor, " row"], Measured]:
+    def lookup(self, keys: Sequence[bytes], top_k: int) -> tuple[Bool[Tensor, " key"], Measured]:
         """What is kept of some rows.
 
         Args:
-            row_ids: Any rows.
+            keys: Digests of any vectors, ``KEY_BYTES`` long each.
             top_k: How many tokens must be listed at either end, or all there are.
 
         Returns:
-            Which rows were found, and those rows measured, in the same order.
+            Which vectors were found, and those measured, in the same order.
         """
         self._refresh()
         top_k = min(top_k, self._d_vocab)
         while True:
-            places = [self._place(row, top_k) for row in row_ids]
+            places = [self._place(key, top_k) for key in keys]
             wanted = _by_segment(places)
             damaged = [name for name, (_, rows) in wanted.items() if not self._is_sound(name, rows)]
             if not damaged:
@@ -74,29 +78,31 @@ class Kept:
         mask = torch.tensor([place is not None for place in places], dtype=torch.bool)
         return mask, self._gathered(wanted, int(mask.sum()), top_k)
 
-    def keep(self, row_ids: Sequence[RowId], measured: Measured) -> None:
+    def keep(self, keys: Sequence[bytes], measured: Measured) -> None:
         """Keep rows that were measured, unless as much is kept of them; never fails.
 
         Where the folder cannot be written, that is logged once and nothing is kept.
 
         Args:
-            row_ids: As many as were measured, each once.
+            keys: Digests of as many vectors as were measured, each once.
             measured: What they say.
         """
-        if len(row_ids) != len(measured.log_total):
-            raise ValueError(f"{len(row_ids)} rows but {len(measured.log_total)} measured")
+        if len(keys) != len(measured):
+            raise ValueError(f"{len(keys)} keys but {len(measured)} vectors measured")
+        if any(len(key) != KEY_BYTES for key in keys):
+            raise ValueError(f"a key is not {KEY_BYTES} bytes long")
         if not self._can_write:
             return
         self._refresh()
         n_listed = measured.top_ids.shape[1]
-        new = [at for at, row in enumerate(row_ids) if self._place(row, n_listed) is None]
+        new = [at for at, key in enumerate(keys) if self._place(key, n_listed) is None]
         step = max(1, _SEGMENT_BYTES // (2 * self._d_vocab))
         try:
             for start in range(0, len(new), step):
                 rows = new[start : start + step]
                 is_run = rows[-1] - rows[0] + 1 == len(rows)  # then taking them copies nothing
                 taken = slice(rows[0], rows[-1] + 1) if is_run else torch.tensor(rows)
-                self._write([row_ids[row] for row in rows], measured.at(taken))
+                self._write([keys[row] for row in rows], measured.at(taken))
             if new:
                 self._prune()
         except OSError as error:
@@ -107,9 +113,9 @@ class Kept:
                 "written", self._folder, reason,
             )  # fmt: skip
 
-    def _place(self, row: RowId, n_listed: int) -> tuple[str, int] | None:
+    def _place(self, key: bytes, n_listed: int) -> tuple[str, int] | None:
         """The segment that holds a row, and its place there."""
-        place = self._places.get(row.code)
+        place = self._places.get(key)
         if place is None or self._segments[place[0]].read("top_ids").shape[1] < n_listed:
             return None
         return place
@@ -130,7 +136,7 @@ class Kept:
             segment = Segment(path, self._part)
             small = {field: segment.read(field) for field in segment.names - {_CODES}}
             codes = segment.unchecked(_CODES)
-            if codes.shape != (len(small[_ROWS]), self._d_vocab):
+            if codes.shape != (len(small[_KEYS]), self._d_vocab):
                 raise DamagedError(f"{path}: codes of another shape")
         except OSError:  # removed by another process, or not for us to read
             return
@@ -139,10 +145,12 @@ class Kept:
             return
         self._segments[name] = segment
         listed = small["top_ids"].shape[1]
-        for row, code in enumerate(small[_ROWS].tolist()):
-            old = self._places.get(code)
+        digests = small[_KEYS].numpy().tobytes()
+        for row in range(len(codes)):
+            key = digests[row * KEY_BYTES : (row + 1) * KEY_BYTES]
+            old = self._places.get(key)
             if old is None or self._segments[old[0]].read("top_ids").shape[1] < listed:
-                self._places[code] = (name, row)
+                self._places[key] = (name, row)
 
     def _is_sound(self, name: str, rows: list[int]) -> bool:
         """Whether the codes of some rows are those that were written."""
@@ -192,14 +200,16 @@ class Kept:
                 to[place] = taken[row]
         return codes
 
-    def _write(self, row_ids: list[RowId], measured: Measured) -> None:
+    def _write(self, keys: list[bytes], measured: Measured) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         tensors = {
             field.name: getattr(measured, field.name).cpu().contiguous()
             for field in fields(measured)
         }
         tensors[_CODE_CHECKSUMS] = torch.tensor([crc32_of(row) for row in tensors[_CODES]])
-        tensors[_ROWS] = torch.tensor([row.code for row in row_ids])
+        tensors[_KEYS] = torch.frombuffer(bytearray(b"".join(keys)), dtype=torch.uint8).view(
+            -1, KEY_BYTES
+        )
         name = f"{_PREFIX}{time.time_ns():020}-{secrets.token_hex(4)}{SUFFIX}"
         write_segment(self._folder / name, self._part, tensors)
 
@@ -227,7 +237,7 @@ class Kept:
     def _forget(self, names: set[str]) -> None:
         if names:
             self._segments = {n: s for n, s in self._segments.items() if n not in names}
-            self._places = {c: p for c, p in self._places.items() if p[0] not in names}
+            self._places = {k: p for k, p in self._places.items() if p[0] not in names}
 
 
 def _by_segment(

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from visit.architectures import Architecture
+from visit.architectures.base import Mlp
 from visit.errors import RequestError
 from visit.flow import NodeKind
 
@@ -25,7 +26,7 @@ KINDS = (
     NodeKind.ATTN_BIAS,
     NodeKind.MLP_BIAS,
 )
-"""What has rows in the atlas; the order is part of the file format (``RowId.code``)."""
+"""What has rows in the atlas."""
 
 BIASES = (NodeKind.ATTN_BIAS, NodeKind.MLP_BIAS)
 
@@ -70,12 +71,6 @@ class RowId:
             name = f"memory{self.index}" + ".key" * (self.kind is NodeKind.MEMORY_KEY)
         return f"{'-' if self.sign < 0 else ''}L{self.layer}.{name}"
 
-    @property
-    def code(self) -> int:
-        """One number for all of it, as files keep it."""
-        place = (self.layer * len(KINDS) + KINDS.index(self.kind)) << 1 | (self.sign < 0)
-        return place << 32 | self.index
-
     @classmethod
     def parse(cls, text: str) -> RowId:
         """Read a name; a node's id, such as ``L5.memory123.value@7``, names its row too.
@@ -102,22 +97,27 @@ class RowId:
 
 
 def vectors(architecture: Architecture, kind: NodeKind, layer: int) -> Float[Tensor, "row d_model"]:
-    """The rows of a kind in a layer, as the weights have them; none where there is no such bias.
+    """The rows of a kind in a layer, as the weights have them; none where it has none.
 
     A memory's key is its column of ``W_in``, its value its row of ``W_out``; an attention neuron
-    is a row of ``W_O``.
+    is a row of ``W_O``. A layer with a mixture of experts has no memories.
 
     Source: Katz & Belinkov 2023, section 3.
     """
     attention, mlp = architecture.blocks[layer].attention, architecture.blocks[layer].mlp
-    if kind is NodeKind.MEMORY_VALUE:
-        return mlp.w_out
-    if kind is NodeKind.MEMORY_KEY:
-        return mlp.w_in.T
+    neurons = attention.w_o.flatten(0, 1)
     if kind is NodeKind.ATTN_NEURON:
-        return attention.w_o.flatten(0, 1)
-    bias = {NodeKind.ATTN_BIAS: attention.b_o, NodeKind.MLP_BIAS: mlp.b_out}[kind]
-    return mlp.w_out[:0] if bias is None else bias.unsqueeze(0)
+        return neurons
+    if isinstance(mlp, Mlp) and kind is NodeKind.MEMORY_VALUE:
+        return mlp.w_out
+    if isinstance(mlp, Mlp) and kind is NodeKind.MEMORY_KEY:
+        return mlp.w_in.T
+    bias = None
+    if kind is NodeKind.ATTN_BIAS:
+        bias = attention.b_o
+    elif isinstance(mlp, Mlp) and kind is NodeKind.MLP_BIAS:
+        bias = mlp.b_out
+    return neurons[:0] if bias is None else bias.unsqueeze(0)
 
 
 def vector(architecture: Architecture, row: RowId) -> Float[Tensor, " d_model"]:
@@ -131,7 +131,7 @@ def vector(architecture: Architecture, row: RowId) -> Float[Tensor, " d_model"]:
         raise RequestError(f"there is no row {row}; the layers are 0 to {n_layers - 1}")
     rows = vectors(architecture, row.kind, row.layer)
     if row.index >= len(rows):
-        has = f"the last is {len(rows) - 1}" if len(rows) else "the model has no such bias"
+        has = f"the last is {len(rows) - 1}" if len(rows) else f"layer {row.layer} has none like it"
         raise RequestError(f"there is no row {row}; {has}")
     return rows[row.index] * row.sign
 

@@ -136,8 +136,8 @@ class Searcher:
         norm, seen = self._architecture.final_norm, self._projector.seen
         pulled = norm.pulled_back(direction)
         constant = 0.0 if norm.bias is None else float(seen(norm.bias.unsqueeze(0))[0] @ direction)
-        parts, along, column = [], [], []
         product = direction[:0]
+        parts, along, column = [], [product], [product]  # a model may have no rows of a kind
         for part, segment in self._built.segments(kinds):
             layer, kind, sign = part
             if sign > 0:  # the same rows in the other direction come right after
@@ -145,7 +145,7 @@ class Searcher:
             parts.append(part)
             along.append(sign * segment.read("scale").to(product) * product + constant)
             column.append(segment.read(name).to(product))
-        ends = list(accumulate(map(len, along)))
+        ends = list(accumulate(map(len, along[1:])))
         return _Along(list(zip(parts, ends, strict=True)), torch.cat(along), torch.cat(column))
 
     def _found(self, row_ids: list[RowId], token_id: int) -> tuple[Found, ...]:

@@ -31,6 +31,7 @@ _DTYPES = {
     torch.int64: "I64",
     torch.int32: "I32",
     torch.int16: "I16",
+    torch.uint8: "U8",
 }
 
 _ABANDONED_S = 600
