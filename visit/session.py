@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from visit import loading
+from visit.atlas import Atlas
 from visit.build import Builder
 from visit.engine import ModelChoice, Progress
 from visit.errors import RequestError
@@ -61,6 +62,8 @@ class Session:
         ' Tokyo'
     """
 
+    _atlas: Atlas | None
+
     def __init__(
         self,
         loaded: Loaded,
@@ -110,6 +113,14 @@ class Session:
     def model(self) -> ModelInfo:
         """The resident model."""
         return self._loaded.info
+
+    @property
+    def atlas(self) -> Atlas:
+        """The resident model's atlas: what every memory, attention neuron and bias of it says."""
+        if self._atlas is None:
+            info, architecture = self._loaded.info, self._loaded.architecture
+            self._atlas = Atlas(info, architecture, self._tokens, self._projector)
+        return self._atlas
 
     @property
     def n_waiting(self) -> int:
@@ -202,8 +213,10 @@ class Session:
 
     def _take(self, loaded: Loaded) -> None:
         tokens = Tokens(loaded.tokenizer, loaded.architecture.sizes.d_vocab)
-        reader = Reader(Projector(loaded.architecture), tokens)
-        self._loaded, self._tokens = loaded, tokens
+        projector = Projector(loaded.architecture)
+        reader = Reader(projector, tokens)
+        self._loaded, self._tokens, self._projector = loaded, tokens, projector
+        self._atlas = None
         self._builder = Builder(loaded.architecture, tokens, reader, loaded.info)
         self._traces: OrderedDict[tuple[int, ...], Trace] = OrderedDict()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,12 @@ class Tokens:
         decoder = getattr(getattr(tokenizer, "backend_tokenizer", None), "decoder", None)
         self._is_byte_level = "ByteLevel" in repr(decoder)
         self._texts: dict[int, str] = {}
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the vocabulary: two tokenizers with the same one spell every id alike."""
+        words = json.dumps([sorted(self._tokenizer.get_vocab().items()), self._is_byte_level])
+        return hashlib.sha256(words.encode()).hexdigest()
 
     def ids(self, prompt: str) -> tuple[int, ...]:
         """The prompt's token ids, with whatever the tokenizer adds by itself (a BOS, say)."""
