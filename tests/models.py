@@ -12,6 +12,7 @@ import transformers
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from visit.architectures import Architecture, lay_open
+from visit.flow import Request, Token
 from visit.tokens import Tokens
 from visit.trace import Trace, record
 
@@ -28,10 +29,16 @@ class Specimen:
 
 
 class Numbered(Tokens):
-    """Tokens that are named after their ids, for models that have no tokenizer."""
+    """Tokens that are named after their ids, for models that have no tokenizer.
+
+    Whatever is asked, ``TOKEN_IDS`` are read.
+    """
 
     def __init__(self) -> None:
         """Know no tokenizer."""
+
+    def read(self, request: Request) -> tuple[Token, ...]:
+        return tuple(Token(i, id_, self.text(id_)) for i, id_ in enumerate(TOKEN_IDS))
 
     def text(self, id_: int) -> str:
         return f"<{id_}>"

@@ -197,7 +197,7 @@ class Session:
             _check_allowed(request.model, self._allowed)
         with self._turns.taken(tell):
             self._switch(request.model, tell)
-            yield self._trace(request.prompt, _of_the_whole(tell))
+            yield self._trace(request, _of_the_whole(tell))
 
     def _take(self, loaded: Loaded) -> None:
         tokens = Tokens(loaded.tokenizer, loaded.architecture.sizes.d_vocab)
@@ -211,8 +211,8 @@ class Session:
             return
         self._take(loading.load(name, dtype=self._dtype, device=self._device, tell=_stages(tell)))
 
-    def _trace(self, prompt: str, tell: Progress) -> Trace:
-        ids = self._tokens.ids(prompt)
+    def _trace(self, request: Request, tell: Progress) -> Trace:
+        ids = tuple(token.id for token in self._tokens.read(request))
         allowed = self._loaded.architecture.sizes.n_context
         if not ids:
             raise RequestError("the prompt has no token; give at least one token of text")

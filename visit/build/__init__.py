@@ -36,7 +36,6 @@ from visit.flow import (
     Reading,
     Request,
     Target,
-    Token,
     layers_from_spec,
 )
 from visit.precision import ledger_dtype
@@ -194,10 +193,7 @@ class Builder:
             visit_version=__version__,
             request=replace(case.request, model=case.request.model or self._model.name),
             model=self._model,
-            tokens=tuple(
-                Token(place_, id_, self._tokens.text(id_))
-                for place_, id_ in enumerate(trace.token_ids)
-            ),
+            tokens=self._tokens.read(case.request),
             target=target,
             predictions=tuple(
                 Prediction(id_, self._tokens.text(id_), float(trace.logits[position, id_]), prob)
