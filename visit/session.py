@@ -12,6 +12,7 @@ from visit.engine import ModelChoice, Progress
 from visit.errors import RequestError
 from visit.flow import FlowGraph, ModelInfo, Node, Request
 from visit.loading import Loaded
+from visit.readings import Reader
 from visit.tokens import Tokens
 from visit.trace import Trace, check_finite, record
 from visit.turns import Turns
@@ -201,9 +202,9 @@ class Session:
 
     def _take(self, loaded: Loaded) -> None:
         tokens = Tokens(loaded.tokenizer, loaded.architecture.sizes.d_vocab)
-        projector = Projector(loaded.architecture, tokens)
+        reader = Reader(Projector(loaded.architecture), tokens)
         self._loaded, self._tokens = loaded, tokens
-        self._builder = Builder(loaded.architecture, tokens, projector, loaded.info)
+        self._builder = Builder(loaded.architecture, tokens, reader, loaded.info)
         self._traces: OrderedDict[tuple[int, ...], Trace] = OrderedDict()
 
     def _switch(self, name: str | None, tell: Progress) -> None:
