@@ -26,7 +26,9 @@ def file_of(folder: Path, **said: bool) -> Path:
     writer = gguf.GGUFWriter(str(file), "llama")
     writer.add_tokenizer_model("gpt2")
     writer.add_token_list(pieces)
-    writer.add_token_types([3 if piece.startswith("<") and len(piece) > 1 else 1 for piece in pieces])
+    writer.add_token_types(
+        [3 if piece.startswith("<") and len(piece) > 1 else 1 for piece in pieces]
+    )
     writer.add_token_merges([" ".join(merge) for merge in merges])
     writer.add_bos_token_id(vocabulary["<s>"])
     writer.add_eos_token_id(vocabulary["</s>"])

@@ -124,9 +124,14 @@ class Session:
         resident = self.model.name
         notes = {**loading.cached_models(), loading.MINI: "bundled", resident: "loaded"}
         names = (loading.MINI, *notes) if self._allowed is None else self._allowed
-        return tuple(
-            ModelChoice(name, notes.get(name, "not loaded yet"))
-            for name in dict.fromkeys([resident, *names])
+        tokens = self._tokens
+        return (
+            ModelChoice(resident, notes[resident], tokens.has_chat, tokens.has_bos),
+            *(
+                ModelChoice(name, notes.get(name, "not loaded yet"))
+                for name in dict.fromkeys(names)
+                if name != resident
+            ),
         )
 
     def explain(self, request: Request, progress: Progress | None = None) -> FlowGraph:
