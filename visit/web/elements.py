@@ -21,7 +21,7 @@ from visit.web.text import place, title
 Element = dict[str, Any]
 
 STRAIGHT_ABOVE = 500
-MESSAGE_WIDTH, MESSAGE_HEIGHT = 22.0, 84.0
+MESSAGE_WIDTH, MESSAGE_HEIGHT = 24.0, 88.0
 """Of the bracket beside a message of one row: its role is written along it."""
 _BIASES = frozenset({NodeKind.ATTN_BIAS, NodeKind.MLP_BIAS})
 _NORMS = frozenset({NodeKind.LN1, NodeKind.LN2, NodeKind.FINAL_NORM})

@@ -261,7 +261,7 @@ def _frame(theme: Theme) -> list[Rule]:
                 "border-width": 1,
                 "border-color": theme.other,
                 "color": theme.ink,
-                "font-size": 14,
+                "font-size": 16,
                 "text-rotation": "-90deg",
             },
         ),

@@ -99,7 +99,7 @@ def _message(root: Xml.Element, data: dict[str, Any], at: dict[str, float], them
         stroke=theme.other,
     )
     turned = {"transform": f"rotate(-90 {x:.1f} {y:.1f})"}
-    _write(root, data["label"], x, y, 14.0, FONT, theme.ink, data["h"], **turned)
+    _write(root, data["label"], x, y, 16.0, FONT, theme.ink, data["h"], **turned)
 
 
 def _node(root: Xml.Element, element: Element, theme: Theme, colouring: str) -> None:
