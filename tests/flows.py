@@ -204,6 +204,8 @@ requests = st.builds(
     top_k=st.integers(1, 50),
     threshold=st.floats(0, 1),
     rank_by=st.sampled_from(RankBy),
+    bos=st.none() | st.booleans(),
+    chat=st.booleans(),
 )
 
 
@@ -225,6 +227,13 @@ def notes_beside(draw: st.DrawFn, ids: list[NodeId]) -> tuple[Note, ...]:
 
 
 @st.composite
+def tokens_at(draw: st.DrawFn, position: int) -> Token:
+    """Any token, a chat's or not."""
+    marks = draw(st.none() | st.tuples(counts, texts)) or (None, None)
+    return Token(position, draw(counts), draw(texts), draw(st.booleans()), *marks)
+
+
+@st.composite
 def flows(draw: st.DrawFn) -> FlowGraph:
     """Any flow graph a document can hold, sensible or not."""
     ids = draw(st.lists(node_ids(), min_size=1, max_size=5, unique=True))
@@ -240,7 +249,7 @@ def flows(draw: st.DrawFn) -> FlowGraph:
         created=draw(st.none() | texts),
         request=draw(requests),
         model=replace(MODEL, name=draw(texts), revision=draw(st.none() | texts)),
-        tokens=tuple(Token(i, draw(counts), draw(texts)) for i in range(3)),
+        tokens=tuple(draw(tokens_at(i)) for i in range(3)),
         audit=draw(st.builds(Audit, magnitudes, magnitudes)),
         versus=draw(st.none() | others),
         notes=draw(notes_beside(ids)),
