@@ -23,6 +23,7 @@ from visit import mini
 from visit.architectures import Architecture, family_of, lay_open
 from visit.errors import ModelError
 from visit.flow import ModelInfo
+from visit.gguf_tokens import keep_bos_flag
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -157,6 +158,9 @@ def loaded_from(
         d_mlp=sizes.d_mlp,
         d_vocab=sizes.d_vocab,
         revision=revision,
+        n_experts=sizes.n_experts,
+        n_routed=sizes.n_routed,
+        limits=family_of(model.config.model_type).limits,
     )
     return Loaded(model, tokenizer, architecture, info)
 
@@ -292,6 +296,9 @@ def _model(place: _Place, name: str, config: Any, dtype: torch.dtype) -> Any:
         raise ModelError(
             f"the weights of model {name!r} cannot be read: {_one_line(error)}; fetch them again"
         ) from error
+    # transformers 5's faster ways with experts know no float64; transformers 4 has this one alone.
+    if hasattr(model, "set_experts_implementation"):
+        model.set_experts_implementation("eager")
     return model
 
 
@@ -319,6 +326,8 @@ def _tokenizer(place: _Place, name: str, config: Any) -> PreTrainedTokenizerBase
         raise ModelError(
             f"the tokenizer of model {name!r} cannot be read: {_one_line(error)}"
         ) from error
+    if place.gguf_file is not None and version("transformers").startswith("4."):
+        keep_bos_flag(tokenizer, place.folder / place.gguf_file)
     return tokenizer
 
 
