@@ -89,7 +89,7 @@ def position_ledgers(
         direct_logit[rows, columns] = parts @ direction
         closeness[rows, columns] = circuits.closeness(parts, whole[rows])
 
-    source_step = max(1, block_elements // (n_heads * whole.shape[1]))
+    source_step = min(n_sources, max(1, block_elements // (n_heads * whole.shape[1])))
     reader_step = max(1, block_elements // (source_step * whole.shape[1]))
     every_row = torch.arange(len(readers), device=places.device)
     some_rows = [every_row[i : i + reader_step] for i in range(0, len(readers), reader_step)]
