@@ -206,6 +206,8 @@ requests = st.builds(
     top_k=st.integers(1, 50),
     threshold=st.floats(0, 1),
     rank_by=st.sampled_from(RankBy),
+    bos=st.none() | st.booleans(),
+    chat=st.booleans(),
 )
 
 
@@ -224,6 +226,13 @@ def notes_beside(draw: st.DrawFn, ids: list[NodeId]) -> tuple[Note, ...]:
     return tuple(
         sorted((note for note in made if note != Note(note.node)), key=lambda note: str(note.node))
     )
+
+
+@st.composite
+def tokens_at(draw: st.DrawFn, position: int) -> Token:
+    """Any token, a chat's or not."""
+    marks = draw(st.none() | st.tuples(counts, texts)) or (None, None)
+    return Token(position, draw(counts), draw(texts), draw(st.booleans()), *marks)
 
 
 @st.composite
@@ -248,7 +257,7 @@ def flows(draw: st.DrawFn) -> FlowGraph:
             n_experts=draw(st.none() | st.integers(1, 256)),
             limits=draw(st.none() | texts),
         ),
-        tokens=tuple(Token(i, draw(counts), draw(texts)) for i in range(3)),
+        tokens=tuple(draw(tokens_at(i)) for i in range(3)),
         audit=draw(st.builds(Audit, magnitudes, magnitudes)),
         versus=draw(st.none() | others),
         notes=draw(notes_beside(ids)),

@@ -12,6 +12,7 @@ import transformers
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from visit.architectures import Architecture, lay_open
+from visit.flow import Request, Token
 from visit.tokens import Tokens
 from visit.trace import Trace, record
 
@@ -28,12 +29,18 @@ class Specimen:
 
 
 class Numbered(Tokens):
-    """Tokens that are named after their ids, for models that have no tokenizer."""
+    """Tokens that are named after their ids, for models that have no tokenizer.
+
+    Whatever is asked, ``TOKEN_IDS`` are read.
+    """
 
     sha256 = "of no vocabulary"
 
     def __init__(self) -> None:
         """Know no tokenizer."""
+
+    def read(self, request: Request) -> tuple[Token, ...]:
+        return tuple(Token(i, id_, self.text(id_)) for i, id_ in enumerate(TOKEN_IDS))
 
     def text(self, id_: int) -> str:
         return f"<{id_}>"
@@ -194,23 +201,30 @@ def specimen(name: str, dtype: torch.dtype = torch.float64) -> Specimen:
     return Specimen(model, architecture, record(model, architecture, TOKEN_IDS))
 
 
-def save_tiny_model(folder: Any) -> Any:
-    """A tiny GPT-2 with a byte-level tokenizer of its own, saved as ``save_pretrained`` does."""
+def _tiny_tokenizer() -> Any:
     from tokenizers import ByteLevelBPETokenizer
     from transformers import PreTrainedTokenizerFast
 
     text = ["The capital of Japan is the city of Tokyo and of France Paris"] * 3
     backend = ByteLevelBPETokenizer()
     backend.train_from_iterator(text, vocab_size=320, min_frequency=2, show_progress=False)
-    tokenizer = PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(
         tokenizer_object=backend._tokenizer, clean_up_tokenization_spaces=False
     )
+
+
+def save_tiny_model(folder: Any, tokenizer: Any = None, n_positions: int = 23) -> Any:
+    """A tiny GPT-2, saved as ``save_pretrained`` does.
+
+    Its tokenizer is byte-level and its own, unless one is given.
+    """
+    tokenizer = tokenizer or _tiny_tokenizer()
     tokenizer.save_pretrained(folder)
     torch.manual_seed(7)
     model = GPT2LMHeadModel(
         GPT2Config(
-            vocab_size=len(tokenizer), n_positions=23, n_embd=30, n_layer=3, n_head=5, n_inner=41,
-            bos_token_id=0, eos_token_id=0,
+            vocab_size=len(tokenizer), n_positions=n_positions, n_embd=30, n_layer=3, n_head=5,
+            n_inner=41, bos_token_id=0, eos_token_id=0,
         )
     )  # fmt: skip
     with torch.no_grad():

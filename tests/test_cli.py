@@ -280,6 +280,44 @@ def test_serve_and_show_give_the_app_what_it_needs(
 
 
 @pytest.mark.parametrize(
+    ("argv", "how"),
+    [
+        ([], {}),
+        (["--bos"], {"bos": True}),
+        (["--no-bos", "--chat"], {"bos": False, "chat": True}),
+    ],
+)
+def test_a_prompt_is_read_as_the_options_say_in_trace_and_in_serve(
+    argv: list[str], how: dict[str, bool], session: FakeSession, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[Request] = []
+    monkeypatch.setattr("visit.web.app.bind", lambda host, port: socket.socket())
+    monkeypatch.setattr("visit.web.app.run", lambda *_: None)
+    monkeypatch.setattr(
+        "visit.web.app.create_app", lambda *_, **given: asked.append(given["request"])
+    )
+    assert main(["serve", "Paris is", *argv]) == 0
+    assert asked == [Request("Paris is", **how)]
+    assert main(["trace", "Paris is", "-o", "-", *argv]) == 0
+    assert session.requests[-1] == Request("Paris is", model="mini", **how)
+
+
+def test_a_chat_that_cannot_be_read_is_refused_before_a_model_is_loaded(
+    session: FakeSession, capsys: pytest.CaptureFixture[str]
+):
+    for command in ("trace", "serve"):
+        line = complaint(capsys, [command, "--chat", '[{"role": "user"}]'])
+        assert line.startswith("message 0 of the chat has no 'content'; give [{")
+    assert session.loaded == []
+
+
+def test_a_chat_of_a_model_without_a_template_is_one_line(capsys: pytest.CaptureFixture[str]):
+    assert complaint(capsys, ["trace", "--chat", "hello"]) == (
+        "this model has no chat template; give the prompt as text, not as chat"
+    )
+
+
+@pytest.mark.parametrize(
     ("argv", "name", "allowed"),
     [
         ([], "mini", None),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -197,6 +199,18 @@ def test_direct_logits_of_all_that_was_written_add_up_to_the_difference_of_two_l
         )
         equal(sum_of_direct_logits(tiny, sought), number(ours - theirs))
         assert audit_logit(tiny.architecture, tiny.trace, -1, sought) < 1e-10
+
+
+def test_a_capped_logit_that_was_rounded_to_the_cap_came_of_no_finite_one():
+    """As in half precision: the audit then says that it cannot know, instead of failing."""
+    gemma2 = specimen("gemma2")
+    assert gemma2.architecture.soft_cap == 5.0
+    for logit in (5.0, -5.0, 5.03125):
+        assert gemma2.architecture.before_soft_cap(logit) == math.copysign(math.inf, logit)
+    just_below = math.nextafter(5.0, 0.0)
+    assert 5.0 * math.tanh(gemma2.architecture.before_soft_cap(just_below) / 5.0) < 5.0
+    trace = replace(gemma2.trace, logits=torch.full_like(gemma2.trace.logits, 5.0))
+    assert audit_logit(gemma2.architecture, trace, -1, Sought(17)) == math.inf
 
 
 def sum_of_direct_logits(tiny: Specimen, sought: Sought) -> Tensor:

@@ -96,7 +96,7 @@ def _trace(arguments: argparse.Namespace) -> None:
 def _request_from_arguments(arguments: argparse.Namespace) -> Request:
     names = (
         "prompt model target versus position layers heads sources memories anti_memories "
-        "attn_neurons anti_attn_neurons top_k threshold"
+        "attn_neurons anti_attn_neurons top_k threshold bos chat"
     ).split()
     given = {name: getattr(arguments, name) for name in names}
     for name in ("prompt", "target", "versus"):
@@ -130,7 +130,7 @@ def _write_document(flow: FlowGraph, output: str | None) -> None:
 
 def _serve(arguments: argparse.Namespace) -> None:
     _check_unicode("prompt", arguments.prompt)
-    request = Request(prompt=arguments.prompt)
+    request = Request(prompt=arguments.prompt, bos=arguments.bos, chat=arguments.chat)
     _warn_of_open_host(arguments.host)
     from visit.web.app import bind, create_app, run
 

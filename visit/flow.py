@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import import_module
 
+from visit.chat import messages_from_prompt
 from visit.errors import RequestError
 from visit.ids import EdgeKind, Ledger, NodeId, NodeKind
 
@@ -72,6 +73,10 @@ class Request:
         threshold: The smallest part of the traced residual that an attention edge between
             positions must carry to be drawn, from 0 to 1.
         rank_by: What makes a part strong enough to be drawn.
+        bos: Whether a BOS token comes first: ``True`` for one, ``False`` for none, ``None`` for
+            what the tokenizer does by itself (in a chat, the template).
+        chat: Whether the prompt is a chat for the model's template: a JSON list of messages, or
+            plain text for one user message, as ``visit.chat`` has it.
     """
 
     prompt: str
@@ -89,15 +94,20 @@ class Request:
     top_k: int = 10
     threshold: float = 0.01
     rank_by: RankBy = RankBy.NORM
+    bos: bool | None = None
+    chat: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what no model could serve.
 
         Raises:
-            RequestError: the prompt is empty, a count is negative, or the threshold is not 0 to 1.
+            RequestError: the prompt is empty or no chat where it must be one, a count is
+                negative, or the threshold is not 0 to 1.
         """
         if not self.prompt:
             raise RequestError("the prompt is empty; give at least one token of text")
+        if self.chat:
+            messages_from_prompt(self.prompt)
         counts = ("heads", "sources", "memories", "anti_memories", "attn_neurons")
         for name in (*counts, "anti_attn_neurons"):
             if getattr(self, name) < 0:
@@ -159,11 +169,24 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token of the prompt, with its text as it is (leading space and all)."""
+    """One token of the prompt, with its text as it is (leading space and all).
+
+    Attributes:
+        position: Where it stands, from 0.
+        id: Its number in the vocabulary.
+        text: What it stands for.
+        special: Whether the tokenizer has it for a special one, such as a BOS.
+        message: In a chat, the message whose content it is of, from 0; ``None`` for what the
+            template wrote.
+        role: That message's role.
+    """
 
     position: int
     id: int
     text: str
+    special: bool = False
+    message: int | None = None
+    role: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from visit import mini
 from visit.architectures import Architecture, family_of, lay_open
 from visit.errors import ModelError
 from visit.flow import ModelInfo
+from visit.gguf_tokens import keep_bos_flag
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -325,6 +326,8 @@ def _tokenizer(place: _Place, name: str, config: Any) -> PreTrainedTokenizerBase
         raise ModelError(
             f"the tokenizer of model {name!r} cannot be read: {_one_line(error)}"
         ) from error
+    if place.gguf_file is not None and version("transformers").startswith("4."):
+        keep_bos_flag(tokenizer, place.folder / place.gguf_file)
     return tokenizer
 
 

@@ -71,7 +71,9 @@ def _add_commands(
 
 
 def _describe_trace(command: Parser) -> None:
-    command.add_argument("prompt", metavar="PROMPT", help="the text the model reads")
+    command.add_argument(
+        "prompt", metavar="PROMPT", help="the text the model reads, or with --chat the messages"
+    )
     command.add_argument(
         "--model", metavar="M", default="mini", help=f"{_MODEL_HELP} (default: mini)"
     )
@@ -90,6 +92,7 @@ def _describe_trace(command: Parser) -> None:
         help="the position whose next token is explained; -1 is the last (default: the last)",
     )
     _count(command, "--top-k", "K", "tokens listed at either end of a reading")
+    _how_it_is_read(command)
 
     drawing = command.add_argument_group("how much is drawn")
     drawing.add_argument(
@@ -164,6 +167,7 @@ def _describe_serve(command: Parser) -> None:
         type=_names,
         help="the only models that the app may load (default: any)",
     )
+    _how_it_is_read(command)
     _address(command)
     _how_it_is_run(command)
 
@@ -248,6 +252,20 @@ def _at_least_one(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no count; give 1 or more")
     return int(text)
+
+
+def _how_it_is_read(command: Parser) -> None:
+    command.add_argument(
+        "--bos",
+        action=argparse.BooleanOptionalAction,
+        help="begin with a BOS token, or with none (default: as the tokenizer does)",
+    )
+    command.add_argument(
+        "--chat",
+        action="store_true",
+        help="read PROMPT through the model's chat template: as one user message, or as a JSON "
+        "list of messages",
+    )
 
 
 def _how_it_is_run(command: Parser) -> None:

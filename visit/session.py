@@ -62,8 +62,6 @@ class Session:
         ' Tokyo'
     """
 
-    _atlas: Atlas | None
-
     def __init__(
         self,
         loaded: Loaded,
@@ -117,9 +115,6 @@ class Session:
     @property
     def atlas(self) -> Atlas:
         """The resident model's atlas: what every memory, attention neuron and bias of it says."""
-        if self._atlas is None:
-            info, architecture = self._loaded.info, self._loaded.architecture
-            self._atlas = Atlas(info, architecture, self._tokens, self._projector)
         return self._atlas
 
     @property
@@ -135,9 +130,14 @@ class Session:
         resident = self.model.name
         notes = {**loading.cached_models(), loading.MINI: "bundled", resident: "loaded"}
         names = (loading.MINI, *notes) if self._allowed is None else self._allowed
-        return tuple(
-            ModelChoice(name, notes.get(name, "not loaded yet"))
-            for name in dict.fromkeys([resident, *names])
+        tokens = self._tokens
+        return (
+            ModelChoice(resident, notes[resident], tokens.has_chat, tokens.has_bos),
+            *(
+                ModelChoice(name, notes.get(name, "not loaded yet"))
+                for name in dict.fromkeys(names)
+                if name != resident
+            ),
         )
 
     def explain(self, request: Request, progress: Progress | None = None) -> FlowGraph:
@@ -209,14 +209,14 @@ class Session:
             _check_allowed(request.model, self._allowed)
         with self._turns.taken(tell):
             self._switch(request.model, tell)
-            yield self._trace(request.prompt, _of_the_whole(tell))
+            yield self._trace(request, _of_the_whole(tell))
 
     def _take(self, loaded: Loaded) -> None:
         tokens = Tokens(loaded.tokenizer, loaded.architecture.sizes.d_vocab)
         projector = Projector(loaded.architecture)
-        reader = Reader(projector, tokens)
-        self._loaded, self._tokens, self._projector = loaded, tokens, projector
-        self._atlas = None
+        atlas = Atlas(loaded.info, loaded.architecture, tokens, projector)
+        reader = Reader(projector, tokens, atlas)
+        self._loaded, self._tokens, self._atlas = loaded, tokens, atlas
         self._builder = Builder(loaded.architecture, tokens, reader, loaded.info)
         self._traces: OrderedDict[tuple[int, ...], Trace] = OrderedDict()
 
@@ -225,8 +225,8 @@ class Session:
             return
         self._take(loading.load(name, dtype=self._dtype, device=self._device, tell=_stages(tell)))
 
-    def _trace(self, prompt: str, tell: Progress) -> Trace:
-        ids = self._tokens.ids(prompt)
+    def _trace(self, request: Request, tell: Progress) -> Trace:
+        ids = tuple(token.id for token in self._tokens.read(request))
         allowed = self._loaded.architecture.sizes.n_context
         if not ids:
             raise RequestError("the prompt has no token; give at least one token of text")

@@ -49,9 +49,14 @@ def padded(text: str, width: int) -> str:
 
 
 def shortened(text: str, width: int) -> str:
-    """Text cut, with an ellipsis, so that it takes at most a width in terminal columns."""
+    """Text cut, with an ellipsis, so that it takes at most a width in terminal columns.
+
+    In no width at all there is room for nothing.
+    """
     if n_columns(text) <= width:
         return text
+    if width < 1:
+        return ""
     while n_columns(text) > width - 1:
         text = text[:-1]
     return text + "…"

@@ -675,3 +675,42 @@ def test_the_whole_trace_says_how_many_experts_there_are_and_the_family_s_limits
     assert "In this family, experts are shown whole." in made
     dense = texts(trees(inspector.about(Index(make_flow(n_layers=1)))))
     assert not any("expert" in text for text in dense)
+
+
+# ---------------------------------------------------------------- the strip of tokens
+
+
+def test_a_message_s_tokens_stand_together_under_its_role():
+    flow = make_flow()
+    owners = [None, 0, 0, None, 1, 1, 1, None]
+    roles = {None: None, 0: "user", 1: "assistant"}
+    tokens = tuple(
+        replace(token, message=owner, role=roles[owner])
+        for token, owner in zip(flow.tokens, owners, strict=True)
+    )
+    tokens = (replace(tokens[0], special=True), *tokens[1:])
+    request = replace(flow.request, chat=True, position=5)
+    strip = trees(inspector.tokens(replace(flow, request=request, tokens=tokens)))
+    groups = classed(strip, "message")
+    assert [group["attributes"]["aria-label"] for group in groups] == [
+        "message 0, user", "message 1, assistant"
+    ]  # fmt: skip
+    assert [texts([group])[0] for group in groups] == ["user", "assistant"]
+    chips = having(strip, "data-position")
+    assert [chip["attributes"]["data-position"] for chip in chips] == [str(n) for n in range(8)]
+    classes = [set(chip["attributes"]["class"].split()) - {"chip"} for chip in chips]
+    template, nothing = {"is-template"}, set()
+    assert classes == [
+        {"is-special", "is-template"}, nothing, nothing, template, nothing, {"is-traced"}, nothing,
+        template,
+    ]  # fmt: skip
+    assert chips[0]["attributes"]["title"].endswith(", special, of the template")
+    arrow = classed([groups[1]], "arrow")
+    assert len(arrow) == 1  # what comes next stands after the traced token, in its message
+
+
+def test_the_tokens_of_a_text_stand_as_ever():
+    strip = trees(inspector.tokens(INDEX.flow))
+    assert classed(strip, "message") == classed(strip, "is-template") == []
+    assert classed(strip, "is-special") == []
+    assert [part["tag"] for part in strip] == ["button"] * 8 + ["span"] * 3

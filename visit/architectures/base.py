@@ -302,8 +302,16 @@ class Architecture:
         return logits
 
     def before_soft_cap(self, logit: float) -> float:
-        """The logit that the soft-cap, if there is one, made this of."""
-        return logit if self.soft_cap is None else self.soft_cap * math.atanh(logit / self.soft_cap)
+        """The logit that the soft-cap, if there is one, made this of.
+
+        It is infinite where the model's dtype rounded the capped logit to the cap itself, which
+        half precision does well before it: no finite logit is known to be the one.
+        """
+        if self.soft_cap is None:
+            return logit
+        if abs(logit) >= self.soft_cap:
+            return math.copysign(math.inf, logit)
+        return self.soft_cap * math.atanh(logit / self.soft_cap)
 
 
 @dataclass(frozen=True, slots=True)

@@ -250,6 +250,21 @@ def _frame(theme: Theme) -> list[Rule]:
                 "text-max-width": 84,
             },
         ),
+        _rule("node[frame = 'row'][?template]", **{"color": theme.faint}),
+        _rule("node[frame = 'row'][?special]", **{"font-style": "italic"}),
+        _rule(
+            "node[frame = 'message']",
+            **{
+                "shape": "round-rectangle",
+                "background-color": theme.band_shade,
+                "background-opacity": 1,
+                "border-width": 1,
+                "border-color": theme.other,
+                "color": theme.ink,
+                "font-size": 16,
+                "text-rotation": "-90deg",
+            },
+        ),
         _rule("node[frame = 'row'][traced = 1]", **{"font-weight": 700, "color": theme.picked}),
     ]
 
