@@ -94,7 +94,9 @@ def test_the_example_in_the_docs_is_what_the_command_prints(
 ):
     monkeypatch.setenv("VISIT_CACHE", str(built))
     text = (ROOT / "docs" / "atlas.md").read_text(encoding="utf-8")
-    ((command, shown),) = re.findall(r"^```text\n\$ visit atlas ([^\n]*)\n(.*?)^```$", text, re.M | re.S)
+    ((command, shown),) = re.findall(
+        r"^```text\n\$ visit atlas ([^\n]*)\n(.*?)^```$", text, re.M | re.S
+    )
     assert said(capsys, *shlex.split(command)) == shown
 
 
