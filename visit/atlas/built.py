@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -89,15 +90,16 @@ class Built:
         # Two processes at once go in different orders, so that they seldom do the same part twice.
         random.SystemRandom().shuffle(missing)
         total, done, measured = self.n_rows(missing), 0, 0
-        gram = Gram.of(self._architecture) if missing else None
+        gram = cache(lambda: Gram.of(self._architecture))  # seconds, and none where all is there
         for part in missing:
             size = self._sizes[part[:2]]
-            if self._segment(part) is None and gram is not None:
+            if self._segment(part) is None:
 
                 def tell(of_part: float, done: int = done, size: int = size) -> None:
                     on_part((done + of_part * size) / total)
 
-                write_segment(self._path(part), self._words(part), self._measure(part, gram, tell))
+                tensors = self._measure(part, gram(), tell)
+                write_segment(self._path(part), self._words(part), tensors)
                 measured += size
             done += size
         n_bytes = sum(self._path(part).stat().st_size for part in parts(self._architecture))
