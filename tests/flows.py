@@ -154,7 +154,9 @@ def node_ids(draw: st.DrawFn, n_layers: int = 3, n_heads: int = 4, n_tokens: int
         NodeKind.HEAD, NodeKind.QUERY, NodeKind.KEY, NodeKind.VALUE, NodeKind.SOURCES_REST,
     }:  # fmt: skip
         return NodeId(kind, position, layer, head=draw(st.integers(0, n_heads - 1)))
-    if kind in {NodeKind.ATTN_NEURON, NodeKind.MEMORY_KEY, NodeKind.MEMORY_VALUE}:
+    if kind in {
+        NodeKind.ATTN_NEURON, NodeKind.MEMORY_KEY, NodeKind.MEMORY_VALUE, NodeKind.EXPERT,
+    }:  # fmt: skip
         return NodeId(kind, position, layer, index=draw(counts))
     return NodeId(kind, position, layer)
 
@@ -248,7 +250,13 @@ def flows(draw: st.DrawFn) -> FlowGraph:
         small_flow(),
         created=draw(st.none() | texts),
         request=draw(requests),
-        model=replace(MODEL, name=draw(texts), revision=draw(st.none() | texts)),
+        model=replace(
+            MODEL,
+            name=draw(texts),
+            revision=draw(st.none() | texts),
+            n_experts=draw(st.none() | st.integers(1, 256)),
+            limits=draw(st.none() | texts),
+        ),
         tokens=tuple(draw(tokens_at(i)) for i in range(3)),
         audit=draw(st.builds(Audit, magnitudes, magnitudes)),
         versus=draw(st.none() | others),

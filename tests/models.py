@@ -53,6 +53,7 @@ _COMMON = {
     "eos_token_id": 0,
     "pad_token_id": 0,
     "attn_implementation": "eager",
+    "experts_implementation": "eager",
 }
 
 
@@ -85,6 +86,18 @@ def _like_bert(name: str, **options: Any) -> Any:
         "max_position_embeddings": 23,
     }  # fmt: skip
     return _of(name, **{**sizes, **options})
+
+
+def _with_experts(name: str, d_expert: int = 41, n_kv_heads: int = 2, **options: Any) -> Any:
+    """5 experts, of which each position is routed to 3 unless said otherwise."""
+    sizes = {"num_experts": 5, "num_experts_per_tok": 3, "moe_intermediate_size": d_expert}
+    if name in ("Mixtral", "GraniteMoe"):
+        sizes = {"num_local_experts": 5, "num_experts_per_tok": 2}
+    if name == "Olmoe":
+        del sizes["moe_intermediate_size"]
+    if name != "Qwen3Moe":  # the others' heads divide d_model evenly
+        options = {**NO_HEAD_DIM, "hidden_size": 48, **options}
+    return _like_llama(name, n_kv_heads, **{**sizes, **options})
 
 
 NO_HEAD_DIM = {"head_dim": None}
@@ -149,6 +162,26 @@ MAKERS: dict[str, Callable[[], Any]] = {
         attention_multiplier=0.3,
     ),
     "starcoder2": lambda: _like_llama("Starcoder2", 2, **NO_HEAD_DIM, hidden_size=48),
+    "mixtral": lambda: _with_experts("Mixtral"),
+    "mixtral-square": lambda: _with_experts("Mixtral", intermediate_size=48),
+    "qwen2-moe": lambda: _with_experts("Qwen2Moe", shared_expert_intermediate_size=43),
+    "qwen2-moe-renormalised": lambda: _with_experts(
+        "Qwen2Moe", shared_expert_intermediate_size=43, norm_topk_prob=True
+    ),
+    "qwen3-moe": lambda: _with_experts("Qwen3Moe", norm_topk_prob=True),
+    "qwen3-moe-not-renormalised": lambda: _with_experts("Qwen3Moe", norm_topk_prob=False),
+    "qwen3-moe-every-second": lambda: _with_experts(
+        "Qwen3Moe", d_expert=43, decoder_sparse_step=2
+    ),
+    "qwen2-moe-dense-first": lambda: _with_experts(
+        "Qwen2Moe", d_expert=29, shared_expert_intermediate_size=43, mlp_only_layers=[0]
+    ),
+    "granite-moe": lambda: _with_experts(
+        "GraniteMoe", residual_multiplier=0.4, logits_scaling=3.0, embedding_multiplier=2.0,
+        attention_multiplier=0.3,
+    ),
+    "olmoe": lambda: _with_experts("Olmoe"),
+    "olmoe-renormalised": lambda: _with_experts("Olmoe", n_kv_heads=6, norm_topk_prob=True),
 }  # fmt: skip
 
 

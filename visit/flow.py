@@ -64,7 +64,8 @@ class Request:
         layers: The layers to open: ``all``, ``none``, or like ``0-5,11``.
         heads: How many heads of an opened layer are drawn.
         sources: How many sources of a drawn head are drawn.
-        memories: How many memories that push along their value (activation > 0) are drawn.
+        memories: How many memories that push along their value (activation > 0) are drawn; of a
+            mixture of experts, how many of the experts that the position was routed to.
         anti_memories: How many that push against it (activation < 0) are drawn.
         attn_neurons: How many rows of W_O that push along are drawn.
         anti_attn_neurons: How many that push against are drawn.
@@ -143,7 +144,11 @@ def layers_from_spec(spec: str, n_layers: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """The model that was run. ``dtype`` is the one it ran in; sizes are in design.md's words."""
+    """The model that was run. ``dtype`` is the one it ran in; sizes are in design.md's words.
+
+    ``n_experts`` and ``n_routed`` are of its mixtures of experts: how many each holds, and to how
+    many of them each position is routed. ``limits`` is what its family can't do, in words.
+    """
 
     name: str
     family: str
@@ -157,6 +162,9 @@ class ModelInfo:
     d_mlp: int
     d_vocab: int
     revision: str | None = None
+    n_experts: int | None = None
+    n_routed: int | None = None
+    limits: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +233,8 @@ class Node:
     Attributes:
         id: Where it is.
         reading: What it says in the model's vocabulary.
-        activation: A memory's or attention neuron's coefficient at this position.
+        activation: A memory's or attention neuron's coefficient at this position; an expert's
+            routing weight.
         attention: For a head's key and value: how much the traced position attends to the source.
     """
 
@@ -256,7 +265,7 @@ class Edge:
         proximity: Ferrando & Voita's measure, 0 to 1, 1 over a ledger.
         attention: How much the target's position attends to the source's; for the ``positions``
             ledger the mean over heads.
-        activation: A memory's coefficient.
+        activation: A memory's coefficient, or an expert's routing weight.
     """
 
     source: NodeId

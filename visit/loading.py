@@ -158,6 +158,9 @@ def loaded_from(
         d_mlp=sizes.d_mlp,
         d_vocab=sizes.d_vocab,
         revision=revision,
+        n_experts=sizes.n_experts,
+        n_routed=sizes.n_routed,
+        limits=family_of(model.config.model_type).limits,
     )
     return Loaded(model, tokenizer, architecture, info)
 
@@ -293,6 +296,9 @@ def _model(place: _Place, name: str, config: Any, dtype: torch.dtype) -> Any:
         raise ModelError(
             f"the weights of model {name!r} cannot be read: {_one_line(error)}; fetch them again"
         ) from error
+    # transformers 5's faster ways with experts know no float64; transformers 4 has this one alone.
+    if hasattr(model, "set_experts_implementation"):
+        model.set_experts_implementation("eager")
     return model
 
 

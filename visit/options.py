@@ -92,7 +92,12 @@ def _describe_trace(command: Parser) -> None:
     )
     _count(drawing, "--heads", "N", "heads of an opened layer")
     _count(drawing, "--sources", "N", "sources of a drawn head")
-    _count(drawing, "--memories", "N", "memories of an opened layer that push along their value")
+    _count(
+        drawing,
+        "--memories",
+        "N",
+        "memories of an opened layer that push along their value, or experts of a mixture",
+    )
     _count(drawing, "--anti-memories", "N", "memories that push against it")
     _count(drawing, "--attn-neurons", "N", "attention neurons that push along their row")
     _count(drawing, "--anti-attn-neurons", "N", "attention neurons that push against it")

@@ -21,8 +21,8 @@ def text_from_flow(flow: FlowGraph) -> str:
     nodes = {node.id: node for node in flow.nodes}
     blocks = [
         _predictions(flow),
-        _parts(flow, nodes, Ledger.HEADS, NodeKind.HEAD, "heads"),
-        _parts(flow, nodes, Ledger.MEMORIES, NodeKind.MEMORY_VALUE, "memories"),
+        _parts(flow, nodes, Ledger.HEADS, {NodeKind.HEAD}, "heads"),
+        *_mlps(flow, nodes),
         _audit(flow),
     ]
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
@@ -43,13 +43,25 @@ def _predictions(flow: FlowGraph) -> list[str]:
     return [shortened(prompt, _LONGEST_PROMPT), *_aligned([header, *rows], numeric={2, 3})]
 
 
+def _mlps(flow: FlowGraph, nodes: dict[NodeId, Node]) -> list[list[str]]:
+    """The strongest memories, and where there are mixtures of experts the strongest experts."""
+    ledgers = {edge.ledger for edge in flow.edges}
+    blocks = []
+    if Ledger.MEMORIES in ledgers or Ledger.EXPERTS not in ledgers:
+        blocks.append(_parts(flow, nodes, Ledger.MEMORIES, {NodeKind.MEMORY_VALUE}, "memories"))
+    if Ledger.EXPERTS in ledgers:
+        experts = {NodeKind.EXPERT, NodeKind.SHARED_EXPERT}
+        blocks.append(_parts(flow, nodes, Ledger.EXPERTS, experts, "experts"))
+    return blocks
+
+
 def _parts(
-    flow: FlowGraph, nodes: dict[NodeId, Node], ledger: Ledger, kind: NodeKind, name: str
+    flow: FlowGraph, nodes: dict[NodeId, Node], ledger: Ledger, kinds: set[NodeKind], name: str
 ) -> list[str]:
     lines = [
         (abs(edge.direct_logit), edge)
         for edge in flow.edges
-        if edge.ledger is ledger and edge.source.kind is kind and edge.direct_logit is not None
+        if edge.ledger is ledger and edge.source.kind in kinds and edge.direct_logit is not None
     ]
     strongest = sorted(lines, key=lambda line: line[0], reverse=True)[:_N_PARTS]
     title = f"strongest {name} by direct logit towards {visible(flow.target.text)}"

@@ -21,7 +21,7 @@ def engine(kind: str) -> Engine:
         return Session.load("mini")
     if kind == "chat":
         return chat_session()
-    return FakeEngine(lambda request: make_flow(request, opened=(1, 2)))
+    return FakeEngine(lambda request: make_flow(request, opened=(1, 2), mixtures=(2,)))
 
 
 def chat_session() -> Engine:

@@ -18,6 +18,7 @@ EVERY_WAY_OPEN = [
     (),
     ("L1.attn@7",),
     ("L1.mlp@7",),
+    ("L2.mlp@7",),
     ("L0.attn@7", "L0.head1@7"),
     ("L0.attn@7", "L0.head0@7", "L0.head2@7", "L2.mlp@7"),
     ("L1.attn@7", "L1.neurons_rest@7"),
@@ -27,7 +28,7 @@ HOSTILE = ("<img src=x onerror=alert(1)>", "javascript:alert(1)", "\u202ekcab", 
 
 
 def index_of(**how) -> Index:
-    return Index(make_flow(**how))
+    return Index(make_flow(mixtures=(2,), **how))
 
 
 def ids(*texts: str) -> list[NodeId]:
@@ -120,6 +121,21 @@ def test_an_opened_mlp_shows_memory_keys_and_values_side_by_side():
     assert len(keys) == 25
     for key in keys:
         assert boxes[key].y == boxes[replace(key, kind=NodeKind.MEMORY_VALUE)].y
+
+
+def test_an_opened_mixture_shows_its_experts_by_number_with_the_norm_they_read():
+    drawn, made = draw(index_of(), ids("L2.mlp@7"))
+    into_mlp = [str(line.source) for line in drawn.lines if str(line.target) == "L2.mlp@7"]
+    experts = ["L2.expert0@7", "L2.expert3@7", "L2.expert7@7", "L2.shared_expert@7"]
+    assert sorted(into_mlp) == [*experts[:3], "L2.experts_rest@7", experts[3]]
+    for expert in experts:
+        assert [str(line.source) for line in drawn.lines if str(line.target) == expert] == [
+            "L2.ln2@7"
+        ]
+    labels = {e["data"]["id"]: e["data"].get("label", "") for e in made}
+    marks = ["0", "3", "7", "shared"]
+    assert [labels[expert].split(" ")[0] for expert in experts] == marks
+    assert labels["L2.experts_rest@7"] == "rest"
 
 
 def test_opening_moves_nothing_up_or_down_on_the_route():

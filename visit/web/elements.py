@@ -38,6 +38,8 @@ _FAMILY = {
     NodeKind.MLP: "mlp",
     NodeKind.MEMORY_KEY: "memory-key",
     NodeKind.MEMORY_VALUE: "mlp",
+    NodeKind.EXPERT: "mlp",
+    NodeKind.SHARED_EXPERT: "mlp",
 }
 
 
@@ -99,7 +101,16 @@ def label(node: Node) -> str:
     if kind in _BIASES:
         return "bias"
     word = visible(node.label)
-    return f"{node.id.head} {word}" if kind is NodeKind.HEAD else word
+    mark = mark_of(node.id)
+    return f"{mark} {word}" if mark else word
+
+
+def mark_of(node_id: NodeId) -> str:
+    """Which head or expert a node is, as it is written before its word; empty for other kinds."""
+    if node_id.kind is NodeKind.SHARED_EXPERT:
+        return "shared"
+    number = {NodeKind.HEAD: node_id.head, NodeKind.EXPERT: node_id.index}.get(node_id.kind)
+    return "" if number is None else str(number)
 
 
 def tip(flow: FlowGraph, node: Node) -> str:

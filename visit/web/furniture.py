@@ -150,7 +150,7 @@ def legend() -> list[Component]:
         _shape("attention", "attention", "Attention as a whole, its heads, the values they add"),
         _shape("query", "query, key", "What a head looks for, and what a source offers it"),
         _shape("neuron", "neuron", "Attention neuron: a row of an attention's output matrix"),
-        _shape("mlp", "MLP, memory", "The MLP as a whole, its memories: key, value"),
+        _shape("mlp", "MLP, memory", "The MLP as a whole, its memories: key, value; experts"),
         _shape("rest", "rest, bias", "Parts not drawn, folded into one; and biases"),
         _stroke("stream", "residual stream"),
         html.Span(

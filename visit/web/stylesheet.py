@@ -308,6 +308,7 @@ def _nodes(theme: Theme) -> list[Rule]:
         _rule("node[family = 'residual']", **{"font-size": 15, "text-max-width": 78}),
         _rule("node[family = 'rest']", **{"font-size": 12, "border-style": "dashed"}),
         _rule("node[kind = 'head']", **{"text-max-width": 82}),
+        _rule("node[kind = 'expert'], node[kind = 'shared_expert']", **{"text-max-width": 98}),
         _rule("node[kind = 'value'], node[kind = 'memory_value']", **{"text-max-width": 72}),
         _rule(
             "node[kind = 'resid_mid']",
