@@ -34,6 +34,8 @@ class Numbered(Tokens):
     Whatever is asked, ``TOKEN_IDS`` are read.
     """
 
+    sha256 = "of no vocabulary"
+
     def __init__(self) -> None:
         """Know no tokenizer."""
 

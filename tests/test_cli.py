@@ -100,8 +100,9 @@ def test_every_help_text_stands_in_the_docs(
     monkeypatch.setenv("COLUMNS", "80")
     text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     blocks = dict(re.findall(r"^```text\n\$ visit ([^\n]*)\n(.*?)^```$", text, re.M | re.S))
-    commands = ["trace", "serve", "show", "export", "models"]
-    assert list(blocks) == ["-h", *(f"{command} -h" for command in commands)]
+    commands = ["trace", "serve", "show", "export", "models", "atlas"]
+    of_atlas = [f"atlas {command}" for command in ("build", "search", "list", "clear")]
+    assert list(blocks) == ["-h", *(f"{command} -h" for command in commands + of_atlas)]
     for arguments, shown in blocks.items():
         assert exit_code(arguments.split()) == 0
         # Python 3.13 writes the metavar of an option with two names once.

@@ -193,6 +193,15 @@ def _models(arguments: argparse.Namespace) -> None:
     _list("models that need no download", {MINI: "bundled, the default", **cached_models()})
 
 
+def _atlas(arguments: argparse.Namespace) -> None:
+    _check_unicode("token", getattr(arguments, "token", None))
+    from visit.atlas import commands
+
+    with _progress_bar() as progress:
+        text = commands.COMMANDS[arguments.atlas_command](arguments, progress)
+    sys.stdout.write(text)
+
+
 def _list(title: str, notes: dict[str, str]) -> None:
     width = max(map(len, notes))
     print(title)
@@ -242,4 +251,5 @@ COMMANDS = {
     "show": _show,
     "export": _export,
     "models": _models,
+    "atlas": _atlas,
 }

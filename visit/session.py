@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from visit import loading
+from visit.atlas import Atlas
 from visit.build import Builder
 from visit.engine import ModelChoice, Progress
 from visit.errors import RequestError
@@ -112,6 +113,11 @@ class Session:
         return self._loaded.info
 
     @property
+    def atlas(self) -> Atlas:
+        """The resident model's atlas: what every memory, attention neuron and bias of it says."""
+        return self._atlas
+
+    @property
     def n_waiting(self) -> int:
         """How many requests wait for their turn."""
         return self._turns.n_waiting
@@ -207,8 +213,10 @@ class Session:
 
     def _take(self, loaded: Loaded) -> None:
         tokens = Tokens(loaded.tokenizer, loaded.architecture.sizes.d_vocab)
-        reader = Reader(Projector(loaded.architecture), tokens)
-        self._loaded, self._tokens = loaded, tokens
+        projector = Projector(loaded.architecture)
+        atlas = Atlas(loaded.info, loaded.architecture, tokens, projector)
+        reader = Reader(projector, tokens, atlas)
+        self._loaded, self._tokens, self._atlas = loaded, tokens, atlas
         self._builder = Builder(loaded.architecture, tokens, reader, loaded.info)
         self._traces: OrderedDict[tuple[int, ...], Trace] = OrderedDict()
 

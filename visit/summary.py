@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from visit.flow import Edge, FlowGraph, Ledger, Node, NodeId, NodeKind, Reading
-from visit.text import n_columns, one_line, padded, shortened, visible
+from visit.text import aligned, one_line, shortened, visible
 
 _N_PARTS = 10
 _N_PREDICTIONS = 3
@@ -40,7 +40,7 @@ def _predictions(flow: FlowGraph) -> list[str]:
             numbers = (f"{token.prob:.3g}", f"{token.logit:.3f}")
             rows.append(("", visible(token.text), *numbers, f"{role}, rank {token.rank}"))
     header = ("", "next token", "probability", "logit", "")
-    return [shortened(prompt, _LONGEST_PROMPT), *_aligned([header, *rows], numeric={2, 3})]
+    return [shortened(prompt, _LONGEST_PROMPT), *aligned([header, *rows], numeric={2, 3})]
 
 
 def _mlps(flow: FlowGraph, nodes: dict[NodeId, Node]) -> list[list[str]]:
@@ -71,7 +71,7 @@ def _parts(
         return [title, "  none drawn; open layers with --layers all"]
     header = ("", name, "direct logit", "share", "norm", "says")
     rows = [_part(edge, nodes[edge.source].reading) for _, edge in strongest]
-    return [title, *_aligned([header, *rows], numeric={2, 3, 4})]
+    return [title, *aligned([header, *rows], numeric={2, 3, 4})]
 
 
 def _part(edge: Edge, reading: Reading) -> tuple[str, ...]:
@@ -98,16 +98,3 @@ def _signed(value: float | None) -> str:
 
 def _plain(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
-
-
-def _aligned(rows: list[tuple[str, ...]], numeric: set[int]) -> list[str]:
-    """Rows as lines of equal columns, two spaces apart, numbers flush right."""
-    widths = [max(map(n_columns, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = [
-            cell.rjust(width) if index in numeric else padded(cell, width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append(" " + "  ".join(cells).rstrip())
-    return lines

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +39,13 @@ class Tokens:
     def has_chat(self) -> bool:
         """Whether there is a chat template."""
         return bool(self._tokenizer.chat_template)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the vocabulary: two tokenizers with the same one spell every id alike."""
+        decoder = getattr(getattr(self._tokenizer, "backend_tokenizer", None), "decoder", None)
+        words = json.dumps([sorted(self._tokenizer.get_vocab().items()), repr(decoder)])
+        return hashlib.sha256(words.encode()).hexdigest()
 
     def read(self, request: Request) -> tuple[Token, ...]:
         """The tokens that the model reads for a request, in order.
