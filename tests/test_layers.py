@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, set[str] | None] = {
     "vocabulary": PLAIN | {"architectures", "precision", "tokens"},
     "attribution": PLAIN | {"circuits", "architectures", "precision", "trace"},
     "build": PLAIN | TENSORS | {"engine"},
-    "loading": PLAIN | {"architectures", "mini"},
+    "loading": PLAIN | {"architectures", "files", "mini"},
     "turns": {"engine"},
     "session": PLAIN | TENSORS | {"build", "engine", "loading", "mini", "turns"},
     "web": PLAIN | {"document", "embedded", "engine", "export", "files", "text", "turns"},

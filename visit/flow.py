@@ -133,7 +133,11 @@ def layers_from_spec(spec: str, n_layers: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """The model that was run. ``dtype`` is the one it ran in; sizes are in design.md's words."""
+    """The model that was run. ``dtype`` is the one it ran in; sizes are in design.md's words.
+
+    ``quantized`` says what its weights were packed in meanwhile (``int8``, ``nf4``); ledgers and
+    readings are then on the unpacked weights.
+    """
 
     name: str
     family: str
@@ -147,6 +151,7 @@ class ModelInfo:
     d_mlp: int
     d_vocab: int
     revision: str | None = None
+    quantized: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
