@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
@@ -28,8 +29,14 @@ class Tokens:
         self._texts: dict[int, str] = {}
 
     def ids(self, prompt: str) -> tuple[int, ...]:
-        """The prompt's token ids, with whatever the tokenizer adds by itself (a BOS, say)."""
-        return tuple(self._tokenizer(prompt)["input_ids"])
+        """The prompt's token ids, with whatever the tokenizer adds by itself (a BOS, say).
+
+        Raises:
+            RequestError: the model has no embedding for one of them.
+        """
+        ids = tuple(self._tokenizer(prompt)["input_ids"])
+        self._check_known(ids)
+        return ids
 
     def text(self, id_: int) -> str:
         r"""The text a token stands for: leading space kept, lone bytes written like ``\xe6``."""
@@ -52,6 +59,7 @@ class Tokens:
             return ids
         pieces = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         if len(pieces) == 1:
+            self._check_known(pieces)
             return int(pieces[0])
         split = " + ".join(repr(self.text(piece)) for piece in pieces) or "nothing"
         near = self._nearest(text)
@@ -59,6 +67,15 @@ class Tokens:
         raise RequestError(
             f"{role} {text!r} is {len(pieces)} tokens ({split}); give a single token{offer}"
         )
+
+    def _check_known(self, ids: Sequence[int]) -> None:
+        """Refuse tokens that the tokenizer has and the model has not."""
+        beyond = next((id_ for id_ in ids if id_ >= self._d_vocab), None)
+        if beyond is not None:
+            raise RequestError(
+                f"token {self.text(beyond)!r} has id {beyond}, but the model knows ids 0 to "
+                f"{self._d_vocab - 1}: its tokenizer is of a larger model; leave the token out"
+            )
 
     def _nearest(self, text: str) -> list[str]:
         """Tokens like the text, best first: with a space before it, then alike in spelling."""
@@ -68,7 +85,8 @@ class Tokens:
 
     @cached_property
     def _by_text(self) -> dict[str, int]:
-        texts = {self.text(id_): id_ for id_ in reversed(range(len(self._tokenizer)))}
+        n_tokens = min(len(self._tokenizer), self._d_vocab)
+        texts = {self.text(id_): id_ for id_ in reversed(range(n_tokens))}
         return {text: id_ for text, id_ in texts.items() if text}
 
     def _spell(self, id_: int) -> str:

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from visit.architectures import Architecture, lay_open
+from visit.architectures.elsewhere import plain_weights
 from visit.errors import ModelError
 from visit.files import cache_folder
 from visit.flow import ModelInfo
@@ -55,12 +56,14 @@ class Loaded:
         tokenizer: Its tokenizer.
         architecture: The model, laid open.
         info: What the document says of it.
+        running: How it is run; another model takes its place in the same way.
     """
 
     model: Any
     tokenizer: PreTrainedTokenizerBase
     architecture: Architecture
     info: ModelInfo
+    running: Running = field(default_factory=Running)
 
 
 def _silent(stage: str) -> None:
@@ -111,7 +114,7 @@ def load(
             tokenizer,
             name=name,
             revision=place.revision,
-            quantized=running.packed_as,
+            running=running,
             weights_sha256=weights_sha256(
                 place.files(), cache_folder() / "digests", lambda: tell(f"hashing {name}")
             ),
@@ -140,7 +143,7 @@ def loaded_from(
     name: str,
     weights_sha256: str | None = None,
     revision: str | None = None,
-    quantized: str | None = None,
+    running: Running | None = None,
 ) -> Loaded:
     """A model that is in memory already, ready to be traced.
 
@@ -150,11 +153,12 @@ def loaded_from(
         name: What the document calls it.
         weights_sha256: What its weights are known by; worked out from them when left out.
         revision: Its commit, of a model of the hub.
-        quantized: The numbers its weights are packed in, if they are.
+        running: How it is run.
 
     Raises:
         ModelError: its family is not supported.
     """
+    running = running or Running()
     architecture = lay_open(model)
     sizes = architecture.sizes
     info = ModelInfo(
@@ -170,14 +174,14 @@ def loaded_from(
         d_mlp=sizes.d_mlp,
         d_vocab=sizes.d_vocab,
         revision=revision,
-        quantized=quantized,
+        quantized=running.packed_as,
     )
-    return Loaded(model, tokenizer, architecture, info)
+    return Loaded(model, tokenizer, architecture, info, running)
 
 
 def _state_sha256(model: Any) -> str:
     digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
+    for name, weight in plain_weights(model):
         digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        digest.update(weight.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

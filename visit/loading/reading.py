@@ -116,6 +116,11 @@ def model_at(place: Place, config: Any, running: Running) -> Any:
         # transformers would draw them at random and go on.
         raise place.unreadable(f"{missing[0]} is not among them")
     weakref.finalize(model, offload.cleanup)
+    for module in model.modules():
+        # bitsandbytes has a way for some processors that repacks the weights in place when they are
+        # first used, with coarser scales: what is multiplied would not be what was unpacked.
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
     if running.device_map is None and running.quant is None:
         model = model.to(running.torch_device)
     return model.eval().requires_grad_(False)
