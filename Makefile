@@ -4,7 +4,7 @@
 #   make test      every test; finds a browser, or installs one
 #   make test-oldest  the architecture suite at the oldest transformers that pyproject.toml allows
 #   make lint      ruff and mypy
-#   make bench     what it costs
+#   make bench     what it costs, against VISIT's own procedure and a floor (a quarter of an hour)
 #
 # PyPI's torch for Linux brings CUDA (gigabytes). For the small one, name PyTorch's own index:
 #   make serve PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
@@ -34,7 +34,11 @@ lint: .venv/ready-dev
 	.venv/bin/mypy
 
 bench: .venv/ready-test .venv/ready-dev
-	.venv/bin/python -m pytest benchmarks
+	mkdir -p .cache/bench
+	.venv/bin/python -m pytest benchmarks --benchmark-json=.cache/bench/times.json \
+	  --benchmark-columns=min,median,rounds --benchmark-sort=name
+	.venv/bin/python benchmarks/memory.py --tokens 64 256 1024 --json .cache/bench/memory.json
+	.venv/bin/python benchmarks/report.py .cache/bench
 
 # What an extra needs, at the versions in constraints.txt; "run" is the package alone.
 .venv/ready-%: pyproject.toml constraints.txt | .venv/bin/pip

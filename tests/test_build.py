@@ -22,6 +22,7 @@ from visit.flow import (
     RankBy,
     Request,
 )
+from visit.readings import Reader
 from visit.vocabulary import Projector
 
 LAST = len(TOKEN_IDS) - 1
@@ -37,7 +38,7 @@ def builder(name: str, dtype: torch.dtype = torch.float64) -> Builder:
         name, architecture.family, "float64", "0" * 64, sizes.n_layers, sizes.n_heads,
         sizes.n_kv_heads, sizes.d_model, sizes.d_head, sizes.d_mlp, sizes.d_vocab,
     )  # fmt: skip
-    return Builder(architecture, Numbered(), Projector(architecture, Numbered()), info)
+    return Builder(architecture, Numbered(), Reader(Projector(architecture), Numbered()), info)
 
 
 def explain(name: str, request: Request = FEW, dtype: torch.dtype = torch.float64) -> FlowGraph:

@@ -11,8 +11,8 @@ PACKAGE = Path(__file__).parent.parent / "visit"
 
 PLAIN = {"errors", "flow"}
 TENSORS = {
-    "architectures", "trace", "tokens", "projections", "vocabulary", "circuits", "attribution",
-    "precision",
+    "architectures", "trace", "tokens", "projections", "measured", "vocabulary",
+    "readings", "circuits", "attribution", "precision",
 }  # fmt: skip
 EVERYTHING = None
 
@@ -37,7 +37,9 @@ MAY_IMPORT: dict[str, set[str] | None] = {
     "tokens": PLAIN,
     "trace": PLAIN | {"architectures", "precision"},
     "projections": {"circuits", "architectures", "precision", "trace"},
-    "vocabulary": PLAIN | {"architectures", "precision", "tokens"},
+    "measured": set(),
+    "vocabulary": {"architectures", "measured", "precision"},
+    "readings": PLAIN | {"measured", "tokens", "vocabulary"},
     "attribution": PLAIN | {"circuits", "architectures", "precision", "trace"},
     "build": PLAIN | TENSORS | {"engine"},
     "loading": PLAIN | {"architectures", "files", "mini"},

@@ -6,15 +6,16 @@ import math
 
 import pytest
 import torch
-from models import Numbered, specimen
+from models import specimen
 
 from visit.errors import Cancelled
-from visit.vocabulary import Projector, measure
+from visit.measured import measure, ranks
+from visit.vocabulary import Projector
 
 
 @pytest.fixture(params=["gpt2", "llama-gqa", "gemma2", "granite"])
 def projector(request: pytest.FixtureRequest) -> Projector:
-    return Projector(specimen(request.param).architecture, Numbered())
+    return Projector(specimen(request.param).architecture)
 
 
 def vectors_for(projector: Projector, count: int) -> torch.Tensor:
@@ -23,63 +24,84 @@ def vectors_for(projector: Projector, count: int) -> torch.Tensor:
     return 3 * torch.randn(count, d_model, generator=generator, dtype=torch.float64)
 
 
-def test_readings_are_those_of_one_vector_at_a_time(projector: Projector):
+def test_measures_are_those_of_one_vector_at_a_time(projector: Projector):
     vectors = vectors_for(projector, 9)
     architecture = projector._architecture
-    for vector, reading in zip(vectors, projector.read(vectors, 17, 4), strict=True):
+    measured = projector.measure(vectors, 4)
+    targeted = projector.target(vectors, measured, 17)
+    for row, vector in enumerate(vectors):
         logits = architecture.logits(architecture.final_norm(vector[None]))[0]
         probs = logits.softmax(-1)
         order = probs.argsort(descending=True)
-        assert [token.id for token in reading.top] == order[:4].tolist()
-        assert [token.id for token in reading.bottom] == order.flip(0)[:4].tolist()
-        assert reading.top[0].prob == pytest.approx(float(probs.max()), rel=1e-6)
-        assert reading.top[0].text == f"<{int(order[0])}>"
-        assert reading.target.logit == pytest.approx(float(logits[17]), rel=1e-5, abs=1e-6)
-        assert reading.target.prob == pytest.approx(float(probs[17]), rel=1e-5)
-        assert reading.target.rank == 1 + order.tolist().index(17)
+        assert measured.top_ids[row].tolist() == order[:4].tolist()
+        assert measured.bottom_ids[row].tolist() == order.flip(0)[:4].tolist()
+        assert float(measured.top_probs[row, 0]) == pytest.approx(float(probs.max()), rel=1e-6)
+        assert float(measured.log_total[row]) == pytest.approx(float(logits.logsumexp(-1)))
         entropy = -float((probs * probs.log2()).sum())
-        assert reading.entropy == pytest.approx(entropy, rel=1e-5, abs=1e-9)
-        assert reading.norm == pytest.approx(float(vector.square().sum().sqrt()), rel=1e-6)
+        assert float(measured.entropy[row]) == pytest.approx(entropy, rel=1e-5, abs=1e-9)
+        assert float(targeted.logit[row]) == pytest.approx(float(logits[17]), rel=1e-5, abs=1e-6)
+        assert float(targeted.prob[row]) == pytest.approx(float(probs[17]), rel=1e-5)
+        assert int(targeted.rank[row]) == 1 + order.tolist().index(17)
 
 
-def test_no_result_depends_on_the_chunking(projector: Projector):
-    vectors = vectors_for(projector, 11)
-    one_each = Projector(projector._architecture, Numbered(), chunk_logits=1)
-    for ours, theirs in zip(
-        projector.read(vectors, 5, 3), one_each.read(vectors, 5, 3), strict=True
-    ):
-        assert ours.top[0].id == theirs.top[0].id
-        assert ours.target.rank == theirs.target.rank
-        assert ours.target.prob == pytest.approx(theirs.target.prob, rel=1e-10)
+def test_no_row_depends_on_the_others_or_on_the_chunking(projector: Projector):
+    vectors = vectors_for(projector, 21)
+    whole = projector.measure(vectors, 3)
+    small = Projector(projector._architecture, chunk_logits=1).measure(vectors, 3)
+    alone = [projector.measure(vectors[row : row + 1], 3) for row in range(len(vectors))]
+    for name in whole.__slots__:
+        assert torch.equal(getattr(small, name), getattr(whole, name)), name
+        assert torch.equal(torch.cat([getattr(one, name) for one in alone]), getattr(whole, name))
 
 
-def test_a_reading_lists_at_most_the_whole_vocabulary(projector: Projector):
-    (reading,) = projector.read(vectors_for(projector, 1), 0, 1000)
-    assert len(reading.top) == 61
-    assert sum(token.prob for token in reading.top) == pytest.approx(1)
-
-
-def test_no_vectors_have_no_readings(projector: Projector):
-    assert projector.read(vectors_for(projector, 0), 0, 3) == ()
+def test_a_listing_holds_at_most_the_whole_vocabulary(projector: Projector):
+    measured = projector.measure(vectors_for(projector, 1), 1000)
+    assert measured.top_ids.shape == (1, 61)
+    assert float(measured.top_probs.sum()) == pytest.approx(1)
 
 
 def test_a_uniform_distribution_has_the_vocabularys_bits_and_everything_ranks_first():
-    measured = measure(torch.zeros(1, 64), torch.zeros(1), 3, 2)
+    logits = torch.zeros(1, 64)
+    measured = measure(logits, 2)
     assert float(measured.entropy[0]) == pytest.approx(math.log2(64))
-    assert int(measured.target_rank[0]) == 1
+    assert ranks(measured.codes, 3, lambda rows, ids: logits[rows, ids]).tolist() == [1]
 
 
-def test_an_impossible_token_does_not_spoil_the_entropy():
-    measured = measure(torch.tensor([[0.0, 0.0, -math.inf]]), torch.zeros(1), 2, 1)
+def test_an_impossible_token_does_not_spoil_the_entropy_and_ranks_last():
+    logits = torch.tensor([[0.0, 0.0, -math.inf], [1.0, 2.0, 3.0]])
+    measured = measure(logits, 1)
     assert float(measured.entropy[0]) == pytest.approx(1)
-    assert float(measured.target_prob[0]) == 0
+    assert measured.bottom_probs[0].tolist() == [0]
+    assert ranks(measured.codes, 2, lambda rows, ids: logits[rows, ids]).tolist() == [3, 1]
 
 
-def test_a_long_reading_tells_how_far_it_is_and_can_be_stopped(projector: Projector):
-    one_each = Projector(projector._architecture, Numbered(), chunk_logits=1)
-    vectors = vectors_for(projector, 4)
+@pytest.mark.parametrize("spread", [1e-6, 1.0, 1e3, 1e6])
+def test_ranks_from_codes_are_the_ranks_of_the_logits(spread: float):
+    generator = torch.Generator().manual_seed(3)
+    logits = torch.randn(5, 70_000, generator=generator) * spread
+    logits[1, :30] = 40 * spread  # an outlier squeezes all the others into few codes
+    logits[2] = logits[2].round(decimals=1)  # ties
+    codes = measure(logits, 3).codes
+    for token in (0, 17, 69_999, int(logits[0].argmax()), int(logits[3].argmin())):
+        expected = 1 + (logits > logits[:, token : token + 1]).sum(-1)
+        found = ranks(codes, token, lambda rows, ids: logits[rows, ids])
+        assert found.tolist() == expected.tolist()
+
+
+def test_codes_keep_the_order_of_the_logits():
+    generator = torch.Generator().manual_seed(4)
+    logits = torch.randn(3, 5000, generator=generator)
+    codes = measure(logits, 2).codes
+    for row, code in zip(logits, codes, strict=True):
+        assert (code[row.argsort()].diff() >= 0).all()
+        assert (code.min(), code.max()) == (-(1 << 15), (1 << 15) - 1)
+
+
+def test_a_long_measurement_tells_how_far_it_is_and_can_be_stopped(projector: Projector):
+    eight_each = Projector(projector._architecture, chunk_logits=1)
+    vectors = vectors_for(projector, 30)
     heard: list[float] = []
-    one_each.read(vectors, 0, 3, heard.append)
+    eight_each.measure(vectors, 3, heard.append)
     assert heard == [0, 0.25, 0.5, 0.75]
 
     def stop(part: float) -> None:
@@ -87,4 +109,4 @@ def test_a_long_reading_tells_how_far_it_is_and_can_be_stopped(projector: Projec
             raise Cancelled("stopped")
 
     with pytest.raises(Cancelled):
-        one_each.read(vectors, 0, 3, stop)
+        eight_each.measure(vectors, 3, stop)

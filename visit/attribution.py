@@ -146,21 +146,60 @@ def lines_of_vectors(
     )
 
 
-def lines_of_rows(
+@dataclass(frozen=True, slots=True)
+class RowSum:
+    """Weight rows times coefficients (memories, attention neurons), added up.
+
+    Attributes:
+        lines: Of each row, without proximity.
+        total: What they add up to.
+    """
+
+    lines: Lines
+    total: Float[Tensor, " d_model"]
+
+
+def sum_of_rows(
     coefficients: Float[Tensor, " part"],
     rows: Float[Tensor, "part d_model"],
+    gain: Float[Tensor, " d_model"] | None,
     whole: Float[Tensor, " d_model"],
     direction: Float[Tensor, " d_model"] | None,
-) -> Lines:
-    """The lines of parts that are weight rows times coefficients (memories, attention neurons).
+    *,
+    chunk_elements: int = 1 << 18,
+) -> RowSum:
+    """The ledger of weight rows times coefficients. Linear in the rows: none is ever scaled.
 
-    Linear in the rows, so the thousands of scaled rows are never made.
+    The rows may be of any dtype. They are widened to the coefficients' a few at a time, so that
+    thousands of rows are read once and what is made of them never leaves the cache.
+
+    Args:
+        coefficients: Of each row, in the dtype of the ledgers.
+        rows: The weight rows.
+        gain: What each coordinate is multiplied by before the sum reaches the whole, or ``None``.
+        whole: What the rows, and whatever else there is, add up to.
+        direction: Dot products with it are direct logits; ``None`` off the traced position.
+        chunk_elements: How many numbers to widen at once; the result does not depend on it
+            beyond rounding.
     """
-    return Lines(
-        norm=coefficients.abs() * rows.norm(dim=-1),
-        share=coefficients * circuits.shares(rows, whole),
-        direct_logit=None if direction is None else coefficients * (rows @ direction),
+    along = torch.stack([whole] if direction is None else [whole, direction], dim=1)
+    squares, products, total = [], [], torch.zeros_like(whole)
+    step = max(1, chunk_elements // rows.shape[1])
+    for some, factor in zip(rows.split(step), coefficients.split(step), strict=True):
+        wide = some.to(coefficients)
+        if gain is not None:
+            wide = wide * gain
+        squares.append(torch.linalg.vecdot(wide, wide))
+        products.append(wide @ along)
+        total += factor @ wide
+    dots = torch.cat(products).T * coefficients
+    size = whole @ whole
+    lines = Lines(
+        norm=coefficients.abs() * torch.cat(squares).sqrt(),
+        share=dots[0] / size if size > 0 else torch.zeros_like(dots[0]),
+        direct_logit=None if direction is None else dots[1],
     )
+    return RowSum(lines, total)
 
 
 def audit_residual(

@@ -14,6 +14,7 @@ from visit.errors import RequestError
 from visit.flow import FlowGraph, ModelInfo, Node, Request
 from visit.loading import DeviceMap, Loaded
 from visit.loading.memory import free_bytes, in_words, watched
+from visit.readings import Reader
 from visit.tokens import Tokens
 from visit.trace import Trace, bytes_of_trace, check_finite, record
 from visit.turns import Turns
@@ -225,9 +226,9 @@ class Session:
 
     def _take(self, loaded: Loaded) -> None:
         tokens = Tokens(loaded.tokenizer, loaded.architecture.sizes.d_vocab)
-        projector = Projector(loaded.architecture, tokens)
+        reader = Reader(Projector(loaded.architecture), tokens)
         self._loaded, self._tokens = loaded, tokens
-        self._builder = Builder(loaded.architecture, tokens, projector, loaded.info)
+        self._builder = Builder(loaded.architecture, tokens, reader, loaded.info)
         self._traces: OrderedDict[tuple[int, ...], Trace] = OrderedDict()
 
     def _switch(self, name: str | None, tell: Progress) -> None:

@@ -1,7 +1,7 @@
 """The lens, and the Projector that reads vectors through it in batches.
 
 A reading is what a vector says when it is sent through the final norm and the unembedding, as if
-it were the last residual (nostalgebraist's logit lens; VISIT section 3). The Projector reads any
+it were the last residual (nostalgebraist's logit lens; VISIT section 3). The Projector measures any
 number of vectors at once, in chunks whose logits stay small, and never loops over vectors.
 """
 
@@ -16,142 +16,106 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from visit.architectures import Architecture
-from visit.flow import Reading, TargetReading, TokenProbability
+from visit.measured import Measured, measure, ranks
 from visit.precision import reading_dtype
-from visit.tokens import Tokens
 
-CHUNK_LOGITS = 1 << 22
-"""How many logits a chunk may hold: 16 MiB in float32, about what a core's caches keep."""
+CHUNK_LOGITS = 12 << 20
+"""How many logits a chunk may hold: 48 MiB in float32 (docs/performance.md says why)."""
+
+_TOGETHER = 8
+"""Products are of a multiple of this many vectors. BLAS adds up odd ones in another order, and what
+a vector says would depend, in its last digit, on how many are read with it."""
+
+_PAIRED = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """The readings of a batch of vectors, before tokens are spelled out.
+class Targeted:
+    """What each vector of a batch says of one token.
 
     Attributes:
-        top_ids: The most probable tokens, best first; ``top_probs`` goes with it.
-        bottom_ids: The least probable tokens, least first; ``bottom_probs`` goes with it.
-        target_logit: Of the target.
-        target_prob: Its probability.
-        target_rank: 1 plus the number of tokens with a higher logit.
-        entropy: In bits.
-        norm: L2, of the vector itself.
+        logit: Of the token.
+        prob: Its probability.
+        rank: 1 plus the number of tokens with a higher logit.
     """
 
-    top_ids: Int[Tensor, "vector top"]
-    top_probs: Float[Tensor, "vector top"]
-    bottom_ids: Int[Tensor, "vector top"]
-    bottom_probs: Float[Tensor, "vector top"]
-    target_logit: Float[Tensor, " vector"]
-    target_prob: Float[Tensor, " vector"]
-    target_rank: Int[Tensor, " vector"]
-    entropy: Float[Tensor, " vector"]
-    norm: Float[Tensor, " vector"]
+    logit: Float[Tensor, " vector"]
+    prob: Float[Tensor, " vector"]
+    rank: Int[Tensor, " vector"]
 
 
 class Projector:
-    """Reads vectors of the residual space in the model's vocabulary."""
+    """Measures vectors of the residual space in the model's vocabulary."""
 
-    def __init__(
-        self, architecture: Architecture, tokens: Tokens, *, chunk_logits: int = CHUNK_LOGITS
-    ) -> None:
+    def __init__(self, architecture: Architecture, *, chunk_logits: int = CHUNK_LOGITS) -> None:
         # A lens in half precision would round the words away: read through a float32 copy.
         unembedding = architecture.unembedding.to(reading_dtype(architecture.unembedding.dtype))
         self._architecture = replace(architecture, unembedding=unembedding)
-        self._tokens = tokens
-        self._chunk = max(1, chunk_logits // architecture.sizes.d_vocab)
+        fitting = chunk_logits // architecture.sizes.d_vocab
+        self._chunk = max(_TOGETHER, fitting // _TOGETHER * _TOGETHER)
 
-    def logits(self, vectors: Float[Tensor, "vector d_model"]) -> Float[Tensor, "vector d_vocab"]:
-        """The vectors through the final norm and the unembedding."""
-        architecture = self._architecture
-        return architecture.logits(architecture.final_norm(vectors.to(architecture.unembedding)))
+    @property
+    def d_vocab(self) -> int:
+        """How many tokens there are."""
+        return self._architecture.sizes.d_vocab
 
-    def read(
+    def seen(self, vectors: Float[Tensor, "vector d_model"]) -> Float[Tensor, "vector d_model"]:
+        """The vectors in the dtype and on the device that they are measured in."""
+        return vectors.to(self._architecture.unembedding)
+
+    @torch.inference_mode()
+    def measure(
         self,
         vectors: Float[Tensor, "vector d_model"],
-        target_id: int,
         top_k: int,
         on_part: Callable[[float], None] = lambda part: None,
-    ) -> tuple[Reading, ...]:
-        """What each vector says, in order. No result depends on the chunking.
+    ) -> Measured:
+        """What each vector says, in order. No row depends on the others or on the chunking.
 
         Args:
-            vectors: Any vectors of the residual space.
-            target_id: The token whose rank and probability are asked for.
-            top_k: How many tokens to list at either end; at most the whole vocabulary.
-            on_part: Called with the part that is read, 0 to 1; what it raises ends the reading.
+            vectors: At least one, each of the residual space.
+            top_k: How many tokens to list at either end; all of them if there are fewer.
+            on_part: Called with the part that is measured, 0 to 1; what it raises ends the work.
         """
-        if not len(vectors):
-            return ()
-        top_k = min(top_k, self._architecture.sizes.d_vocab)
-        with torch.inference_mode():
-            parts, chunks = vectors.split(self._chunk), []
-            for done, part in enumerate(parts):
-                on_part(done / len(parts))
-                chunks.append(measure(self.logits(part), part.norm(dim=-1), target_id, top_k))
-        names = Measured.__slots__
-        return self._in_words(
-            Measured(**{name: torch.cat([getattr(c, name) for c in chunks]) for name in names})
+        seen, top_k = self.seen(vectors), min(top_k, self.d_vocab)
+        # Memory fresh from the system costs as much to touch as the pass over it does.
+        height = min(self._chunk, math.ceil(len(seen) / _TOGETHER) * _TOGETHER)
+        logits = torch.empty((height, self.d_vocab), dtype=seen.dtype, device=seen.device)
+        scratch = torch.empty_like(logits)
+        parts, measured = seen.split(self._chunk), []
+        for done, part in enumerate(parts):
+            on_part(done / len(parts))
+            measured.append(measure(self._logits(part, logits), top_k, scratch[: len(part)]))
+        return Measured.joined(measured)
+
+    @torch.inference_mode()
+    def target(
+        self, vectors: Float[Tensor, "vector d_model"], measured: Measured, target_id: int
+    ) -> Targeted:
+        """What each measured vector says of one token, without a product with the unembedding."""
+        normed = self._architecture.final_norm(self.seen(vectors))
+
+        def logits_of(rows: Tensor, token_ids: Tensor) -> Tensor:
+            step = max(1, _PAIRED // normed.shape[1])
+            pairs = zip(rows.split(step), token_ids.split(step), strict=True)
+            logit = self._architecture.logits_of_tokens
+            return torch.cat([logit(normed[row], token_id) for row, token_id in pairs])
+
+        places = torch.arange(len(normed), device=normed.device)
+        logit = logits_of(places, torch.full_like(places, target_id))
+        return Targeted(
+            logit=logit,
+            prob=(logit - measured.log_total).exp(),
+            rank=ranks(measured.codes, target_id, logits_of),
         )
 
-    def read_logits(
-        self,
-        logits: Float[Tensor, "vector d_vocab"],
-        norm: Float[Tensor, " vector"],
-        target_id: int,
-        top_k: int,
-    ) -> tuple[Reading, ...]:
-        """The same for logits that need no lens, such as the model's own, with norms to report."""
-        top_k = min(top_k, self._architecture.sizes.d_vocab)
-        return self._in_words(measure(logits, norm, target_id, top_k))
-
-    def _in_words(self, measured: Measured) -> tuple[Reading, ...]:
-        tops = self._listings(measured.top_ids, measured.top_probs)
-        bottoms = self._listings(measured.bottom_ids, measured.bottom_probs)
-        targets = zip(
-            measured.target_prob.tolist(),
-            measured.target_rank.tolist(),
-            measured.target_logit.tolist(),
-            strict=True,
-        )
-        rows = zip(
-            tops, bottoms, targets, measured.entropy.tolist(), measured.norm.tolist(), strict=True
-        )
-        return tuple(
-            Reading(top, bottom, TargetReading(*target), entropy, norm)
-            for top, bottom, target, entropy, norm in rows
-        )
-
-    def _listings(
-        self, ids: Int[Tensor, "vector top"], probs: Float[Tensor, "vector top"]
-    ) -> list[tuple[TokenProbability, ...]]:
-        text = self._tokens.text
-        return [
-            tuple(TokenProbability(i, text(i), p) for i, p in zip(*row, strict=True))
-            for row in zip(ids.tolist(), probs.tolist(), strict=True)
-        ]
-
-
-def measure(
-    logits: Float[Tensor, "vector d_vocab"],
-    norm: Float[Tensor, " vector"],
-    target_id: int,
-    top_k: int,
-) -> Measured:
-    """What a batch of logits says, before tokens are spelled out."""
-    log_probs = logits - logits.logsumexp(-1, keepdim=True)
-    top, bottom = log_probs.topk(top_k), log_probs.topk(top_k, largest=False)
-    target = logits[:, target_id]
-    # x·exp(x) tends to 0 as x falls, but -inf · 0 is not a number.
-    weighed = log_probs.exp() * log_probs.clamp_min(torch.finfo(logits.dtype).min)
-    return Measured(
-        top_ids=top.indices,
-        top_probs=top.values.exp(),
-        bottom_ids=bottom.indices,
-        bottom_probs=bottom.values.exp(),
-        target_logit=target,
-        target_prob=log_probs[:, target_id].exp(),
-        target_rank=1 + (logits > target.unsqueeze(-1)).sum(-1),
-        entropy=(-weighed.sum(-1) / math.log(2)).clamp_min(0),
-        norm=norm,
-    )
+    def _logits(
+        self, vectors: Float[Tensor, "vector d_model"], out: Float[Tensor, "height d_vocab"]
+    ) -> Float[Tensor, "vector d_vocab"]:
+        """The vectors through the final norm and the unembedding."""
+        count, extra = len(vectors), -len(vectors) % _TOGETHER
+        if extra:
+            vectors = torch.cat([vectors, vectors[:1].expand(extra, -1)])
+        normed = self._architecture.final_norm(vectors)
+        logits: Tensor = self._architecture.logits(normed, out[: count + extra])
+        return logits[:count]

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 
@@ -226,11 +226,28 @@ class Architecture:
         """Its layers for their modules, vectors and shapes; their matrices may hold no numbers."""
         return self.blocks.outline if isinstance(self.blocks, BlocksOnDemand) else self.blocks
 
-    def logits(self, normed: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_vocab"]:
-        """The model's logits of residuals that went through the final norm."""
-        logits = normed @ self.unembedding * self.logit_scale
+    def logits(
+        self,
+        normed: Float[Tensor, "*batch d_model"],
+        out: Float[Tensor, "*batch d_vocab"] | None = None,
+    ) -> Float[Tensor, "*batch d_vocab"]:
+        """The model's logits of residuals that went through the final norm, in ``out`` if given."""
+        logits = torch.matmul(normed, self.unembedding, out=out)
+        if self.logit_scale != 1:
+            logits = logits.mul_(self.logit_scale)
         if self.unembedding_bias is not None:
-            logits = logits + self.unembedding_bias
+            logits = logits.add_(self.unembedding_bias)
+        if self.soft_cap is not None:
+            logits = logits.div_(self.soft_cap).tanh_().mul_(self.soft_cap)
+        return logits
+
+    def logits_of_tokens(
+        self, normed: Float[Tensor, "pair d_model"], token_ids: Int[Tensor, " pair"]
+    ) -> Float[Tensor, " pair"]:
+        """The same of one token each, row by row."""
+        logits = (normed * self.unembedding.T[token_ids]).sum(-1) * self.logit_scale
+        if self.unembedding_bias is not None:
+            logits = logits + self.unembedding_bias[token_ids]
         if self.soft_cap is not None:
             logits = self.soft_cap * torch.tanh(logits / self.soft_cap)
         return logits

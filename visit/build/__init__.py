@@ -1,4 +1,4 @@
-"""Trace + Projector + Request -> FlowGraph: the route, the opened blocks, and the output.
+"""Trace + Reader + Request -> FlowGraph: the route, the opened blocks, and the output.
 
 1. ``route.draw_layer``, from the last layer down: every residual that carries the traced one, its
    attn and mlp, and the attention edges between positions that carry enough of it.
@@ -41,9 +41,9 @@ from visit.flow import (
 )
 from visit.precision import ledger_dtype
 from visit.projections import values_by_source
+from visit.readings import Reader
 from visit.tokens import Tokens
 from visit.trace import Trace
-from visit.vocabulary import Projector
 
 N_PREDICTIONS = 10
 
@@ -52,11 +52,11 @@ class Builder:
     """Builds flow graphs of one trace of one model."""
 
     def __init__(
-        self, architecture: Architecture, tokens: Tokens, projector: Projector, model: ModelInfo
+        self, architecture: Architecture, tokens: Tokens, reader: Reader, model: ModelInfo
     ) -> None:
         self._architecture = architecture
         self._tokens = tokens
-        self._projector = projector
+        self._reader = reader
         self._model = model
 
     @torch.inference_mode()
@@ -113,7 +113,7 @@ class Builder:
         residuals = [trace.layers[0].resid_pre, *(layer.resid_post for layer in trace.layers)]
         vectors = torch.stack([residual[places] for residual in residuals], dim=1).flatten(0, 1)
         ids = [resid_pre_id(depth, position) for position in places for depth in depths]
-        said = self._projector.read(
+        said = self._reader.read(
             vectors.to(ledger_dtype(trace.logits)), case.target.id, request.top_k
         )
         return tuple(Node(id_, reading) for id_, reading in zip(ids, said, strict=True))
@@ -182,7 +182,7 @@ class Builder:
     ) -> FlowGraph:
         trace, position, target = case.trace, case.position, case.target
         top_k = case.request.top_k
-        words = self._projector.read(
+        words = self._reader.read(
             draft.stacked(), target.id, top_k, lambda part: progress("readings", part)
         )
         readings = dict(zip(draft.vectors, words, strict=True))
@@ -218,8 +218,8 @@ class Builder:
         last = NodeId(NodeKind.RESID_POST, position, len(trace.layers) - 1)
         final_norm, output = (NodeId(k, position) for k in (NodeKind.FINAL_NORM, NodeKind.OUTPUT))
         logits, normed = trace.logits[position], trace.final_norm[position]
-        norms = torch.stack([normed.norm(), logits.norm()])
-        said = self._projector.read_logits(logits.expand(2, -1), norms, case.target.id, top_k)
+        norms = (float(normed.norm()), float(logits.norm()))
+        said = self._reader.read_logits(logits.expand(2, -1), norms, case.target.id, top_k)
         written = float(draft.vectors[last] @ case.direction)
         biases = logit_biases(self._architecture, case.sought, case.direction.dtype)
         size = float(normed.norm())

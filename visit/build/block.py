@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from visit import circuits
-from visit.attribution import Lines, audit_residual, lines_of_rows, lines_of_vectors
+from visit.attribution import Lines, audit_residual, lines_of_vectors, sum_of_rows
 from visit.build.case import (
     Case,
     read_by_attention_id,
@@ -165,13 +165,13 @@ def _draw_scores(
 def _draw_neurons(draft: Draft, case: Case, layer: int, position: int, values: Tensor) -> None:
     """The neurons ledger of attn: the rows of ``W_O`` times the heads' concatenated ``z``."""
     recorded, attention = case.trace.layers[layer], case.architecture.blocks[layer].attention
-    rows = _gained(attention.w_o.to(values).flatten(0, 1), recorded.attn_gain, position)
     bias = _gained_bias(attention.b_o, recorded.attn_gain, position, values)
+    gain = None if recorded.attn_gain is None else recorded.attn_gain[position].to(values)
     coefficients = recorded.z[position].to(values).flatten()
     counts = (case.request.attn_neurons, case.request.anti_attn_neurons)
     _draw_rows(
-        draft, case, Ledger.NEURONS, NodeId(NodeKind.ATTN, position, layer), coefficients, rows,
-        counts, bias,
+        draft, case, Ledger.NEURONS, NodeId(NodeKind.ATTN, position, layer), coefficients,
+        attention.w_o.flatten(0, 1), gain, counts, bias,
         (NodeKind.ATTN_NEURON, NodeKind.ATTN_BIAS, NodeKind.NEURONS_REST),
     )  # fmt: skip
 
@@ -180,12 +180,12 @@ def _draw_memories(draft: Draft, case: Case, layer: int, position: int, values: 
     """The memories ledger of the MLP, and each drawn memory's key before its value."""
     recorded, mlp = case.trace.layers[layer], case.architecture.blocks[layer].mlp
     coefficients = recorded.activation[position].to(values)
-    rows = _gained(mlp.w_out.to(values), recorded.mlp_gain, position)
     bias = _gained_bias(mlp.b_out, recorded.mlp_gain, position, values)
+    gain = None if recorded.mlp_gain is None else recorded.mlp_gain[position].to(values)
     counts = (case.request.memories, case.request.anti_memories)
     chosen = _draw_rows(
         draft, case, Ledger.MEMORIES, NodeId(NodeKind.MLP, position, layer), coefficients,
-        rows, counts, bias,
+        mlp.w_out, gain, counts, bias,
         (NodeKind.MEMORY_VALUE, NodeKind.MLP_BIAS, NodeKind.MEMORIES_REST),
     )  # fmt: skip
     read = read_by_mlp_id(case, layer, position)
@@ -214,6 +214,7 @@ def _draw_rows(
     whole_id: NodeId,
     coefficients: Float[Tensor, " row"],
     rows: Float[Tensor, "row d_model"],
+    gain: Float[Tensor, " d_model"] | None,
     counts: tuple[int, int],
     bias: Float[Tensor, " d_model"] | None,
     kinds: tuple[NodeKind, NodeKind, NodeKind],
@@ -230,27 +231,29 @@ def _draw_rows(
         whole_id: What the rows, the bias and the rest add up to; drawn already.
         coefficients: Of each row.
         rows: The weight rows.
+        gain: What lies between their sum and the whole, coordinate by coordinate.
         counts: How many rows of positive and of negative coefficient to draw.
-        bias: Added once, or ``None``.
+        bias: Added once, or ``None``; through the gain already.
         kinds: Of a row's node, the bias's and the rest's.
     """
     row_kind, bias_kind, rest_kind = kinds
     position, layer = whole_id.position, whole_id.layer
     whole, direction = draft.vectors[whole_id], case.direction_at(position)
-    total = coefficients @ rows
+    added = sum_of_rows(coefficients, rows, gain, whole, direction)
+    total = added.total
     if bias is not None:
         total = total + bias
         bias_id = draft.node(NodeId(bias_kind, position, layer), bias)
-        once = torch.ones_like(coefficients[:1])
-        lines = lines_of_rows(once, bias[None], whole, direction)
-        draft.ledger(ledger, whole_id, [bias_id], lines)
+        once = sum_of_rows(torch.ones_like(bias[:1]), bias[None], None, whole, direction)
+        draft.ledger(ledger, whole_id, [bias_id], once.lines)
     draft.check(audit_residual(total, whole))
-    lines = lines_of_rows(coefficients, rows, whole, direction)
     chosen = circuits.strongest_of_either_sign(
-        lines.signed(case.request.rank_by, coefficients), *counts
+        added.lines.signed(case.request.rank_by, coefficients), *counts
     )
-    signs = torch.where(coefficients[chosen] < 0, -1.0, 1.0).to(rows).unsqueeze(1)
-    directions, activations = rows[chosen] * signs, coefficients[chosen].tolist()
+    signs = torch.where(coefficients[chosen] < 0, -1.0, 1.0).to(coefficients).unsqueeze(1)
+    drawn = rows[chosen].to(coefficients)
+    drawn = drawn if gain is None else drawn * gain
+    directions, activations = drawn * signs, coefficients[chosen].tolist()
     ids = [
         draft.node(
             NodeId(row_kind, position, layer, index=index),
@@ -259,11 +262,16 @@ def _draw_rows(
         )
         for place, index in enumerate(chosen.tolist())
     ]
-    draft.ledger(ledger, whole_id, ids, lines.at(chosen))
+    draft.ledger(ledger, whole_id, ids, added.lines.at(chosen))
     left_out = _others(chosen, len(rows))
-    rest = coefficients[left_out] @ rows[left_out]
+    rest = added.total - coefficients[chosen] @ drawn
     _draw_rest(
-        draft, ledger, whole_id, NodeId(rest_kind, position, layer), lines.at(left_out), rest
+        draft,
+        ledger,
+        whole_id,
+        NodeId(rest_kind, position, layer),
+        added.lines.at(left_out),
+        rest,
     )
     return chosen
 

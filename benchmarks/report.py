@@ -1,0 +1,185 @@
+"""What `make bench` measured, as tables and a picture.
+
+    python benchmarks/report.py .cache/bench
+
+Reads ``times.json`` (pytest-benchmark's) and ``memory.json`` (``memory.py``'s) in that folder,
+prints the tables, and writes ``report.md`` and ``report.svg`` beside them. Of several rounds the
+fastest counts, for what else runs on a machine only ever slows a round down.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from figures import Row, table
+from memory import Peak
+from memory import report as memory_table
+
+
+@dataclass(frozen=True)
+class Times:
+    """The fastest round of every benchmark in seconds, by its name, and what it noted beside."""
+
+    seconds: Mapping[str, float]
+    notes: Mapping[str, Mapping[str, Any]]
+
+    @classmethod
+    def read(cls, path: Path) -> Times:
+        """From what pytest-benchmark wrote."""
+        benchmarks = json.loads(path.read_text(encoding="utf-8"))["benchmarks"]
+        return cls(
+            {b["name"].removeprefix("test_"): b["stats"]["min"] for b in benchmarks},
+            {b["name"].removeprefix("test_"): b["extra_info"] for b in benchmarks},
+        )
+
+    @property
+    def floor(self) -> float:
+        """A plain forward pass, one product, one pass of statistics."""
+        return sum(self.seconds[f"floor_{part}"] for part in ("forward", "product", "statistics"))
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A ratio or a time that was set beforehand, and what came of it."""
+
+    what: str
+    wanted: str
+    found: str
+    is_met: bool
+
+    def row(self) -> Row:
+        """As a line of the table."""
+        return self.what, self.wanted, self.found, "yes" if self.is_met else "NO"
+
+
+def at_least(what: str, ratio: float, least: float) -> Goal:
+    """A goal that more is better for."""
+    return Goal(what, f"≥ {least:g}×", f"{ratio:.1f}×", ratio >= least)
+
+
+def at_most(what: str, found: float, most: float, unit: str) -> Goal:
+    """A goal that less is better for."""
+    return Goal(what, f"≤ {most:g}{unit}", f"{found:.3g}{unit}", found <= most)
+
+
+def goals(times: Times, peaks: Iterable[Peak]) -> list[Goal]:
+    """What was asked of visit, against the figures of this very run."""
+    seconds, one = times.seconds, times.seconds["one_at_a_time"]
+    met = [
+        at_least("one vector at a time / cold", one / seconds["whole_cold"], 30),
+        at_least("one vector at a time / warm atlas", one / seconds["whole_warm"], 60),
+        at_most("cold / floor", seconds["whole_cold"] / times.floor, 1.5, "×"),
+        *(
+            at_most(
+                f"record / plain forward, {n} tokens",
+                seconds[f"forward[recorded-{n}]"] / seconds[f"forward[plain-{n}]"],
+                1.5,
+                "×",
+            )
+            for n in (8, 256)
+        ),
+        at_most("another target, route", seconds["route_retargeted"], 0.3, " s"),
+        at_most("another target, open block", seconds["block_retargeted"], 0.3, " s"),
+        at_most("opening a block", seconds["block_opened"], 0.3, " s"),
+    ]
+    bounds = {64: 400, 1024: 1200}
+    met += [
+        at_most(f"peak, {p.tokens} tokens, layers {p.layers}", p.peak_mb, bounds[p.tokens], " MB")
+        for p in peaks
+        if p.tokens in bounds
+    ]
+    return met
+
+
+def in_words(seconds: float) -> str:
+    """A duration with three figures."""
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1e3:.3g} ms"
+
+
+def report(times: Times, peaks: list[Peak]) -> str:
+    """Every table, in Markdown."""
+    one = times.seconds["one_at_a_time"]
+    rows = [
+        (
+            name.replace("_", " "),
+            str(times.notes.get(name, {}).get("nodes", "")),
+            in_words(seconds),
+            f"{one / seconds:,.0f}×" if name.startswith("whole") else "",
+        )
+        for name, seconds in [*times.seconds.items(), ("floor, all three", times.floor)]
+    ]
+    return "\n\n".join(
+        [
+            "## Goals",
+            table(("what", "goal", "found", "met"), (g.row() for g in goals(times, peaks))),
+            "## Times",
+            table(("benchmark", "nodes", "fastest round", "one at a time / this"), rows),
+            "## Memory above the loaded model",
+            memory_table(peaks),
+        ]
+    )
+
+
+BARS = {
+    "one_at_a_time": "one vector at a time",
+    "floor_forward": "floor: forward",
+    "floor_product": "floor: product",
+    "floor_statistics": "floor: statistics",
+    "whole_cold": "visit, cold",
+    "whole_warm": "visit, warm atlas",
+    "whole_retargeted": "visit, another target",
+    "block_opened": "visit, a block opened",
+    "route_retargeted": "visit, route, another target",
+}
+
+
+def picture(times: Times) -> str:
+    """The times of a whole graph as bars on a logarithmic scale, in SVG."""
+    left, width, height, low = 210, 420, 24, 1e-2
+    high = 10 ** math.ceil(math.log10(max(times.seconds[name] for name in BARS)))
+
+    def x(seconds: float) -> float:
+        return left + width * math.log(max(seconds, low) / low) / math.log(high / low)
+
+    drawn = []
+    bottom = 30 + height * len(BARS)
+    for power in range(round(math.log10(low)), round(math.log10(high)) + 1):
+        at = x(10.0**power)
+        drawn.append(f'<line x1="{at:.1f}" x2="{at:.1f}" y1="22" y2="{bottom}" stroke="#ddd"/>')
+        drawn.append(f'<text x="{at:.1f}" y="16" text-anchor="middle">{10.0**power:g} s</text>')
+    for row, (name, label) in enumerate(BARS.items()):
+        top, seconds = 30 + height * row, times.seconds[name]
+        colour = "#2563eb" if label.startswith("visit") else "#9ca3af"
+        drawn += [
+            f'<text x="{left - 8}" y="{top + 13}" text-anchor="end">{escape(label)}</text>',
+            f'<rect x="{left}" y="{top}" width="{x(seconds) - left:.1f}" height="{height - 6}" '
+            f'fill="{colour}"/>',
+            f'<text x="{x(seconds) + 6:.1f}" y="{top + 13}">{in_words(seconds)}</text>',
+        ]
+    size = f'width="{left + width + 80}" height="{bottom + 10}"'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="12">\n'
+        '<rect width="100%" height="100%" fill="white"/>\n' + "\n".join(drawn) + "\n</svg>\n"
+    )
+
+
+def main() -> None:
+    """Report on the folder that the command line names."""
+    folder = Path(sys.argv[1])
+    times = Times.read(folder / "times.json")
+    peaks = [Peak(**peak) for peak in json.loads((folder / "memory.json").read_text())]
+    written = report(times, peaks)
+    print(written)
+    (folder / "report.md").write_text(f"{written}\n", encoding="utf-8")
+    (folder / "report.svg").write_text(picture(times), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

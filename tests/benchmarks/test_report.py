@@ -1,0 +1,56 @@
+"""The report of `make bench`: the ratios are those of the figures, and a missed goal says so."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from memory import Peak
+from report import BARS, Times, goals, picture, report
+
+
+@pytest.fixture
+def times(tmp_path: Path) -> Times:
+    seconds = dict.fromkeys(BARS, 1.0) | {
+        "one_at_a_time": 120.0, "floor_forward": 0.5, "floor_product": 1.0,
+        "floor_statistics": 0.5, "whole_cold": 3.5, "whole_warm": 1.5, "block_retargeted": 0.2,
+        "route_retargeted": 0.2, "block_opened": 0.4,
+        "forward[plain-8]": 0.2, "forward[recorded-8]": 0.25,
+        "forward[plain-256]": 1.0, "forward[recorded-256]": 1.6,
+    }  # fmt: skip
+    benchmarks = [
+        {"name": f"test_{name}", "stats": {"min": value}, "extra_info": {"nodes": 3767}}
+        for name, value in seconds.items()
+    ]
+    (tmp_path / "times.json").write_text(json.dumps({"benchmarks": benchmarks}))
+    return Times.read(tmp_path / "times.json")
+
+
+PEAKS = [Peak(64, "all", 1.0, 900, 390, 200, 1.0, 3767, 8)]
+
+
+def test_a_goal_is_met_or_not_by_its_ratio(times: Times):
+    found = {goal.what: (goal.found, goal.is_met) for goal in goals(times, PEAKS)}
+    assert found["one vector at a time / cold"] == ("34.3×", True)
+    assert found["one vector at a time / warm atlas"] == ("80.0×", True)
+    assert found["cold / floor"] == ("1.75×", False)
+    assert found["record / plain forward, 8 tokens"] == ("1.25×", True)
+    assert found["record / plain forward, 256 tokens"] == ("1.6×", False)
+    assert found["opening a block"] == ("0.4 s", False)
+    assert found["peak, 64 tokens, layers all"] == ("390 MB", True)
+
+
+def test_the_report_says_which_goals_were_missed(times: Times):
+    written = report(times, PEAKS)
+    assert "| cold / floor" in written and "| 1.75× | NO" in written.replace("  ", " ")
+    assert "3767" in written
+
+
+def test_the_picture_is_svg_with_a_bar_for_each_time(times: Times):
+    root = ElementTree.fromstring(picture(times))
+    bars = root.findall("{http://www.w3.org/2000/svg}rect")[1:]
+    assert len(bars) == len(BARS)
+    widths = [float(bar.attrib["width"]) for bar in bars]
+    assert max(widths) == widths[0]

@@ -1,0 +1,141 @@
+"""What logits say, whatever the target: pure tensor functions, one pass over the vocabulary.
+
+A measured vector keeps a 16-bit code of each logit, from which the exact rank of any target follows
+later without multiplying the vector by the unembedding again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from jaxtyping import Bool, Float, Int, Int16
+from torch import Tensor
+
+_LOWEST, _HIGHEST = -(1 << 15), (1 << 15) - 1
+_FARTHEST = 1000.0
+"""In nats below the top: what lies lower has a probability of zero and shares one code."""
+
+_COUNTED_AT_ONCE = 1 << 22
+"""How many codes are compared at once: 8 MiB, and twice as much for what comes of it."""
+
+LogitsOf = Callable[[Int[Tensor, " pair"], Int[Tensor, " pair"]], Float[Tensor, " pair"]]
+"""The exact logits of some pairs of a vector (by its place in the batch) and a token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What each vector of a batch says, whatever the target.
+
+    Attributes:
+        top_ids: The most probable tokens, best first; ``top_probs`` goes with it.
+        bottom_ids: The least probable tokens, least first; ``bottom_probs`` goes with it.
+        log_total: The log-sum-exp of its logits: a logit less this is a log-probability.
+        entropy: In bits.
+        codes: Its logits on a scale of 65,536 steps from its lowest to its highest. Of two tokens
+            with different codes the greater has the higher logit.
+    """
+
+    top_ids: Int[Tensor, "vector top"]
+    top_probs: Float[Tensor, "vector top"]
+    bottom_ids: Int[Tensor, "vector top"]
+    bottom_probs: Float[Tensor, "vector top"]
+    log_total: Float[Tensor, " vector"]
+    entropy: Float[Tensor, " vector"]
+    codes: Int16[Tensor, "vector d_vocab"]
+
+    def __len__(self) -> int:
+        return len(self.log_total)
+
+    @property
+    def n_bytes(self) -> int:
+        """The memory it takes, almost all of it codes."""
+        return sum(getattr(self, field.name).nbytes for field in fields(self))
+
+    def at(self, rows: Tensor | slice) -> Measured:
+        """Some of the vectors."""
+        return Measured(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
+    @classmethod
+    def joined(cls, parts: Sequence[Measured]) -> Measured:
+        """Batches one after another."""
+        if len(parts) == 1:
+            return parts[0]
+        names = [field.name for field in fields(cls)]
+        return cls(**{name: torch.cat([getattr(part, name) for part in parts]) for name in names})
+
+
+def measure(
+    logits: Float[Tensor, "vector d_vocab"],
+    top_k: int,
+    scratch: Float[Tensor, "vector d_vocab"] | None = None,
+) -> Measured:
+    """What a batch of logits says. A row depends on no other row.
+
+    Args:
+        logits: None is NaN; minus infinity is a token that cannot be.
+        top_k: How many tokens to list at either end; at most the whole vocabulary.
+        scratch: Overwritten, where many batches are measured one after another.
+    """
+    top, bottom = logits.topk(top_k), logits.topk(top_k, largest=False)
+    high, low = top.values[:, :1], bottom.values[:, :1]
+    weights = torch.sub(logits, high, out=scratch).exp_()
+    total = weights.sum(-1)
+    log_total = high.squeeze(1) + total.log()
+    # Entropy is log_total less the mean logit; -inf · 0 is not a number, so what cannot be is set
+    # to a logit that it weighs nothing with.
+    is_bounded = bool(low.isfinite().all())
+    finite = logits if is_bounded else logits.clamp_min(torch.finfo(logits.dtype).min)
+    mean = weights.mul_(finite).sum(-1) / total
+    return Measured(
+        top_ids=top.indices,
+        top_probs=(top.values - log_total.unsqueeze(1)).exp(),
+        bottom_ids=bottom.indices,
+        bottom_probs=(bottom.values - log_total.unsqueeze(1)).exp(),
+        log_total=log_total,
+        entropy=((log_total - mean) / math.log(2)).clamp_min(0),
+        codes=_coded(logits, low.maximum(high - _FARTHEST), high, into=weights),
+    )
+
+
+def _coded(
+    logits: Float[Tensor, "vector d_vocab"],
+    low: Float[Tensor, "vector 1"],
+    high: Float[Tensor, "vector 1"],
+    *,
+    into: Float[Tensor, "vector d_vocab"],
+) -> Int16[Tensor, "vector d_vocab"]:
+    """Logits as codes. Each step of the sum is monotone, so codes keep the logits' order."""
+    span = high - low
+    step = (_HIGHEST - _LOWEST) / span.where(span > 0, torch.ones_like(span))
+    scaled = torch.sub(logits, low, out=into).mul_(step).add_(_LOWEST)
+    return scaled.floor_().clamp_(_LOWEST, _HIGHEST).to(torch.int16)
+
+
+def ranks(
+    codes: Int16[Tensor, "vector d_vocab"], target_id: int, logits_of: LogitsOf
+) -> Int[Tensor, " vector"]:
+    """The target's rank in each vector: 1 plus the number of tokens with a higher logit. Exact.
+
+    Tokens of a higher code than the target's are counted; the few that share its code are told
+    apart by their logits.
+    """
+    step = max(1, _COUNTED_AT_ONCE // codes.shape[1])
+    flags = torch.empty((min(step, len(codes)), codes.shape[1]), device=codes.device)
+    above, pairs = [], []
+    for start in range(0, len(codes), step):
+        part = codes[start : start + step]
+        own = part[:, target_id : target_id + 1]
+        # Counted as float32, which is exact up to 16 million and summed many times faster.
+        above.append(torch.gt(part, own, out=flags[: len(part)]).sum(-1).long())
+        pairs.append((part == own).nonzero() + part.new_tensor([start, 0], dtype=torch.int64))
+    rank = 1 + torch.cat(above)
+    rows, token_ids = torch.cat(pairs).unbind(1)
+    is_target = token_ids == target_id
+    alike = logits_of(rows, token_ids)
+    own_logit = torch.empty(len(codes), dtype=alike.dtype, device=alike.device)
+    own_logit[rows[is_target]] = alike[is_target]
+    is_higher: Bool[Tensor, " pair"] = alike > own_logit[rows]
+    return rank.index_add_(0, rows[is_higher], torch.ones_like(rows[is_higher]))

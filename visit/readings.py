@@ -1,0 +1,199 @@
+"""The Reader: what vectors say, in words, measuring none twice.
+
+What a vector says does not depend on where it stands in a graph, so what was measured is kept by
+the vector's own bytes. Another target, threshold or opened block then costs no product with the
+unembedding for what was read before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from visit.flow import Reading, TargetReading, TokenProbability
+from visit.measured import Measured, measure, ranks
+from visit.tokens import Tokens
+from visit.vocabulary import Projector, Targeted
+
+KEPT_BYTES = 160 << 20
+"""How much of what was measured is kept: some 1,600 vectors of GPT-2's vocabulary."""
+
+_AT_ONCE_BYTES = 48 << 20
+_FEWEST_LISTED = 10
+
+Words = tuple[tuple[TokenProbability, ...], tuple[TokenProbability, ...], float]
+"""What a vector says whatever the target: its top and bottom tokens, and its entropy in bits."""
+
+
+class Reader:
+    """Reads vectors of the residual space in a model's words."""
+
+    def __init__(
+        self, projector: Projector, tokens: Tokens, *, kept_bytes: int = KEPT_BYTES
+    ) -> None:
+        self._projector = projector
+        self._tokens = tokens
+        self._kept = _Kept(kept_bytes)
+
+    def read(
+        self,
+        vectors: Float[Tensor, "vector d_model"],
+        target_id: int,
+        top_k: int,
+        on_part: Callable[[float], None] = lambda part: None,
+    ) -> tuple[Reading, ...]:
+        """What each vector says, in order.
+
+        Args:
+            vectors: Any vectors of the residual space.
+            target_id: The token whose rank and probability are asked for.
+            top_k: How many tokens to list at either end; all of them if there are fewer.
+            on_part: Called with the part that is read, 0 to 1; what it raises ends the reading.
+        """
+        if not len(vectors):
+            return ()
+        seen = self._projector.seen(vectors)
+        keys = _keys(seen)
+        place = {key: place for place, key in enumerate(keys)}
+        said: dict[bytes, tuple[Words, TargetReading]] = {}
+        for batch in self._batches(place, seen, max(top_k, _FEWEST_LISTED), on_part):
+            asked = seen[[place[key] for key in batch.keys]]
+            targeted = self._projector.target(asked, batch.measured, target_id)
+            rows = zip(batch.words, _target_readings(targeted), strict=True)
+            said |= zip(batch.keys, rows, strict=True)
+        norms = vectors.norm(dim=-1).tolist()
+        return tuple(
+            _reading(*said[key], norm, top_k) for key, norm in zip(keys, norms, strict=True)
+        )
+
+    def read_logits(
+        self,
+        logits: Float[Tensor, "vector d_vocab"],
+        norms: Sequence[float],
+        target_id: int,
+        top_k: int,
+    ) -> tuple[Reading, ...]:
+        """The same for logits that need no lens, such as the model's own, with norms to report."""
+        measured = measure(logits, min(top_k, logits.shape[1]))
+        logit = logits[:, target_id]
+        targeted = Targeted(
+            logit=logit,
+            prob=(logit - measured.log_total).exp(),
+            rank=ranks(measured.codes, target_id, lambda rows, ids: logits[rows, ids]),
+        )
+        rows = zip(self._words(measured), _target_readings(targeted), norms, strict=True)
+        return tuple(_reading(words, target, norm, top_k) for words, target, norm in rows)
+
+    def _batches(
+        self,
+        place: dict[bytes, int],
+        seen: Float[Tensor, "vector d_model"],
+        n_listed: int,
+        on_part: Callable[[float], None],
+    ) -> Iterator[_Batch]:
+        """Every distinct vector measured, batch by batch: what is kept, then what is new."""
+        yield from self._kept.among(place, n_listed)
+        missing = [key for key in place if not self._kept.holds(key, n_listed)]
+        step = max(1, _AT_ONCE_BYTES // (2 * self._projector.d_vocab))
+        for start in range(0, len(missing), step):
+            keys = missing[start : start + step]
+
+            def tell(part: float, start: int = start, size: int = len(keys)) -> None:
+                on_part((start + part * size) / len(missing))
+
+            measured = self._projector.measure(seen[[place[key] for key in keys]], n_listed, tell)
+            batch = _Batch(keys, measured, self._words(measured))
+            self._kept.add(batch)
+            yield batch
+
+    def _words(self, measured: Measured) -> list[Words]:
+        tops = self._listings(measured.top_ids, measured.top_probs)
+        bottoms = self._listings(measured.bottom_ids, measured.bottom_probs)
+        return list(zip(tops, bottoms, measured.entropy.tolist(), strict=True))
+
+    def _listings(
+        self, ids: Int[Tensor, "vector top"], probs: Float[Tensor, "vector top"]
+    ) -> list[tuple[TokenProbability, ...]]:
+        text = self._tokens.text
+        return [
+            tuple(TokenProbability(i, text(i), p) for i, p in zip(*row, strict=True))
+            for row in zip(ids.tolist(), probs.tolist(), strict=True)
+        ]
+
+
+def _keys(vectors: Float[Tensor, "vector d_model"]) -> list[bytes]:
+    """What each vector is kept by: a digest of its bytes."""
+    rows = vectors.contiguous().cpu().view(torch.uint8).numpy()
+    return [hashlib.blake2b(row.data, digest_size=16).digest() for row in rows]
+
+
+def _target_readings(targeted: Targeted) -> Iterable[TargetReading]:
+    columns = (targeted.prob.tolist(), targeted.rank.tolist(), targeted.logit.tolist())
+    return map(TargetReading, *columns)
+
+
+def _reading(words: Words, target: TargetReading, norm: float, top_k: int) -> Reading:
+    top, bottom, entropy = words
+    return Reading(top[:top_k], bottom[:top_k], target, entropy, norm)
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Vectors that were measured together, by their keys, and what they say in words."""
+
+    keys: list[bytes]
+    measured: Measured
+    words: list[Words]
+
+    def at(self, rows: list[int]) -> _Batch:
+        """Some of them; all of them in order costs nothing."""
+        if rows == list(range(len(self.keys))):
+            return self
+        keys, words = [self.keys[row] for row in rows], [self.words[row] for row in rows]
+        return _Batch(keys, self.measured.at(torch.tensor(rows)), words)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """Measured batches within a bound of bytes; the batch that was used longest ago goes first."""
+
+    max_bytes: int
+    _batches: OrderedDict[int, _Batch] = field(default_factory=OrderedDict)
+    _rows: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=count)
+
+    def holds(self, key: bytes, n_listed: int) -> bool:
+        """Whether a vector is kept with as many tokens listed, or all there are."""
+        if key not in self._rows:
+            return False
+        measured = self._batches[self._rows[key][0]].measured
+        return measured.top_ids.shape[1] >= min(n_listed, measured.codes.shape[1])
+
+    def among(self, keys: Iterable[bytes], n_listed: int) -> list[_Batch]:
+        """What is kept of some vectors."""
+        rows: dict[int, list[int]] = {}
+        for key in keys:
+            if self.holds(key, n_listed):
+                number, row = self._rows[key]
+                rows.setdefault(number, []).append(row)
+        for number in rows:
+            self._batches.move_to_end(number)
+        return [self._batches[number].at(sorted(places)) for number, places in rows.items()]
+
+    def add(self, batch: _Batch) -> None:
+        """Keep a batch, and let go of what no longer fits."""
+        number = next(self._numbers)
+        self._batches[number] = batch
+        self._rows |= {key: (number, row) for row, key in enumerate(batch.keys)}
+        while sum(kept.measured.n_bytes for kept in self._batches.values()) > self.max_bytes:
+            gone, old = self._batches.popitem(last=False)
+            for key in old.keys:
+                if self._rows.get(key, (None, 0))[0] == gone:
+                    del self._rows[key]
