@@ -54,12 +54,10 @@ def lay_open_elsewhere(model: Any, lay_open: Callable[[Any], Architecture]) -> A
 
 
 def plain_weights(model: Any) -> Iterator[tuple[str, Tensor]]:
-    """Each weight of a model by its name, as numbers, one after the other; tied ones once."""
-    seen = set()
+    """Each weight of a model by its name, as numbers, one after the other."""
     for path, module in model.named_modules():
         for name, weight in module._parameters.items():
-            if weight is not None and weight not in seen:
-                seen.add(weight)
+            if weight is not None:
                 yield f"{path}.{name}".removeprefix("."), plain_weight(module, name)
 
 

@@ -25,7 +25,7 @@ class _Teller:
         self._problem: BaseException | None = None
         self.counts_bytes = False
 
-    def tell(self, done: float, total: float | None, *, of_bytes: bool) -> None:
+    def tell(self, done: int, total: int | None, *, of_bytes: bool) -> None:
         """Say that so much is done, unless something was said just now."""
         with self._lock:
             if self._problem is not None:
@@ -40,9 +40,9 @@ class _Teller:
                 self._problem = problem
                 raise
 
-    def _so_far(self, done: float, total: float | None, of_bytes: bool) -> str:
+    def _so_far(self, done: int, total: int | None, of_bytes: bool) -> str:
         if not of_bytes:
-            return f"{done:.0f} of {total or 0:.0f} files"
+            return f"{done} of {total or 0} files"
         so_far, whole = in_words(done), in_words(max(done, self._n_bytes))
         number, unit = so_far.split()
         return f"{number if whole.endswith(f' {unit}') else so_far} of {whole}"
@@ -73,9 +73,13 @@ def telling_bars(stage: str, n_bytes: int, tell: Callable[[str], None]) -> type:
                 yield item
                 self.update()
 
-        def update(self, n: float | None = 1) -> bool | None:
+        def update(self, n: Any = 1) -> bool | None:
             self.n += n or 0
-            teller.tell(self.n, self.total, of_bytes=self._of_bytes)
+            teller.tell(
+                int(self.n),
+                None if self.total is None else int(self.total),
+                of_bytes=self._of_bytes,
+            )
             return None
 
     return Bar

@@ -30,7 +30,7 @@ def fetch(name: str, revision: str | None, tell: Callable[[str], None]) -> Path:
         name: Its id, like ``openai-community/gpt2``.
         revision: A branch, tag or commit; the default branch when left out.
         tell: Told ``downloading NAME, 1.2 of 3.4 GB`` several times a second. What it raises ends
-            the download; what was fetched stays, and the next try goes on from there.
+            the download; the files that were fetched stay, and the next try goes on from there.
 
     Raises:
         ModelError: there is no such model, it has no safetensors, or the hub cannot be reached.

@@ -44,13 +44,14 @@ def _left_in_container() -> float:
         return float("inf")
 
 
-def in_words(n_bytes: float) -> str:
+def in_words(n_bytes: int) -> str:
     """A size as people say it, in powers of 1000: ``13.5 GB``."""
+    size: float = n_bytes
     for unit in ("B", "kB", "MB", "GB"):
-        if n_bytes < 999.5:
-            return f"{n_bytes:.0f} {unit}" if unit == "B" else f"{n_bytes:.3g} {unit}"
-        n_bytes /= 1000
-    return f"{n_bytes:,.3g} TB"
+        if size < 999.5:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:,.3g} TB"
 
 
 def is_out_of_memory(error: BaseException) -> bool:
