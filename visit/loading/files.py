@@ -16,6 +16,8 @@ from pathlib import Path
 
 SAFETENSORS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
+"""Of which a model's folder holds one at least."""
 
 _GGUF_MAGIC = b"GGUF"
 _GGUF_VERSIONS = (2, 3)
@@ -65,6 +67,11 @@ def weight_files(folder: Path) -> list[Path]:
     except (ValueError, LookupError, TypeError, AttributeError):
         raise Damaged(f"{INDEX} does not say which files hold them") from None
     return [folder / name for name in sorted(names)]
+
+
+def has_tokenizer(folder: Path) -> bool:
+    """Whether a folder holds the files of a tokenizer."""
+    return any((folder / name).is_file() for name in TOKENIZERS)
 
 
 def examined(files: Iterable[Path]) -> Weights:

@@ -13,14 +13,13 @@ from typing import Any
 
 from visit.errors import ModelError
 from visit.loading.bars import telling_bars
-from visit.loading.files import INDEX, SAFETENSORS, Damaged, weight_files
+from visit.loading.files import INDEX, SAFETENSORS, Damaged, has_tokenizer, weight_files
 from visit.loading.places import without_weights
 
 PATTERNS = ["*.json", "*.txt", "*.model", SAFETENSORS, "model-*-of-*.safetensors"]
 """What is fetched, from the top folder alone."""
 TIMEOUT = 10.0
 """Seconds that the hub has to answer its first question."""
-_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
 
 
 def fetch(name: str, revision: str | None, tell: Callable[[str], None]) -> Path:
@@ -58,9 +57,8 @@ def is_whole(folder: Path) -> bool:
         files = weight_files(folder)
     except Damaged:
         return False
-    has_tokenizer = any((folder / tokenizer).is_file() for tokenizer in _TOKENIZERS)
     has_weights = bool(files) and all(file.is_file() for file in files)
-    return has_weights and has_tokenizer and (folder / "config.json").is_file()
+    return has_weights and has_tokenizer(folder) and (folder / "config.json").is_file()
 
 
 def _snapshot(name: str, revision: str | None, **options: Any) -> Path | None:

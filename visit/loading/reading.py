@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import struct
 import tempfile
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from safetensors import SafetensorError
 
 from visit.architectures import family_of
 from visit.errors import ModelError
+from visit.loading.files import TOKENIZERS, has_tokenizer
 from visit.loading.memory import is_out_of_memory
 from visit.loading.places import Place
 from visit.loading.running import Running
@@ -93,10 +95,27 @@ def model_at(place: Place, config: Any, running: Running) -> Any:
     Raises:
         ModelError: its weights cannot be read.
     """
+    with ExitStack() as stack:
+        offload_folder = None
+        if running.device_map is not None:
+            offload_folder = tempfile.mkdtemp(prefix="visit-")
+            stack.callback(shutil.rmtree, offload_folder, ignore_errors=True)
+        model = _read(place, config, running, offload_folder)
+        weakref.finalize(model, stack.pop_all().close)
+    for module in model.modules():
+        # bitsandbytes has a way for some processors that repacks the weights in place when they are
+        # first used, with coarser scales: what is multiplied would not be what was unpacked.
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+    if running.device_map is None and running.quant is None:
+        model = model.to(running.torch_device)
+    return model.eval().requires_grad_(False)
+
+
+def _read(place: Place, config: Any, running: Running, offload_folder: str | None) -> Any:
     from transformers import AutoModelForCausalLM
 
     auto: Any = AutoModelForCausalLM
-    offload = tempfile.TemporaryDirectory(prefix="visit-", ignore_cleanup_errors=True)
     try:
         with _quietly():
             model, report = auto.from_pretrained(
@@ -106,24 +125,22 @@ def model_at(place: Place, config: Any, running: Running) -> Any:
                 local_files_only=True,
                 output_loading_info=True,
                 **_gguf_options(place),
-                **running.options(offload.name),
+                **running.options(offload_folder),
             )
     except _DAMAGED as error:
         if is_out_of_memory(error):
             raise
+        if running.quant is not None and running.device_map is not None:
+            # What does not fit on the devices would have to go where it cannot stay packed.
+            raise ModelError(
+                f"model {place.name!r} cannot be packed and spread at once: {_one_line(error)}; "
+                "leave out --quant or --device-map"
+            ) from error
         raise place.unreadable(_one_line(error)) from error
     if missing := sorted(report["missing_keys"]):
         # transformers would draw them at random and go on.
         raise place.unreadable(f"{missing[0]} is not among them")
-    weakref.finalize(model, offload.cleanup)
-    for module in model.modules():
-        # bitsandbytes has a way for some processors that repacks the weights in place when they are
-        # first used, with coarser scales: what is multiplied would not be what was unpacked.
-        if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = False
-    if running.device_map is None and running.quant is None:
-        model = model.to(running.torch_device)
-    return model.eval().requires_grad_(False)
+    return model
 
 
 def _gguf_options(place: Place) -> dict[str, Any]:
@@ -144,12 +161,21 @@ def tokenizer_at(place: Place, config: Any) -> PreTrainedTokenizerBase:
     Raises:
         ModelError: it is not there, or cannot be read.
     """
-    from transformers import AutoTokenizer
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+    if place.gguf_file is None and not has_tokenizer(place.folder):
+        # transformers may make an empty one up.
+        raise ModelError(
+            f"the tokenizer of model {place.name!r} cannot be read: there is neither "
+            f"{', '.join(TOKENIZERS[:-1])} nor {TOKENIZERS[-1]}; add its files"
+        )
     extra = {"gguf_file": place.gguf_file} if place.gguf_file else {}
+    reader: Any = AutoTokenizer
+    if _is_backend_alone(place):
+        reader = PreTrainedTokenizerFast
     try:
         with _quietly():
-            tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            tokenizer: PreTrainedTokenizerBase = reader.from_pretrained(
                 place.folder, local_files_only=True, config=config, **extra
             )
     except _DAMAGED as error:
@@ -157,6 +183,15 @@ def tokenizer_at(place: Place, config: Any) -> PreTrainedTokenizerBase:
             f"the tokenizer of model {place.name!r} cannot be read: {_one_line(error)}"
         ) from error
     return tokenizer
+
+
+def _is_backend_alone(place: Place) -> bool:
+    """Whether a tokenizer is of the class that only transformers 5 knows by that name."""
+    try:
+        written = (place.folder / "tokenizer_config.json").read_text(encoding="utf-8")
+        return bool(json.loads(written).get("tokenizer_class") == "TokenizersBackend")
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 @contextmanager

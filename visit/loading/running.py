@@ -106,11 +106,12 @@ class Running:
             return n_elements if self.quant == "8bit" else n_elements * 9 // 16
         return n_elements * self.torch_dtype.itemsize
 
-    def options(self, offload_folder: str) -> dict[str, Any]:
+    def options(self, offload_folder: str | None) -> dict[str, Any]:
         """What transformers' ``from_pretrained`` is to be told.
 
         Args:
-            offload_folder: An empty folder for weights that a device map puts on the disk.
+            offload_folder: An empty folder for weights that a device map puts on the disk; there
+                is one where there is a device map.
         """
         options: dict[str, Any] = {"dtype": self.torch_dtype, "attn_implementation": "eager"}
         if self.device_map is not None:
