@@ -132,7 +132,7 @@ def _too_large(place: Place, needed: int, running: Running) -> ModelError:
     packed = running.packed_as or running.dtype
     return ModelError(
         f"model {place.name!r} needs about {in_words(needed)} for its weights in {packed}, and "
-        f"{running.torch_device.type} has {free} left; give {', '.join([*ways, 'a smaller model'])}"
+        f"{running.torch_device.type} has {free} left; give {', '.join([*ways, 'or a smaller model'])}"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ def free_bytes(device: torch.device) -> int:
     return int(min(psutil.virtual_memory().available, _left_in_container()))
 
 
-def _left_in_container() -> float:
+def _left_in_container() -> int:
     """What a container's limit leaves, where there is one; pages of files give way and don't count.
 
     Source: the kernel's cgroup v2 guide, ``memory.max`` and ``memory.stat``.
@@ -36,12 +37,12 @@ def _left_in_container() -> float:
     try:
         limit = (_CGROUP / "memory.max").read_text().strip()
         if limit == "max":
-            return float("inf")
+            return sys.maxsize
         counts = dict(line.split() for line in (_CGROUP / "memory.stat").read_text().splitlines())
         taken = int((_CGROUP / "memory.current").read_text()) - int(counts["inactive_file"])
         return max(0, int(limit) - taken)
     except (OSError, ValueError, LookupError):
-        return float("inf")
+        return sys.maxsize
 
 
 def in_words(n_bytes: int) -> str:
