@@ -149,6 +149,8 @@ class ModelInfo:
 
     ``n_experts`` and ``n_routed`` are of its mixtures of experts: how many each holds, and to how
     many of them each position is routed. ``limits`` is what its family can't do, in words.
+    ``quantized`` says what its weights were packed in meanwhile (``int8``, ``nf4``); ledgers and
+    readings are then on the unpacked weights.
     """
 
     name: str
@@ -166,6 +168,7 @@ class ModelInfo:
     n_experts: int | None = None
     n_routed: int | None = None
     limits: str | None = None
+    quantized: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

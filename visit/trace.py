@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from visit.architectures import Architecture
-from visit.architectures.base import Block, Experts, Norm
+from visit.architectures.base import Block, Experts, Norm, Sizes
+from visit.architectures.elsewhere import plain_weights
 from visit.errors import ModelError
 from visit.precision import ledger_dtype, reading_dtype
 
@@ -79,6 +80,19 @@ class Trace:
     logits: Float[Tensor, "pos d_vocab"]
 
 
+def bytes_of_trace(sizes: Sizes, n_positions: int) -> int:
+    """About how many bytes a trace takes, with the largest table of one layer's ledgers.
+
+    Args:
+        sizes: The model's.
+        n_positions: How many tokens its prompt has.
+    """
+    vectors = 7 * sizes.d_model + sizes.n_heads * sizes.d_head + sizes.d_mlp
+    per_layer = n_positions * (vectors + sizes.n_heads * n_positions)
+    values = 8 * sizes.n_heads * n_positions * sizes.d_model  # every head's of every source
+    return 4 * (sizes.n_layers * per_layer + n_positions * sizes.d_vocab) + values
+
+
 def check_finite(model: Any, trace: Trace) -> None:
     """Refuse a forward pass in which something is NaN or infinite, saying where it began.
 
@@ -87,7 +101,7 @@ def check_finite(model: Any, trace: Trace) -> None:
     """
     if trace.logits.isfinite().all() and trace.layers[-1].resid_post.isfinite().all():
         return
-    for name, weight in model.named_parameters():
+    for name, weight in plain_weights(model):
         if not weight.isfinite().all():
             raise ModelError(f"the weight {name} holds NaN or infinity; fetch the model again")
     for number, layer in enumerate(trace.layers):
@@ -118,6 +132,8 @@ class Float64Throughout(TorchFunctionMode):
     ) -> Any:
         """Run the function with float64 where float32 was asked for."""
         kwargs = dict(kwargs or {})
+        if function is Tensor.view:  # reads the same bytes as float32, as from a file on the disk
+            return function(*args, **kwargs)
         if function is Tensor.float:
             function = Tensor.double
         if kwargs.get("dtype") is torch.float32:
@@ -149,7 +165,7 @@ def record(
     caught: dict[nn.Module, tuple[Tensor, Any]] = {}
     projections = {
         projection
-        for block in architecture.blocks
+        for block in architecture.outline
         for projection in (block.attention.output, block.mlp.output)
     }
 
@@ -169,18 +185,18 @@ def record(
     with ExitStack() as stack:
         for module in _watched(architecture):
             stack.callback(module.register_forward_hook(catch, with_kwargs=True).remove)
-        for done, block in enumerate(architecture.blocks, start=1):
+        for done, block in enumerate(architecture.outline, start=1):
             stack.callback(block.module.register_forward_hook(count(done)).remove)
         stack.enter_context(torch.inference_mode())
         stack.enter_context(Float64Throughout() if is_float64 else nullcontext())
         logits = model(input_ids=ids, use_cache=False, **_asking_for_attention()).logits
 
-        catches = _Catches(caught, len(token_ids))
+        catches = _Catches(caught, len(token_ids), ids.device)
         return Trace(
             token_ids=tuple(token_ids),
-            layers=tuple(_layer(block, catches) for block in architecture.blocks),
+            layers=tuple(_layer(block, catches) for block in architecture.outline),
             final_norm=catches.output(architecture.final_norm.module),
-            logits=logits[0].to(reading_dtype(logits.dtype)),
+            logits=logits[0].to(ids.device, reading_dtype(logits.dtype)),
         )
 
 
@@ -192,25 +208,26 @@ def _asking_for_attention() -> dict[str, bool]:
 
 @dataclass(frozen=True, slots=True)
 class _Catches:
-    """What the hooks caught, each as ``[pos, ...]``."""
+    """What the hooks caught, each as ``[pos, ...]``, all on one device."""
 
     caught: dict[nn.Module, tuple[Tensor, Any]]
     n_positions: int
+    device: torch.device
 
     def input(self, module: nn.Module) -> Tensor:
-        return self.caught[module][0].reshape(self.n_positions, -1)
+        return self.caught[module][0].reshape(self.n_positions, -1).to(self.device)
 
     def output(self, module: nn.Module) -> Tensor:
         output = self.caught[module][1]
         first: Tensor = output[0] if isinstance(output, tuple) else output
-        return first.reshape(self.n_positions, -1)
+        return first.reshape(self.n_positions, -1).to(self.device)
 
     def whole_output(self, module: nn.Module) -> Any:
         return self.caught[module][1]
 
     def pattern(self, attention: nn.Module) -> Tensor:
         pattern: Tensor = self.caught[attention][1][1][0]
-        return pattern
+        return pattern.to(self.device)
 
 
 def _layer(block: Block, catches: _Catches) -> LayerTrace:
@@ -263,7 +280,7 @@ def _written(
 def _watched(architecture: Architecture) -> set[nn.Module]:
     """Every submodule whose input or output is kept."""
     watched = {architecture.final_norm.module}
-    for block in architecture.blocks:
+    for block in architecture.outline:
         norms = (block.ln1, block.ln2, block.attn_norm, block.mlp_norm)
         watched |= {norm.module for norm in norms if norm is not None}
         watched |= {block.module, block.attention.module, block.attention.output}
