@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import import_module
+from typing import NamedTuple
 
 from visit.chat import messages_from_prompt
 from visit.errors import RequestError
@@ -189,9 +190,11 @@ class Token:
     role: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TokenProbability:
-    """A token that a reading lists, with its probability in that reading (0 to 1)."""
+class TokenProbability(NamedTuple):
+    """A token that a reading lists, with its probability in that reading (0 to 1).
+
+    A tuple, since a whole graph has a hundred thousand of them.
+    """
 
     id: int
     text: str
