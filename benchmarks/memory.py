@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -52,10 +54,11 @@ class Peak:
 
 def measured(tokens: int, layers: str, sharpness: float = 1.0) -> Peak:
     """The peak of one request to a GPT-2-medium-sized model, from a fresh process."""
-    arguments = [str(tokens), layers, str(sharpness)]
-    ended = subprocess.run(
-        [sys.executable, __file__, "--one", *arguments], check=True, stdout=subprocess.PIPE
-    )
+    command = [sys.executable, __file__, "--one", str(tokens), layers, str(sharpness)]
+    with tempfile.TemporaryDirectory() as cache:
+        # As visit's own command line sets it; and no atlas from earlier runs.
+        own = {"OMP_WAIT_POLICY": "PASSIVE", "VISIT_CACHE": cache}
+        ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=os.environ | own)
     return Peak(**json.loads(ended.stdout))
 
 

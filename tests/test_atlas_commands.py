@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ import pytest
 from visit.atlas import Atlas, commands
 from visit.cli import main
 from visit.session import Session
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +87,17 @@ def test_a_search_prints_who_promotes_and_who_suppresses(
     _, *rows = table(suppress)
     assert all(int(row[2]) > 3700 for row in rows)  # of 3,816 tokens
     assert all(row[3].startswith("-") for row in rows)
+
+
+def test_the_example_in_the_docs_is_what_the_command_prints(
+    built: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("VISIT_CACHE", str(built))
+    text = (ROOT / "docs" / "atlas.md").read_text(encoding="utf-8")
+    ((command, shown),) = re.findall(
+        r"^```text\n\$ visit atlas ([^\n]*)\n(.*?)^```$", text, re.M | re.S
+    )
+    assert said(capsys, *shlex.split(command)) == shown
 
 
 def test_json_has_the_same_rows_with_all_numbers(

@@ -38,12 +38,15 @@ class FakeSession:
         *,
         dtype="float32",
         device="auto",
+        device_map=None,
+        quant=None,
         revision=None,
         allowed=None,
         progress=None,
     ) -> "FakeSession":
         progress(f"loading {name}", 0.0)
         self.loaded.append((name, dtype, device, revision))
+        self.spread = (device_map, quant)
         self.allowed = allowed
         return self
 

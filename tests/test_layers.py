@@ -54,7 +54,7 @@ MAY_IMPORT: dict[str, set[str] | None] = {
     },
     "build": PLAIN | TENSORS | {"atlas", "engine"},
     "gguf_tokens": set(),
-    "loading": PLAIN | {"architectures", "gguf_tokens", "mini"},
+    "loading": PLAIN | {"architectures", "files", "gguf_tokens", "mini"},
     "atlas": PLAIN
     | {
         "architectures",

@@ -7,7 +7,7 @@ from itertools import groupby
 
 import pytest
 from transformers import PreTrainedTokenizerFast
-from vocabularies import TEMPLATES, byte_level, chatty
+from vocabularies import TEMPLATES, byte_level, chatty, sentencepiece
 
 from visit.errors import RequestError
 from visit.flow import Request, Token
@@ -186,6 +186,17 @@ def test_a_token_that_content_shares_with_the_template_is_the_contents():
     assert spoken(chat(chatty("mistral"), "the city")) == [
         (None, "<s>[INST]"), (0, " the city"), (None, "[/INST]")
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("dummy_space", [False, True])
+def test_sentencepiece_s_bytes_and_spaces_are_their_messages_own(dummy_space: bool):
+    """The template's ``<|im_start|>`` is no token here, but letters and bytes."""
+    tokenizer = sentencepiece(dummy_space=dummy_space)
+    tokenizer.chat_template = TEMPLATES["chatml"]
+    messages = [{"role": "user", "content": "Tokyo é"}, {"role": "assistant", "content": "日 Toky"}]
+    tokens = chat(tokenizer, messages)
+    runs = [(message, text) for message, text in spoken(tokens) if message is not None]
+    assert runs == [(0, "Tokyo \\xc3\\xa9"), (1, "\\xe6\\x97\\xa5 Toky")]
 
 
 def test_a_message_that_the_template_rewrites_has_no_token_of_its_own():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ipaddress
+import logging
 import os
 import sys
 import traceback
@@ -77,6 +78,8 @@ def _trace(arguments: argparse.Namespace) -> None:
             arguments.model,
             dtype=arguments.dtype,
             device=arguments.device,
+            device_map=arguments.device_map,
+            quant=arguments.quant,
             revision=arguments.revision,
             progress=progress,
         )
@@ -142,6 +145,8 @@ def _serve(arguments: argparse.Namespace) -> None:
             arguments.model or (arguments.models or ("mini",))[0],
             dtype=arguments.dtype,
             device=arguments.device,
+            device_map=arguments.device_map,
+            quant=arguments.quant,
             revision=arguments.revision,
             allowed=arguments.models,
             progress=progress,
@@ -228,8 +233,9 @@ def _progress_bar() -> Iterator[Progress]:
 
 
 def _quieten_libraries() -> None:
-    """Keep transformers and the hub from talking on stderr; a user's own setting stands."""
+    """Keep libraries from talking on stderr; where it is the user's to set, that stands."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     if not sys.stderr.isatty():
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
         os.environ.setdefault("TQDM_DISABLE", "1")  # gguf's own bar

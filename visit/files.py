@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all."""
+"""Writing a file whole or not at all, and where what can be made again is kept."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
+import sys
 from pathlib import Path
 
 from visit.errors import OutputError
@@ -78,3 +79,21 @@ def _beside(place: Path) -> Path:
 def _refusal(path: str | Path, error: OSError) -> OutputError:
     reason = (error.strerror or str(error)).lower()
     return OutputError(f"{path} cannot be written: {reason}; choose another file")
+
+
+def cache_folder() -> Path:
+    """Where what can be made again is kept: ``VISIT_CACHE``, or ``visit`` in the user's cache.
+
+    Source: XDG Base Directory Specification; the platforms' own guides.
+    """
+    if given := os.environ.get("VISIT_CACHE"):
+        return Path(given).expanduser()
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        # A relative XDG_CACHE_HOME is to be ignored, says the specification.
+        xdg = os.environ.get("XDG_CACHE_HOME", "")
+        base = Path(xdg) if os.path.isabs(xdg) else Path.home() / ".cache"
+    return base / "visit"

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import import_module
+from typing import NamedTuple
 
 from visit.chat import messages_from_prompt
 from visit.errors import RequestError
@@ -148,6 +149,8 @@ class ModelInfo:
 
     ``n_experts`` and ``n_routed`` are of its mixtures of experts: how many each holds, and to how
     many of them each position is routed. ``limits`` is what its family can't do, in words.
+    ``quantized`` says what its weights were packed in meanwhile (``int8``, ``nf4``); ledgers and
+    readings are then on the unpacked weights.
     """
 
     name: str
@@ -165,6 +168,7 @@ class ModelInfo:
     n_experts: int | None = None
     n_routed: int | None = None
     limits: str | None = None
+    quantized: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +193,11 @@ class Token:
     role: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TokenProbability:
-    """A token that a reading lists, with its probability in that reading (0 to 1)."""
+class TokenProbability(NamedTuple):
+    """A token that a reading lists, with its probability in that reading (0 to 1).
+
+    A tuple, since a whole graph has a hundred thousand of them.
+    """
 
     id: int
     text: str

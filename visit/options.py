@@ -285,6 +285,17 @@ def _how_it_is_run(command: Parser) -> None:
         default="auto",
         help="where it runs (default: %(default)s)",
     )
+    running.add_argument(
+        "--device-map",
+        choices=["auto"],
+        help="spread a model larger than one device over all devices, the memory and the disk",
+    )
+    running.add_argument(
+        "--quant",
+        choices=["8bit", "4bit"],
+        help="pack the weights with bitsandbytes (pip install 'visit-flow[quant]'); ledgers are "
+        "on the unpacked ones",
+    )
 
 
 def _address(command: Parser) -> None:

@@ -181,8 +181,8 @@ class Reader:
     ) -> list[tuple[TokenProbability, ...]]:
         text = self._tokens.text
         return [
-            tuple(TokenProbability(i, text(i), p) for i, p in zip(*row, strict=True))
-            for row in zip(ids.tolist(), probs.tolist(), strict=True)
+            tuple(map(TokenProbability, row, map(text, row), values))
+            for row, values in zip(ids.tolist(), probs.tolist(), strict=True)
         ]
 
 

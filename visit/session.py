@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 
 from visit import loading
 from visit.atlas import Atlas
@@ -12,10 +13,11 @@ from visit.build import Builder
 from visit.engine import ModelChoice, Progress
 from visit.errors import RequestError
 from visit.flow import FlowGraph, ModelInfo, Node, Request
-from visit.loading import Loaded
+from visit.loading import DeviceMap, Loaded
+from visit.loading.memory import free_bytes, in_words, watched
 from visit.readings import Reader
 from visit.tokens import Tokens
-from visit.trace import Trace, check_finite, record
+from visit.trace import Trace, bytes_of_trace, check_finite, record
 from visit.turns import Turns
 from visit.vocabulary import Projector
 
@@ -68,15 +70,12 @@ class Session:
         self,
         loaded: Loaded,
         *,
-        dtype: str = "float32",
-        device: str = "auto",
         allowed: Sequence[str] | None = None,
         trace_bytes: int = TRACES_BYTES,
     ) -> None:
         _check_allowed(loaded.info.name, allowed)
         self._turns = Turns()
-        self._dtype, self._device, self._allowed = dtype, device, allowed
-        self._trace_bytes = trace_bytes
+        self._allowed, self._trace_bytes = allowed, trace_bytes
         self._last: Request | None = None
         self._take(loaded)
 
@@ -87,6 +86,8 @@ class Session:
         *,
         dtype: str = "float32",
         device: str = "auto",
+        device_map: DeviceMap | None = None,
+        quant: str | None = None,
         revision: str | None = None,
         allowed: Sequence[str] | None = None,
         trace_bytes: int = TRACES_BYTES,
@@ -98,6 +99,10 @@ class Session:
             name: ``mini``, a Hugging Face id, a local folder, or a ``.gguf`` file.
             dtype: ``float32``, ``float64``, ``bfloat16`` or ``float16``.
             device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+            device_map: ``auto`` spreads a model larger than one device over all devices, the memory
+                and the disk; or which part of it goes where.
+            quant: ``8bit`` or ``4bit`` packs the weights with bitsandbytes; ledgers are on the
+                unpacked ones.
             revision: Of a Hugging Face id: a branch, tag or commit.
             allowed: The only names that a request may name, this one among them; ``None`` for any.
             trace_bytes: How much memory recent traces may take; the newest is kept regardless.
@@ -109,9 +114,15 @@ class Session:
         """
         _check_allowed(name, allowed)
         loaded = loading.load(
-            name, dtype=dtype, device=device, revision=revision, tell=_stages(progress or _silent)
+            name,
+            dtype=dtype,
+            device=device,
+            device_map=device_map,
+            quant=quant,
+            revision=revision,
+            tell=_stages(progress or _silent),
         )
-        return cls(loaded, dtype=dtype, device=device, allowed=allowed, trace_bytes=trace_bytes)
+        return cls(loaded, allowed=allowed, trace_bytes=trace_bytes)
 
     @property
     def model(self) -> ModelInfo:
@@ -215,7 +226,19 @@ class Session:
             _check_allowed(request.model, self._allowed)
         with self._turns.taken(tell):
             self._switch(request.model, tell)
-            yield self._trace(request, _of_the_whole(tell))
+            with watched(lambda: self._too_much(request), free=self._traces.clear):
+                yield self._trace(request, _of_the_whole(tell))
+
+    def _too_much(self, request: Request) -> RequestError:
+        """The refusal of a request that memory does not suffice for, with what would be less."""
+        n_tokens = len(self._tokens.read(request))
+        device = self._loaded.architecture.unembedding.device
+        needed = in_words(bytes_of_trace(self._loaded.architecture.sizes, n_tokens))
+        return RequestError(
+            f"memory ran out: {n_tokens} tokens need about {needed} beside the model, and "
+            f"{device.type} has {in_words(free_bytes(device))} left; shorten the prompt, open "
+            "fewer layers (--layers), or load with --dtype bfloat16 or --device-map auto"
+        )
 
     def _take(self, loaded: Loaded) -> None:
         tokens = Tokens(loaded.tokenizer, loaded.architecture.sizes.d_vocab)
@@ -229,7 +252,8 @@ class Session:
     def _switch(self, name: str | None, tell: Progress) -> None:
         if name is None or name == self.model.name:
             return
-        self._take(loading.load(name, dtype=self._dtype, device=self._device, tell=_stages(tell)))
+        running = asdict(self._loaded.running)
+        self._take(loading.load(name, **running, tell=_stages(tell)))
 
     def _trace(self, request: Request, tell: Progress) -> Trace:
         ids = tuple(token.id for token in self._tokens.read(request))

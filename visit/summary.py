@@ -85,8 +85,9 @@ def _part(edge: Edge, reading: Reading) -> tuple[str, ...]:
 
 def _audit(flow: FlowGraph) -> list[str]:
     whole = "logit" if flow.versus is None else "difference of the two logits"
+    packed = flow.model.quantized
     return [
-        "audit",
+        "audit" if packed is None else f"audit, on weights unpacked from {packed}",
         f"  worst ledger: {flow.audit.residual:.1e} of the whole unexplained",
         f"  direct logits: {flow.audit.logit:.1e} from the model's own {whole}",
     ]

@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from visit.architectures import Architecture
-from visit.architectures.base import Block, Experts, Norm
+from visit.architectures.base import Block, Experts, Norm, Sizes
+from visit.architectures.elsewhere import plain_weights
 from visit.errors import ModelError
 from visit.precision import ledger_dtype, reading_dtype
 
@@ -84,12 +85,14 @@ class Layers(Sequence[LayerTrace]):
     memory. Not to be used by two threads at once, nor while the model is run.
 
     Attributes:
-        blocks: The model's.
+        blocks: The model's; only their modules and vectors are used.
+        device: Where the traces are gathered.
         calls: How the model called each.
         kept: Every layer's trace, or none where they would take too much memory.
     """
 
     blocks: tuple[Block, ...]
+    device: torch.device
     calls: tuple[Call, ...]
     kept: tuple[LayerTrace, ...]
     _latest: tuple[int, LayerTrace] | None = field(default=None, init=False)
@@ -114,7 +117,8 @@ class Layers(Sequence[LayerTrace]):
 
     def _again(self, number: int) -> LayerTrace:
         block, call, recorded = self.blocks[number], self.calls[number], list[LayerTrace]()
-        with _watching(block, lambda layer, _: recorded.append(layer)), _running(call.residual):
+        gather = _watching(block, self.device, lambda layer, _: recorded.append(layer))
+        with gather, _running(call.residual):
             block.module(*call.inputs, **call.named)
         return recorded[0]
 
@@ -186,6 +190,22 @@ def _is_finite(values: Tensor) -> bool:
     return all(bool(end.isfinite()) for end in values.aminmax())
 
 
+def bytes_of_trace(sizes: Sizes, n_positions: int) -> int:
+    """About how many bytes a trace takes at most, while it is recorded or read.
+
+    Args:
+        sizes: The model's.
+        n_positions: How many tokens its prompt has.
+    """
+    vectors = 7 * sizes.d_model + sizes.n_heads * sizes.d_head + sizes.d_mlp
+    per_layer = n_positions * (vectors + sizes.n_heads * n_positions)
+    all_kept = 4 * sizes.n_layers * per_layer
+    entering = 4 * n_positions * sizes.n_layers * sizes.d_model
+    running = 3 * 4 * sizes.n_heads * n_positions**2  # a pattern and what it is made from
+    layers = all_kept if all_kept <= KEPT_BYTES else entering + 4 * per_layer
+    return layers + running + 4 * n_positions * sizes.d_vocab
+
+
 def check_finite(model: Any, trace: Trace) -> None:
     """Refuse a forward pass in which something is NaN or infinite, saying where it began.
 
@@ -194,7 +214,7 @@ def check_finite(model: Any, trace: Trace) -> None:
     """
     if _is_finite(trace.logits) and _is_finite(trace.residuals[-1]):
         return
-    for name, weight in model.named_parameters():
+    for name, weight in plain_weights(model):
         if not weight.isfinite().all():
             raise ModelError(f"the weight {name} holds NaN or infinity; fetch the model again")
     for number, layer in enumerate(trace.layers):
@@ -225,6 +245,8 @@ class Float64Throughout(TorchFunctionMode):
     ) -> Any:
         """Run the function with float64 where float32 was asked for."""
         kwargs = dict(kwargs or {})
+        if function is Tensor.view:  # reads the same bytes as float32, as from a file on the disk
+            return function(*args, **kwargs)
         if function is Tensor.float:
             function = Tensor.double
         if kwargs.get("dtype") is torch.float32:
@@ -256,7 +278,7 @@ def record(
     """
     if model.config._attn_implementation != "eager":
         raise ValueError("load the model with attn_implementation='eager' to see its attention")
-    blocks = architecture.blocks
+    blocks, device = architecture.outline, architecture.unembedding.device
     calls, kept, residuals = list[Call](), list[LayerTrace](), list[Tensor]()
     written: list[Tensor] = []
 
@@ -274,10 +296,10 @@ def record(
             on_layer(len(calls))
 
     normed: list[Tensor] = []
-    ids = torch.tensor([list(token_ids)], device=architecture.unembedding.device)
+    ids = torch.tensor([list(token_ids)], device=device)
     with ExitStack() as stack:
         for block in blocks:
-            stack.enter_context(_watching(block, take))
+            stack.enter_context(_watching(block, device, take))
         final_norm = architecture.final_norm.module
         hook = final_norm.register_forward_hook(lambda module, given, output: normed.append(output))
         stack.callback(hook.remove)
@@ -285,11 +307,13 @@ def record(
         logits = model(input_ids=ids, use_cache=False).logits
     return Trace(
         token_ids=tuple(token_ids),
-        layers=Layers(blocks, tuple(calls), tuple(kept) if len(kept) == len(blocks) else ()),
+        layers=Layers(
+            blocks, device, tuple(calls), tuple(kept) if len(kept) == len(blocks) else ()
+        ),
         residuals=tuple(residuals),
         written=written[0],
-        final_norm=normed[0][0],
-        logits=logits[0].to(reading_dtype(logits.dtype)),
+        final_norm=normed[0][0].to(device),
+        logits=logits[0].to(device, reading_dtype(logits.dtype)),
     )
 
 
@@ -302,7 +326,9 @@ def _running(like: Tensor) -> Iterator[None]:
 
 
 @contextmanager
-def _watching(block: Block, done: Callable[[LayerTrace, Call], None]) -> Iterator[None]:
+def _watching(
+    block: Block, device: torch.device, done: Callable[[LayerTrace, Call], None]
+) -> Iterator[None]:
     """Catch a block's tensors whenever it runs, and say what it read and wrote as it ends."""
     caught: dict[nn.Module, tuple[Tensor, Any]] = {}
     projections = (block.attention.output, block.mlp.output)
@@ -318,7 +344,7 @@ def _watching(block: Block, done: Callable[[LayerTrace, Call], None]) -> Iterato
     def end(module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
         catch(module, inputs, named, output)
         call = Call(inputs, named)
-        layer = _layer(block, _Catches(caught, call.residual.shape[1]))
+        layer = _layer(block, _Catches(caught, call.residual.shape[1], device))
         caught.clear()
         done(layer, call)
 
@@ -347,25 +373,26 @@ def _ask_for_attention(
 
 @dataclass(frozen=True, slots=True)
 class _Catches:
-    """What the hooks caught, each as ``[pos, ...]``."""
+    """What the hooks caught, each as ``[pos, ...]``, all on one device."""
 
     caught: dict[nn.Module, tuple[Tensor, Any]]
     n_positions: int
+    device: torch.device
 
     def input(self, module: nn.Module) -> Tensor:
-        return self.caught[module][0].reshape(self.n_positions, -1)
+        return self.caught[module][0].reshape(self.n_positions, -1).to(self.device)
 
     def output(self, module: nn.Module) -> Tensor:
         output = self.caught[module][1]
         first: Tensor = output[0] if isinstance(output, tuple) else output
-        return first.reshape(self.n_positions, -1)
+        return first.reshape(self.n_positions, -1).to(self.device)
 
     def whole_output(self, module: nn.Module) -> Any:
         return self.caught[module][1]
 
     def pattern(self, attention: nn.Module) -> Tensor:
         pattern: Tensor = self.caught[attention][1][1][0]
-        return pattern
+        return pattern.to(self.device)
 
 
 def _layer(block: Block, catches: _Catches) -> LayerTrace:

@@ -24,6 +24,7 @@ from visit.architectures import (
     starcoder2,
 )
 from visit.architectures.base import Architecture, Family
+from visit.architectures.elsewhere import is_elsewhere, lay_open_elsewhere
 from visit.errors import ModelError
 
 __all__ = ["FAMILIES", "Architecture", "Family", "families", "family_of", "lay_open"]
@@ -83,7 +84,10 @@ def lay_open(model: Any) -> Architecture:
     Raises:
         ModelError: its family is not supported.
     """
-    return family_of(model.config.model_type).lay_open(model)
+    family = family_of(model.config.model_type)
+    if is_elsewhere(model):
+        return lay_open_elsewhere(model, family.lay_open)
+    return family.lay_open(model)
 
 
 def families() -> dict[str, str]:

@@ -3,14 +3,16 @@
 A family is one function that takes a loaded Hugging Face model and returns its ``Architecture``:
 which submodules to watch, and the weights as ``x @ W`` with one axis a head. GPT-2 keeps its
 weights as ``Conv1D`` (``x @ W`` already, queries, keys and values fused), most others as
-``nn.Linear`` (``x @ W.T``); no room but this one knows of it. All weights are views, never copies.
+``nn.Linear`` (``x @ W.T``); no room but this one knows of it. All weights are views, never copies,
+except where they are not simply there (``elsewhere``).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -250,6 +252,28 @@ class Block:
     write_scale: float = 1.0
 
 
+class BlocksOnDemand:
+    """The layers of a model whose weights are not simply there; each is fetched when it is asked.
+
+    Attributes:
+        outline: The layers with their modules and vectors, and of matrices the shapes alone.
+    """
+
+    def __init__(self, outline: tuple[Block, ...], load: Callable[[int], Block]) -> None:
+        self.outline = outline
+        # A layer is asked for several times in a row: its sources, then its inside.
+        self._load = lru_cache(maxsize=1)(load)
+
+    def __len__(self) -> int:
+        return len(self.outline)
+
+    def __getitem__(self, layer: int) -> Block:
+        return self._load(range(len(self))[layer])
+
+    def __iter__(self) -> Iterator[Block]:
+        return map(self._load, range(len(self)))
+
+
 @dataclass(frozen=True, slots=True)
 class Architecture:
     """A model laid open: its layers in order and its lens (final norm, then unembedding).
@@ -268,12 +292,17 @@ class Architecture:
 
     family: str
     sizes: Sizes
-    blocks: tuple[Block, ...]
+    blocks: tuple[Block, ...] | BlocksOnDemand
     final_norm: Norm
     unembedding: Float[Tensor, "d_model d_vocab"]
     unembedding_bias: Float[Tensor, " d_vocab"] | None
     logit_scale: float = 1.0
     soft_cap: float | None = None
+
+    @property
+    def outline(self) -> tuple[Block, ...]:
+        """Its layers for their modules, vectors and shapes; their matrices may hold no numbers."""
+        return self.blocks.outline if isinstance(self.blocks, BlocksOnDemand) else self.blocks
 
     def logits(
         self,

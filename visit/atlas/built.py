@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -17,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from visit.architectures import Architecture
-from visit.atlas.rows import KINDS, RowId, parts, vectors
+from visit.atlas.rows import KINDS, RowId, n_rows, parts, vectors
 from visit.atlas.segment import SUFFIX, DamagedError, Segment, sweep, write_segment
 from visit.atlas.spread import Gram
 from visit.flow import NodeKind
@@ -59,7 +60,7 @@ class Built:
         self._architecture, self._projector = architecture, projector
         self._segments: dict[Part, Segment] = {}
         self._sizes = {
-            (layer, kind): len(vectors(architecture, kind, layer))
+            (layer, kind): n_rows(architecture, kind, layer)
             for layer in range(architecture.sizes.n_layers)
             for kind in KINDS
         }
@@ -89,15 +90,16 @@ class Built:
         # Two processes at once go in different orders, so that they seldom do the same part twice.
         random.SystemRandom().shuffle(missing)
         total, done, measured = self.n_rows(missing), 0, 0
-        gram = Gram.of(self._architecture) if missing else None
+        gram = cache(lambda: Gram.of(self._architecture))  # seconds, and none where all is there
         for part in missing:
             size = self._sizes[part[:2]]
-            if self._segment(part) is None and gram is not None:
+            if self._segment(part) is None:
 
                 def tell(of_part: float, done: int = done, size: int = size) -> None:
                     on_part((done + of_part * size) / total)
 
-                write_segment(self._path(part), self._words(part), self._measure(part, gram, tell))
+                tensors = self._measure(part, gram(), tell)
+                write_segment(self._path(part), self._words(part), tensors)
                 measured += size
             done += size
         n_bytes = sum(self._path(part).stat().st_size for part in parts(self._architecture))

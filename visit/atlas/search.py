@@ -110,12 +110,13 @@ class Searcher:
         spread, said_first = self._built.at(row, "spread"), int(self._built.at(row, "top_ids")[0])
         if not spread:
             raise RequestError(f"{row} gives every token the same logit, so nothing is like it")
-        unembedding = self._projector.seen(architecture.unembedding) * architecture.logit_scale
-        logits = architecture.final_norm(asked)[0] @ unembedding
+        unembedding = self._projector.seen(architecture.unembedding)
+        logits = architecture.final_norm(asked)[0] * architecture.logit_scale @ unembedding
         if bias is not None:
             logits = logits + bias
         deviations = logits - logits.mean()
-        rows = self._along(unembedding @ deviations, kinds, "spread")
+        direction = unembedding @ deviations * architecture.logit_scale
+        rows = self._along(direction, kinds, "spread")
         products = rows.along if bias is None else rows.along + bias.to(logits) @ deviations
         correlations = products / (rows.column * float(spread) * len(logits))
         correlations[rows.column == 0] = -torch.inf
@@ -182,5 +183,10 @@ class Searcher:
 
 def _first(values: Float[Tensor, " row"], count: int) -> list[int]:
     """The places of the highest values, highest first; of equal ones the first."""
-    places: list[int] = values.sort(descending=True, stable=True).indices[:count].tolist()
-    return places
+    if not len(values):
+        return []
+    lowest = values.topk(min(count, len(values))).values[-1]
+    places = (values >= lowest).nonzero().flatten()
+    order = values[places].sort(descending=True, stable=True).indices[:count]
+    found: list[int] = places[order].tolist()
+    return found

@@ -53,21 +53,21 @@ def resid_pre_id(layer: int, position: int) -> NodeId:
 
 def residual_before_mlp_id(case: Case, layer: int, position: int) -> NodeId:
     """The node of the residual that the MLP reads: resid_mid, or resid_pre in a parallel layer."""
-    if case.architecture.blocks[layer].parallel:
+    if case.architecture.outline[layer].parallel:
         return resid_pre_id(layer, position)
     return NodeId(NodeKind.RESID_MID, position, layer)
 
 
 def read_by_attention_id(case: Case, layer: int, position: int) -> NodeId:
     """The node that queries read: the norm's, or the residual's where there is no norm."""
-    if case.architecture.blocks[layer].ln1 is None:
+    if case.architecture.outline[layer].ln1 is None:
         return resid_pre_id(layer, position)
     return NodeId(NodeKind.LN1, position, layer)
 
 
 def read_by_mlp_id(case: Case, layer: int, position: int) -> NodeId:
     """The node that memory keys read: a norm's, or the residual's where there is no norm."""
-    block = case.architecture.blocks[layer]
+    block = case.architecture.outline[layer]
     if block.ln2 is None:
         return residual_before_mlp_id(case, layer, position)
     return NodeId(NodeKind.LN1 if block.ln2 is block.ln1 else NodeKind.LN2, position, layer)

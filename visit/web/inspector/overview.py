@@ -21,7 +21,7 @@ from visit.web.text import percent, place, signed, title
 def about(index: Index, notes: Iterable[Note] = ()) -> list[Component]:
     """The whole trace: its target, what adds up to it, what was noted, model and audit."""
     flow, target = index.flow, index.flow.target
-    model = flow.model
+    model, packed = flow.model, flow.model.quantized
     held = [note for note in notes if note.node in index.nodes]
     rows = logit_rows(index)
     return [
@@ -54,11 +54,13 @@ def about(index: Index, notes: Iterable[Note] = ()) -> list[Component]:
                 ("layers × heads", f"{model.n_layers} × {model.n_heads}"),
                 *_mixtures(model),
                 ("dtype", model.dtype),
+                *([("weights packed as", packed)] if packed else []),
             ]
         ),
         *([hint(f"In this family, {model.limits}.")] if model.limits else []),
         html.H3(term("audit", "Audit")),
         hint("Every ledger adds up to what the model computed, within these errors."),
+        *([hint(f"Ledgers are on the weights unpacked from {packed}.")] if packed else []),
         facts(
             [
                 ("residual, worst", f"{flow.audit.residual:.1e}"),
