@@ -217,6 +217,8 @@ def _progress_bar() -> Iterator[Progress]:
     with tqdm(total=1.0, delay=1.0, disable=None, leave=False, bar_format=looks) as bar:
 
         def show(stage: str, fraction: float) -> None:
+            # How far a download or the line before us is stands in words; it is no part of ours.
+            bar.bar_format = looks if fraction else "{desc}"
             bar.set_description_str(stage, refresh=False)
             bar.update(fraction - bar.n)
 

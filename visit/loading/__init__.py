@@ -128,11 +128,11 @@ def _too_large(place: Place, needed: int, running: Running) -> ModelError:
         ways.append(f"--dtype bfloat16 ({in_words(needed * 2 // running.torch_dtype.itemsize)})")
     if running.device_map is None:
         ways.append("--device-map auto")
-    free = in_words(free_bytes(running.torch_device))
-    packed = running.packed_as or running.dtype
+    device, numbers = running.torch_device, running.packed_as or running.dtype
     return ModelError(
-        f"model {place.name!r} needs about {in_words(needed)} for its weights in {packed}, and "
-        f"{running.torch_device.type} has {free} left; give {', '.join([*ways, 'or a smaller model'])}"
+        f"model {place.name!r} needs about {in_words(needed)} for its weights in {numbers}, and "
+        f"{device.type} has {in_words(free_bytes(device))} left; give "
+        f"{', '.join([*ways, 'or a smaller model'])}"
     )
 
 
