@@ -6,7 +6,7 @@
   "use strict";
 
   const V = (window.visit = window.visit || {});
-  const NAMES = ["model", "target", "versus", "position"];
+  const NAMES = ["model", "target", "versus", "position", "bos", "chat"];
 
   V.$ = (id) => document.getElementById(id);
   V.setProps = (id, props) => window.dash_clientside.set_props(id, props);
@@ -92,12 +92,16 @@
   // What the header says is that of the graph that is shown.
   V.showRequest = ({ request, typed }) => {
     const viewed = document.querySelector(".viewed");
-    if (viewed) viewed.textContent = request.prompt;
+    if (viewed) {
+      viewed.textContent = request.prompt;
+      viewed.previousSibling.textContent = request.chat ? "Viewing a chat" : "Viewing";
+    }
     if (!V.$("trace")) return;
     const { prompt, model, position } = request;
     V.setProps("prompt", { value: prompt });
     if (model) V.setProps("model", { value: model });
     V.setProps("target", { value: typed });
+    V.setForm(request);
     V.setProps("position", { data: Number.isInteger(position) ? { prompt, position } : null });
   };
 

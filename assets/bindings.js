@@ -38,6 +38,8 @@
       V.writeAddress();
     },
 
+    form: (form) => V.showForm(form || {}),
+
     pane(pane) {
       if (pane) V.showPane(pane);
     },
@@ -59,6 +61,7 @@
       if (!data) return;
       V.fill(data.panels);
       V.setLevels(data);
+      if (data.abilities) V.setAbilities(data.abilities);
       V.setSearchable(data.searchable);
     },
 

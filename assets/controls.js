@@ -40,6 +40,7 @@
       setProps("prompt", { value: prompt });
       setProps("target", { value: "" });
       setProps("position", { data: null });
+      V.setForm({});
       trace();
     },
     export: (data) => {
@@ -48,8 +49,10 @@
     },
     position: ({ position }) => {
       if (!$("trace") || V.state.view.fixed) return;
-      const prompt = V.state.view.request.prompt;
+      const { request } = V.state.view;
+      const { prompt } = request;
       setProps("prompt", { value: prompt });
+      V.setForm(request);
       setProps("position", { data: { prompt, position: Number(position) } });
       trace();
     },

@@ -343,7 +343,8 @@
         if (!gone || !there) return;
         const label = document.createElement("span");
         label.textContent = title.data("label");
-        label.className = title.data("traced") ? `${title.data("frame")} is-traced` : title.data("frame");
+        const states = ["traced", "special", "template"].filter((state) => title.data(state));
+        label.className = [title.data("frame"), ...states.map((state) => `is-${state}`)].join(" ");
         label.style[isRow ? "top" : "left"] = `${isRow ? at.y : at.x}px`;
         labels.push(label);
       });

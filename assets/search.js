@@ -7,16 +7,21 @@
 
   // ------------------------------------------------------------------ words
 
-  const RESTS = ["sources_rest", "heads_rest", "neurons_rest", "positions_rest", "memories_rest"];
+  const RESTS = [
+    ...["sources_rest", "heads_rest", "neurons_rest", "positions_rest", "memories_rest"],
+    "experts_rest",
+  ];
   const ONE_KIND = [
     ...["embed", "ln1", "query", "head", "attn_neuron", "attn_bias", "attn", "resid_mid", "ln2"],
-    ...["memory_key", "memory_value", "mlp_bias", "mlp", "resid_post", "final_norm", "output", ...RESTS],
+    ...["memory_key", "memory_value", "mlp_bias", "mlp", "resid_post", "final_norm", "output"],
+    ...["shared_expert", ...RESTS],
   ];
   const KINDS = {
     ...Object.fromEntries(ONE_KIND.map((kind) => [kind, [kind]])),
     key: ["key", "memory_key"],
     value: ["value", "memory_value"],
     memory: ["memory_key", "memory_value"],
+    expert: ["expert", "shared_expert"],
     neuron: ["attn_neuron"],
     residual: ["resid_mid", "resid_post"],
     rest: RESTS,
@@ -24,10 +29,10 @@
     norm: ["ln1", "ln2", "final_norm"],
   };
   const ALIASES = { attention: "attn", embedding: "embed", resid: "residual", querie: "query", memorie: "memory", biase: "bias" };
-  // What a query may compare; a head, memory or neuron by its number is a kind as well.
+  // What a query may compare; a head, memory, neuron or expert by its number is a kind as well.
   const MEASURES = {
     ...{ l: "layer", layer: "layer", pos: "position", position: "position" },
-    ...{ head: "head", index: "index", memory: "index", neuron: "index" },
+    ...{ head: "head", index: "index", memory: "index", neuron: "index", expert: "index" },
     ...{ rank: "rank", logit: "logit", carried: "carried", norm: "norm" },
   };
   const COUNTED = ["layer", "position", "head", "index", "rank"];
@@ -169,7 +174,7 @@
 
   // An id or how it begins, with its layer or without: `L5.head3@7`, `L5.mem`, `head3`, `head3.key@2`.
   function isId(word) {
-    return /^L\d+\.[a-z_]*\d*(\.[a-z_]*)?(@\d*)?$/i.test(word) || /^(head|memory|attn_neuron)\d+(\.[a-z_]*)?(@\d*)?$/i.test(word);
+    return /^L\d+\.[a-z_]*\d*(\.[a-z_]*)?(@\d*)?$/i.test(word) || /^(head|memory|attn_neuron|expert)\d+(\.[a-z_]*)?(@\d*)?$/i.test(word);
   }
 
   // ------------------------------------------------------------------ finding

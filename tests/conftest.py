@@ -8,6 +8,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
 
+from collections.abc import Iterator
+
 import pytest
 from jaxtyping import install_import_hook
 
@@ -22,3 +24,11 @@ def pytest_configure(config: pytest.Config) -> None:
         # beartype looks at a random item of a container; that changes no example.
         "ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning",
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep tests out of the user's cache folder, and what a user keeps there out of tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VISIT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield

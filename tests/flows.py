@@ -154,7 +154,9 @@ def node_ids(draw: st.DrawFn, n_layers: int = 3, n_heads: int = 4, n_tokens: int
         NodeKind.HEAD, NodeKind.QUERY, NodeKind.KEY, NodeKind.VALUE, NodeKind.SOURCES_REST,
     }:  # fmt: skip
         return NodeId(kind, position, layer, head=draw(st.integers(0, n_heads - 1)))
-    if kind in {NodeKind.ATTN_NEURON, NodeKind.MEMORY_KEY, NodeKind.MEMORY_VALUE}:
+    if kind in {
+        NodeKind.ATTN_NEURON, NodeKind.MEMORY_KEY, NodeKind.MEMORY_VALUE, NodeKind.EXPERT,
+    }:  # fmt: skip
         return NodeId(kind, position, layer, index=draw(counts))
     return NodeId(kind, position, layer)
 
@@ -204,6 +206,8 @@ requests = st.builds(
     top_k=st.integers(1, 50),
     threshold=st.floats(0, 1),
     rank_by=st.sampled_from(RankBy),
+    bos=st.none() | st.booleans(),
+    chat=st.booleans(),
 )
 
 
@@ -225,6 +229,13 @@ def notes_beside(draw: st.DrawFn, ids: list[NodeId]) -> tuple[Note, ...]:
 
 
 @st.composite
+def tokens_at(draw: st.DrawFn, position: int) -> Token:
+    """Any token, a chat's or not."""
+    marks = draw(st.none() | st.tuples(counts, texts)) or (None, None)
+    return Token(position, draw(counts), draw(texts), draw(st.booleans()), *marks)
+
+
+@st.composite
 def flows(draw: st.DrawFn) -> FlowGraph:
     """Any flow graph a document can hold, sensible or not."""
     ids = draw(st.lists(node_ids(), min_size=1, max_size=5, unique=True))
@@ -239,8 +250,14 @@ def flows(draw: st.DrawFn) -> FlowGraph:
         small_flow(),
         created=draw(st.none() | texts),
         request=draw(requests),
-        model=replace(MODEL, name=draw(texts), revision=draw(st.none() | texts)),
-        tokens=tuple(Token(i, draw(counts), draw(texts)) for i in range(3)),
+        model=replace(
+            MODEL,
+            name=draw(texts),
+            revision=draw(st.none() | texts),
+            n_experts=draw(st.none() | st.integers(1, 256)),
+            limits=draw(st.none() | texts),
+        ),
+        tokens=tuple(draw(tokens_at(i)) for i in range(3)),
         audit=draw(st.builds(Audit, magnitudes, magnitudes)),
         versus=draw(st.none() | others),
         notes=draw(notes_beside(ids)),

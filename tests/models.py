@@ -12,6 +12,7 @@ import transformers
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from visit.architectures import Architecture, lay_open
+from visit.flow import Request, Token
 from visit.tokens import Tokens
 from visit.trace import Trace, record
 
@@ -28,10 +29,18 @@ class Specimen:
 
 
 class Numbered(Tokens):
-    """Tokens that are named after their ids, for models that have no tokenizer."""
+    """Tokens that are named after their ids, for models that have no tokenizer.
+
+    Whatever is asked, ``TOKEN_IDS`` are read.
+    """
+
+    sha256 = "of no vocabulary"
 
     def __init__(self) -> None:
         """Know no tokenizer."""
+
+    def read(self, request: Request) -> tuple[Token, ...]:
+        return tuple(Token(i, id_, self.text(id_)) for i, id_ in enumerate(TOKEN_IDS))
 
     def text(self, id_: int) -> str:
         return f"<{id_}>"
@@ -46,6 +55,7 @@ _COMMON = {
     "eos_token_id": 0,
     "pad_token_id": 0,
     "attn_implementation": "eager",
+    "experts_implementation": "eager",
 }
 
 
@@ -78,6 +88,18 @@ def _like_bert(name: str, **options: Any) -> Any:
         "max_position_embeddings": 23,
     }  # fmt: skip
     return _of(name, **{**sizes, **options})
+
+
+def _with_experts(name: str, d_expert: int = 41, n_kv_heads: int = 2, **options: Any) -> Any:
+    """5 experts, of which each position is routed to 3 unless said otherwise."""
+    sizes = {"num_experts": 5, "num_experts_per_tok": 3, "moe_intermediate_size": d_expert}
+    if name in ("Mixtral", "GraniteMoe"):
+        sizes = {"num_local_experts": 5, "num_experts_per_tok": 2}
+    if name == "Olmoe":
+        del sizes["moe_intermediate_size"]
+    if name != "Qwen3Moe":  # the others' heads divide d_model evenly
+        options = {**NO_HEAD_DIM, "hidden_size": 48, **options}
+    return _like_llama(name, n_kv_heads, **{**sizes, **options})
 
 
 NO_HEAD_DIM = {"head_dim": None}
@@ -142,6 +164,26 @@ MAKERS: dict[str, Callable[[], Any]] = {
         attention_multiplier=0.3,
     ),
     "starcoder2": lambda: _like_llama("Starcoder2", 2, **NO_HEAD_DIM, hidden_size=48),
+    "mixtral": lambda: _with_experts("Mixtral"),
+    "mixtral-square": lambda: _with_experts("Mixtral", intermediate_size=48),
+    "qwen2-moe": lambda: _with_experts("Qwen2Moe", shared_expert_intermediate_size=43),
+    "qwen2-moe-renormalised": lambda: _with_experts(
+        "Qwen2Moe", shared_expert_intermediate_size=43, norm_topk_prob=True
+    ),
+    "qwen3-moe": lambda: _with_experts("Qwen3Moe", norm_topk_prob=True),
+    "qwen3-moe-not-renormalised": lambda: _with_experts("Qwen3Moe", norm_topk_prob=False),
+    "qwen3-moe-every-second": lambda: _with_experts(
+        "Qwen3Moe", d_expert=43, decoder_sparse_step=2
+    ),
+    "qwen2-moe-dense-first": lambda: _with_experts(
+        "Qwen2Moe", d_expert=29, shared_expert_intermediate_size=43, mlp_only_layers=[0]
+    ),
+    "granite-moe": lambda: _with_experts(
+        "GraniteMoe", residual_multiplier=0.4, logits_scaling=3.0, embedding_multiplier=2.0,
+        attention_multiplier=0.3,
+    ),
+    "olmoe": lambda: _with_experts("Olmoe"),
+    "olmoe-renormalised": lambda: _with_experts("Olmoe", n_kv_heads=6, norm_topk_prob=True),
 }  # fmt: skip
 
 
@@ -159,23 +201,30 @@ def specimen(name: str, dtype: torch.dtype = torch.float64) -> Specimen:
     return Specimen(model, architecture, record(model, architecture, TOKEN_IDS))
 
 
-def save_tiny_model(folder: Any) -> Any:
-    """A tiny GPT-2 with a byte-level tokenizer of its own, saved as ``save_pretrained`` does."""
+def _tiny_tokenizer() -> Any:
     from tokenizers import ByteLevelBPETokenizer
     from transformers import PreTrainedTokenizerFast
 
     text = ["The capital of Japan is the city of Tokyo and of France Paris"] * 3
     backend = ByteLevelBPETokenizer()
     backend.train_from_iterator(text, vocab_size=320, min_frequency=2, show_progress=False)
-    tokenizer = PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(
         tokenizer_object=backend._tokenizer, clean_up_tokenization_spaces=False
     )
+
+
+def save_tiny_model(folder: Any, tokenizer: Any = None, n_positions: int = 23) -> Any:
+    """A tiny GPT-2, saved as ``save_pretrained`` does.
+
+    Its tokenizer is byte-level and its own, unless one is given.
+    """
+    tokenizer = tokenizer or _tiny_tokenizer()
     tokenizer.save_pretrained(folder)
     torch.manual_seed(7)
     model = GPT2LMHeadModel(
         GPT2Config(
-            vocab_size=len(tokenizer), n_positions=23, n_embd=30, n_layer=3, n_head=5, n_inner=41,
-            bos_token_id=0, eos_token_id=0,
+            vocab_size=len(tokenizer), n_positions=n_positions, n_embd=30, n_layer=3, n_head=5,
+            n_inner=41, bos_token_id=0, eos_token_id=0,
         )
     )  # fmt: skip
     with torch.no_grad():

@@ -9,6 +9,7 @@ import pytest
 import torch
 from models import MAKERS, TOKEN_IDS, Numbered, specimen
 
+from visit.architectures.base import Experts
 from visit.build import Builder
 from visit.errors import RequestError
 from visit.flow import (
@@ -77,7 +78,10 @@ def test_every_ledger_adds_up_by_itself_with_its_rest(name: str, rank_by: str):
             assert claimed == pytest.approx(wholes[target], abs=1e-9)
         if edges[0].proximity is not None:
             assert sum(e.proximity for e in edges) == pytest.approx(1, abs=1e-9)
-    assert seen == set(Ledger)
+    blocks = specimen(name).architecture.blocks
+    mixtures = {isinstance(block.mlp, Experts) for block in blocks}
+    of_mlps = {Ledger.EXPERTS if is_mixture else Ledger.MEMORIES for is_mixture in mixtures}
+    assert seen == set(Ledger) - {Ledger.EXPERTS, Ledger.MEMORIES} | of_mlps
 
 
 @pytest.mark.parametrize("name", sorted(MAKERS))
@@ -102,6 +106,63 @@ def test_an_opened_layer_holds_all_that_was_asked_for():
         assert kinds[NodeKind(kind)] == 1
     values = [n for n in flow.nodes if n.id.kind is NodeKind.VALUE and n.id.layer == 1]
     assert len(values) == 4
+
+
+def test_an_opened_mixture_is_drawn_as_its_routed_experts_and_the_shared_one():
+    tiny, flow = specimen("qwen2-moe"), explain("qwen2-moe")
+    mlp = NodeId(NodeKind.MLP, LAST, 1)
+    lines = ledgers(flow)[mlp, Ledger.EXPERTS]
+    assert (mlp, Ledger.MEMORIES) not in ledgers(flow)
+    recorded = tiny.trace.layers[1]
+    weights = dict(zip(recorded.routed[LAST].tolist(), recorded.routing_weight[LAST], strict=True))
+    experts = [line for line in lines if line.source.kind is NodeKind.EXPERT]
+    assert {line.source.index for line in experts} == set(weights)
+    assert [line.source.kind for line in lines[3:]] == [NodeKind.SHARED_EXPERT]
+    nodes = {node.id: node for node in flow.nodes}
+    with torch.no_grad():
+        module, ln2 = tiny.architecture.blocks[1].mlp.module, recorded.ln2[LAST]
+        gate = torch.sigmoid(module.shared_expert_gate(ln2))
+        shared = gate * module.shared_expert(ln2)
+    assert lines[3].activation == pytest.approx(float(gate), abs=1e-12)
+    assert lines[3].norm == pytest.approx(float(shared.norm()), abs=1e-12)
+    for line in lines:
+        assert line.activation == nodes[line.source].activation
+        assert line.norm == pytest.approx(nodes[line.source].reading.norm)
+        if line in experts:
+            assert line.activation == float(weights[line.source.index])
+        read = [e for e in flow.edges if e.target == line.source]
+        assert [(str(e.source), e.kind) for e in read] == [(f"L1.ln2@{LAST}", EdgeKind.READS)]
+
+
+@pytest.mark.parametrize("drawn", [0, 2])
+def test_routed_experts_that_are_not_drawn_are_one_rest(drawn: int):
+    flow = explain("qwen2-moe", replace(FEW, memories=drawn))
+    for layer in range(3):
+        mlp = NodeId(NodeKind.MLP, LAST, layer)
+        lines = ledgers(flow)[mlp, Ledger.EXPERTS]
+        kinds = [NodeKind.EXPERT] * drawn + [NodeKind.SHARED_EXPERT, NodeKind.EXPERTS_REST]
+        assert [line.source.kind for line in lines] == kinds
+        assert sum(line.share for line in lines) == pytest.approx(1, abs=1e-9)
+        whole = ledgers(explain("qwen2-moe"))[mlp, Ledger.EXPERTS]
+        norms = sorted((e.norm for e in whole if e.source.kind is NodeKind.EXPERT), reverse=True)
+        assert sorted((e.norm for e in lines[:drawn]), reverse=True) == norms[:drawn]
+
+
+def test_in_a_model_that_mixes_dense_and_sparse_layers_each_is_opened_in_its_own_way():
+    groups = ledgers(explain("qwen3-moe-every-second"))
+    for layer in range(3):
+        own = {ledger for target, ledger in groups if target == NodeId(NodeKind.MLP, LAST, layer)}
+        assert own == {Ledger.EXPERTS if layer == 1 else Ledger.MEMORIES}
+
+
+@pytest.mark.parametrize("name", ["mixtral", "qwen2-moe", "qwen3-moe", "olmoe"])
+def test_a_mixture_in_bfloat16_adds_up_within_its_stated_tolerance(name: str):
+    flow = explain(name, dtype=torch.bfloat16)
+    assert flow.audit.residual < 5e-2
+    assert flow.audit.logit < 0.5
+    for (_, ledger), lines in ledgers(flow).items():
+        total = sum(line.share for line in lines)
+        assert total == pytest.approx(1, abs=5e-2), ledger
 
 
 def test_a_model_without_biases_has_no_bias_nodes():

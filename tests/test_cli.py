@@ -103,8 +103,9 @@ def test_every_help_text_stands_in_the_docs(
     monkeypatch.setenv("COLUMNS", "80")
     text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     blocks = dict(re.findall(r"^```text\n\$ visit ([^\n]*)\n(.*?)^```$", text, re.M | re.S))
-    commands = ["trace", "serve", "show", "export", "models"]
-    assert list(blocks) == ["-h", *(f"{command} -h" for command in commands)]
+    commands = ["trace", "serve", "show", "export", "models", "atlas"]
+    of_atlas = [f"atlas {command}" for command in ("build", "search", "list", "clear")]
+    assert list(blocks) == ["-h", *(f"{command} -h" for command in commands + of_atlas)]
     for arguments, shown in blocks.items():
         assert exit_code(arguments.split()) == 0
         # Python 3.13 writes the metavar of an option with two names once.
@@ -279,6 +280,44 @@ def test_serve_and_show_give_the_app_what_it_needs(
     assert main(["serve", "Paris is", "--host", "0.0.0.0"]) == 0
     warning = "visit: warning: 0.0.0.0 lets other machines in, and this app asks for no password\n"
     assert capsys.readouterr().err == warning
+
+
+@pytest.mark.parametrize(
+    ("argv", "how"),
+    [
+        ([], {}),
+        (["--bos"], {"bos": True}),
+        (["--no-bos", "--chat"], {"bos": False, "chat": True}),
+    ],
+)
+def test_a_prompt_is_read_as_the_options_say_in_trace_and_in_serve(
+    argv: list[str], how: dict[str, bool], session: FakeSession, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[Request] = []
+    monkeypatch.setattr("visit.web.app.bind", lambda host, port: socket.socket())
+    monkeypatch.setattr("visit.web.app.run", lambda *_: None)
+    monkeypatch.setattr(
+        "visit.web.app.create_app", lambda *_, **given: asked.append(given["request"])
+    )
+    assert main(["serve", "Paris is", *argv]) == 0
+    assert asked == [Request("Paris is", **how)]
+    assert main(["trace", "Paris is", "-o", "-", *argv]) == 0
+    assert session.requests[-1] == Request("Paris is", model="mini", **how)
+
+
+def test_a_chat_that_cannot_be_read_is_refused_before_a_model_is_loaded(
+    session: FakeSession, capsys: pytest.CaptureFixture[str]
+):
+    for command in ("trace", "serve"):
+        line = complaint(capsys, [command, "--chat", '[{"role": "user"}]'])
+        assert line.startswith("message 0 of the chat has no 'content'; give [{")
+    assert session.loaded == []
+
+
+def test_a_chat_of_a_model_without_a_template_is_one_line(capsys: pytest.CaptureFixture[str]):
+    assert complaint(capsys, ["trace", "--chat", "hello"]) == (
+        "this model has no chat template; give the prompt as text, not as chat"
+    )
 
 
 @pytest.mark.parametrize(

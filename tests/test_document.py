@@ -446,3 +446,43 @@ def test_the_examples_in_the_docs_run(
         "L0.head3@2       +3.50  ' Tokyo'\n"
         "L0.heads_rest@2  -0.50  ' a'\n"
     )
+
+
+# ---------------------------------------------------------------- chats
+
+
+def test_what_is_at_its_default_is_left_out_so_that_old_documents_stay_what_they_were():
+    graph = data_from_flow(small_flow())["graph"]
+    assert not {"bos", "chat"} & graph["request"].keys()
+    assert {name for token in graph["tokens"] for name in token} == {"position", "id", "text"}
+
+
+def test_a_chats_request_and_tokens_are_in_the_document():
+    flow = small_flow()
+    first = replace(flow.tokens[0], special=True)
+    second = replace(flow.tokens[1], message=0, role="user")
+    chat = replace(
+        flow,
+        request=replace(flow.request, bos=False, chat=True),
+        tokens=(first, second, *flow.tokens[2:]),
+    )
+    graph = data_from_flow(chat)["graph"]
+    assert graph["request"]["bos"] is False and graph["request"]["chat"] is True
+    assert graph["tokens"][0] == {"position": 0, "id": 5, "text": "capital", "special": True}
+    assert graph["tokens"][1].items() >= {"message": 0, "role": "user"}.items()
+    assert flow_from_json(json_from_flow(chat)) == chat
+
+
+@pytest.mark.parametrize("alone", ["message", "role"])
+def test_a_tokens_message_and_its_role_stand_together(alone: str):
+    data = data_from_flow(small_flow())
+    data["graph"]["tokens"][0] |= {alone: 0 if alone == "message" else "user"}
+    with pytest.raises(DocumentError, match=r"graph.tokens\[0\]: .*required property"):
+        flow_from_data(data)
+
+
+def test_a_document_of_a_chat_that_is_none_is_refused():
+    data = data_from_flow(small_flow())
+    data["graph"]["request"] |= {"chat": True, "prompt": "[{"}
+    with pytest.raises(DocumentError, match=r"^graph\.request: the chat is no JSON list"):
+        flow_from_data(data)

@@ -27,7 +27,8 @@ def test_an_id_parses_back(node_id: NodeId):
         "L5.head3.value@2", "L5.attn_neuron17@7", "L5.attn_bias@7", "L5.heads_rest@7",
         "L5.head3.sources_rest@7", "L5.neurons_rest@7", "L5.positions_rest@7", "L5.resid_mid@7",
         "L5.ln2@7", "L5.mlp@7", "L5.memory123.key@7", "L5.memory123.value@7", "L5.mlp_bias@7",
-        "L5.memories_rest@7", "L5.resid_post@7", "final_norm@7", "output@7",
+        "L5.memories_rest@7", "L5.expert3@7", "L5.shared_expert@7", "L5.experts_rest@7",
+        "L5.resid_post@7", "final_norm@7", "output@7",
     ],
 )  # fmt: skip
 def test_every_id_of_the_design_is_written_as_it_was_read(text: str):
@@ -43,6 +44,7 @@ def test_the_design_has_an_id_for_every_kind():
     "text",
     [
         "", "embed", "L5.embed@7", "attn@7", "L5.head@7", "L5.head3.output@7", "L5.memory123@7",
+        "L5.expert@7", "L5.shared_expert3@7",
         "L5.attn_neuron@7", "L5.attn@", "L.attn@7", "L5.attn@7 ", "L5.attn@-1", "L5.query@7",
     ],
 )  # fmt: skip
@@ -59,6 +61,8 @@ def test_what_is_no_id_is_refused(text: str):
         {"kind": NodeKind.HEAD, "position": 0, "layer": 1},
         {"kind": NodeKind.ATTN, "position": 0, "layer": 1, "head": 2},
         {"kind": NodeKind.MEMORY_KEY, "position": 0, "layer": 1},
+        {"kind": NodeKind.EXPERT, "position": 0, "layer": 1},
+        {"kind": NodeKind.SHARED_EXPERT, "position": 0, "layer": 1, "index": 2},
         {"kind": NodeKind.ATTN, "position": 0, "layer": 1, "index": 2},
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -10,14 +12,15 @@ from models import MAKERS, TOKEN_IDS, Specimen, specimen
 from torch import Tensor
 
 from visit import circuits
+from visit.architectures.base import Experts, Mlp
 from visit.attribution import Sought, audit_logit, logit_biases, logit_direction
-from visit.projections import keys_by_source, queries_at, values_by_source
-from visit.trace import Float64Throughout
+from visit.projections import experts_at, keys_by_source, queries_at, values_by_source
+from visit.trace import Float64Throughout, LayerTrace
 
 LAYERS = range(3)
 
 
-@pytest.fixture(params=sorted(set(MAKERS) - {"gpt2-square"}))
+@pytest.fixture(params=sorted(set(MAKERS) - {"gpt2-square", "mixtral-square"}))
 def tiny(request: pytest.FixtureRequest) -> Specimen:
     return specimen(request.param)
 
@@ -39,7 +42,11 @@ def test_the_tiny_models_have_the_sizes_that_were_asked_for(tiny: Specimen):
         assert attention.w_q.shape == (sizes.n_heads, sizes.d_model, sizes.d_head)
         assert attention.w_k.shape == (sizes.n_kv_heads, sizes.d_model, sizes.d_head)
         assert attention.w_o.shape == (sizes.n_heads, sizes.d_head, sizes.d_model)
-        assert block.mlp.w_in.shape == (sizes.d_model, sizes.d_mlp)
+        if isinstance(block.mlp, Mlp):
+            assert block.mlp.w_in.shape == (sizes.d_model, sizes.d_mlp)
+        else:
+            assert len(block.mlp.experts) == sizes.n_experts == 5
+            assert block.mlp.experts[0].w_gate.shape[0] == sizes.d_model
 
 
 def test_recording_changes_no_logit(tiny: Specimen):
@@ -106,17 +113,50 @@ def test_attention_rows_add_up_to_one(tiny: Specimen):
         equal(layer.attention.sum(-1), torch.ones_like(layer.attention[..., 0]))
 
 
+def with_memories(tiny: Specimen) -> list[tuple[LayerTrace, Mlp]]:
+    layers = zip(tiny.trace.layers, tiny.architecture.blocks, strict=True)
+    return [(layer, block.mlp) for layer, block in layers if isinstance(block.mlp, Mlp)]
+
+
+def with_experts(tiny: Specimen) -> list[int]:
+    blocks = enumerate(tiny.architecture.blocks)
+    return [number for number, block in blocks if isinstance(block.mlp, Experts)]
+
+
+def test_experts_and_the_shared_one_add_up_to_the_mixture(tiny: Specimen):
+    for number in with_experts(tiny):
+        for position in range(len(TOKEN_IDS)):
+            _, parts = experts_at(tiny.architecture, tiny.trace, number, position)
+            n_shared = tiny.architecture.blocks[number].mlp.shared is not None
+            assert len(parts) == tiny.architecture.sizes.n_routed + n_shared
+            recorded = tiny.trace.layers[number]
+            gain = None if recorded.mlp_gain is None else recorded.mlp_gain[position]
+            equal(written(parts.sum(0), gain), recorded.mlp_out[position])
+
+
+def test_each_position_is_routed_to_the_experts_that_its_router_gives_most(tiny: Specimen):
+    config = tiny.model.config
+    for number in with_experts(tiny):
+        recorded = tiny.trace.layers[number]
+        router = tiny.architecture.blocks[number].mlp.router
+        probabilities = (recorded.ln2 @ router.weight.T).softmax(-1)
+        best = probabilities.sort(descending=True).indices[:, : config.num_experts_per_tok]
+        assert torch.equal(recorded.routed, best)
+        weight = probabilities.gather(-1, best)
+        if getattr(config, "norm_topk_prob", True):
+            weight = weight / weight.sum(-1, keepdim=True)
+        equal(recorded.routing_weight, weight)
+
+
 def test_memories_and_the_output_bias_add_up_to_the_mlp(tiny: Specimen):
-    for number in LAYERS:
-        recorded, mlp = tiny.trace.layers[number], tiny.architecture.blocks[number].mlp
+    for recorded, mlp in with_memories(tiny):
         total = recorded.activation @ mlp.w_out
         total = total if mlp.b_out is None else total + mlp.b_out
         equal(written(total, recorded.mlp_gain), recorded.mlp_out)
 
 
 def test_memory_keys_give_the_models_own_matches(tiny: Specimen):
-    for number in LAYERS:
-        recorded, mlp = tiny.trace.layers[number], tiny.architecture.blocks[number].mlp
+    for recorded, mlp in with_memories(tiny):
         matches = recorded.ln2 @ mlp.w_in
         if mlp.b_in is not None:
             matches = matches + mlp.b_in
@@ -159,6 +199,18 @@ def test_direct_logits_of_all_that_was_written_add_up_to_the_difference_of_two_l
         )
         equal(sum_of_direct_logits(tiny, sought), number(ours - theirs))
         assert audit_logit(tiny.architecture, tiny.trace, -1, sought) < 1e-10
+
+
+def test_a_capped_logit_that_was_rounded_to_the_cap_came_of_no_finite_one():
+    """As in half precision: the audit then says that it cannot know, instead of failing."""
+    gemma2 = specimen("gemma2")
+    assert gemma2.architecture.soft_cap == 5.0
+    for logit in (5.0, -5.0, 5.03125):
+        assert gemma2.architecture.before_soft_cap(logit) == math.copysign(math.inf, logit)
+    just_below = math.nextafter(5.0, 0.0)
+    assert 5.0 * math.tanh(gemma2.architecture.before_soft_cap(just_below) / 5.0) < 5.0
+    trace = replace(gemma2.trace, logits=torch.full_like(gemma2.trace.logits, 5.0))
+    assert audit_logit(gemma2.architecture, trace, -1, Sought(17)) == math.inf
 
 
 def sum_of_direct_logits(tiny: Specimen, sought: Sought) -> Tensor:

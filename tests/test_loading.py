@@ -154,6 +154,33 @@ def test_half_precision_runs_in_its_dtype_and_is_measured_in_wider_ones(whole: P
     assert flow.predictions[0].logit == pytest.approx(reference.predictions[0].logit, rel=0.05)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "residual", "logit"),
+    [("float64", 1e-10, 1e-9), ("float32", 1e-5, 1e-3), ("bfloat16", 5e-2, 0.5)],
+)
+def test_a_saved_mixture_of_experts_adds_up_in_every_dtype_and_says_its_limits(
+    folder: Path, dtype: str, residual: float, logit: float
+):
+    from transformers import MixtralConfig, MixtralForCausalLM
+
+    vocab_size = json.loads((folder / "config.json").read_text())["vocab_size"]
+    torch.manual_seed(3)
+    config = MixtralConfig(
+        vocab_size=vocab_size, hidden_size=48, intermediate_size=41, num_hidden_layers=2,
+        num_attention_heads=6, num_key_value_heads=2, num_local_experts=5, bos_token_id=0,
+        eos_token_id=0, max_position_embeddings=23,
+    )  # fmt: skip
+    MixtralForCausalLM(config).save_pretrained(folder)
+    session = Session.load(str(folder), dtype=dtype)
+    assert (session.model.n_experts, session.model.n_routed) == (5, 2)
+    assert session.model.limits == "experts are shown whole, not opened into memories"
+    flow = session.explain(Request("The capital of Japan is"))
+    experts = [edge for edge in flow.edges if edge.ledger == "experts"]
+    assert len(experts) == 4
+    assert flow.audit.residual < residual
+    assert flow.audit.logit < logit
+
+
 def test_weights_that_are_not_finite_are_refused_by_name(folder: Path):
     weights = load_file(folder / "model.safetensors")
     weights["transformer.h.1.mlp.c_fc.bias"][3] = float("nan")

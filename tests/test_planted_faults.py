@@ -19,6 +19,7 @@ from torch import Tensor
 from visit import circuits
 from visit.architectures import Architecture
 from visit.architectures.base import Block, Norm
+from visit.trace import record
 
 CHECKS = {
     name: check
@@ -69,6 +70,28 @@ def mlp_fault(**change: Callable[[Any], Any]) -> Callable[[Block], Block]:
         return replace(block, mlp=replace(block.mlp, **changed))
 
     return plant
+
+
+def expert_fault(**change: Callable[[Tensor], Tensor]) -> Callable[[Block], Block]:
+    """The same fault in every expert of every mixture."""
+
+    def plant(block: Block) -> Block:
+        experts = tuple(
+            replace(expert, **{name: f(getattr(expert, name)) for name, f in change.items()})
+            for expert in block.mlp.experts
+        )
+        return replace(block, mlp=replace(block.mlp, experts=experts))
+
+    return plant
+
+
+def without_shared_expert(block: Block) -> Block:
+    return replace(block, mlp=replace(block.mlp, shared=None))
+
+
+def shared_expert_not_gated(block: Block) -> Block:
+    half = replace(block.mlp.shared, gate=torch.zeros_like(block.mlp.shared.gate))
+    return replace(block, mlp=replace(block.mlp, shared=half))
 
 
 def nothing(_: Any) -> None:
@@ -125,8 +148,6 @@ def test_a_norm_whose_scale_is_not_frozen_is_caught(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("left_out", ["write_scale", "attn_norm", "logit_scale", "soft_cap"])
 def test_a_multiplier_norm_or_cap_left_out_is_caught(left_out: str):
-    from visit.trace import record
-
     tiny = specimen("granite" if left_out.endswith("scale") else "gemma2")
     architecture = tiny.architecture
     if left_out in ("logit_scale", "soft_cap"):
@@ -138,3 +159,62 @@ def test_a_multiplier_norm_or_cap_left_out_is_caught(left_out: str):
         architecture = replace(architecture, blocks=tuple(blocks))
     trace = record(tiny.model, architecture, test_identities.TOKEN_IDS)
     assert broken(Specimen(tiny.model, architecture, trace))
+
+
+ADD_UP = "test_experts_and_the_shared_one_add_up_to_the_mixture"
+
+
+def test_the_square_mixture_without_a_fault_holds_every_identity():
+    sizes = specimen("mixtral-square").architecture.sizes
+    assert sizes.d_model == sizes.d_mlp == 48
+    assert broken(specimen("mixtral-square")) == [
+        "test_the_tiny_models_have_the_sizes_that_were_asked_for"
+    ]
+
+
+@pytest.mark.parametrize("weight", ["w_gate", "w_up", "w_down"])
+def test_a_wrong_transpose_in_an_expert_is_caught(weight: str):
+    fault = expert_fault(**{weight: lambda w: w.T})
+    assert ADD_UP in broken(with_blocks(specimen("mixtral-square"), fault))
+
+
+def test_gate_and_up_of_an_expert_taken_for_one_another_are_caught():
+    def swap(block: Block) -> Block:
+        experts = tuple(replace(e, w_gate=e.w_up, w_up=e.w_gate) for e in block.mlp.experts)
+        return replace(block, mlp=replace(block.mlp, experts=experts))
+
+    assert ADD_UP in broken(with_blocks(specimen("mixtral"), swap))
+
+
+@pytest.mark.parametrize("fault", [without_shared_expert, shared_expert_not_gated])
+def test_a_shared_expert_forgotten_or_misweighed_is_caught(fault: Callable[[Block], Block]):
+    assert broken(specimen("qwen2-moe")) == []
+    assert broken(with_blocks(specimen("qwen2-moe"), fault)) == [ADD_UP]
+
+
+WRONG_ROUTINGS = {
+    "weights in another order than the experts": lambda weight, routed: (weight.flip(-1), routed),
+    "the experts' neighbours": lambda weight, routed: (weight, (routed + 1) % 5),
+    "renormalised though it is not": lambda weight, routed: (
+        weight / weight.sum(-1, keepdim=True),
+        routed,
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", WRONG_ROUTINGS)
+def test_a_wrong_routing_is_caught(fault: str):
+    tiny = specimen("olmoe")
+
+    def misread(block: Block) -> Block:
+        own = block.mlp.routing
+        return replace(
+            block, mlp=replace(block.mlp, routing=lambda said: WRONG_ROUTINGS[fault](*own(said)))
+        )
+
+    faulty = with_blocks(tiny, misread)
+    trace = record(tiny.model, faulty.architecture, test_identities.TOKEN_IDS)
+    assert broken(replace(faulty, trace=trace)) == [
+        ADD_UP,
+        "test_each_position_is_routed_to_the_experts_that_its_router_gives_most",
+    ]

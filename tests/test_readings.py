@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
@@ -103,3 +103,30 @@ def test_what_does_not_fit_is_read_all_the_same(projector: Counting):
 
 def test_no_vectors_have_no_readings(projector: Counting):
     assert Reader(projector, Numbered()).read(vectors(0), 0, 3) == ()
+
+
+class Shelf:
+    """Keeps vectors in a dictionary, and counts what it was asked for."""
+
+    def __init__(self, nothing: Measured) -> None:
+        self.kept: dict[bytes, Measured] = {}
+        self.nothing = nothing
+
+    def lookup(self, keys: Sequence[bytes], top_k: int) -> tuple[torch.Tensor, Measured]:
+        found = [self.kept[key] for key in keys if key in self.kept] or [self.nothing]
+        return torch.tensor([key in self.kept for key in keys]), Measured.joined(found)
+
+    def keep(self, keys: Sequence[bytes], measured: Measured) -> None:
+        for row, key in enumerate(keys):
+            self.kept[key] = measured.at(slice(row, row + 1))
+
+
+def test_what_weights_say_lasts_for_the_next_reader(projector: Counting):
+    shelf, asked = Shelf(projector.measure(vectors(1), 10).at(slice(0))), vectors(6)
+    first = Reader(projector, Numbered(), shelf).read(asked, 5, 3, of_weights={1, 4})
+    assert len(shelf.kept) == 2
+    projector.measured = 0
+    again = Reader(projector, Numbered(), shelf).read(asked, 5, 3, of_weights={0, 1, 4})
+    assert projector.measured == 4
+    assert again == first
+    assert len(shelf.kept) == 3

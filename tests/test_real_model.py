@@ -152,3 +152,37 @@ def test_half_precision_finds_the_same_heads_within_its_tolerance(
     assert flow.audit.residual <= residual
     assert flow.audit.logit <= logit
     assert len(ten_strongest_heads(half) & ten_strongest_heads(session)) >= 8
+
+
+def test_its_chat_template_is_the_files_and_its_messages_are_told_apart(session: Session):
+    """It is tuned to answer; the file says that no BOS is added, and the template has its own."""
+    question = "What is the capital of Japan?"
+    flow = session.explain(Request(question, chat=True, layers="none"))
+    tokenizer = session._loaded.tokenizer
+    ids = tokenizer.apply_chat_template(
+        [{"role": "user", "content": question}], add_generation_prompt=True, return_dict=False
+    )
+    assert [token.id for token in flow.tokens] == list(ids)
+    assert "".join(token.text for token in flow.tokens if token.role == "user") == question
+    assert flow.tokens[0].text == "<|im_start|>" and flow.tokens[0].special
+    default = "You are a helpful AI assistant"  # which the template says unasked: no message's
+    assert default in "".join(token.text for token in flow.tokens if token.message is None)
+    assert flow.target.text == "The"
+    assert flow.audit.logit <= 1e-3
+
+
+def test_an_answer_is_traced_from_its_middle(session: Session):
+    chat = (
+        '[{"role": "user", "content": "What is the capital of Japan?"},'
+        ' {"role": "assistant", "content": "The capital of Japan is"}]'
+    )
+    flow = session.explain(Request(chat, chat=True, layers="none"))
+    assert flow.tokens[-1].text == " is" and flow.tokens[-1].role == "assistant"
+    assert flow.target.text == " Tokyo"
+
+
+def test_its_file_says_that_no_bos_comes_first(session: Session):
+    tokens = session.explain(Request(PROMPT, layers="none")).tokens
+    with_bos = session.explain(Request(PROMPT, bos=True, layers="none")).tokens
+    assert [token.text for token in tokens][:2] == ["The", " capital"]
+    assert [token.text for token in with_bos][:2] == ["<|im_start|>", "The"]

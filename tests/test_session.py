@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from models import save_tiny_model
+from vocabularies import chatty
 
 from visit import session as session_module
 from visit.engine import Engine, ModelChoice
@@ -142,6 +143,41 @@ def test_requests_from_several_threads_get_their_own_answers(session: Session):
 
 def test_a_session_is_an_engine(session: Session):
     assert isinstance(session, Engine)
+
+
+# ---------------------------------------------------------------- how a prompt is read
+
+
+@pytest.fixture(scope="module")
+def chat_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_model(tmp_path_factory.mktemp("chat"), chatty("llama-3"), n_positions=64)
+
+
+def test_a_chat_is_explained_as_the_model_reads_it(chat_folder: Path):
+    session = Session.load(str(chat_folder), dtype="float64")
+    flow = session.explain(Request("The capital of Japan", chat=True, layers="none"))
+    tokenizer = session._loaded.tokenizer
+    messages = [{"role": "user", "content": "The capital of Japan"}]
+    ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+    assert [token.id for token in flow.tokens] == list(ids)
+    with torch.inference_mode():
+        logits = session._loaded.model(torch.tensor([ids])).logits[0, -1]
+    assert flow.target.id == int(logits.argmax())
+    assert flow.target.logit == pytest.approx(float(logits.max()), abs=1e-10)
+    assert flow.audit.logit < 1e-10
+    own = "".join(token.text for token in flow.tokens if token.role == "user")
+    assert own == "The capital of Japan"
+    assert session.open(0, -1).tokens == flow.tokens
+    assert session.models()[0] == ModelChoice(str(chat_folder), "loaded", chat=True, bos=True)
+
+
+def test_a_bos_makes_another_trace_of_the_same_prompt(chat_folder: Path, n_forwards: list[int]):
+    session = Session.load(str(chat_folder))
+    asked = [Request(PROMPT, layers="none", bos=bos) for bos in (None, True, False)]
+    plain, with_bos, without = (session.explain(request) for request in asked)
+    assert with_bos.tokens[0].special and len(with_bos.tokens) == len(plain.tokens) + 1
+    assert without.tokens == plain.tokens
+    assert len(n_forwards) == 2  # without is what this tokenizer does by itself
 
 
 # ---------------------------------------------------------------- lens and pattern
@@ -348,12 +384,12 @@ def test_only_allowed_models_are_offered_the_resident_one_first(
     )
     session = Session.load(str(folder), allowed=("lab/b", "lab/new", str(folder)))
     assert session.models() == (
-        ModelChoice(str(folder), "loaded"),
+        ModelChoice(str(folder), "loaded", chat=False, bos=False),
         ModelChoice("lab/b", "8M"),
         ModelChoice("lab/new", "not loaded yet"),
     )
     assert Session.load(str(folder)).models() == (
-        ModelChoice(str(folder), "loaded"),
+        ModelChoice(str(folder), "loaded", chat=False, bos=False),
         ModelChoice("mini", "bundled"),
         ModelChoice("lab/a", "9M"),
         ModelChoice("lab/b", "8M"),

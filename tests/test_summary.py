@@ -46,6 +46,23 @@ def test_the_ten_strongest_heads_of_either_sign_are_listed_strongest_first():
     assert listed == [f"L1.head{i}" for i in range(14, 4, -1)]
 
 
+def test_experts_are_listed_where_there_are_mixtures():
+    mlp = NodeId(NodeKind.MLP, 2, layer=1)
+    parts = [NodeId(NodeKind.EXPERT, 2, 1, index=7), NodeId(NodeKind.SHARED_EXPERT, 2, 1)]
+    edges = [
+        Edge(part, mlp, EdgeKind.ADDS, Ledger.EXPERTS, 1.0, 0.5, direct_logit=logit)
+        for part, logit in zip(parts, (0.25, -2.0), strict=True)
+    ]
+    nodes = tuple(Node(id_, reading(" x")) for id_ in (*parts, mlp))
+    text = text_from_flow(replace(small_flow(), nodes=nodes, edges=tuple(edges)))
+    listed = text.split("strongest experts by direct logit towards ·Tokyo\n")[1].splitlines()
+    assert [line.split()[:2] for line in listed[1:3]] == [
+        ["L1.shared_expert", "-2.000"],
+        ["L1.expert7", "+0.250"],
+    ]
+    assert "memories" not in text
+
+
 def test_parts_at_other_positions_are_not_listed():
     flow = heads_flow([1.0, 2.0])
     first, second = flow.edges

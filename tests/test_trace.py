@@ -61,6 +61,18 @@ def test_an_unknown_family_is_refused_with_the_supported_ones():
         lay_open(stranger)
 
 
+def test_a_type_that_many_ask_for_is_refused_with_the_reason():
+    with pytest.raises(ModelError, match=r"'gpt_oss' are not supported \(its attention .* sink"):
+        family_of("gpt_oss")
+
+
+def test_an_olmoe_that_clips_its_queries_is_refused():
+    model = MAKERS["olmoe"]()
+    model.config.clip_qkv = 8.0
+    with pytest.raises(ModelError, match="clip_qkv"):
+        lay_open(model)
+
+
 def test_every_family_is_found_by_each_of_its_types():
     for family in FAMILIES:
         for model_type in family.model_types:

@@ -88,6 +88,16 @@ def test_ranks_from_codes_are_the_ranks_of_the_logits(spread: float):
         assert found.tolist() == expected.tolist()
 
 
+@pytest.mark.parametrize("top_k", [1, 10, 40])
+def test_top_and_bottom_tokens_are_those_of_a_sort(top_k: int):
+    logits = torch.randn(6, 3010, generator=torch.Generator().manual_seed(5))
+    logits[0, 3000:] += 9  # all at the end, beyond the last whole block
+    logits[1, 640:704] -= 9  # all in one block
+    measured, order = measure(logits, top_k), logits.argsort(dim=-1, descending=True)
+    assert torch.equal(measured.top_ids, order[:, :top_k])
+    assert torch.equal(measured.bottom_ids, order.flip(1)[:, :top_k])
+
+
 def test_codes_keep_the_order_of_the_logits():
     generator = torch.Generator().manual_seed(4)
     logits = torch.randn(3, 5000, generator=generator)

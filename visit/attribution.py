@@ -202,6 +202,13 @@ def sum_of_rows(
     return RowSum(lines, total)
 
 
+def gained(
+    parts: Float[Tensor, "*batch d_model"], gain: Float[Tensor, "pos d_model"] | None, position: int
+) -> Float[Tensor, "*batch d_model"]:
+    """Parts of an output projection's result as parts of what is added to the residual."""
+    return parts if gain is None else parts * gain[position].to(parts)
+
+
 def audit_residual(
     sums: Float[Tensor, "*batch d_model"], wholes: Float[Tensor, "*batch d_model"]
 ) -> float:

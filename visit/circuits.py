@@ -136,3 +136,10 @@ def strongest_of_either_sign(
     """
     along, against = strongest(signed, n_positive), strongest(-signed, n_negative)
     return torch.cat([along[signed[along] > 0], against[signed[against] < 0]])
+
+
+def others(chosen: Int[Tensor, " chosen"], count: int) -> Int[Tensor, " other"]:
+    """The places from 0 to ``count`` that were not chosen, in order."""
+    is_other = torch.ones(count, dtype=torch.bool, device=chosen.device)
+    is_other[chosen] = False
+    return is_other.nonzero().flatten()

@@ -99,7 +99,7 @@ def _trace(arguments: argparse.Namespace) -> None:
 def _request_from_arguments(arguments: argparse.Namespace) -> Request:
     names = (
         "prompt model target versus position layers heads sources memories anti_memories "
-        "attn_neurons anti_attn_neurons top_k threshold"
+        "attn_neurons anti_attn_neurons top_k threshold bos chat"
     ).split()
     given = {name: getattr(arguments, name) for name in names}
     for name in ("prompt", "target", "versus"):
@@ -133,7 +133,7 @@ def _write_document(flow: FlowGraph, output: str | None) -> None:
 
 def _serve(arguments: argparse.Namespace) -> None:
     _check_unicode("prompt", arguments.prompt)
-    request = Request(prompt=arguments.prompt)
+    request = Request(prompt=arguments.prompt, bos=arguments.bos, chat=arguments.chat)
     _warn_of_open_host(arguments.host)
     from visit.web.app import bind, create_app, run
 
@@ -198,6 +198,15 @@ def _models(arguments: argparse.Namespace) -> None:
     _list("models that need no download", {MINI: "bundled, the default", **cached_models()})
 
 
+def _atlas(arguments: argparse.Namespace) -> None:
+    _check_unicode("token", getattr(arguments, "token", None))
+    from visit.atlas import commands
+
+    with _progress_bar() as progress:
+        text = commands.COMMANDS[arguments.atlas_command](arguments, progress)
+    sys.stdout.write(text)
+
+
 def _list(title: str, notes: dict[str, str]) -> None:
     width = max(map(len, notes))
     print(title)
@@ -250,4 +259,5 @@ COMMANDS = {
     "show": _show,
     "export": _export,
     "models": _models,
+    "atlas": _atlas,
 }

@@ -66,7 +66,7 @@ def data_from_flow(flow: FlowGraph) -> dict[str, Any]:
             created=flow.created,
             request=data_from_request(flow.request),
             model=_present(**asdict(flow.model)),
-            tokens=[asdict(token) for token in flow.tokens],
+            tokens=[_data_from_token(token) for token in flow.tokens],
             target=asdict(flow.target),
             predictions=[asdict(prediction) for prediction in flow.predictions],
             audit=asdict(flow.audit),
@@ -80,7 +80,12 @@ def data_from_flow(flow: FlowGraph) -> dict[str, Any]:
 
 def data_from_request(request: Request) -> dict[str, Any]:
     """A request as the document has it; the inverse of ``request_from_data``."""
-    return _present(**{**asdict(request), "rank_by": request.rank_by.value})
+    rank_by, chat = request.rank_by.value, request.chat or None
+    return _present(**{**asdict(request), "rank_by": rank_by, "chat": chat})
+
+
+def _data_from_token(token: Token) -> dict[str, Any]:
+    return _present(**{**asdict(token), "special": token.special or None})
 
 
 def data_from_notes(notes: Iterable[Note]) -> dict[str, Any]:

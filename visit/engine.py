@@ -18,10 +18,19 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """A model the engine can serve, as its picker shows it."""
+    """A model the engine can serve, as its picker shows it.
+
+    Attributes:
+        name: As a request names it.
+        note: What stands beside the name.
+        chat: Whether it has a chat template; ``None`` where that is not known, as before it is
+            loaded. Likewise ``bos``, a BOS token.
+    """
 
     name: str
     note: str
+    chat: bool | None = None
+    bos: bool | None = None
 
 
 @runtime_checkable

@@ -11,7 +11,9 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import import_module
+from typing import NamedTuple
 
+from visit.chat import messages_from_prompt
 from visit.errors import RequestError
 from visit.ids import EdgeKind, Ledger, NodeId, NodeKind
 
@@ -63,7 +65,8 @@ class Request:
         layers: The layers to open: ``all``, ``none``, or like ``0-5,11``.
         heads: How many heads of an opened layer are drawn.
         sources: How many sources of a drawn head are drawn.
-        memories: How many memories that push along their value (activation > 0) are drawn.
+        memories: How many memories that push along their value (activation > 0) are drawn; of a
+            mixture of experts, how many of the experts that the position was routed to.
         anti_memories: How many that push against it (activation < 0) are drawn.
         attn_neurons: How many rows of W_O that push along are drawn.
         anti_attn_neurons: How many that push against are drawn.
@@ -71,6 +74,10 @@ class Request:
         threshold: The smallest part of the traced residual that an attention edge between
             positions must carry to be drawn, from 0 to 1.
         rank_by: What makes a part strong enough to be drawn.
+        bos: Whether a BOS token comes first: ``True`` for one, ``False`` for none, ``None`` for
+            what the tokenizer does by itself (in a chat, the template).
+        chat: Whether the prompt is a chat for the model's template: a JSON list of messages, or
+            plain text for one user message, as ``visit.chat`` has it.
     """
 
     prompt: str
@@ -88,15 +95,20 @@ class Request:
     top_k: int = 10
     threshold: float = 0.01
     rank_by: RankBy = RankBy.NORM
+    bos: bool | None = None
+    chat: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what no model could serve.
 
         Raises:
-            RequestError: the prompt is empty, a count is negative, or the threshold is not 0 to 1.
+            RequestError: the prompt is empty or no chat where it must be one, a count is
+                negative, or the threshold is not 0 to 1.
         """
         if not self.prompt:
             raise RequestError("the prompt is empty; give at least one token of text")
+        if self.chat:
+            messages_from_prompt(self.prompt)
         counts = ("heads", "sources", "memories", "anti_memories", "attn_neurons")
         for name in (*counts, "anti_attn_neurons"):
             if getattr(self, name) < 0:
@@ -136,7 +148,9 @@ class ModelInfo:
     """The model that was run. ``dtype`` is the one it ran in; sizes are in design.md's words.
 
     ``quantized`` says what its weights were packed in meanwhile (``int8``, ``nf4``); ledgers and
-    readings are then on the unpacked weights.
+    readings are then on the unpacked weights. ``n_experts`` and ``n_routed`` are of its mixtures of
+    experts: how many each holds, and to how many of them each position is routed. ``limits`` is
+    what its family can't do, in words.
     """
 
     name: str
@@ -152,20 +166,38 @@ class ModelInfo:
     d_vocab: int
     revision: str | None = None
     quantized: str | None = None
+    n_experts: int | None = None
+    n_routed: int | None = None
+    limits: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token of the prompt, with its text as it is (leading space and all)."""
+    """One token of the prompt, with its text as it is (leading space and all).
+
+    Attributes:
+        position: Where it stands, from 0.
+        id: Its number in the vocabulary.
+        text: What it stands for.
+        special: Whether the tokenizer has it for a special one, such as a BOS.
+        message: In a chat, the message whose content it is of, from 0; ``None`` for what the
+            template wrote.
+        role: That message's role.
+    """
 
     position: int
     id: int
     text: str
+    special: bool = False
+    message: int | None = None
+    role: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TokenProbability:
-    """A token that a reading lists, with its probability in that reading (0 to 1)."""
+class TokenProbability(NamedTuple):
+    """A token that a reading lists, with its probability in that reading (0 to 1).
+
+    A tuple, since a whole graph has a hundred thousand of them.
+    """
 
     id: int
     text: str
@@ -207,7 +239,8 @@ class Node:
     Attributes:
         id: Where it is.
         reading: What it says in the model's vocabulary.
-        activation: A memory's or attention neuron's coefficient at this position.
+        activation: A memory's or attention neuron's coefficient at this position; an expert's
+            routing weight.
         attention: For a head's key and value: how much the traced position attends to the source.
     """
 
@@ -238,7 +271,7 @@ class Edge:
         proximity: Ferrando & Voita's measure, 0 to 1, 1 over a ledger.
         attention: How much the target's position attends to the source's; for the ``positions``
             ledger the mean over heads.
-        activation: A memory's coefficient.
+        activation: A memory's coefficient, or an expert's routing weight.
     """
 
     source: NodeId

@@ -32,6 +32,9 @@ class NodeKind(StrEnum):
     MEMORY_VALUE = "memory_value"
     MLP_BIAS = "mlp_bias"
     MEMORIES_REST = "memories_rest"
+    EXPERT = "expert"
+    SHARED_EXPERT = "shared_expert"
+    EXPERTS_REST = "experts_rest"
     MLP = "mlp"
     RESID_POST = "resid_post"
     FINAL_NORM = "final_norm"
@@ -59,16 +62,18 @@ class Ledger(StrEnum):
     NEURONS = "neurons"
     POSITIONS = "positions"
     MEMORIES = "memories"
+    EXPERTS = "experts"
 
 
 _WHOLE_MODEL = {NodeKind.EMBED, NodeKind.FINAL_NORM, NodeKind.OUTPUT}
 _OF_A_HEAD = {NodeKind.QUERY, NodeKind.KEY, NodeKind.VALUE, NodeKind.SOURCES_REST}
 _MEMORY_PARTS = {NodeKind.MEMORY_KEY: "key", NodeKind.MEMORY_VALUE: "value"}
+_NUMBERED = {NodeKind.ATTN_NEURON, NodeKind.EXPERT}
 _ID_PATTERN = re.compile(
     r"(?:L(?P<layer>\d+)\.)?"
     r"(?:head(?P<head>\d+)(?:\.(?P<of_head>query|key|value|sources_rest))?"
     r"|memory(?P<memory>\d+)\.(?P<of_memory>key|value)"
-    r"|attn_neuron(?P<neuron>\d+)"
+    r"|(?P<numbered>attn_neuron|expert)(?P<index>\d+)"
     r"|(?P<plain>[a-z]+(?:_[a-z]+|[12])?))"
     r"@(?P<position>\d+)"
 )
@@ -83,7 +88,8 @@ class NodeId:
         position: The position in the prompt; for a head's key and value, the source's.
         layer: The block, from 0; ``None`` for the embedding, the final norm and the output.
         head: The head of a head, query, key, value or sources_rest node.
-        index: The row of ``W_O`` of an attn_neuron; the memory of a memory_key or memory_value.
+        index: The row of ``W_O`` of an attn_neuron; the memory of a memory_key or memory_value;
+            the number of an expert.
     """
 
     kind: NodeKind
@@ -95,7 +101,7 @@ class NodeId:
     def __post_init__(self) -> None:
         """Refuse an id with a part missing or too many, so that every id parses back."""
         of_head = self.kind is NodeKind.HEAD or self.kind in _OF_A_HEAD
-        indexed = self.kind is NodeKind.ATTN_NEURON or self.kind in _MEMORY_PARTS
+        indexed = self.kind in _NUMBERED or self.kind in _MEMORY_PARTS
         fits = (
             (self.layer is None) == (self.kind in _WHOLE_MODEL)
             and (self.head is not None) == of_head
@@ -115,8 +121,8 @@ class NodeId:
             name = f"head{self.head}.{self.kind}"
         elif self.kind in _MEMORY_PARTS:
             name = f"memory{self.index}.{_MEMORY_PARTS[self.kind]}"
-        elif self.kind is NodeKind.ATTN_NEURON:
-            name = f"attn_neuron{self.index}"
+        elif self.kind in _NUMBERED:
+            name = f"{self.kind}{self.index}"
         else:
             name = str(self.kind)
         return f"L{self.layer}.{name}@{self.position}"
@@ -141,8 +147,8 @@ class NodeId:
             if part["memory"] is not None:
                 kind = NodeKind(f"memory_{part['of_memory']}")
                 return cls(kind, position, layer, index=int(part["memory"]))
-            if part["neuron"] is not None:
-                return cls(NodeKind.ATTN_NEURON, position, layer, index=int(part["neuron"]))
+            if part["numbered"] is not None:
+                return cls(NodeKind(part["numbered"]), position, layer, index=int(part["index"]))
             return cls(NodeKind(part["plain"]), position, layer)
         except ValueError as error:
             raise ValueError(f"{text!r} is not a node id: {error}") from None

@@ -18,6 +18,8 @@ _LOWEST, _HIGHEST = -(1 << 15), (1 << 15) - 1
 _FARTHEST = 1000.0
 """In nats below the top: what lies lower has a probability of zero and shares one code."""
 
+_BLOCK = 64
+
 _COUNTED_AT_ONCE = 1 << 22
 """How many codes are compared at once: 8 MiB, and twice as much for what comes of it."""
 
@@ -79,8 +81,9 @@ def measure(
         top_k: How many tokens to list at either end; at most the whole vocabulary.
         scratch: Overwritten, where many batches are measured one after another.
     """
-    top, bottom = logits.topk(top_k), logits.topk(top_k, largest=False)
-    high, low = top.values[:, :1], bottom.values[:, :1]
+    top, top_ids = _ends(logits, top_k, largest=True)
+    bottom, bottom_ids = _ends(logits, top_k, largest=False)
+    high, low = top[:, :1], bottom[:, :1]
     weights = torch.sub(logits, high, out=scratch).exp_()
     total = weights.sum(-1)
     log_total = high.squeeze(1) + total.log()
@@ -90,14 +93,37 @@ def measure(
     finite = logits if is_bounded else logits.clamp_min(torch.finfo(logits.dtype).min)
     mean = weights.mul_(finite).sum(-1) / total
     return Measured(
-        top_ids=top.indices,
-        top_probs=(top.values - log_total.unsqueeze(1)).exp(),
-        bottom_ids=bottom.indices,
-        bottom_probs=(bottom.values - log_total.unsqueeze(1)).exp(),
+        top_ids=top_ids,
+        top_probs=(top - log_total.unsqueeze(1)).exp(),
+        bottom_ids=bottom_ids,
+        bottom_probs=(bottom - log_total.unsqueeze(1)).exp(),
         log_total=log_total,
         entropy=((log_total - mean) / math.log(2)).clamp_min(0),
         codes=_coded(logits, low.maximum(high - _FARTHEST), high, into=weights),
     )
+
+
+def _ends(
+    logits: Float[Tensor, "vector d_vocab"], count: int, *, largest: bool
+) -> tuple[Float[Tensor, "vector top"], Int[Tensor, "vector top"]]:
+    """The greatest or least logits in order, and their tokens.
+
+    The ``count`` greatest lie in the ``count`` blocks whose greatest are greatest. Finding those
+    takes one quick pass, and only their tokens are sorted.
+    """
+    d_vocab = logits.shape[1]
+    n_blocks = d_vocab // _BLOCK
+    if n_blocks < 2 * count:
+        found = logits.topk(count, largest=largest)
+        return found.values, found.indices
+    blocks = logits[:, : n_blocks * _BLOCK].unflatten(1, (n_blocks, _BLOCK))
+    ends = blocks.amax(-1) if largest else blocks.amin(-1)
+    chosen = ends.topk(count, largest=largest).indices.unsqueeze(-1) * _BLOCK
+    within = torch.arange(_BLOCK, device=logits.device)
+    leftover = torch.arange(n_blocks * _BLOCK, d_vocab, device=logits.device)
+    token_ids = torch.cat([(chosen + within).flatten(1), leftover.expand(len(logits), -1)], dim=1)
+    found = logits.gather(1, token_ids).topk(count, largest=largest)
+    return found.values, token_ids.gather(1, found.indices)
 
 
 def _coded(

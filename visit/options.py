@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, NoReturn
 
@@ -15,6 +16,7 @@ USERS_FAULT = 2
 _PROMPT = "The capital of Japan is the city of"
 _DEFAULTS = {field.name: field.default for field in fields(Request)}
 _FILE_HELP = "a document that visit trace wrote, or an HTML file that holds one"
+_ROW_KINDS = ("memory-value", "memory-key", "attn-neuron", "attn-bias", "mlp-bias")
 _MODEL_HELP = "mini (bundled), a Hugging Face id, a folder, or a .gguf file"
 
 
@@ -39,28 +41,39 @@ def parser() -> Parser:
         description="See how a GPT's prediction flows through its layers, exactly and in words.",
     )
     whole.add_argument("--version", action="version", version=f"visit {__version__}")
-    commands = whole.add_subparsers(
-        title="commands", dest="command", metavar="COMMAND", required=True
-    )
-    for name, describe, summary in (
+    _add_commands(
+        whole,
+        "command",
         ("trace", _describe_trace, "explain one prediction, as a JSON document or a summary"),
         ("serve", _describe_serve, "open the app with a model in memory"),
         ("show", _describe_show, "open a document in the viewer; needs no model"),
         ("export", _describe_export, "write a document in another program's format"),
-        ("models", _describe_models, "list what can be run"),
-    ):
+        ("models", _describe_nothing, "list what can be run"),
+        ("atlas", _describe_atlas, "search what every memory and attention neuron says"),
+    )
+    return whole
+
+
+def _add_commands(
+    parser: Parser, dest: str, *described: tuple[str, Callable[[Parser], None], str]
+) -> None:
+    """Give a parser its commands, each with its name, its options and what it is for."""
+    commands = parser.add_subparsers(title="commands", dest=dest, metavar="COMMAND", required=True)
+    for name, describe, summary in described:
         command = commands.add_parser(
             name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
         )
         describe(command)
-        command.add_argument(
-            "--debug", action="store_true", help="on an error, show the whole traceback"
-        )
-    return whole
+        if describe is not _describe_atlas:  # its own commands have it
+            command.add_argument(
+                "--debug", action="store_true", help="on an error, show the whole traceback"
+            )
 
 
 def _describe_trace(command: Parser) -> None:
-    command.add_argument("prompt", metavar="PROMPT", help="the text the model reads")
+    command.add_argument(
+        "prompt", metavar="PROMPT", help="the text the model reads, or with --chat the messages"
+    )
     command.add_argument(
         "--model", metavar="M", default="mini", help=f"{_MODEL_HELP} (default: mini)"
     )
@@ -79,6 +92,7 @@ def _describe_trace(command: Parser) -> None:
         help="the position whose next token is explained; -1 is the last (default: the last)",
     )
     _count(command, "--top-k", "K", "tokens listed at either end of a reading")
+    _how_it_is_read(command)
 
     drawing = command.add_argument_group("how much is drawn")
     drawing.add_argument(
@@ -89,7 +103,12 @@ def _describe_trace(command: Parser) -> None:
     )
     _count(drawing, "--heads", "N", "heads of an opened layer")
     _count(drawing, "--sources", "N", "sources of a drawn head")
-    _count(drawing, "--memories", "N", "memories of an opened layer that push along their value")
+    _count(
+        drawing,
+        "--memories",
+        "N",
+        "memories of an opened layer that push along their value, or experts of a mixture",
+    )
     _count(drawing, "--anti-memories", "N", "memories that push against it")
     _count(drawing, "--attn-neurons", "N", "attention neurons that push along their row")
     _count(drawing, "--anti-attn-neurons", "N", "attention neurons that push against it")
@@ -148,6 +167,7 @@ def _describe_serve(command: Parser) -> None:
         type=_names,
         help="the only models that the app may load (default: any)",
     )
+    _how_it_is_read(command)
     _address(command)
     _how_it_is_run(command)
 
@@ -174,8 +194,78 @@ def _describe_export(command: Parser) -> None:
     )
 
 
-def _describe_models(command: Parser) -> None:
+def _describe_nothing(command: Parser) -> None:
     """It takes no option of its own."""
+
+
+def _describe_atlas(command: Parser) -> None:
+    _add_commands(
+        command,
+        "atlas_command",
+        ("build", _describe_atlas_build, "measure every row of a model, once for all"),
+        ("search", _describe_atlas_search, "find the rows that promote or suppress a token"),
+        ("list", _describe_nothing, "list the atlases on this machine"),
+        ("clear", _describe_nothing, "remove all atlases; they can be built again"),
+    )
+
+
+def _describe_atlas_build(command: Parser) -> None:
+    command.add_argument(
+        "--model", metavar="M", default="mini", help=f"{_MODEL_HELP} (default: mini)"
+    )
+    _how_it_is_run(command)
+
+
+def _describe_atlas_search(command: Parser) -> None:
+    command.add_argument(
+        "token", metavar="TOKEN", nargs="?", help='one token, leading space included, like " Tokyo"'
+    )
+    command.add_argument(
+        "--like",
+        metavar="ROW",
+        help="instead of a token: the rows that say what a row says, like L3.memory150, "
+        "L3.memory150.key, L3.attn_neuron17 or --like=-L3.memory150 for its opposite",
+    )
+    command.add_argument(
+        "--kind",
+        metavar="KIND",
+        choices=_ROW_KINDS,
+        action="append",
+        help=f"the kind of rows to look among: {', '.join(_ROW_KINDS)}; may be given again "
+        "(default: all)",
+    )
+    command.add_argument(
+        "--top",
+        metavar="N",
+        type=_at_least_one,
+        default=20,
+        help="rows to list (default: %(default)s)",
+    )
+    command.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    command.add_argument(
+        "--model", metavar="M", default="mini", help=f"{_MODEL_HELP} (default: mini)"
+    )
+    _how_it_is_run(command)
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no count; give 1 or more")
+    return int(text)
+
+
+def _how_it_is_read(command: Parser) -> None:
+    command.add_argument(
+        "--bos",
+        action=argparse.BooleanOptionalAction,
+        help="begin with a BOS token, or with none (default: as the tokenizer does)",
+    )
+    command.add_argument(
+        "--chat",
+        action="store_true",
+        help="read PROMPT through the model's chat template: as one user message, or as a JSON "
+        "list of messages",
+    )
 
 
 def _how_it_is_run(command: Parser) -> None:

@@ -1,6 +1,7 @@
-"""A layer's queries, keys and values, from the normed residual that its attention read.
+"""What a layer made of the normed residuals that it read, computed again in the ledgers' dtype.
 
-Before any rotary embedding, after any query and key norm, biases included, in the ledgers' dtype.
+Queries, keys and values: before any rotary embedding, after any query and key norm, biases
+included. And what each expert of a mixture wrote, with the routing that the model itself chose.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from visit import circuits
 from visit.architectures import Architecture
-from visit.architectures.base import Norm
+from visit.architectures.base import Experts, Norm
 from visit.precision import ledger_dtype
 from visit.trace import Trace
 
@@ -42,6 +43,32 @@ def values_by_source(
     v = _projected(trace.layers[layer].ln1, attention.w_v, attention.b_v)
     v = circuits.repeat_kv_heads(v, architecture.sizes.n_heads)
     return circuits.source_values(v, attention.w_o.to(v))
+
+
+def experts_at(
+    architecture: Architecture, trace: Trace, layer: int, position: int
+) -> tuple[Float[Tensor, " part"], Float[Tensor, "part d_model"]]:
+    """The weight of each expert of a mixture at one position, and ``weight · expert(ln2)``.
+
+    First the experts that the position was routed to, in the order of ``LayerTrace.routed``, then
+    the shared one if there is one. They add up to the mixture's output.
+
+    Raises:
+        ValueError: the layer has memories and no experts.
+
+    Source: Shazeer et al. 2017, equation 1.
+    """
+    mixture, recorded = architecture.blocks[layer].mlp, trace.layers[layer]
+    routed, routing_weight = recorded.routed, recorded.routing_weight
+    if not isinstance(mixture, Experts) or routed is None or routing_weight is None:
+        raise ValueError(f"layer {layer} has no experts; take its memories")
+    x = recorded.ln2[position].to(ledger_dtype(recorded.ln2))
+    weights = routing_weight[position].to(x)
+    outputs = [mixture.experts[number](x) for number in routed[position].tolist()]
+    if mixture.shared is not None:
+        weights = torch.cat([weights, mixture.shared.weight(x)[None]])
+        outputs.append(mixture.shared.expert(x))
+    return weights, weights.unsqueeze(1) * torch.stack(outputs)
 
 
 def _projected(

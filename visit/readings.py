@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from visit.flow import Reading, TargetReading, TokenProbability
@@ -28,18 +29,44 @@ KEPT_BYTES = 160 << 20
 _AT_ONCE_BYTES = 48 << 20
 _FEWEST_LISTED = 10
 
+NO_PLACES: frozenset[int] = frozenset()
+
 Words = tuple[tuple[TokenProbability, ...], tuple[TokenProbability, ...], float]
 """What a vector says whatever the target: its top and bottom tokens, and its entropy in bits."""
 
 
+@runtime_checkable
+class Lasting(Protocol):
+    """Where what weights say is kept from one session to the next: the atlas."""
+
+    def lookup(self, keys: Sequence[bytes], top_k: int) -> tuple[Bool[Tensor, " key"], Measured]:
+        """Which of some vectors are kept, with as many tokens listed; and those, measured."""
+
+    def keep(self, keys: Sequence[bytes], measured: Measured) -> None:
+        """Keep vectors that were measured."""
+
+
 class Reader:
-    """Reads vectors of the residual space in a model's words."""
+    """Reads vectors of the residual space in a model's words.
+
+    Args:
+        projector: What measures them.
+        tokens: The words.
+        lasting: Where readings of the weights themselves are kept for later sessions, if anywhere.
+        kept_bytes: How much of what was measured is kept in memory.
+    """
 
     def __init__(
-        self, projector: Projector, tokens: Tokens, *, kept_bytes: int = KEPT_BYTES
+        self,
+        projector: Projector,
+        tokens: Tokens,
+        lasting: Lasting | None = None,
+        *,
+        kept_bytes: int = KEPT_BYTES,
     ) -> None:
         self._projector = projector
         self._tokens = tokens
+        self._lasting = lasting
         self._kept = _Kept(kept_bytes)
 
     def read(
@@ -48,6 +75,8 @@ class Reader:
         target_id: int,
         top_k: int,
         on_part: Callable[[float], None] = lambda part: None,
+        *,
+        of_weights: Collection[int] = NO_PLACES,
     ) -> tuple[Reading, ...]:
         """What each vector says, in order.
 
@@ -56,6 +85,8 @@ class Reader:
             target_id: The token whose rank and probability are asked for.
             top_k: How many tokens to list at either end; all of them if there are fewer.
             on_part: Called with the part that is read, 0 to 1; what it raises ends the reading.
+            of_weights: The places of those that are rows of the weights: they say the same
+                whatever the prompt, and are worth keeping for the next session.
         """
         if not len(vectors):
             return ()
@@ -63,7 +94,9 @@ class Reader:
         keys = _keys(seen)
         place = {key: place for place, key in enumerate(keys)}
         said: dict[bytes, tuple[Words, TargetReading]] = {}
-        for batch in self._batches(place, seen, max(top_k, _FEWEST_LISTED), on_part):
+        lasting = {keys[row] for row in of_weights} if self._lasting else set()
+        n_listed = max(top_k, _FEWEST_LISTED)
+        for batch in self._batches(place, seen, n_listed, lasting, on_part):
             asked = seen[[place[key] for key in batch.keys]]
             targeted = self._projector.target(asked, batch.measured, target_id)
             rows = zip(batch.words, _target_readings(targeted), strict=True)
@@ -96,22 +129,47 @@ class Reader:
         place: dict[bytes, int],
         seen: Float[Tensor, "vector d_model"],
         n_listed: int,
+        lasting: set[bytes],
         on_part: Callable[[float], None],
     ) -> Iterator[_Batch]:
-        """Every distinct vector measured, batch by batch: what is kept, then what is new."""
+        """Every distinct vector measured: what is kept, what an earlier session kept, the new."""
         yield from self._kept.among(place, n_listed)
         missing = [key for key in place if not self._kept.holds(key, n_listed)]
-        step = max(1, _AT_ONCE_BYTES // (2 * self._projector.d_vocab))
-        for start in range(0, len(missing), step):
-            keys = missing[start : start + step]
+        recalled: set[bytes] = set()
+        for batch in self._recalled([key for key in missing if key in lasting], n_listed):
+            recalled |= set(batch.keys)
+            self._kept.add(batch)
+            yield batch
+        new = [key for key in missing if key not in recalled]
+        new.sort(key=lambda key: key not in lasting)  # so that what lasts is kept in whole batches
+        for start, keys in self._split(new):
 
             def tell(part: float, start: int = start, size: int = len(keys)) -> None:
-                on_part((start + part * size) / len(missing))
+                on_part((start + part * size) / len(new))
 
             measured = self._projector.measure(seen[[place[key] for key in keys]], n_listed, tell)
+            n_lasting = sum(key in lasting for key in keys)
+            if self._lasting and n_lasting:
+                self._lasting.keep(keys[:n_lasting], measured.at(slice(0, n_lasting)))
             batch = _Batch(keys, measured, self._words(measured))
             self._kept.add(batch)
             yield batch
+
+    def _recalled(self, keys: list[bytes], n_listed: int) -> Iterator[_Batch]:
+        """What an earlier session kept of some vectors."""
+        if self._lasting is None:
+            return
+        for _, some in self._split(keys):
+            is_kept, measured = self._lasting.lookup(some, n_listed)
+            found = [key for key, is_there in zip(some, is_kept.tolist(), strict=True) if is_there]
+            if found:
+                yield _Batch(found, measured, self._words(measured))
+
+    def _split(self, keys: list[bytes]) -> Iterator[tuple[int, list[bytes]]]:
+        """Keys in batches whose codes take little memory, and where each begins."""
+        step = max(1, _AT_ONCE_BYTES // (2 * self._projector.d_vocab))
+        for start in range(0, len(keys), step):
+            yield start, keys[start : start + step]
 
     def _words(self, measured: Measured) -> list[Words]:
         tops = self._listings(measured.top_ids, measured.top_probs)
@@ -123,8 +181,8 @@ class Reader:
     ) -> list[tuple[TokenProbability, ...]]:
         text = self._tokens.text
         return [
-            tuple(TokenProbability(i, text(i), p) for i, p in zip(*row, strict=True))
-            for row in zip(ids.tolist(), probs.tolist(), strict=True)
+            tuple(map(TokenProbability, row, map(text, row), values))
+            for row, values in zip(ids.tolist(), probs.tolist(), strict=True)
         ]
 
 

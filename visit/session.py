@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 
 from visit import loading
+from visit.atlas import Atlas
 from visit.build import Builder
 from visit.engine import ModelChoice, Progress
 from visit.errors import RequestError
@@ -124,6 +125,11 @@ class Session:
         return self._loaded.info
 
     @property
+    def atlas(self) -> Atlas:
+        """The resident model's atlas: what every memory, attention neuron and bias of it says."""
+        return self._atlas
+
+    @property
     def n_waiting(self) -> int:
         """How many requests wait for their turn."""
         return self._turns.n_waiting
@@ -136,9 +142,14 @@ class Session:
         resident = self.model.name
         notes = {**loading.cached_models(), loading.MINI: "bundled", resident: "loaded"}
         names = (loading.MINI, *notes) if self._allowed is None else self._allowed
-        return tuple(
-            ModelChoice(name, notes.get(name, "not loaded yet"))
-            for name in dict.fromkeys([resident, *names])
+        tokens = self._tokens
+        return (
+            ModelChoice(resident, notes[resident], tokens.has_chat, tokens.has_bos),
+            *(
+                ModelChoice(name, notes.get(name, "not loaded yet"))
+                for name in dict.fromkeys(names)
+                if name != resident
+            ),
         )
 
     def explain(self, request: Request, progress: Progress | None = None) -> FlowGraph:
@@ -211,11 +222,11 @@ class Session:
         with self._turns.taken(tell):
             self._switch(request.model, tell)
             with watched(lambda: self._too_much(request), free=self._traces.clear):
-                yield self._trace(request.prompt, _of_the_whole(tell))
+                yield self._trace(request, _of_the_whole(tell))
 
     def _too_much(self, request: Request) -> RequestError:
         """The refusal of a request that memory does not suffice for, with what would be less."""
-        n_tokens = len(self._tokens.ids(request.prompt))
+        n_tokens = len(self._tokens.read(request))
         device = self._loaded.architecture.unembedding.device
         needed = in_words(bytes_of_trace(self._loaded.architecture.sizes, n_tokens))
         return RequestError(
@@ -226,8 +237,10 @@ class Session:
 
     def _take(self, loaded: Loaded) -> None:
         tokens = Tokens(loaded.tokenizer, loaded.architecture.sizes.d_vocab)
-        reader = Reader(Projector(loaded.architecture), tokens)
-        self._loaded, self._tokens = loaded, tokens
+        projector = Projector(loaded.architecture)
+        atlas = Atlas(loaded.info, loaded.architecture, tokens, projector)
+        reader = Reader(projector, tokens, atlas)
+        self._loaded, self._tokens, self._atlas = loaded, tokens, atlas
         self._builder = Builder(loaded.architecture, tokens, reader, loaded.info)
         self._traces: OrderedDict[tuple[int, ...], Trace] = OrderedDict()
 
@@ -237,8 +250,8 @@ class Session:
         running = asdict(self._loaded.running)
         self._take(loading.load(name, **running, tell=_stages(tell)))
 
-    def _trace(self, prompt: str, tell: Progress) -> Trace:
-        ids = self._tokens.ids(prompt)
+    def _trace(self, request: Request, tell: Progress) -> Trace:
+        ids = tuple(token.id for token in self._tokens.read(request))
         allowed = self._loaded.architecture.sizes.n_context
         if not ids:
             raise RequestError("the prompt has no token; give at least one token of text")

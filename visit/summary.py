@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from visit.flow import Edge, FlowGraph, Ledger, Node, NodeId, NodeKind, Reading
-from visit.text import n_columns, one_line, padded, shortened, visible
+from visit.text import aligned, one_line, shortened, visible
 
 _N_PARTS = 10
 _N_PREDICTIONS = 3
@@ -21,8 +21,8 @@ def text_from_flow(flow: FlowGraph) -> str:
     nodes = {node.id: node for node in flow.nodes}
     blocks = [
         _predictions(flow),
-        _parts(flow, nodes, Ledger.HEADS, NodeKind.HEAD, "heads"),
-        _parts(flow, nodes, Ledger.MEMORIES, NodeKind.MEMORY_VALUE, "memories"),
+        _parts(flow, nodes, Ledger.HEADS, {NodeKind.HEAD}, "heads"),
+        *_mlps(flow, nodes),
         _audit(flow),
     ]
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
@@ -40,16 +40,28 @@ def _predictions(flow: FlowGraph) -> list[str]:
             numbers = (f"{token.prob:.3g}", f"{token.logit:.3f}")
             rows.append(("", visible(token.text), *numbers, f"{role}, rank {token.rank}"))
     header = ("", "next token", "probability", "logit", "")
-    return [shortened(prompt, _LONGEST_PROMPT), *_aligned([header, *rows], numeric={2, 3})]
+    return [shortened(prompt, _LONGEST_PROMPT), *aligned([header, *rows], numeric={2, 3})]
+
+
+def _mlps(flow: FlowGraph, nodes: dict[NodeId, Node]) -> list[list[str]]:
+    """The strongest memories, and where there are mixtures of experts the strongest experts."""
+    ledgers = {edge.ledger for edge in flow.edges}
+    blocks = []
+    if Ledger.MEMORIES in ledgers or Ledger.EXPERTS not in ledgers:
+        blocks.append(_parts(flow, nodes, Ledger.MEMORIES, {NodeKind.MEMORY_VALUE}, "memories"))
+    if Ledger.EXPERTS in ledgers:
+        experts = {NodeKind.EXPERT, NodeKind.SHARED_EXPERT}
+        blocks.append(_parts(flow, nodes, Ledger.EXPERTS, experts, "experts"))
+    return blocks
 
 
 def _parts(
-    flow: FlowGraph, nodes: dict[NodeId, Node], ledger: Ledger, kind: NodeKind, name: str
+    flow: FlowGraph, nodes: dict[NodeId, Node], ledger: Ledger, kinds: set[NodeKind], name: str
 ) -> list[str]:
     lines = [
         (abs(edge.direct_logit), edge)
         for edge in flow.edges
-        if edge.ledger is ledger and edge.source.kind is kind and edge.direct_logit is not None
+        if edge.ledger is ledger and edge.source.kind in kinds and edge.direct_logit is not None
     ]
     strongest = sorted(lines, key=lambda line: line[0], reverse=True)[:_N_PARTS]
     title = f"strongest {name} by direct logit towards {visible(flow.target.text)}"
@@ -59,7 +71,7 @@ def _parts(
         return [title, "  none drawn; open layers with --layers all"]
     header = ("", name, "direct logit", "share", "norm", "says")
     rows = [_part(edge, nodes[edge.source].reading) for _, edge in strongest]
-    return [title, *_aligned([header, *rows], numeric={2, 3, 4})]
+    return [title, *aligned([header, *rows], numeric={2, 3, 4})]
 
 
 def _part(edge: Edge, reading: Reading) -> tuple[str, ...]:
@@ -87,16 +99,3 @@ def _signed(value: float | None) -> str:
 
 def _plain(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
-
-
-def _aligned(rows: list[tuple[str, ...]], numeric: set[int]) -> list[str]:
-    """Rows as lines of equal columns, two spaces apart, numbers flush right."""
-    widths = [max(map(n_columns, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = [
-            cell.rjust(width) if index in numeric else padded(cell, width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append(" " + "  ".join(cells).rstrip())
-    return lines

@@ -7,6 +7,7 @@ they break a table, and a terminal obeys them.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 _SHOWN = {" ": "·", "\n": "↵", "\r": "␍", "\t": "⇥", "\u00a0": "⍽"}
 
@@ -48,12 +49,45 @@ def padded(text: str, width: int) -> str:
 
 
 def shortened(text: str, width: int) -> str:
-    """Text cut, with an ellipsis, so that it takes at most a width in terminal columns."""
+    """Text cut, with an ellipsis, so that it takes at most a width in terminal columns.
+
+    In no width at all there is room for nothing.
+    """
     if n_columns(text) <= width:
         return text
+    if width < 1:
+        return ""
     while n_columns(text) > width - 1:
         text = text[:-1]
     return text + "…"
+
+
+def aligned(rows: Sequence[tuple[str, ...]], numeric: set[int]) -> list[str]:
+    """Rows as lines of equal columns, two spaces apart, numbers flush right."""
+    widths = [max(map(n_columns, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(width) if index in numeric else padded(cell, width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append(" " + "  ".join(cells).rstrip())
+    return lines
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: ``4.2 s``, ``12 min``, ``3.5 h``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
+
+
+def size(n_bytes: int) -> str:
+    """A size as people say it: ``980 B``, ``3.7 MB``."""
+    value, units = float(n_bytes), ["B", "kB", "MB", "GB", "TB"]
+    while value >= 999.5 and len(units) > 1:
+        value, units = value / 1000, units[1:]
+    return f"{value:.3g} {units[0]}"
 
 
 def _visible_character(character: str) -> str:

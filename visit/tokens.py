@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
-from functools import cache, cached_property
-from typing import TYPE_CHECKING
+import hashlib
+import json
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
+from visit.chat import messages_from_prompt
 from visit.errors import RequestError
+from visit.flow import Request, Token
+from visit.prompts import pieces_of_chat, pieces_of_text
+from visit.spelling import byte_level, is_byte, spelling_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-_WORD_START = "▁"  # what SentencePiece writes for a space
 
 
 class Tokens:
@@ -21,22 +24,57 @@ class Tokens:
     def __init__(self, tokenizer: PreTrainedTokenizerBase, d_vocab: int) -> None:
         self._tokenizer = tokenizer
         self._d_vocab = d_vocab
-        self._special = {
-            id_: str(added) for id_, added in getattr(tokenizer, "added_tokens_decoder", {}).items()
-        }
-        decoder = getattr(getattr(tokenizer, "backend_tokenizer", None), "decoder", None)
-        self._is_byte_level = "ByteLevel" in repr(decoder)
+        self._spelling = spelling_of(getattr(tokenizer, "backend_tokenizer", None))
+        self._added = dict(getattr(tokenizer, "added_tokens_decoder", {}))
+        self._special = {id_ for id_, added in self._added.items() if added.special}
+        self._special.update(tokenizer.all_special_ids)
         self._texts: dict[int, str] = {}
 
-    def ids(self, prompt: str) -> tuple[int, ...]:
-        """The prompt's token ids, with whatever the tokenizer adds by itself (a BOS, say).
+    @property
+    def has_bos(self) -> bool:
+        """Whether there is a BOS token to begin with."""
+        return self._tokenizer.bos_token_id is not None
+
+    @property
+    def has_chat(self) -> bool:
+        """Whether there is a chat template."""
+        return bool(self._tokenizer.chat_template)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the vocabulary: two tokenizers with the same one spell every id alike."""
+        decoder = getattr(getattr(self._tokenizer, "backend_tokenizer", None), "decoder", None)
+        words = json.dumps([sorted(self._tokenizer.get_vocab().items()), repr(decoder)])
+        return hashlib.sha256(words.encode()).hexdigest()
+
+    def read(self, request: Request) -> tuple[Token, ...]:
+        """The tokens that the model reads for a request, in order.
 
         Raises:
-            RequestError: the model has no embedding for one of them.
+            RequestError: it asks for a BOS or a chat template that the model has not, or for a
+                chat that the template does not take; or the tokenizer makes a token of it that
+                the model has no embedding for.
         """
-        ids = tuple(self._tokenizer(prompt)["input_ids"])
-        self._check_known(ids)
-        return ids
+        if not request.chat:
+            pieces, roles = pieces_of_text(self._tokenizer, request.prompt, request.bos), []
+        else:
+            messages = messages_from_prompt(request.prompt)
+            pieces = pieces_of_chat(self._tokenizer, messages, request.bos)
+            roles = [message.role for message in messages]
+        for piece in pieces:
+            if piece.id >= self._d_vocab:
+                raise self._beyond(piece.id, "take it out of the prompt")
+        return tuple(
+            Token(
+                position,
+                piece.id,
+                self.text(piece.id),
+                piece.id in self._special,
+                piece.message,
+                None if piece.message is None else roles[piece.message],
+            )
+            for position, piece in enumerate(pieces)
+        )
 
     def text(self, id_: int) -> str:
         r"""The text a token stands for: leading space kept, lone bytes written like ``\xe6``."""
@@ -47,6 +85,8 @@ class Tokens:
     def single(self, text: str, role: str) -> int:
         """The id of the one token that the text is.
 
+        Of several that stand for the same text it is the one the tokenizer itself makes of it.
+
         Args:
             text: The text, leading space and all.
             role: What the token is asked for as, for the message: ``target``, say.
@@ -54,28 +94,26 @@ class Tokens:
         Raises:
             RequestError: the text is no token or several; the message offers the nearest.
         """
-        ids = self._by_text.get(text)
-        if ids is not None:
-            return ids
-        pieces = self._tokenizer(text, add_special_tokens=False)["input_ids"]
-        if len(pieces) == 1:
-            self._check_known(pieces)
-            return int(pieces[0])
+        pieces = [int(id_) for id_ in self._tokenizer(text, add_special_tokens=False)["input_ids"]]
+        if len(pieces) == 1 and self.text(pieces[0]) == text:
+            if pieces[0] >= self._d_vocab:
+                raise self._beyond(pieces[0], f"give another {role}")
+            return pieces[0]
+        id_ = self._by_text.get(text)
+        if id_ is not None:
+            return id_
         split = " + ".join(repr(self.text(piece)) for piece in pieces) or "nothing"
+        count = f"{len(pieces)} tokens" if len(pieces) != 1 else "another token"
         near = self._nearest(text)
         offer = f", such as {' or '.join(map(repr, near))}" if near else ""
-        raise RequestError(
-            f"{role} {text!r} is {len(pieces)} tokens ({split}); give a single token{offer}"
-        )
+        raise RequestError(f"{role} {text!r} is {count} ({split}); give a single token{offer}")
 
-    def _check_known(self, ids: Sequence[int]) -> None:
-        """Refuse tokens that the tokenizer has and the model has not."""
-        beyond = next((id_ for id_ in ids if id_ >= self._d_vocab), None)
-        if beyond is not None:
-            raise RequestError(
-                f"token {self.text(beyond)!r} has id {beyond}, but the model knows ids 0 to "
-                f"{self._d_vocab - 1}: its tokenizer is of a larger model; leave the token out"
-            )
+    def _beyond(self, id_: int, remedy: str) -> RequestError:
+        """The refusal of a token that the tokenizer has and the model has not."""
+        return RequestError(
+            f"token {self.text(id_)!r} has id {id_}, but the model knows 0 to "
+            f"{self._d_vocab - 1}; {remedy}"
+        )
 
     def _nearest(self, text: str) -> list[str]:
         """Tokens like the text, best first: with a space before it, then alike in spelling."""
@@ -85,34 +123,19 @@ class Tokens:
 
     @cached_property
     def _by_text(self) -> dict[str, int]:
-        n_tokens = min(len(self._tokenizer), self._d_vocab)
-        texts = {self.text(id_): id_ for id_ in reversed(range(n_tokens))}
+        """The token of each text; one that spells a byte gives way to one that is a letter."""
+        vocabulary = self._tokenizer.get_vocab().items()
+        pieces = {id_: piece for piece, id_ in vocabulary if id_ < self._d_vocab}
+        order = sorted(pieces, key=lambda id_: (is_byte(pieces[id_]), id_), reverse=True)
+        texts = {self.text(id_): id_ for id_ in order}
         return {text: id_ for text, id_ in texts.items() if text}
 
     def _spell(self, id_: int) -> str:
-        if id_ in self._special:
-            return self._special[id_]
-        if id_ >= len(self._tokenizer):
+        added = self._added.get(id_)
+        # A special token is what it says; so is any that was added where pieces are bytes.
+        if added is not None and (added.special or self._spelling is byte_level):
+            return str(added)
+        piece: Any = self._tokenizer.convert_ids_to_tokens(id_)  # typed as if every id had one
+        if piece is None:
             return f"<unused {id_}>"  # the unembedding is padded beyond the vocabulary
-        piece = str(self._tokenizer.convert_ids_to_tokens(id_))
-        if self._is_byte_level:
-            raw = bytes(_byte_of_letter()[letter] for letter in piece)
-            return raw.decode("utf-8", errors="backslashreplace")
-        if len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">"):
-            return bytes([int(piece[3:5], 16)]).decode("utf-8", errors="backslashreplace")
-        return piece.replace(_WORD_START, " ")
-
-
-@cache
-def _byte_of_letter() -> dict[str, int]:
-    """The byte behind each letter of a byte-level vocabulary.
-
-    Printable Latin-1 bytes stand for themselves, the others for the letters from U+0100 on.
-
-    Source: Radford et al. 2019 (GPT-2), ``bytes_to_unicode``.
-    """
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(256) if byte not in printable]
-    return {chr(byte): byte for byte in printable} | {
-        chr(0x100 + offset): byte for offset, byte in enumerate(others)
-    }
+        return self._spelling(str(piece))

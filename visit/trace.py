@@ -14,12 +14,12 @@ from importlib.metadata import version
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from visit.architectures import Architecture
-from visit.architectures.base import Block, Norm, Sizes
+from visit.architectures.base import Block, Experts, Norm, Sizes
 from visit.architectures.elsewhere import plain_weights
 from visit.errors import ModelError
 from visit.precision import ledger_dtype, reading_dtype
@@ -39,10 +39,12 @@ class LayerTrace:
             output norm with its scale frozen, a multiplier), or ``None`` where nothing does.
         resid_mid: The residual between attention and MLP; ``None`` in a parallel layer.
         ln2: What the MLP reads.
-        activation: Each memory's coefficient.
+        activation: Each memory's coefficient; ``None`` in a mixture of experts.
         mlp_out: What the MLP writes into the residual.
         mlp_gain: Likewise what lies between.
         resid_post: The residual that leaves.
+        routing_weight: In a mixture, the weights of the experts that a position was routed to.
+        routed: The numbers of those experts, in the same order.
     """
 
     resid_pre: Float[Tensor, "pos d_model"]
@@ -53,10 +55,12 @@ class LayerTrace:
     attn_gain: Float[Tensor, "pos d_model"] | None
     resid_mid: Float[Tensor, "pos d_model"] | None
     ln2: Float[Tensor, "pos d_model"]
-    activation: Float[Tensor, "pos d_mlp"]
+    activation: Float[Tensor, "pos d_mlp"] | None
     mlp_out: Float[Tensor, "pos d_model"]
     mlp_gain: Float[Tensor, "pos d_model"] | None
     resid_post: Float[Tensor, "pos d_model"]
+    routing_weight: Float[Tensor, "pos routed"] | None = None
+    routed: Int[Tensor, "pos routed"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +173,8 @@ def record(
         module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], output: Any
     ) -> None:
         # Falcon adds attention to the MLP's output in place: keep what was there before.
-        kept = output.clone() if module in projections else output
+        is_projection = module in projections and isinstance(output, Tensor)
+        kept = output.clone() if is_projection else output
         caught[module] = (inputs[0] if inputs else named["hidden_states"], kept)
 
     def count(done: int) -> Callable[..., None]:
@@ -217,6 +222,9 @@ class _Catches:
         first: Tensor = output[0] if isinstance(output, tuple) else output
         return first.reshape(self.n_positions, -1).to(self.device)
 
+    def whole_output(self, module: nn.Module) -> Any:
+        return self.caught[module][1]
+
     def pattern(self, attention: nn.Module) -> Tensor:
         pattern: Tensor = self.caught[attention][1][1][0]
         return pattern.to(self.device)
@@ -232,6 +240,12 @@ def _layer(block: Block, catches: _Catches) -> LayerTrace:
         resid_mid = None
     else:
         resid_mid = ln2 if block.ln2 is None else catches.input(block.ln2.module)
+    activation = routing_weight = routed = None
+    if isinstance(block.mlp, Experts):
+        routing = block.mlp.routing(catches.whole_output(block.mlp.router))
+        routing_weight, routed = (part.to(catches.device) for part in routing)
+    else:
+        activation = catches.input(block.mlp.output)
     return LayerTrace(
         resid_pre=resid_pre,
         ln1=ln1,
@@ -241,10 +255,12 @@ def _layer(block: Block, catches: _Catches) -> LayerTrace:
         attn_gain=attn_gain,
         resid_mid=resid_mid,
         ln2=ln2,
-        activation=catches.input(block.mlp.output),
+        activation=activation,
         mlp_out=mlp_out,
         mlp_gain=mlp_gain,
         resid_post=catches.output(block.module),
+        routing_weight=routing_weight,
+        routed=routed,
     )
 
 
@@ -270,4 +286,6 @@ def _watched(architecture: Architecture) -> set[nn.Module]:
         watched |= {norm.module for norm in norms if norm is not None}
         watched |= {block.module, block.attention.module, block.attention.output}
         watched |= {block.mlp.input, block.mlp.output}
+        if isinstance(block.mlp, Experts):
+            watched.add(block.mlp.router)
     return watched

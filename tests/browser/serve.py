@@ -1,8 +1,10 @@
-"""Serves the app in its own process, for a browser: ``serve.py PORT fake|mini|viewer``."""
+"""Serves the app in its own process, for a browser: ``serve.py PORT fake|mini|chat|viewer``."""
 
 import sys
+import tempfile
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "web"))
 
 from sample import FakeEngine, make_flow
@@ -17,7 +19,20 @@ def engine(kind: str) -> Engine:
         from visit.session import Session
 
         return Session.load("mini")
-    return FakeEngine(lambda request: make_flow(request, opened=(1, 2)))
+    if kind == "chat":
+        return chat_session()
+    return FakeEngine(lambda request: make_flow(request, opened=(1, 2), mixtures=(2,)))
+
+
+def chat_session() -> Engine:
+    """A tiny model with a chat template."""
+    from models import save_tiny_model
+    from vocabularies import chatty
+
+    from visit.session import Session
+
+    with tempfile.TemporaryDirectory() as folder:
+        return Session.load(str(save_tiny_model(folder, chatty("chatml"), n_positions=64)))
 
 
 if __name__ == "__main__":

@@ -95,6 +95,18 @@ def test_an_opened_mlp_shows_its_memories(open_app):
     assert "activation" in screen.tab("Words")
 
 
+def test_an_opened_mixture_shows_its_experts_and_says_that_they_stay_whole(open_app):
+    screen = open_app("fake")
+    screen.wait_for_graph()
+    screen.tap("L2.mlp@7")
+    screen.wait_for("L2.shared_expert@7")
+    assert "this position is routed to 3 of 8" in screen.tab("Ledger")
+    screen.page.locator('#inspector [data-node="L2.expert3@7"]:visible').first.click()
+    screen.inspected("L2.expert3@7")
+    assert "0.625" in screen.tab("Words")
+    assert "not opened into its memories" in screen.tab("Ledger")
+
+
 def test_a_ledger_line_leads_to_its_part_and_opens_what_hides_it(open_app):
     screen = open_app("fake")
     screen.wait_for_graph()

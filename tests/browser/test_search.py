@@ -17,7 +17,7 @@ from visit.web.index import Index
 
 pytestmark = pytest.mark.browser
 
-FLOW = make_flow(Request("The capital of Japan is the city of"), opened=(1, 2))
+FLOW = make_flow(Request("The capital of Japan is the city of"), opened=(1, 2), mixtures=(2,))
 INDEX = Index(FLOW)
 HOSTILE = "<img src=x onerror=alert(1)>"
 FIND = """([table, queries, notes]) => {
@@ -78,6 +78,12 @@ QUERIES = {
     "memory key": kind("memory_key"),
     "memory keys": kind("memory_key"),
     "key": kind("key", "memory_key"),
+    "experts": kind("expert", "shared_expert"),
+    "shared expert": kind("shared_expert"),
+    "experts_rest": kind("experts_rest"),
+    "expert 3": every(kind("expert"), lambda node: node.id.index == 3),
+    "L2.expert3": lambda node: str(node.id) == "L2.expert3@7",
+    "expert7@7": lambda node: str(node.id) == "L2.expert7@7",
     "query key": kind("query", "key", "memory_key"),
     "queries": kind("query"),
     "value": kind("value", "memory_value"),
@@ -140,8 +146,8 @@ QUERIES = {
     '"capital mover"': lambda node: str(node.id) == "L1.head2@7",
     # together, every term must hold
     'head L>1 "Tokyo"': every(HEAD, lambda node: node.id.layer > 1, says("tokyo")),
-    "  memory   @7 L=2 rank<2000 ": every(
-        MEMORY, lambda node: node.id.layer == 2 and node.reading.target.rank < 2000
+    "  memory   @7 L=1 rank<2000 ": every(
+        MEMORY, lambda node: node.id.layer == 1 and node.reading.target.rank < 2000
     ),
     "#movers memory": lambda node: False,
     "": lambda node: False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from visit.engine import ModelChoice, Progress
 from visit.errors import RequestError
@@ -100,6 +101,7 @@ class _Builder:
                     direct_logit=None if logit is None else logit * share / total,
                     proximity=abs(share) / sum(abs(s) for s in shares),
                     attention=self.random.random() if ledger is Ledger.POSITIONS else None,
+                    activation=self.nodes[part].activation if ledger is Ledger.EXPERTS else None,
                 )
             )
 
@@ -120,9 +122,13 @@ def make_flow(
     n_layers: int = 3,
     n_heads: int = 3,
     opened: Iterable[int] | None = None,
+    mixtures: Sequence[int] = (),
     seed: int = 0,
 ) -> FlowGraph:
-    """The whole model's route, with the layers in ``opened`` (default: all) taken apart."""
+    """The whole model's route, with the layers in ``opened`` (default: all) taken apart.
+
+    The MLPs of the layers in ``mixtures`` are mixtures of experts.
+    """
     request = request or Request(PROMPT)
     made = _Builder(request, words, seed)
     texts = _tokens(request.prompt)
@@ -131,11 +137,15 @@ def make_flow(
     for layer in range(n_layers):
         before = _route_layer(made, layer, last, before)
     for layer in range(n_layers) if opened is None else opened:
-        open_block(made, layer, last, n_heads)
+        open_block(made, layer, last, n_heads, with_experts=layer in mixtures)
     norm, output = made.node(NodeKind.FINAL_NORM, last), made.node(NodeKind.OUTPUT, last)
     made.edge(Edge(before[last], norm, EdgeKind.NORMALIZES, norm=60.0, direct_logit=11.0))
     made.edge(Edge(norm, output, EdgeKind.UNEMBEDS, direct_logit=12.0))
-    return _finish(made, request, texts, n_layers, n_heads)
+    flow = _finish(made, request, texts, n_layers, n_heads)
+    if mixtures:
+        model = replace(flow.model, n_experts=8, n_routed=3, limits="experts are shown whole")
+        flow = replace(flow, model=model)
+    return flow
 
 
 def make_block(layer: int, position: int, request: Request, n_heads: int = 3) -> FlowGraph:
@@ -166,7 +176,13 @@ def _route_layer(
 
 
 def open_block(
-    made: _Builder, layer: int, position: int, n_heads: int, *, on_route: bool = True
+    made: _Builder,
+    layer: int,
+    position: int,
+    n_heads: int,
+    *,
+    on_route: bool = True,
+    with_experts: bool = False,
 ) -> None:
     """Everything VISIT draws of one block."""
     pre_kind, pre_layer = (NodeKind.EMBED, None) if layer == 0 else (NodeKind.RESID_POST, layer - 1)
@@ -210,6 +226,12 @@ def open_block(
     made.adds([pre, attn], mid, Ledger.RESIDUAL, logit=5.0)
     ln2 = made.node(NodeKind.LN2, position, layer)
     made.edge(Edge(mid, ln2, EdgeKind.NORMALIZES, norm=20.0))
+    (_open_mixture if with_experts else _open_mlp)(made, layer, position, ln2, mlp)
+    post = made.node(NodeKind.RESID_POST, position, layer)
+    made.adds([mid, mlp], post, Ledger.RESIDUAL, logit=8.0)
+
+
+def _open_mlp(made: _Builder, layer: int, position: int, ln2: NodeId, mlp: NodeId) -> None:
     values = []
     for i in range(25):
         activation = made.random.gauss(0.5, 1)
@@ -223,8 +245,19 @@ def open_block(
     bias = made.node(NodeKind.MLP_BIAS, position, layer)
     rest = made.node(NodeKind.MEMORIES_REST, position, layer)
     made.adds([*values, bias, rest], mlp, Ledger.MEMORIES, logit=2.0)
-    post = made.node(NodeKind.RESID_POST, position, layer)
-    made.adds([mid, mlp], post, Ledger.RESIDUAL, logit=8.0)
+
+
+def _open_mixture(made: _Builder, layer: int, position: int, ln2: NodeId, mlp: NodeId) -> None:
+    weights = {3: 0.625, 0: 0.25, 7: 0.125}
+    experts = [
+        made.node(NodeKind.EXPERT, position, layer, index=number, activation=weight)
+        for number, weight in weights.items()
+    ]
+    experts.append(made.node(NodeKind.SHARED_EXPERT, position, layer, activation=0.5))
+    for expert in experts:
+        made.edge(Edge(ln2, expert, EdgeKind.READS))
+    rest = made.node(NodeKind.EXPERTS_REST, position, layer)
+    made.adds([*experts, rest], mlp, Ledger.EXPERTS, logit=2.0)
 
 
 def _tokens(prompt: str) -> list[str]:

@@ -7,16 +7,18 @@ from dataclasses import replace
 import pytest
 from sample import PROMPT, make_block, make_flow
 
-from visit.flow import Ledger, NodeId, NodeKind, Request
+from visit.flow import FlowGraph, Ledger, NodeId, NodeKind, Request
 from visit.web.elements import control_points, draw, rank_level
 from visit.web.index import Index, merged
 from visit.web.picture import BUDGET, Picture, picture
 from visit.web.places import plan, spread
+from visit.web.svg import svg_from_elements
 
 EVERY_WAY_OPEN = [
     (),
     ("L1.attn@7",),
     ("L1.mlp@7",),
+    ("L2.mlp@7",),
     ("L0.attn@7", "L0.head1@7"),
     ("L0.attn@7", "L0.head0@7", "L0.head2@7", "L2.mlp@7"),
     ("L1.attn@7", "L1.neurons_rest@7"),
@@ -26,7 +28,7 @@ HOSTILE = ("<img src=x onerror=alert(1)>", "javascript:alert(1)", "\u202ekcab", 
 
 
 def index_of(**how) -> Index:
-    return Index(make_flow(**how))
+    return Index(make_flow(mixtures=(2,), **how))
 
 
 def ids(*texts: str) -> list[NodeId]:
@@ -121,6 +123,21 @@ def test_an_opened_mlp_shows_memory_keys_and_values_side_by_side():
         assert boxes[key].y == boxes[replace(key, kind=NodeKind.MEMORY_VALUE)].y
 
 
+def test_an_opened_mixture_shows_its_experts_by_number_with_the_norm_they_read():
+    drawn, made = draw(index_of(), ids("L2.mlp@7"))
+    into_mlp = [str(line.source) for line in drawn.lines if str(line.target) == "L2.mlp@7"]
+    experts = ["L2.expert0@7", "L2.expert3@7", "L2.expert7@7", "L2.shared_expert@7"]
+    assert sorted(into_mlp) == [*experts[:3], "L2.experts_rest@7", experts[3]]
+    for expert in experts:
+        assert [str(line.source) for line in drawn.lines if str(line.target) == expert] == [
+            "L2.ln2@7"
+        ]
+    labels = {e["data"]["id"]: e["data"].get("label", "") for e in made}
+    marks = ["0", "3", "7", "shared"]
+    assert [labels[expert].split(" ")[0] for expert in experts] == marks
+    assert labels["L2.experts_rest@7"] == "rest"
+
+
 def test_opening_moves_nothing_up_or_down_on_the_route():
     before = plan(picture(index_of())).boxes
     after = plan(picture(index_of(), ids("L1.attn@7"))).boxes
@@ -205,3 +222,59 @@ def test_an_s_curve_leaves_and_arrives_level():
 def test_a_rank_s_level_runs_from_the_best_to_the_last_of_the_vocabulary():
     assert rank_level(1, 50_000) == 0
     assert rank_level(50_000, 50_000) == pytest.approx(1)
+
+
+def chat_flow() -> FlowGraph:
+    """Eight tokens: a special one and a header's of the template, and two messages in turn."""
+    flow = make_flow()
+    owners = [None, None, 0, 0, 0, None, 1, 1]
+    tokens = tuple(
+        replace(token, message=owner, role=None if owner is None else ("user", "assistant")[owner])
+        for token, owner in zip(flow.tokens, owners, strict=True)
+    )
+    tokens = (replace(tokens[0], special=True), *tokens[1:])
+    return replace(flow, request=replace(flow.request, chat=True), tokens=tokens)
+
+
+def frames(flow: FlowGraph, frame: str) -> list[dict]:
+    made = draw(Index(flow))[1]
+    return [element for element in made if element["data"].get("frame") == frame]
+
+
+def test_a_bracket_with_the_role_stands_beside_the_rows_of_each_message():
+    rows = [element["position"]["y"] for element in frames(chat_flow(), "row")]
+    brackets = frames(chat_flow(), "message")
+    assert [element["data"]["label"] for element in brackets] == ["user", "assistant"]
+    left = min(e["position"]["x"] - e["data"]["w"] / 2 for e in frames(chat_flow(), "row"))
+    for element, first, last in zip(brackets, (2, 6), (4, 7), strict=True):
+        at, data = element["position"], element["data"]
+        assert at["y"] == pytest.approx((rows[first] + rows[last]) / 2, abs=0.2)
+        top, bottom = at["y"] - data["h"] / 2, at["y"] + data["h"] / 2
+        assert rows[first - 1] < top < rows[first] and rows[last] < bottom
+        assert last == 7 or bottom < rows[last + 1]
+        assert at["x"] + data["w"] / 2 < left
+
+
+def test_special_tokens_and_the_templates_have_titles_of_their_own():
+    marks = [{"special", "template"} & e["data"].keys() for e in frames(chat_flow(), "row")]
+    assert marks == [
+        {"special", "template"},
+        {"template"},
+        *[set()] * 3,
+        {"template"},
+        set(),
+        set(),
+    ]
+
+
+def test_a_prompt_that_is_no_chat_is_drawn_as_ever():
+    assert frames(make_flow(), "message") == []
+    assert all(not {"special", "template"} & e["data"].keys() for e in frames(make_flow(), "row"))
+
+
+def test_the_svg_has_the_roles_and_the_special_tokens_too():
+    svg = svg_from_elements(draw(Index(chat_flow()))[1])
+    assert svg.count('transform="rotate(-90') == 2 and svg.count('font-style="italic"') == 1
+    assert ">assistant</text>" in svg
+    plain = svg_from_elements(draw(Index(make_flow()))[1])
+    assert "rotate" not in plain and "italic" not in plain

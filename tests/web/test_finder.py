@@ -19,7 +19,7 @@ NEVER_DRAWN = {NodeKind.POSITIONS_REST}
 
 @pytest.fixture(scope="module")
 def index():
-    return Index(make_flow())
+    return Index(make_flow(mixtures=(2,)))
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +77,8 @@ def test_a_way_leads_to_every_node_that_can_be_drawn(index, table):
         ("L1.attn_neuron24@7", "L1.attn@7 L1.neurons_rest@7"),
         ("L1.memory7.key@7", "L1.mlp@7"),
         ("L1.ln2@7", "L1.mlp@7"),
+        ("L2.expert3@7", "L2.mlp@7"),
+        ("L2.shared_expert@7", "L2.mlp@7"),
         ("L1.ln1@7", "L1.attn@7 L1.head0@7"),
     ],
 )

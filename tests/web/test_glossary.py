@@ -23,7 +23,8 @@ OF_THE_DESIGN = [
 ]  # fmt: skip
 OF_THE_SCREEN = [
     "entropy", "rank", "probability", "logit", "activation", "attention", "carried", "threshold",
-    "unexplained", "audit", "logit difference", "MLP", "embedding", "bias",
+    "unexplained", "audit", "logit difference", "MLP", "embedding", "bias", "expert",
+    "mixture of experts", "routing weight",
 ]  # fmt: skip
 
 
@@ -44,7 +45,7 @@ def text(part: Tree) -> str:
 
 
 def everything_on_the_screen() -> list[Tree]:
-    index = Index(make_flow())
+    index = Index(make_flow(mixtures=(2,)))
     filled = [part for panel in furniture(with_engine=True).values() for part in panel]
     panels = [inspector.about(index)]
     panels += [

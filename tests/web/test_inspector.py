@@ -32,10 +32,11 @@ from visit.web.inspector.waterfall import LINES_SHOWN, By, Row, folded, steps
 from visit.web.inspector.where import depth_of
 from visit.web.tree import Tree, trees
 
-INDEX = Index(make_flow())
+INDEX = Index(make_flow(mixtures=(2,)))
 ENGINE = FakeEngine()
 BIASES = {NodeKind.ATTN_BIAS, NodeKind.MLP_BIAS}
 FOLDED = {NodeKind.SOURCES_REST, NodeKind.POSITIONS_REST}
+MLP_AND_RESTS = {NodeKind.MLP, NodeKind.MEMORIES_REST, NodeKind.EXPERTS_REST}
 
 
 def panel(
@@ -290,6 +291,28 @@ def test_a_ledger_line_knows_what_must_be_open_to_see_its_part():
     assert way_in(INDEX, neuron) == "L0.attn@7 L0.neurons_rest@7"
 
 
+def test_a_mixture_s_ledger_says_each_expert_s_weight_and_what_is_not_taken_apart():
+    made = panel("L2.mlp@7", Tab.LEDGER)
+    section = having(made, "data-ledger", "experts")
+    rows = [said(name) for name in classed(classed(section, "by-share"), "part-name")]
+    assert sorted(rows) == ["0 × 0.25", "3 × 0.62", "7 × 0.12", "Others", "shared × 0.50"]
+    head = "".join(texts(classed(section, "hint")))
+    assert head == (
+        "A mixture of experts: this position is routed to 3 of 8. "
+        "In this family, experts are shown whole."
+    )
+    assert not having(made, "data-ledger", "memories")
+
+
+def test_an_expert_says_its_weight_and_that_it_is_shown_whole():
+    made = panel("L2.expert3@7", Tab.LEDGER)
+    assert "it is not opened into its memories" in "".join(texts(made))
+    assert "routing weight" in texts(classed(made, "own-line"))
+    assert "activation" not in texts(panel("L2.expert3@7"))
+    assert {"routing weight", "0.625"} <= set(texts(panel("L2.expert3@7")))
+    assert way_in(INDEX, NodeId.parse("L2.expert3@7")) == "L2.mlp@7"
+
+
 def test_a_part_says_what_it_adds_to():
     line = next(e for e in INDEX.out_of[NodeId.parse("L1.head1@7")] if e.ledger is Ledger.HEADS)
     own = classed(panel("L1.head1@7", Tab.LEDGER), "own-line")
@@ -444,7 +467,7 @@ def test_each_step_of_a_way_is_an_edge_or_the_reading_of_a_block():
         way = path_ids(INDEX, node_id)
         for source, target in pairwise(way):
             edges = [e for e in INDEX.out_of[source] if e.target == target]
-            reads = target.kind in (NodeKind.MLP, NodeKind.MEMORIES_REST) and INDEX.read_by(
+            reads = target.kind in MLP_AND_RESTS and INDEX.read_by(
                 NodeId(NodeKind.MLP, target.position, target.layer)
             )
             folded = target.kind in (
@@ -644,3 +667,50 @@ def test_the_viewer_s_predictions_cannot_be_chosen():
 def test_the_whole_trace_says_its_audit():
     made = texts(trees(inspector.about(INDEX)))
     assert "3.0e-07" in made and "2.0e-05" in made and "float32" in made
+
+
+def test_the_whole_trace_says_how_many_experts_there_are_and_the_family_s_limits():
+    made = texts(trees(inspector.about(INDEX)))
+    assert "3 of 8" in made
+    assert "In this family, experts are shown whole." in made
+    dense = texts(trees(inspector.about(Index(make_flow(n_layers=1)))))
+    assert not any("expert" in text for text in dense)
+
+
+# ---------------------------------------------------------------- the strip of tokens
+
+
+def test_a_message_s_tokens_stand_together_under_its_role():
+    flow = make_flow()
+    owners = [None, 0, 0, None, 1, 1, 1, None]
+    roles = {None: None, 0: "user", 1: "assistant"}
+    tokens = tuple(
+        replace(token, message=owner, role=roles[owner])
+        for token, owner in zip(flow.tokens, owners, strict=True)
+    )
+    tokens = (replace(tokens[0], special=True), *tokens[1:])
+    request = replace(flow.request, chat=True, position=5)
+    strip = trees(inspector.tokens(replace(flow, request=request, tokens=tokens)))
+    groups = classed(strip, "message")
+    assert [group["attributes"]["aria-label"] for group in groups] == [
+        "message 0, user", "message 1, assistant"
+    ]  # fmt: skip
+    assert [texts([group])[0] for group in groups] == ["user", "assistant"]
+    chips = having(strip, "data-position")
+    assert [chip["attributes"]["data-position"] for chip in chips] == [str(n) for n in range(8)]
+    classes = [set(chip["attributes"]["class"].split()) - {"chip"} for chip in chips]
+    template, nothing = {"is-template"}, set()
+    assert classes == [
+        {"is-special", "is-template"}, nothing, nothing, template, nothing, {"is-traced"}, nothing,
+        template,
+    ]  # fmt: skip
+    assert chips[0]["attributes"]["title"].endswith(", special, of the template")
+    arrow = classed([groups[1]], "arrow")
+    assert len(arrow) == 1  # what comes next stands after the traced token, in its message
+
+
+def test_the_tokens_of_a_text_stand_as_ever():
+    strip = trees(inspector.tokens(INDEX.flow))
+    assert classed(strip, "message") == classed(strip, "is-template") == []
+    assert classed(strip, "is-special") == []
+    assert [part["tag"] for part in strip] == ["button"] * 8 + ["span"] * 3

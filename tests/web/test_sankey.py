@@ -46,6 +46,8 @@ def parallel(flow: FlowGraph) -> FlowGraph:
 FLOWS = {
     "sequential": make_flow,
     "parallel": lambda: parallel(make_flow()),
+    "mixture": lambda: make_flow(mixtures=(LAYER,)),
+    "parallel mixture": lambda: parallel(make_flow(mixtures=(LAYER,))),
     "many heads": lambda: make_flow(n_heads=10),
     "first layer only": lambda: make_flow(opened=[LAYER]),
 }
@@ -123,7 +125,7 @@ def test_a_width_is_the_norm_of_what_flows_but_for_hairlines_and_the_residual_s_
             assert size <= max(norm, HAIRLINE / plan.scale) + 1e-9
         else:
             assert size == pytest.approx(max(norm, HAIRLINE / plan.scale))
-    assert measured > 30
+    assert measured > (20 if "mixture" in name else 30)
 
 
 def test_what_only_steers_is_as_wide_as_what_comes_of_it():
@@ -174,7 +176,8 @@ def test_nothing_is_silently_missing(name, neurons):
     if neurons:  # of the heads that are not drawn, those that drawn neurons come of
         expected -= {n for n in expected if n.kind is NodeKind.HEADS_REST} - drawn
     assert drawn == expected | {before}
-    assert {n.kind for n in drawn} & RESTS >= {NodeKind.SOURCES_REST, NodeKind.MEMORIES_REST}
+    of_mlp = NodeKind.EXPERTS_REST if "mixture" in name else NodeKind.MEMORIES_REST
+    assert {n.kind for n in drawn} & RESTS >= {NodeKind.SOURCES_REST, of_mlp}
 
 
 @every_flow
@@ -270,6 +273,19 @@ def test_the_paper_s_palette_is_there_for_who_asks():
     for node_id, colour in zip(ids_of(made), made["data"][0]["node"]["color"], strict=True):
         if index.nodes[node_id].reading.target.rank == 1:
             assert colour == VISIT_RANK[0] == colour_at(VISIT_RANK, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "heading"), [("mixture", "expert"), ("parallel mixture", "value, expert")]
+)
+def test_a_mixture_s_column_is_headed_and_its_labels_say_which_expert(name, heading):
+    made = sankey_figure(index_of(name), LAYER, LIGHT)
+    texts = [note["text"] for note in made["layout"]["annotations"]]
+    assert heading in texts
+    assert not any("memory" in text for text in texts)
+    labels = labels_of(made)
+    assert labels[f"L{LAYER}.expert3@7"].removeprefix("(−) ").startswith("3 ")
+    assert labels[f"L{LAYER}.shared_expert@7"].removeprefix("(−) ").startswith("shared ")
 
 
 def test_an_attention_neuron_comes_of_its_head_and_the_rest_of_all():

@@ -18,6 +18,7 @@ from visit.web import ids, layout
 from visit.web.address import Asked, asked_by_address
 from visit.web.app import assets_folder, bind, create_app
 from visit.web.explained import levels
+from visit.web.form import abilities, data_from_request
 from visit.web.holding import opened_index
 from visit.web.index import Index
 from visit.web.picture import can_open, picture
@@ -357,6 +358,42 @@ def test_an_address_says_the_request_and_what_is_open_and_picked():
 @pytest.mark.parametrize("position", ["-1", "x", "9" * 30, "²"])
 def test_a_position_that_is_no_number_is_the_last_one(position):
     assert asked_by_address(f"?prompt=a&position={position}", DEFAULT).request.position is None
+
+
+def test_an_address_says_how_the_prompt_is_read():
+    read = asked_by_address("?prompt=a&bos=false&chat=true", DEFAULT).request
+    assert (read.bos, read.chat) == (False, True)
+    asked = Request("[{", bos=True)  # no chat, so no list of messages either
+    assert asked_by_address("?prompt=%5B%7B&bos=true&chat=yes", DEFAULT).request == replace(
+        asked, model="mini"
+    )
+    served = Request("Paris is", model="mini", bos=True, chat=True)
+    assert asked_by_address("", served).request == served
+    assert asked_by_address("?prompt=a", served).request == Request("a", model="mini")
+    with pytest.raises(RequestError, match="message 0 of the chat has no 'role'"):
+        asked_by_address("?prompt=%5B%7B%7D%5D&chat=true", DEFAULT)
+
+
+def test_the_controls_say_how_the_prompt_is_read():
+    served = Request("Paris is", bos=True, chat=True)
+    for form in ({"bos": False, "chat": True}, {"bos": True, "chat": False}):
+        request = request_from_controls(served, "a b", "mini", "", None, form)
+        assert data_from_request(request) == form
+    for odd in (None, {}, {"bos": "yes", "chat": 1}):
+        request = request_from_controls(served, "a b", "mini", "", None, odd)
+        assert data_from_request(request) == {"bos": None, "chat": False}
+
+
+def test_a_menu_knows_of_a_model_what_its_engine_does():
+    models = (ModelChoice("mini", "loaded", chat=False, bos=True), ModelChoice("lab/a", "9M"))
+    assert abilities(models, "mini") == {"model": "mini", "chat": False, "bos": True}
+    assert abilities(models, "lab/a") == {"model": "lab/a", "chat": None, "bos": None}
+    assert abilities(models, "gone") == {"model": "gone", "chat": None, "bos": None}
+
+
+def test_a_view_of_a_chat_survives_the_browser():
+    view = View("key", Request("hi", bos=False, chat=True))
+    assert View.parse(json.loads(json.dumps(view.data()))) == view
 
 
 def test_a_position_holds_only_for_the_prompt_it_was_chosen_in():

@@ -13,7 +13,9 @@ from visit.architectures import (
     gpt_neox,
     gptj,
     granite,
+    granite_moe,
     llama,
+    mixtral,
     olmo2,
     opt,
     phi,
@@ -45,8 +47,18 @@ FAMILIES: tuple[Family, ...] = tuple(
         olmo2,
         granite,
         starcoder2,
+        mixtral,
+        granite_moe,
     )
 )
+
+_REFUSED = {
+    "deepseek_v2": "its heads share compressed keys and values",
+    "deepseek_v3": "its heads share compressed keys and values",
+    "gpt_oss": "its attention goes partly to a sink that is no position",
+    "phimoe": "its router is not one of those that were proved",
+}
+"""Why a model type that many ask for is refused."""
 
 _BY_MODEL_TYPE = {name: family for family in FAMILIES for name in family.model_types}
 
@@ -59,8 +71,9 @@ def family_of(model_type: str) -> Family:
     """
     if model_type not in _BY_MODEL_TYPE:
         supported = ", ".join(sorted(_BY_MODEL_TYPE))
+        reason = f" ({_REFUSED[model_type]})" if model_type in _REFUSED else ""
         raise ModelError(
-            f"models of type {model_type!r} are not supported; give one of type {supported}"
+            f"models of type {model_type!r} are not supported{reason}; give one of type {supported}"
         )
     return _BY_MODEL_TYPE[model_type]
 
@@ -78,5 +91,8 @@ def lay_open(model: Any) -> Architecture:
 
 
 def families() -> dict[str, str]:
-    """Each family's name with who belongs to it, for ``visit models``."""
-    return {family.name: family.note for family in FAMILIES}
+    """Each family's name with who belongs to it and its limits, for ``visit models``."""
+    return {
+        family.name: f"{family.note}; {family.limits}" if family.limits else family.note
+        for family in FAMILIES
+    }

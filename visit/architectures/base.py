@@ -22,7 +22,12 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How big the model is, in design.md's words; ``n_context`` is the longest prompt."""
+    """How big the model is, in design.md's words; ``n_context`` is the longest prompt.
+
+    ``n_experts`` is how many experts a mixture chooses from and ``n_routed`` how many of them each
+    position is routed to. ``d_mlp`` is then the width of the dense layers' MLPs, or where all
+    layers are mixtures that of one expert.
+    """
 
     n_layers: int
     n_heads: int
@@ -32,6 +37,8 @@ class Sizes:
     d_mlp: int
     d_vocab: int
     n_context: int
+    n_experts: int | None = None
+    n_routed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +151,77 @@ class Mlp:
 
 
 @dataclass(frozen=True, slots=True)
+class Expert:
+    """One expert of a mixture: a gated MLP without biases, ``(act(x w_gate) · x w_up) w_down``.
+
+    Attributes:
+        w_gate: What its gate reads.
+        w_up: What the gate is multiplied with.
+        w_down: What it writes.
+        act: The gate's activation function.
+    """
+
+    w_gate: Float[Tensor, "d_model d_expert"]
+    w_up: Float[Tensor, "d_model d_expert"]
+    w_down: Float[Tensor, "d_expert d_model"]
+    act: Callable[[Tensor], Tensor]
+
+    def __call__(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
+        """What it makes of what the mixture reads, before any weight, in the dtype of ``x``."""
+        hidden = self.act(x @ self.w_gate.to(x)) * (x @ self.w_up.to(x))
+        return hidden @ self.w_down.to(x)
+
+
+@dataclass(frozen=True, slots=True)
+class SharedExpert:
+    """The expert that every position goes through, weighted by ``sigmoid(x · gate)``."""
+
+    expert: Expert
+    gate: Float[Tensor, " d_model"]
+
+    def weight(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch"]:
+        """Its weight, 0 to 1, in the dtype of ``x``."""
+        return torch.sigmoid(x @ self.gate.to(x))
+
+
+Routing = tuple[Float[Tensor, "pos routed"], Int[Tensor, "pos routed"]]
+"""The weights of the experts that each position is routed to, and their numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Experts:
+    """One layer's mixture of experts, in place of an MLP.
+
+    ``mlp = Σ over routed experts: weight · expert(ln2) (+ shared weight · shared expert(ln2))``
+
+    Attributes:
+        module: Its input is what the mixture reads, its output what it writes.
+        router: Chooses each position's experts.
+        routing: What the router chose, read from the router's own output.
+        experts: All of them, by number.
+        shared: The one that is never chosen but always there, or ``None``.
+
+    Source: Shazeer et al. 2017, equation 1; Jiang et al. 2024, "Mixtral of Experts", section 2.1.
+    """
+
+    module: nn.Module
+    router: nn.Module
+    routing: Callable[[Any], Routing]
+    experts: tuple[Expert, ...]
+    shared: SharedExpert | None
+
+    @property
+    def input(self) -> nn.Module:
+        """The module whose input is what the mixture reads."""
+        return self.module
+
+    @property
+    def output(self) -> nn.Module:
+        """The module whose output is what the mixture writes."""
+        return self.module
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """One layer.
 
@@ -156,7 +234,7 @@ class Block:
         attention: Its attention.
         ln2: What the MLP reads the residual through, or ``None``; may be ``ln1`` itself where a
             parallel layer has one norm for both.
-        mlp: Its MLP.
+        mlp: Its MLP, or the mixture of experts in its place.
         parallel: Whether attention and MLP stand side by side.
         attn_norm: What attention's output goes through before it is added, or ``None``.
         mlp_norm: Likewise the MLP's.
@@ -167,7 +245,7 @@ class Block:
     ln1: Norm | None
     attention: Attention
     ln2: Norm | None
-    mlp: Mlp
+    mlp: Mlp | Experts
     parallel: bool = False
     attn_norm: Norm | None = None
     mlp_norm: Norm | None = None
@@ -253,8 +331,16 @@ class Architecture:
         return logits
 
     def before_soft_cap(self, logit: float) -> float:
-        """The logit that the soft-cap, if there is one, made this of."""
-        return logit if self.soft_cap is None else self.soft_cap * math.atanh(logit / self.soft_cap)
+        """The logit that the soft-cap, if there is one, made this of.
+
+        It is infinite where the model's dtype rounded the capped logit to the cap itself, which
+        half precision does well before it: no finite logit is known to be the one.
+        """
+        if self.soft_cap is None:
+            return logit
+        if abs(logit) >= self.soft_cap:
+            return math.copysign(math.inf, logit)
+        return self.soft_cap * math.atanh(logit / self.soft_cap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,9 +352,11 @@ class Family:
         note: Who belongs to it, in a few words.
         model_types: The ``config.model_type`` values it answers to.
         lay_open: Makes a model's ``Architecture``.
+        limits: What is not taken apart in its models, or ``None``; shown wherever they are.
     """
 
     name: str
     note: str
     model_types: tuple[str, ...]
     lay_open: Callable[[Any], Architecture]
+    limits: str | None = None

@@ -11,10 +11,13 @@ from visit.architectures.base import Architecture, Family
 
 def lay_open(model: Any) -> Architecture:
     """The architecture of a ``GraniteForCausalLM``."""
-    opened, config = llama.lay_open(model), model.config
+    return multiplied(replace(llama.lay_open(model), family=FAMILY.name), model.config)
+
+
+def multiplied(opened: Architecture, config: Any) -> Architecture:
+    """An architecture with Granite's multipliers on what its layers write and on its logits."""
     return replace(
         opened,
-        family=FAMILY.name,
         blocks=tuple(
             replace(block, write_scale=config.residual_multiplier) for block in opened.blocks
         ),

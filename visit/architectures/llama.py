@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from visit.architectures.base import Architecture, Block, Family, Norm, Sizes
+from visit.architectures.base import Architecture, Block, Experts, Family, Mlp, Norm, Sizes
 from visit.architectures.weights import linear_mlp, rms_norm, separate_attention
 
 
@@ -46,7 +46,12 @@ def sizes(model: Any) -> Sizes:
 
 
 def _block(block: Any) -> Block:
-    attn, mlp = block.self_attn, block.mlp
+    return block_with(block, linear_mlp(block.mlp.gate_proj, block.mlp.down_proj))
+
+
+def block_with(block: Any, mlp: Mlp | Experts) -> Block:
+    """A layer that is Llama's but for what stands in its MLP's place."""
+    attn = block.self_attn
     return Block(
         module=block,
         ln1=rms_norm(block.input_layernorm),
@@ -54,14 +59,15 @@ def _block(block: Any) -> Block:
             attn,
             attn.o_proj,
             attn.head_dim,
-            score_scale=attn.scaling,
+            # In transformers 4 OLMoE and Qwen2-MoE divide by this root and keep no scale.
+            score_scale=getattr(attn, "scaling", attn.head_dim**-0.5),
             # Some of SmolLM3's layers rotate nothing.
             rotary=bool(getattr(attn, "use_rope", True)),
             q_norm=_norm_if_any(attn, "q_norm"),
             k_norm=_norm_if_any(attn, "k_norm"),
         ),
         ln2=rms_norm(block.post_attention_layernorm),
-        mlp=linear_mlp(mlp.gate_proj, mlp.down_proj),
+        mlp=mlp,
     )
 
 

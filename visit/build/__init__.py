@@ -16,6 +16,7 @@ import torch
 
 from visit import __version__
 from visit.architectures import Architecture
+from visit.atlas import KINDS, is_static
 from visit.attribution import Sought, audit_logit, logit_biases, logit_direction
 from visit.build.block import open_block
 from visit.build.case import Case, resid_pre_id
@@ -36,7 +37,6 @@ from visit.flow import (
     Reading,
     Request,
     Target,
-    Token,
     layers_from_spec,
 )
 from visit.precision import ledger_dtype
@@ -183,7 +183,11 @@ class Builder:
         trace, position, target = case.trace, case.position, case.target
         top_k = case.request.top_k
         words = self._reader.read(
-            draft.stacked(), target.id, top_k, lambda part: progress("readings", part)
+            draft.stacked(),
+            target.id,
+            top_k,
+            lambda part: progress("readings", part),
+            of_weights=[at for at, id_ in enumerate(draft.vectors) if self._is_of_weights(id_)],
         )
         readings = dict(zip(draft.vectors, words, strict=True))
         if with_output:
@@ -194,10 +198,7 @@ class Builder:
             visit_version=__version__,
             request=replace(case.request, model=case.request.model or self._model.name),
             model=self._model,
-            tokens=tuple(
-                Token(place_, id_, self._tokens.text(id_))
-                for place_, id_ in enumerate(trace.token_ids)
-            ),
+            tokens=self._tokens.read(case.request),
             target=target,
             predictions=tuple(
                 Prediction(id_, self._tokens.text(id_), float(trace.logits[position, id_]), prob)
@@ -211,6 +212,12 @@ class Builder:
             edges=draft.edges(readings),
             versus=case.versus,
         )
+
+    def _is_of_weights(self, id_: NodeId) -> bool:
+        """Whether a node stands for a row of the weights as it is, whatever the prompt."""
+        if id_.kind not in KINDS or id_.layer is None:
+            return False
+        return is_static(self._architecture, id_.kind, id_.layer)
 
     def _output(self, draft: Draft, case: Case, top_k: int) -> dict[NodeId, Reading]:
         """The final norm and the output, which say what the model itself says."""

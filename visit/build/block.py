@@ -1,7 +1,8 @@
 """One block opened at one position: all that VISIT draws of it, with rests so that it adds up.
 
 Attention in heads, each with its query and its strongest sources' keys and values; attention in
-the strongest rows of ``W_O`` (VISIT's attention neurons); the MLP in its strongest memories.
+the strongest rows of ``W_O`` (VISIT's attention neurons); the MLP in its strongest memories, or a
+mixture in its experts (``build.experts``).
 
 Source: Katz & Belinkov 2023, section 3 and figure 1, with rest nodes added.
 """
@@ -13,7 +14,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from visit import circuits
-from visit.attribution import Lines, audit_residual, lines_of_vectors, sum_of_rows
+from visit.architectures.base import Experts, Mlp
+from visit.attribution import audit_residual, gained, lines_of_vectors, sum_of_rows
 from visit.build.case import (
     Case,
     read_by_attention_id,
@@ -22,6 +24,7 @@ from visit.build.case import (
     residual_before_mlp_id,
 )
 from visit.build.draft import Draft
+from visit.build.experts import draw_experts
 from visit.flow import Edge, EdgeKind, Ledger, NodeId, NodeKind
 from visit.projections import before_norm, keys_by_source, queries_at
 
@@ -49,16 +52,13 @@ def open_block(draft: Draft, case: Case, layer: int, position: int, values: Tens
             vector = normed[position].to(values)
             draft.node(id_, vector)
             draft.edge(Edge(source, id_, EdgeKind.NORMALIZES, norm=float(vector.norm())))
-    _draw_heads(draft, case, layer, position, _gained(values, recorded.attn_gain, position))
+    _draw_heads(draft, case, layer, position, gained(values, recorded.attn_gain, position))
     _draw_neurons(draft, case, layer, position, values)
-    _draw_memories(draft, case, layer, position, values)
-
-
-def _gained(
-    parts: Float[Tensor, "*batch d_model"], gain: Float[Tensor, "pos d_model"] | None, position: int
-) -> Float[Tensor, "*batch d_model"]:
-    """Parts of an output projection's result as parts of what is added to the residual."""
-    return parts if gain is None else parts * gain[position].to(parts)
+    mlp = case.architecture.blocks[layer].mlp
+    if isinstance(mlp, Experts):
+        draw_experts(draft, case, layer, position)
+    else:
+        _draw_memories(draft, case, mlp, layer, position, values)
 
 
 def _gained_bias(
@@ -68,14 +68,14 @@ def _gained_bias(
     like: Tensor,
 ) -> Float[Tensor, " d_model"] | None:
     """An output bias in the ledgers' dtype, as what is added to the residual."""
-    return None if bias is None else _gained(bias.to(like), gain, position)
+    return None if bias is None else gained(bias.to(like), gain, position)
 
 
 def _draw_heads(draft: Draft, case: Case, layer: int, position: int, values: Tensor) -> None:
     """The heads ledger of attn, and in each drawn head its query and its sources ledger."""
     recorded, attention = case.trace.layers[layer], case.architecture.blocks[layer].attention
     outputs = circuits.head_outputs(recorded.z[position].to(values), attention.w_o.to(values))
-    outputs = _gained(outputs, recorded.attn_gain, position)
+    outputs = gained(outputs, recorded.attn_gain, position)
     bias = _gained_bias(attention.b_o, recorded.attn_gain, position, values)
     n_heads, whole = len(outputs), recorded.attn_out[position].to(values)
     parts = outputs if bias is None else torch.cat([outputs, bias[None]])
@@ -93,9 +93,9 @@ def _draw_heads(draft: Draft, case: Case, layer: int, position: int, values: Ten
     if bias is not None:
         bias_id = draft.node(NodeId(NodeKind.ATTN_BIAS, position, layer), bias)
         draft.ledger(Ledger.HEADS, attn, [bias_id], lines.at(torch.tensor([n_heads])))
-    left_out = _others(chosen, n_heads)
+    left_out = circuits.others(chosen, n_heads)
     rest_id = NodeId(NodeKind.HEADS_REST, position, layer)
-    _draw_rest(draft, Ledger.HEADS, attn, rest_id, lines.at(left_out), outputs[left_out].sum(0))
+    draft.rest(Ledger.HEADS, attn, rest_id, lines.at(left_out), outputs[left_out].sum(0))
     queries = queries_at(case.architecture, case.trace, layer, position)
     w_k = before_norm(attention.w_k.to(values), attention.k_norm)
     w_q = before_norm(attention.w_q.to(values), attention.q_norm)
@@ -137,8 +137,8 @@ def _draw_sources(
     ]
     draft.ledger(Ledger.SOURCES, head_id, ids, lines.at(chosen), attentions)
     rest_id = NodeId(NodeKind.SOURCES_REST, position, layer, head=head)
-    left_out = _others(chosen, len(parts))
-    _draw_rest(draft, Ledger.SOURCES, head_id, rest_id, lines.at(left_out), parts[left_out].sum(0))
+    left_out = circuits.others(chosen, len(parts))
+    draft.rest(Ledger.SOURCES, head_id, rest_id, lines.at(left_out), parts[left_out].sum(0))
     return sources, attentions
 
 
@@ -176,9 +176,12 @@ def _draw_neurons(draft: Draft, case: Case, layer: int, position: int, values: T
     )  # fmt: skip
 
 
-def _draw_memories(draft: Draft, case: Case, layer: int, position: int, values: Tensor) -> None:
+def _draw_memories(
+    draft: Draft, case: Case, mlp: Mlp, layer: int, position: int, values: Tensor
+) -> None:
     """The memories ledger of the MLP, and each drawn memory's key before its value."""
-    recorded, mlp = case.trace.layers[layer], case.architecture.blocks[layer].mlp
+    recorded = case.trace.layers[layer]
+    assert recorded.activation is not None
     coefficients = recorded.activation[position].to(values)
     bias = _gained_bias(mlp.b_out, recorded.mlp_gain, position, values)
     gain = None if recorded.mlp_gain is None else recorded.mlp_gain[position].to(values)
@@ -263,34 +266,8 @@ def _draw_rows(
         for place, index in enumerate(chosen.tolist())
     ]
     draft.ledger(ledger, whole_id, ids, added.lines.at(chosen))
-    left_out = _others(chosen, len(rows))
+    left_out = circuits.others(chosen, len(rows))
     rest = added.total - coefficients[chosen] @ drawn
-    _draw_rest(
-        draft,
-        ledger,
-        whole_id,
-        NodeId(rest_kind, position, layer),
-        added.lines.at(left_out),
-        rest,
-    )
+    rest_id = NodeId(rest_kind, position, layer)
+    draft.rest(ledger, whole_id, rest_id, added.lines.at(left_out), rest)
     return chosen
-
-
-def _draw_rest(
-    draft: Draft,
-    ledger: Ledger,
-    whole_id: NodeId,
-    rest_id: NodeId,
-    lines: Lines,
-    vector: Float[Tensor, " d_model"],
-) -> None:
-    """Fold the parts that are not drawn into one node, if there are any."""
-    if len(lines.norm):
-        draft.ledger(ledger, whole_id, [draft.node(rest_id, vector)], lines.folded(vector))
-
-
-def _others(chosen: Int[Tensor, " chosen"], count: int) -> Int[Tensor, " other"]:
-    """The places from 0 to ``count`` that were not chosen, in order."""
-    is_other = torch.ones(count, dtype=torch.bool, device=chosen.device)
-    is_other[chosen] = False
-    return is_other.nonzero().flatten()

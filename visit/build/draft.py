@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from visit.attribution import Lines
@@ -20,7 +21,7 @@ class Draft:
 
     Attributes:
         vectors: What each node stands for, to be read through the lens all at once.
-        activations: The coefficients of memories and attention neurons.
+        activations: The coefficients of memories and attention neurons, and experts' weights.
         attentions: How much the traced position attends to a key's or value's source.
         worst: The worst relative error of any ledger taken so far.
     """
@@ -58,6 +59,7 @@ class Draft:
         sources: Sequence[NodeId],
         lines: Lines,
         attentions: Sequence[float] | None = None,
+        activations: Sequence[float] | None = None,
     ) -> None:
         """Draw the ``adds`` edges of a ledger, one a line."""
         norms, shares = lines.norm.tolist(), lines.share.tolist()
@@ -75,8 +77,21 @@ class Draft:
                     direct_logit=None if logits is None else logits[i],
                     proximity=None if proximities is None else proximities[i],
                     attention=None if attentions is None else attentions[i],
+                    activation=None if activations is None else activations[i],
                 )
             )
+
+    def rest(
+        self,
+        ledger: Ledger,
+        target: NodeId,
+        rest_id: NodeId,
+        lines: Lines,
+        vector: Float[Tensor, " d_model"],
+    ) -> None:
+        """Fold the parts of a ledger that are not drawn into one node, if there are any."""
+        if len(lines.norm):
+            self.ledger(ledger, target, [self.node(rest_id, vector)], lines.folded(vector))
 
     def check(self, error: float) -> None:
         """Note the error of a ledger that was taken."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from visit.architectures import Architecture, lay_open
+from visit.architectures import Architecture, family_of, lay_open
 from visit.architectures.elsewhere import plain_weights
 from visit.errors import ModelError
 from visit.files import cache_folder
@@ -175,6 +175,9 @@ def loaded_from(
         d_vocab=sizes.d_vocab,
         revision=revision,
         quantized=running.packed_as,
+        n_experts=sizes.n_experts,
+        n_routed=sizes.n_routed,
+        limits=family_of(model.config.model_type).limits,
     )
     return Loaded(model, tokenizer, architecture, info, running)
 

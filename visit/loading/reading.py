@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 
 from visit.architectures import family_of
 from visit.errors import ModelError
+from visit.gguf_tokens import keep_bos_flag
 from visit.loading.files import TOKENIZERS, has_tokenizer
 from visit.loading.memory import is_out_of_memory
 from visit.loading.places import Place
@@ -140,6 +141,9 @@ def _read(place: Place, config: Any, running: Running, offload_folder: str | Non
     if missing := sorted(report["missing_keys"]):
         # transformers would draw them at random and go on.
         raise place.unreadable(f"{missing[0]} is not among them")
+    # transformers 5's faster ways with experts know no float64; transformers 4 has this one alone.
+    if hasattr(model, "set_experts_implementation"):
+        model.set_experts_implementation("eager")
     return model
 
 
@@ -182,6 +186,8 @@ def tokenizer_at(place: Place, config: Any) -> PreTrainedTokenizerBase:
         raise ModelError(
             f"the tokenizer of model {place.name!r} cannot be read: {_one_line(error)}"
         ) from error
+    if place.gguf_file is not None and version("transformers").startswith("4."):
+        keep_bos_flag(tokenizer, place.folder / place.gguf_file)
     return tokenizer
 
 

@@ -1,5 +1,6 @@
 """The shape of `mini`, its first weights, and how its files are written."""
 
+import json
 import os
 import tempfile
 from copy import deepcopy
@@ -95,6 +96,15 @@ def save(model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast, folder: Pat
         half.half()  # type: ignore[no-untyped-call]
         half.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
+        _name_for_all_releases(Path(temporary) / "tokenizer_config.json")
         for name in MODEL_FILES:
             (Path(temporary) / name).chmod(0o644)
             os.replace(Path(temporary) / name, folder / name)
+
+
+def _name_for_all_releases(config: Path) -> None:
+    """Call the tokenizer by the name that transformers 4 knows too."""
+    told = json.loads(config.read_text(encoding="utf-8"))
+    told.pop("backend", None)
+    told["tokenizer_class"] = "PreTrainedTokenizerFast"
+    config.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -11,6 +11,8 @@ from urllib.parse import parse_qs
 
 from visit.flow import NodeId, Request
 
+_TRUTH = {"true": True, "false": False}
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -38,6 +40,8 @@ def asked_by_address(search: str | None, default: Request) -> Asked:
         target=said.get("target"),
         versus=said.get("versus"),
         position=int(position) if position.isdecimal() and len(position) < 9 else None,
+        bos=_TRUTH.get(said.get("bos", "")),
+        chat=_TRUTH.get(said.get("chat", "")) is True,
     )
     picked = _node_ids(said.get("pick", ""))
     return Asked(request, _node_ids(said.get("open", "")), picked[0] if picked else None)

@@ -18,6 +18,7 @@ from visit.errors import VisitError
 from visit.flow import Node, NodeId, Request
 from visit.web import elements, figures, ids, inspector, tracing
 from visit.web.finder import searchable
+from visit.web.form import abilities
 from visit.web.formats import Kept
 from visit.web.holding import held, opened_index
 from visit.web.index import RESIDUALS, Index
@@ -78,7 +79,10 @@ def _register_graph(app: Dash, engine: Engine | None, shelf: Shelf) -> None:
         index = held(view, engine, shelf)
         if index is None:
             return no_update  # drawing says what is wrong
-        return surroundings(index, clickable=engine is not None and not view.fixed)
+        around = surroundings(index, clickable=engine is not None and not view.fixed)
+        if engine is not None:
+            around["abilities"] = abilities(engine.models(), index.flow.model.name)
+        return around
 
     app.callback(
         Output(ids.SURROUNDINGS, "data"),
@@ -162,6 +166,7 @@ def _register_browser(app: Dash) -> None:
     browser("remember", Output(ids.KEY, "data"), Input(ids.VIEW, "data"))
     browser("mark", Input(ids.PICKED, "data"))
     browser("tab", Input(ids.TAB, "data"))
+    browser("form", Input(ids.FORM, "data"))
     browser("pane", Input(ids.PANE, "data"))
     browser("choose", Input(ids.LENS, "clickData"))
     browser("choose", Input(ids.SANKEY, "clickData"))

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Any
 
-from visit.flow import FlowGraph, Node, NodeId, NodeKind, Note
+from visit.flow import FlowGraph, Node, NodeId, NodeKind, Note, Token
 from visit.text import visible
 from visit.web import places
 from visit.web.index import RESIDUALS, RESTS, Index
@@ -20,6 +21,8 @@ from visit.web.text import place, title
 Element = dict[str, Any]
 
 STRAIGHT_ABOVE = 500
+MESSAGE_WIDTH, MESSAGE_HEIGHT = 24.0, 88.0
+"""Of the bracket beside a message of one row: its role is written along it."""
 _BIASES = frozenset({NodeKind.ATTN_BIAS, NodeKind.MLP_BIAS})
 _NORMS = frozenset({NodeKind.LN1, NodeKind.LN2, NodeKind.FINAL_NORM})
 _UNLABELLED = _NORMS | {NodeKind.RESID_MID}
@@ -35,6 +38,8 @@ _FAMILY = {
     NodeKind.MLP: "mlp",
     NodeKind.MEMORY_KEY: "memory-key",
     NodeKind.MEMORY_VALUE: "mlp",
+    NodeKind.EXPERT: "mlp",
+    NodeKind.SHARED_EXPERT: "mlp",
 }
 
 
@@ -47,6 +52,7 @@ def draw(
 ) -> tuple[Picture, list[Element]]:
     """What is drawn of a flow graph, and its elements: bands, titles, nodes, edges."""
     frame = len(index.flow.tokens) + 2 * index.flow.model.n_layers + 1
+    frame += len({token.message for token in index.flow.tokens} - {None})
     drawn = picture(index, opened, max(0, budget - frame))
     return drawn, elements(index, drawn, notes)
 
@@ -61,6 +67,7 @@ def elements(index: Index, drawn: Picture, notes: Iterable[Note] = ()) -> list[E
     return [
         *_bands(plan),
         *_row_titles(index.flow, plan),
+        *_messages(index.flow, plan),
         *_noted(
             [
                 _node(index, node, plan.boxes[node.id], drawn, logits[node.id], largest)
@@ -94,7 +101,16 @@ def label(node: Node) -> str:
     if kind in _BIASES:
         return "bias"
     word = visible(node.label)
-    return f"{node.id.head} {word}" if kind is NodeKind.HEAD else word
+    mark = mark_of(node.id)
+    return f"{mark} {word}" if mark else word
+
+
+def mark_of(node_id: NodeId) -> str:
+    """Which head or expert a node is, as it is written before its word; empty for other kinds."""
+    if node_id.kind is NodeKind.SHARED_EXPERT:
+        return "shared"
+    number = {NodeKind.HEAD: node_id.head, NodeKind.EXPERT: node_id.index}.get(node_id.kind)
+    return "" if number is None else str(number)
 
 
 def tip(flow: FlowGraph, node: Node) -> str:
@@ -253,9 +269,36 @@ def _row_titles(flow: FlowGraph, plan: places.Plan) -> list[Element]:
             box,
             frame="row",
             traced=int(position == flow.position),
+            **_written_by(flow, flow.tokens[position]),
         )
         for position, box in plan.rows.items()
     ]
+
+
+def _written_by(flow: FlowGraph, token: Token) -> dict[str, int]:
+    """Whether a token is special, and whether a chat's template wrote it; said where it holds."""
+    holds = {"special": token.special, "template": flow.request.chat and token.message is None}
+    return {name: 1 for name, is_so in holds.items() if is_so}
+
+
+def _messages(flow: FlowGraph, plan: places.Plan) -> list[Element]:
+    """A bracket beside the rows of each of a chat's messages, with its role along it."""
+    made = []
+    by_message = groupby(sorted(plan.rows), key=lambda position: flow.tokens[position].message)
+    for message, run in by_message:
+        if message is None:
+            continue
+        positions = list(run)
+        first, last = plan.rows[positions[0]], plan.rows[positions[-1]]
+        box = places.Box(
+            first.left - 6 - MESSAGE_WIDTH / 2,
+            (first.y + last.y) / 2,
+            MESSAGE_WIDTH,
+            last.y - first.y + MESSAGE_HEIGHT,
+        )
+        role = flow.tokens[positions[0]].role or ""
+        made.append(_label(f"message{positions[0]}", visible(role), box, frame="message"))
+    return made
 
 
 def _label(name: str, text: str, box: places.Box, **data: Any) -> Element:

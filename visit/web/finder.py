@@ -33,7 +33,13 @@ _IN_MLP = frozenset(
         NodeKind.MEMORY_VALUE,
         NodeKind.MLP_BIAS,
         NodeKind.MEMORIES_REST,
+        NodeKind.EXPERT,
+        NodeKind.SHARED_EXPERT,
+        NodeKind.EXPERTS_REST,
     }
+)
+_NUMBERED = frozenset(
+    {NodeKind.ATTN_NEURON, NodeKind.MEMORY_KEY, NodeKind.MEMORY_VALUE, NodeKind.EXPERT}
 )
 _OF_READER = frozenset({NodeKind.QUERY, NodeKind.SOURCES_REST})
 _TO_A_HEAD = frozenset({EdgeKind.READS, EdgeKind.SCORES, EdgeKind.WEIGHS, EdgeKind.ADDS})
@@ -99,7 +105,7 @@ def _title(kind: NodeKind) -> str:
     """What a node of a kind is in words, up to the number of its head or its own."""
     if kind is NodeKind.HEAD or kind in _OF_READER | {NodeKind.KEY, NodeKind.VALUE}:
         return title(NodeId(kind, 0, 0, head=0)).removesuffix("0")
-    if kind in (NodeKind.ATTN_NEURON, NodeKind.MEMORY_KEY, NodeKind.MEMORY_VALUE):
+    if kind in _NUMBERED:
         return title(NodeId(kind, 0, 0, index=0)).removesuffix("0")
     return KIND_WORDS[kind]
 

@@ -11,11 +11,11 @@ from typing import Any
 from dash import html
 from dash.development.base_component import Component
 
-from visit.web import cover, examples, help, ids, tour
+from visit.web import cover, examples, form, help, ids, tour
 from visit.web.explained import STEPS
 from visit.web.finder import finder
 from visit.web.formats import MENU, MENU_OFFLINE
-from visit.web.parts import aria, data, field, term
+from visit.web.parts import aria, choice, data, field, term
 from visit.web.stylesheet import COLOURINGS, PALETTES, WIDTHS
 from visit.web.tree import Tree, tree, trees
 
@@ -42,6 +42,7 @@ def furniture(*, with_engine: bool, with_server: bool = True) -> dict[str, list[
         filled[ids.DOCK_HEAD] = trees(dock_head())
     if with_engine:
         filled[ids.EXAMPLES] = trees(examples.menu())
+        filled[ids.FORM_MENU] = trees(form.menu())
         filled[ids.COVER] = trees(cover.cover())
     return filled
 
@@ -123,23 +124,10 @@ def _menu(words: str, inside: Iterable[Component]) -> Component:
 def looks() -> list[Component]:
     """What colour and width say."""
     return [
-        _choice("Nodes coloured by", "look-colouring", COLOURINGS),
-        _choice("Edges as wide as", "look-width", WIDTHS),
-        _choice("Palette", "look-palette", PALETTES),
+        choice("Nodes coloured by", "look-colouring", COLOURINGS),
+        choice("Edges as wide as", "look-width", WIDTHS),
+        choice("Palette", "look-palette", PALETTES),
     ]
-
-
-def _choice(words: str, name: str, options: dict[str, str]) -> Component:
-    return html.Fieldset(
-        [
-            html.Legend(words),
-            *(
-                html.Label([field(type="radio", name=name, value=value), html.Span(said)])
-                for value, said in options.items()
-            ),
-        ],
-        className="choice",
-    )
 
 
 def exports(menu: Mapping[str, tuple[str, str]]) -> list[Component]:
@@ -162,7 +150,7 @@ def legend() -> list[Component]:
         _shape("attention", "attention", "Attention as a whole, its heads, the values they add"),
         _shape("query", "query, key", "What a head looks for, and what a source offers it"),
         _shape("neuron", "neuron", "Attention neuron: a row of an attention's output matrix"),
-        _shape("mlp", "MLP, memory", "The MLP as a whole, its memories: key, value"),
+        _shape("mlp", "MLP, memory", "The MLP as a whole, its memories: key, value; experts"),
         _shape("rest", "rest, bias", "Parts not drawn, folded into one; and biases"),
         _stroke("stream", "residual stream"),
         html.Span(

@@ -111,6 +111,29 @@ _WORDS = (
         "activation · W_out[row]",
     ),
     Word(
+        "expert",
+        _MODEL,
+        "One of the MLPs that a layer chooses from at every position, as it wrote here: its output "
+        "with its routing weight in it. A shared expert is there at every position, unchosen. "
+        "Experts are shown whole, not opened into memories.",
+        "weight · expert(ln2)",
+    ),
+    Word(
+        "mixture of experts",
+        _MODEL,
+        "A layer with many MLPs in place of one. A router sends each position to a few of them, "
+        "and what they write is added up by weight; the others write nothing there.",
+        "Σ over routed experts: weight · expert(ln2)",
+    ),
+    Word(
+        "routing weight",
+        _MODEL,
+        "How much of an expert's output is added at this position, from 0 to 1: what the router "
+        "gave the expert, in some models made to add up to 1 over those chosen. A shared expert's "
+        "comes from a gate of its own.",
+        "softmax(router(ln2)), the largest few",
+    ),
+    Word(
         "activation",
         _MODEL,
         "The signed number that a memory's value, or an attention neuron's row, is multiplied by "

@@ -26,8 +26,12 @@ RESTS = frozenset(
         NodeKind.NEURONS_REST,
         NodeKind.POSITIONS_REST,
         NodeKind.MEMORIES_REST,
+        NodeKind.EXPERTS_REST,
     }
 )
+EXPERTS = frozenset({NodeKind.EXPERT, NodeKind.SHARED_EXPERT})
+OF_MLP = (Ledger.MEMORIES, Ledger.EXPERTS)
+"""The ledgers of an MLP's inside; each MLP has one of them."""
 _DEPTH = {kind: depth for depth, kind in enumerate(NodeKind)}
 
 

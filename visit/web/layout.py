@@ -12,6 +12,7 @@ from dash.development.base_component import Component
 from visit.engine import ModelChoice
 from visit.flow import Request
 from visit.web import ids
+from visit.web.form import data_from_request
 from visit.web.furniture import furniture
 from visit.web.opening import MAX_BYTES
 from visit.web.parts import aria, data
@@ -67,14 +68,14 @@ def screen(
     middle = _controls(models, request) if request is not None else viewing(view)
     return html.Div(
         [
-            *_stores(page, view, with_engine=request is not None),
+            *_stores(page, view, request),
             *frame(middle, _graph(), _figures()),
         ],
         className="app",
     )
 
 
-def _stores(page: str, view: View | None, *, with_engine: bool) -> list[Component]:
+def _stores(page: str, view: View | None, request: Request | None) -> list[Component]:
     """What the browser holds; each is told of in ``ids``."""
     empty = (
         *(ids.ADDRESS, ids.KEY, ids.PICKED, ids.TAB, ids.PANE, ids.DOCK, ids.POSITION, ids.SHADE),
@@ -88,7 +89,8 @@ def _stores(page: str, view: View | None, *, with_engine: bool) -> list[Componen
         dcc.Store(id=ids.THEME, storage_type="local"),
         dcc.Store(id=ids.LOOK, storage_type="local"),
         dcc.Store(id=ids.STYLESHEETS, data=stylesheets()),
-        dcc.Store(id=ids.FURNITURE, data=furniture(with_engine=with_engine)),
+        dcc.Store(id=ids.FORM, data=data_from_request(request) if request else None),
+        dcc.Store(id=ids.FURNITURE, data=furniture(with_engine=request is not None)),
         dcc.Download(id=ids.DOWNLOAD),
     ]
 
@@ -168,6 +170,7 @@ def _controls(models: Sequence[ModelChoice], request: Request) -> Component:
                                 ],
                                 className="menu",
                             ),
+                            _form_menu(),
                             _open_button(),
                         ],
                         className="field-head",
@@ -213,6 +216,17 @@ def _controls(models: Sequence[ModelChoice], request: Request) -> Component:
     )
 
 
+def _form_menu() -> Component:
+    return html.Details(
+        [
+            html.Summary("Text", id=ids.FORM_SAID),
+            html.Div(id=ids.FORM_MENU, className="menu-list"),
+        ],
+        className="menu form",
+        title="How the prompt is read: as text or as a chat, with a BOS token or without",
+    )
+
+
 def _picker(
     label: str, name: str, choices: str, value: str, models: Sequence[ModelChoice]
 ) -> Component:
@@ -237,8 +251,16 @@ def viewing(view: View | None, *, with_server: bool = True) -> Component:
         with_server: Whether a server is there, to open another document.
     """
     prompt = view.request.prompt if view else ""
-    said = [html.Span("Viewing", className="hint"), html.Span(prompt, className="viewed")]
+    said = [
+        html.Span(_viewing_words(view), className="hint"),
+        html.Span(prompt, className="viewed"),
+    ]
     return html.Div([*said, _open_button()] if with_server else said, className="controls")
+
+
+def _viewing_words(view: View | None) -> str:
+    """What stands before the prompt of a graph that is looked at."""
+    return "Viewing a chat" if view and view.request.chat else "Viewing"
 
 
 def _open_button() -> Component:

@@ -46,6 +46,20 @@ def term(name: str, shown: str | None = None) -> Component:
     return html.Span(shown or name, className="term", **data(term=name))
 
 
+def choice(words: str, name: str, options: dict[str, str]) -> Component:
+    """One of several, as radio buttons under a title."""
+    return html.Fieldset(
+        [
+            html.Legend(words),
+            *(
+                html.Label([field(type="radio", name=name, value=value), html.Span(said)])
+                for value, said in options.items()
+            ),
+        ],
+        className="choice",
+    )
+
+
 def field(**attributes: str) -> Any:
     """An ``<input>`` of a panel, as its tree: ``dash.html`` has none."""
     return {"tag": "input", "attributes": attributes, "children": []}

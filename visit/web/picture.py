@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from visit.flow import Edge, EdgeKind, Ledger, Node, NodeId, NodeKind
-from visit.web.index import RESIDUALS, Index, depth, edge_id
+from visit.web.index import EXPERTS, OF_MLP, RESIDUALS, Index, depth, edge_id
 
 BUDGET = 600
 ROUTE_KINDS = RESIDUALS | {NodeKind.ATTN, NodeKind.MLP, NodeKind.FINAL_NORM, NodeKind.OUTPUT}
@@ -22,14 +22,20 @@ OPENABLE = frozenset({NodeKind.ATTN, NodeKind.MLP, NodeKind.HEAD})
 _INSIDE = {
     NodeKind.ATTN: frozenset({NodeKind.HEAD, NodeKind.HEADS_REST, NodeKind.ATTN_BIAS}),
     NodeKind.HEAD: frozenset({NodeKind.VALUE, NodeKind.SOURCES_REST}),
-    NodeKind.MLP: frozenset({NodeKind.MEMORY_VALUE, NodeKind.MLP_BIAS, NodeKind.MEMORIES_REST}),
+    NodeKind.MLP: EXPERTS
+    | {
+        NodeKind.MEMORY_VALUE,
+        NodeKind.MLP_BIAS,
+        NodeKind.MEMORIES_REST,
+        NodeKind.EXPERTS_REST,
+    },
     NodeKind.NEURONS_REST: frozenset({NodeKind.ATTN_NEURON, NodeKind.NEURONS_REST}),
 }
-_LEDGER = {
-    NodeKind.ATTN: Ledger.HEADS,
-    NodeKind.HEAD: Ledger.SOURCES,
-    NodeKind.MLP: Ledger.MEMORIES,
-    NodeKind.NEURONS_REST: Ledger.NEURONS,
+_LEDGERS = {
+    NodeKind.ATTN: (Ledger.HEADS,),
+    NodeKind.HEAD: (Ledger.SOURCES,),
+    NodeKind.MLP: OF_MLP,
+    NodeKind.NEURONS_REST: (Ledger.NEURONS,),
 }
 
 
@@ -119,13 +125,13 @@ def attention_of(part: NodeId) -> NodeId:
 
 def can_open(index: Index, node_id: NodeId) -> bool:
     """Whether the graph holds the parts of a node."""
-    return node_id.kind in _LEDGER and bool(_parts(index, node_id))
+    return node_id.kind in _LEDGERS and bool(_parts(index, node_id))
 
 
 def _parts(index: Index, opened: NodeId) -> list[Edge]:
     """The ledger that an opened node shows."""
     whole = attention_of(opened) if opened.kind is NodeKind.NEURONS_REST else opened
-    return index.lines(whole, _LEDGER[opened.kind])
+    return [line for ledger in _LEDGERS[opened.kind] for line in index.lines(whole, ledger)]
 
 
 def _above(index: Index, opened: frozenset[NodeId], level: float) -> Picture:
@@ -163,9 +169,9 @@ def _nodes(index: Index, opened: frozenset[NodeId]) -> set[NodeId]:
 
 
 def _behind(index: Index, part: NodeId, whole: NodeId) -> Iterator[NodeId]:
-    """What is drawn behind a part: a value's key and its query, a memory's key, their norm."""
+    """What is drawn behind a part: a value's key and query, a memory's key, an expert's norm."""
     behind = (NodeKind.KEY, NodeKind.MEMORY_KEY, NodeKind.QUERY, NodeKind.LN1, NodeKind.LN2)
-    if part.kind not in (NodeKind.VALUE, NodeKind.MEMORY_VALUE):
+    if part.kind not in EXPERTS | {NodeKind.VALUE, NodeKind.MEMORY_VALUE}:
         return
     waiting = [part]
     while waiting:
@@ -190,7 +196,7 @@ def _lines(index: Index, opened: frozenset[NodeId], nodes: set[NodeId]) -> Itera
 
 def _is_drawn(edge: Edge, opened: frozenset[NodeId]) -> bool:
     """One ledger of a node is drawn at a time: the one that was opened, or the route's."""
-    if edge.ledger in (Ledger.HEADS, Ledger.SOURCES, Ledger.MEMORIES):
+    if edge.ledger in (Ledger.HEADS, Ledger.SOURCES, *OF_MLP):
         return edge.target in opened
     if edge.ledger is Ledger.NEURONS:  # the bias is drawn as the heads' already
         return edge.source.kind is not NodeKind.ATTN_BIAS

@@ -35,6 +35,8 @@ SIZE = {
     NodeKind.FINAL_NORM: _DOT,
     NodeKind.OUTPUT: (98.0, 36.0),
     NodeKind.HEAD: (86.0, 24.0),
+    NodeKind.EXPERT: (104.0, 24.0),
+    NodeKind.SHARED_EXPERT: (104.0, 24.0),
 }
 DEFAULT_SIZE = (76.0, 23.0)
 
@@ -73,13 +75,22 @@ _STAGE = {
     NodeKind.MEMORY_VALUE: Stage.MEMORY_VALUE,
     NodeKind.MLP_BIAS: Stage.MEMORY_VALUE,
     NodeKind.MEMORIES_REST: Stage.MEMORY_VALUE,
+    NodeKind.EXPERT: Stage.MEMORY_VALUE,
+    NodeKind.SHARED_EXPERT: Stage.MEMORY_VALUE,
+    NodeKind.EXPERTS_REST: Stage.MEMORY_VALUE,
     NodeKind.MLP: Stage.BLOCK,
     NodeKind.RESID_POST: Stage.POST,
 }
 _STACKED = frozenset({Stage.QUERY, Stage.KEY, Stage.VALUE, Stage.HEAD, Stage.MEMORY_VALUE})
 
 _LAST = frozenset(
-    {NodeKind.ATTN_BIAS, NodeKind.MLP_BIAS, NodeKind.HEADS_REST, NodeKind.MEMORIES_REST}
+    {
+        NodeKind.ATTN_BIAS,
+        NodeKind.MLP_BIAS,
+        NodeKind.HEADS_REST,
+        NodeKind.MEMORIES_REST,
+        NodeKind.EXPERTS_REST,
+    }
 )
 _NEURONS = frozenset({NodeKind.ATTN_NEURON, NodeKind.NEURONS_REST})
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from visit.flow import NodeId, NodeKind
 from visit.text import shortened, visible
+from visit.web.elements import mark_of
 from visit.web.figure import Scale, chips, colour_at, literal, note, scale
-from visit.web.index import RESTS, Index
+from visit.web.index import EXPERTS, RESTS, Index
 from visit.web.stage_plan import HAIRLINE, Plan, is_slim
 from visit.web.stages import Link, Stage, is_parallel
 from visit.web.stylesheet import FONT, Theme
@@ -129,8 +130,8 @@ def _label(index: Index, node: NodeId, links: tuple[Link, ...], room: float) -> 
         said = visible(index.nodes[node].label)
     if node.kind is NodeKind.KEY:
         said = f"@{visible(index.flow.tokens[node.position].text)} {said}"
-    elif node.kind is NodeKind.HEAD:
-        said = f"{node.head} {said}"
+    elif mark_of(node):
+        said = f"{mark_of(node)} {said}"
     columns = max(1, int(room / (_LABEL_SIZE * _CHARACTER)))
     return literal(shortened(f"(−) {said}" if against else said, columns))
 
@@ -145,6 +146,8 @@ def headings(xs: dict[Stage, float], links: tuple[Link, ...], theme: Theme) -> l
     """The stages' names above the columns."""
     last = max(xs)
     names = _HEADINGS | (_PARALLEL_HEADINGS if is_parallel(links) else {})
+    if any(link.source.kind in EXPERTS for link in links):
+        names = {stage: name.replace("memory", "expert") for stage, name in names.items()}
     return [
         note(
             names[column],

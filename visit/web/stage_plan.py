@@ -26,6 +26,7 @@ _ROW, _SLIM_ROW, _GAP, _MOST_SPREAD, _LANE_GAP = 13.0, 4.0, 2.5, 10.0, 18.0
 _ROOM_FOR_WIDTHS = 120.0
 _SLIM_PART = 0.05
 _NORMS = (NodeKind.LN1, NodeKind.LN2)
+_IN_MLP = (NodeKind.MEMORY_VALUE, NodeKind.EXPERT, NodeKind.SHARED_EXPERT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ def _tallest(links: Sequence[Link], scale: float) -> float:
 
 
 def _stacks(links: Sequence[Link]) -> list[list[_Group]]:
-    """What is stacked below the lane: heads, attention's neurons, memories."""
+    """What is stacked below the lane: heads, attention's neurons, memories or experts."""
     into: dict[NodeId, list[Link]] = {}
     for link in sorted(links, key=lambda link: link.size, reverse=True):
         into.setdefault(link.target, []).append(link)
@@ -164,13 +165,14 @@ def _stacks(links: Sequence[Link]) -> list[list[_Group]]:
     stacks = [
         [_head_group(head, into) for head in heads],
         [_Group(((neuron,),)) for _, neuron in sorted(neurons, key=lambda pair: pair[0])],
-        [_row_group(value, into) for value in of_kind.get(NodeKind.MEMORY_VALUE, [])],
+        [_row_group(part, into) for kind in _IN_MLP for part in of_kind.get(kind, [])],
     ]
     ends = (
         (0, NodeKind.HEADS_REST),
         (1, NodeKind.NEURONS_REST),
         (int(bias_with_neurons), NodeKind.ATTN_BIAS),
         (2, NodeKind.MEMORIES_REST),
+        (2, NodeKind.EXPERTS_REST),
         (2, NodeKind.MLP_BIAS),
     )
     for i, kind in ends:

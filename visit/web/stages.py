@@ -15,7 +15,7 @@ from enum import IntEnum
 
 from visit.errors import RequestError
 from visit.flow import EdgeKind, Ledger, NodeId, NodeKind
-from visit.web.index import RESIDUALS, Index
+from visit.web.index import OF_MLP, RESIDUALS, Index
 
 
 class Stage(IntEnum):
@@ -54,6 +54,9 @@ _STAGES = {
     NodeKind.MEMORY_VALUE: Stage.MEMORY,
     NodeKind.MLP_BIAS: Stage.MEMORY,
     NodeKind.MEMORIES_REST: Stage.MEMORY,
+    NodeKind.EXPERT: Stage.MEMORY,
+    NodeKind.SHARED_EXPERT: Stage.MEMORY,
+    NodeKind.EXPERTS_REST: Stage.MEMORY,
     NodeKind.MLP: Stage.MLP,
 }
 _BESIDE_ATTENTION = {
@@ -156,7 +159,7 @@ def is_parallel(links: Sequence[Link]) -> bool:
 
 def _is_opened(index: Index, layer: int) -> bool:
     attn, mlp = (NodeId(kind, index.flow.position, layer) for kind in (NodeKind.ATTN, NodeKind.MLP))
-    return bool(index.lines(attn, Ledger.HEADS) and index.lines(mlp, Ledger.MEMORIES))
+    return bool(index.lines(attn, Ledger.HEADS)) and any(index.lines(mlp, of) for of in OF_MLP)
 
 
 def _is_input(node_id: NodeId, layer: int) -> bool:

@@ -250,6 +250,21 @@ def _frame(theme: Theme) -> list[Rule]:
                 "text-max-width": 84,
             },
         ),
+        _rule("node[frame = 'row'][?template]", **{"color": theme.faint}),
+        _rule("node[frame = 'row'][?special]", **{"font-style": "italic"}),
+        _rule(
+            "node[frame = 'message']",
+            **{
+                "shape": "round-rectangle",
+                "background-color": theme.band_shade,
+                "background-opacity": 1,
+                "border-width": 1,
+                "border-color": theme.other,
+                "color": theme.ink,
+                "font-size": 16,
+                "text-rotation": "-90deg",
+            },
+        ),
         _rule("node[frame = 'row'][traced = 1]", **{"font-weight": 700, "color": theme.picked}),
     ]
 
@@ -293,6 +308,7 @@ def _nodes(theme: Theme) -> list[Rule]:
         _rule("node[family = 'residual']", **{"font-size": 15, "text-max-width": 78}),
         _rule("node[family = 'rest']", **{"font-size": 12, "border-style": "dashed"}),
         _rule("node[kind = 'head']", **{"text-max-width": 82}),
+        _rule("node[kind = 'expert'], node[kind = 'shared_expert']", **{"text-max-width": 98}),
         _rule("node[kind = 'value'], node[kind = 'memory_value']", **{"text-max-width": 72}),
         _rule(
             "node[kind = 'resid_mid']",

@@ -69,7 +69,11 @@ def _frame(root: Xml.Element, element: Element, theme: Theme) -> None:
         fill = theme.band_shade if data["shade"] else theme.band
         _add(root, "rect", **_rectangle(at, data), rx=_CORNER, fill=fill)
         return
+    if data["frame"] == "message":
+        _message(root, data, at, theme)
+        return
     is_row = data["frame"] == "row"
+    ink = theme.faint if data.get("template") else theme.ink
     _write(
         root,
         data["label"],
@@ -77,9 +81,25 @@ def _frame(root: Xml.Element, element: Element, theme: Theme) -> None:
         at["y"],
         size=16.0 if is_row else 15.0,
         font=MONO if is_row else FONT,
-        colour=theme.picked if data.get("traced") else theme.ink if is_row else theme.faint,
+        colour=theme.picked if data.get("traced") else ink if is_row else theme.faint,
         width=data["w"],
+        **({"font_style": "italic"} if data.get("special") else {}),
     )
+
+
+def _message(root: Xml.Element, data: dict[str, Any], at: dict[str, float], theme: Theme) -> None:
+    """The bracket beside a message's rows, with its role from the bottom up."""
+    x, y = at["x"], at["y"]
+    _add(
+        root,
+        "rect",
+        **_rectangle(at, data),
+        rx=_CORNER,
+        fill=theme.band_shade,
+        stroke=theme.other,
+    )
+    turned = {"transform": f"rotate(-90 {x:.1f} {y:.1f})"}
+    _write(root, data["label"], x, y, 16.0, FONT, theme.ink, data["h"], **turned)
 
 
 def _node(root: Xml.Element, element: Element, theme: Theme, colouring: str) -> None:
@@ -160,13 +180,14 @@ def _write(
     font: str,
     colour: str,
     width: float,
+    **more: str,
 ) -> None:
     if not text:
         return
     letters = max(1, int(width / (size * _LETTER[font])))
     said = text if len(text) <= letters else text[: letters - 1] + "…"
     place: dict[str, str | float] = {"x": x, "y": y, "dy": "0.35em", "text_anchor": "middle"}
-    _add(parent, "text", **place, font_family=font, font_size=size, fill=colour).text = said
+    _add(parent, "text", **place, **more, font_family=font, font_size=size, fill=colour).text = said
 
 
 def _rectangle(at: dict[str, float], data: dict[str, Any]) -> dict[str, float]:

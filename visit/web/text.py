@@ -34,6 +34,9 @@ KIND_WORDS = {
     NodeKind.MEMORY_VALUE: "Memory value",
     NodeKind.MLP_BIAS: "MLP bias",
     NodeKind.MEMORIES_REST: "Other memories",
+    NodeKind.EXPERT: "Expert",
+    NodeKind.SHARED_EXPERT: "Shared expert",
+    NodeKind.EXPERTS_REST: "Other experts",
     NodeKind.MLP: "MLP",
     NodeKind.RESID_POST: "Residual after the block",
     NodeKind.FINAL_NORM: "Final norm",
@@ -47,6 +50,7 @@ LEDGER_WORDS = {
     Ledger.NEURONS: "By attention neuron",
     Ledger.SOURCES: "By source",
     Ledger.MEMORIES: "By memory",
+    Ledger.EXPERTS: "By expert",
 }
 
 

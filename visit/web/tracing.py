@@ -14,6 +14,7 @@ from visit.errors import Cancelled, VisitError
 from visit.flow import Request
 from visit.web import ids
 from visit.web.address import Asked, asked_by_address
+from visit.web.form import data_from_request, form_from_data
 from visit.web.shelf import Jobs, Shelf
 from visit.web.text import tokens_from_typed, typed_from_tokens
 from visit.web.view import View
@@ -39,6 +40,7 @@ def register(app: Dash, engine: Engine, shelf: Shelf, default: Request) -> None:
         model: str | None,
         target: str | None,
         position: dict[str, Any] | None,
+        form: dict[str, Any] | None,
         page: str,
     ) -> tuple[Any, Any]:
         """Explain what the controls ask for, with progress; a problem is told in place."""
@@ -47,7 +49,7 @@ def register(app: Dash, engine: Engine, shelf: Shelf, default: Request) -> None:
         show_running(True)
         try:
             if clicks:
-                asked = Asked(request_from_controls(default, prompt, model, target, position))
+                asked = Asked(request_from_controls(default, prompt, model, target, position, form))
             else:
                 asked = asked_by_address(address, default)
                 show_request(asked.request)
@@ -73,6 +75,7 @@ def register(app: Dash, engine: Engine, shelf: Shelf, default: Request) -> None:
         State(ids.MODEL, "value"),
         State(ids.TARGET, "value"),
         State(ids.POSITION, "data"),
+        State(ids.FORM, "data"),
         State(ids.PAGE, "data"),
         websocket=True,
     )(trace)
@@ -94,6 +97,7 @@ def request_from_controls(
     model: str | None,
     target: str | None,
     position: dict[str, Any] | None,
+    form: dict[str, Any] | None = None,
 ) -> Request:
     """What the controls ask for.
 
@@ -108,6 +112,7 @@ def request_from_controls(
         target=wanted,
         versus=versus,
         position=position_in(prompt, position),
+        **form_from_data(form),
     )
 
 
@@ -159,6 +164,7 @@ def show_request(request: Request) -> None:
     if request.model is not None:
         set_props(ids.MODEL, {"value": request.model})
     set_props(ids.TARGET, {"value": typed_from_tokens(request.target, request.versus)})
+    set_props(ids.FORM, {"data": data_from_request(request)})
 
 
 def show_problem(text: str | None) -> None:

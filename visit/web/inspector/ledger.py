@@ -17,6 +17,7 @@ from visit.web.text import LEDGER_WORDS, percent, place, signed, signed_percent,
 
 WHOLES_SHOWN = 6
 
+_WHOLE_EXPERT = "An expert is an MLP of its own, shown whole: it is not opened into its memories."
 _NO_SUM = {
     NodeKind.EMBED: "It is where its position's residual stream begins: a row of the embedding.",
     NodeKind.LN1: "A norm is its residual, scaled; it has no parts of its own.",
@@ -26,6 +27,8 @@ _NO_SUM = {
     NodeKind.VALUE: "It is its source's residual, seen through the head's value and output map.",
     NodeKind.MEMORY_KEY: "A key decides how far its memory is active; the value is what adds.",
     NodeKind.MEMORY_VALUE: "A memory is one row of the MLP's output matrix; it has no parts.",
+    NodeKind.EXPERT: _WHOLE_EXPERT,
+    NodeKind.SHARED_EXPERT: _WHOLE_EXPERT,
     NodeKind.ATTN_NEURON: "It is one row of the attention's output matrix; it has no parts.",
     NodeKind.ATTN_BIAS: "A bias is the same for every prompt; it has no parts.",
     NodeKind.MLP_BIAS: "A bias is the same for every prompt; it has no parts.",
@@ -123,11 +126,25 @@ def _section(index: Index, whole: NodeId, ledger: Ledger, lines: Sequence[Edge])
     made = [waterfall(rows, By.SHARE, own_logit=own)]
     if all(line.direct_logit is not None for line in lines):
         made.append(waterfall(rows, By.LOGIT, own_logit=own))
+    if ledger is Ledger.EXPERTS:
+        made.insert(0, _mixture(index))
     return html.Section(
         [html.H3(LEDGER_WORDS[ledger]), *made],
         className="ledger-section",
         **data(ledger=str(ledger)),
     )
+
+
+def _mixture(index: Index) -> Component:
+    """What a mixture is, and what is not taken apart in it."""
+    model = index.flow.model
+    said: list[Component | str] = ["A ", term("mixture of experts")]
+    if model.n_routed is not None and model.n_experts is not None:
+        said.append(f": this position is routed to {model.n_routed} of {model.n_experts}")
+    said.append(". ")
+    if model.limits is not None:
+        said.append(f"In this family, {model.limits}.")
+    return hint(*said)
 
 
 def _to_neurons(attention: NodeId) -> Component:
@@ -169,6 +186,8 @@ def _own_line(index: Index, line: Edge) -> Component:
         said.append((term("proximity"), percent(line.proximity)))
     if line.norm is not None:
         said.append((term("norm"), f"{line.norm:.3g}"))
+    if line.ledger is Ledger.EXPERTS and line.activation is not None:
+        said.append((term("routing weight"), f"{line.activation:.3f}"))
     if line.ledger is not Ledger.RESIDUAL:
         at = f"{at} · {LEDGER_WORDS[line.ledger].lower()}"
     ledger = html.Span(at, className="said")

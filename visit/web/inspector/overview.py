@@ -8,11 +8,11 @@ from itertools import groupby
 from dash import html
 from dash.development.base_component import Component
 
-from visit.flow import FlowGraph, NodeId, Note
+from visit.flow import FlowGraph, ModelInfo, NodeId, Note
 from visit.text import one_line
 from visit.web.index import Index
 from visit.web.inspector.ledger import logit_rows, logit_section
-from visit.web.inspector.pieces import facts, go, hint
+from visit.web.inspector.pieces import Said, facts, go, hint
 from visit.web.inspector.relations import overlap, own_logit
 from visit.web.parts import term, word
 from visit.web.text import percent, place, signed, title
@@ -52,10 +52,12 @@ def about(index: Index, notes: Iterable[Note] = ()) -> list[Component]:
                 ("name", model.name),
                 ("family", model.family),
                 ("layers × heads", f"{model.n_layers} × {model.n_heads}"),
+                *_mixtures(model),
                 ("dtype", model.dtype),
                 *([("weights packed as", packed)] if packed else []),
             ]
         ),
+        *([hint(f"In this family, {model.limits}.")] if model.limits else []),
         html.H3(term("audit", "Audit")),
         hint("Every ledger adds up to what the model computed, within these errors."),
         *([hint(f"Ledgers are on the weights unpacked from {packed}.")] if packed else []),
@@ -68,6 +70,13 @@ def about(index: Index, notes: Iterable[Note] = ()) -> list[Component]:
             ]
         ),
     ]
+
+
+def _mixtures(model: ModelInfo) -> list[tuple[Said, Said]]:
+    """How many experts the mixtures of a model route each position to, of how many."""
+    if model.n_experts is None or model.n_routed is None:
+        return []
+    return [(term("expert", "experts routed to"), f"{model.n_routed} of {model.n_experts}")]
 
 
 def versus(flow: FlowGraph) -> list[Component]:

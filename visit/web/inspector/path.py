@@ -59,12 +59,12 @@ def before(index: Index, node_id: NodeId) -> list[Step]:
     """The steps back from a node towards the tokens, the strongest first.
 
     An attention comes from the residuals it reads (all heads together), and so do its neurons and
-    other heads; an MLP from the residual it reads, and so do its other memories.
+    other heads; an MLP from the residual it reads, and so do its other memories or experts.
     """
     kind = node_id.kind
     if kind in _FROM_NO_TOKEN:
         return []
-    if kind in (NodeKind.MLP, NodeKind.MEMORIES_REST):
+    if kind in (NodeKind.MLP, NodeKind.MEMORIES_REST, NodeKind.EXPERTS_REST):
         mlp = NodeId(NodeKind.MLP, node_id.position, node_id.layer)
         read = index.read_by(mlp)
         return [] if read is None else [Step(read, index.carries.get(node_id, 0.0))]

@@ -11,8 +11,8 @@ from dash.development.base_component import Component
 
 from visit.flow import Edge, Ledger, NodeId, NodeKind, Reading, TokenProbability
 from visit.text import visible
-from visit.web.elements import family
-from visit.web.index import RESIDUALS, RESTS, Index
+from visit.web.elements import family, mark_of
+from visit.web.index import EXPERTS, RESIDUALS, RESTS, Index
 from visit.web.inspector.relations import way_in
 from visit.web.parts import bar, data, span, term, word
 from visit.web.text import percent, title
@@ -58,6 +58,8 @@ def part_name(index: Index, line: Edge) -> str:
         return "Others"
     if node_id.kind in (NodeKind.ATTN_BIAS, NodeKind.MLP_BIAS):
         return "Bias"
+    if node_id.kind in EXPERTS:
+        return f"{mark_of(node_id)} × {line.activation or 0.0:.2f}"
     if line.ledger is Ledger.RESIDUAL and node_id.kind in RESIDUALS:
         return "Residual"
     if node_id.kind is NodeKind.VALUE or line.ledger is Ledger.POSITIONS:

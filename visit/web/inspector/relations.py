@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from itertools import combinations
 
 from visit.flow import Edge, EdgeKind, Ledger, NodeId, NodeKind
-from visit.web.index import RESIDUALS, Index
+from visit.web.index import OF_MLP, RESIDUALS, Index
 
 _HOLDERS = frozenset({EdgeKind.ADDS, EdgeKind.WEIGHS, EdgeKind.SCORES, EdgeKind.ACTIVATES})
-_OPENED_BY = frozenset({Ledger.HEADS, Ledger.SOURCES, Ledger.MEMORIES})
+_OPENED_BY = frozenset({Ledger.HEADS, Ledger.SOURCES, *OF_MLP})
 _DEEPEST = 6
 """How many steps lead from the innermost part out of a block: key, value, head, attention."""
 

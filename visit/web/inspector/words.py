@@ -7,7 +7,7 @@ from dash.development.base_component import Component
 
 from visit.flow import Node, NodeId, NodeKind
 from visit.text import visible
-from visit.web.index import Index
+from visit.web.index import EXPERTS, Index
 from visit.web.inspector.pieces import Said, both_ends, facts, go, hint, said_words
 from visit.web.inspector.relations import (
     head_of,
@@ -42,7 +42,9 @@ def _measures(index: Index, node: Node) -> list[tuple[Said, Said]]:
         (term("entropy"), f"{reading.entropy:.2f} bits"),
         (term("norm"), f"{reading.norm:.3g}"),
     ]
-    if node.activation is not None:
+    if node.activation is not None and node.id.kind in EXPERTS:
+        said.append((term("routing weight"), f"{node.activation:.3f}"))
+    elif node.activation is not None:
         said.append((term("activation"), signed(node.activation, 3)))
     if node.attention is not None:
         said.append((term("attention"), percent(node.attention)))
