@@ -27,7 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def own_cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep tests out of the user's cache folder, and what a user keeps there out of tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VISIT_CACHE", str(tmp_path_factory.mktemp("cache")))

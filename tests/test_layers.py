@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "visit"
 
 PLAIN = {"errors", "flow"}
 TENSORS = {
-    "architectures", "trace", "tokens", "projections", "measured", "vocabulary",
+    "architectures", "trace", "tokens", "positions", "projections", "measured", "vocabulary",
     "readings", "circuits", "attribution", "precision",
 }  # fmt: skip
 EVERYTHING = None
@@ -44,6 +44,14 @@ MAY_IMPORT: dict[str, set[str] | None] = {
     "vocabulary": {"architectures", "measured", "precision"},
     "readings": PLAIN | {"measured", "tokens", "vocabulary"},
     "attribution": PLAIN | {"circuits", "architectures", "precision", "trace"},
+    "positions": {
+        "circuits",
+        "architectures",
+        "attribution",
+        "precision",
+        "projections",
+        "trace",
+    },
     "build": PLAIN | TENSORS | {"atlas", "engine"},
     "gguf_tokens": set(),
     "loading": PLAIN | {"architectures", "files", "gguf_tokens", "mini"},

@@ -14,8 +14,8 @@ from vocabularies import chatty
 from visit import session as session_module
 from visit.engine import Engine, ModelChoice
 from visit.errors import Cancelled, ModelError, RequestError
-from visit.flow import FlowGraph, NodeKind, Request
-from visit.session import MAX_TRACES, Session
+from visit.flow import FlowGraph, NodeKind, RankBy, Request
+from visit.session import Session
 
 PROMPT = "The capital of Japan is"
 
@@ -64,11 +64,56 @@ def test_a_traced_prompt_is_not_run_again(session: Session, n_forwards: list[int
     assert len(n_forwards) == 1
 
 
-def test_only_the_latest_traces_are_kept(session: Session, n_forwards: list[int]):
-    for count in range(MAX_TRACES + 1):
-        session.explain(Request("of " * (count + 1), layers="none"))
-    session.explain(Request("of ", layers="none"))
-    assert len(n_forwards) == MAX_TRACES + 2
+def test_nothing_but_another_prompt_runs_the_model(session: Session):
+    runs: list[int] = []
+    session._loaded.model.register_forward_pre_hook(lambda *_: runs.append(1))
+    flow = session.explain(Request(PROMPT))
+    first, other = (prediction.text for prediction in flow.predictions[:2])
+    for changed in (
+        {"target": other}, {"target": first, "versus": other}, {"threshold": 0.3}, {"position": 1},
+        {"heads": 2, "memories": 3, "top_k": 4}, {"layers": "1"}, {"rank_by": RankBy.SHARE},
+    ):  # fmt: skip
+        session.explain(replace(flow.request, **changed))
+    session.open(0, 2)
+    session.lens(Request(PROMPT), [0])
+    session.pattern(1, 1, Request(PROMPT))
+    assert len(runs) == 1
+    session.explain(Request(PROMPT + " Tokyo"))
+    assert len(runs) == 2
+
+
+def one_traces_bytes(folder: Path) -> int:
+    session = Session.load(str(folder))
+    session.explain(Request("of of", layers="none"))
+    (trace,) = session._traces.values()
+    return trace.n_bytes
+
+
+def test_recent_traces_are_kept_as_far_as_their_bytes_fit(folder: Path, n_forwards: list[int]):
+    room_for_two = 2 * one_traces_bytes(folder)
+    session = Session.load(str(folder), trace_bytes=room_for_two)
+    n_forwards.clear()
+    prompts = ["of of", "is of", "of is"]
+
+    def ask(number: int) -> int:
+        session.explain(Request(prompts[number], layers="none"))
+        return len(n_forwards)
+
+    assert [ask(0), ask(1), ask(0)] == [1, 2, 2]
+    assert ask(2) == 3  # for which the one that was asked for longest ago, the second, goes
+    assert [ask(0), ask(2), ask(1)] == [3, 3, 4]
+
+
+def test_the_newest_trace_is_kept_even_where_it_alone_is_too_large(
+    folder: Path, n_forwards: list[int]
+):
+    session = Session.load(str(folder), trace_bytes=0)
+    for _ in range(2):
+        session.explain(Request(PROMPT, layers="none"))
+    assert len(n_forwards) == 1
+    session.explain(Request("of", layers="none"))
+    session.explain(Request(PROMPT, layers="none"))
+    assert len(n_forwards) == 3
 
 
 def test_open_serves_the_last_request_or_a_given_one(session: Session):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +12,7 @@ from models import MAKERS, TOKEN_IDS, specimen
 
 from visit.architectures import FAMILIES, family_of, lay_open
 from visit.errors import Cancelled, ModelError
-from visit.trace import record
+from visit.trace import LayerTrace, record
 
 
 def hooks_on(model: torch.nn.Module) -> int:
@@ -44,6 +45,58 @@ def test_layers_are_counted_as_they_end():
     tiny, seen = specimen("gpt2"), []
     record(tiny.model, tiny.architecture, TOKEN_IDS, on_layer=seen.append)
     assert seen == [1, 2, 3]
+
+
+def named_tensors(layer: LayerTrace) -> dict[str, torch.Tensor | None]:
+    return {part.name: getattr(layer, part.name) for part in fields(layer)}
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_layer_that_is_recorded_again_is_the_same_to_the_last_bit(name: str, dtype: torch.dtype):
+    tiny = specimen(name, dtype)
+    hooks_before = hooks_on(tiny.model)
+    lean = record(tiny.model, tiny.architecture, TOKEN_IDS, kept_bytes=0)
+    assert tiny.trace.layers.kept
+    assert not lean.layers.kept
+    for again, kept in zip(reversed(lean.layers), reversed(tiny.trace.layers), strict=True):
+        assert again is not kept
+        for part, value in named_tensors(kept).items():
+            recorded = getattr(again, part)
+            assert (recorded is None) == (value is None), part
+            assert value is None or torch.equal(recorded, value), part
+    for part in ("logits", "final_norm", "written"):
+        assert torch.equal(getattr(lean, part), getattr(tiny.trace, part)), part
+    assert hooks_on(tiny.model) == hooks_before
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_the_residuals_of_a_trace_are_its_layers_own(name: str):
+    trace = specimen(name).trace
+    assert len(trace.residuals) == len(trace.layers) + 1
+    for number, layer in enumerate(trace.layers):
+        assert torch.equal(trace.residuals[number], layer.resid_pre)
+        assert torch.equal(trace.residuals[number + 1], layer.resid_post)
+
+
+def test_a_long_prompts_trace_holds_one_layer_at_a_time():
+    tiny = specimen("gpt2")
+    lean = record(tiny.model, tiny.architecture, TOKEN_IDS, kept_bytes=0)
+    first = lean.layers[0]
+    assert lean.layers[0] is first
+    with_one_layer = lean.n_bytes
+    assert with_one_layer < tiny.trace.n_bytes
+    assert lean.layers[-1] is lean.layers[2]
+    assert lean.layers[0] is not first
+    assert lean.n_bytes == with_one_layer
+    assert len(lean.layers[1:]) == 2
+
+
+def test_what_a_trace_shares_with_itself_is_counted_once():
+    trace = specimen("gpt2").trace
+    tensors = [tensor for layer in trace.layers for tensor in layer.tensors]
+    rest = trace.written.nbytes + trace.final_norm.nbytes + trace.logits.nbytes
+    assert rest < trace.n_bytes < rest + sum(tensor.nbytes for tensor in tensors)
 
 
 def test_a_model_that_hides_its_attention_is_refused():

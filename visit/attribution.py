@@ -6,7 +6,6 @@ is the model's own rounding and not ours. (Devices without float64 use float32.)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -223,74 +222,8 @@ def audit_logit(architecture: Architecture, trace: Trace, position: int, sought:
     What was written is the embedding and every layer's attention and MLP.
     """
     dtype = ledger_dtype(trace.logits)
-    written = [trace.layers[0].resid_pre[position]]
-    for layer in trace.layers:
-        written += [layer.attn_out[position], layer.mlp_out[position]]
-    resid = trace.layers[-1].resid_post[position].to(dtype)
+    resid = trace.residuals[-1][position].to(dtype)
     direction = logit_direction(architecture, resid, sought)
-    total = float(torch.stack(written).to(dtype).sum(0) @ direction)
+    total = float(trace.written[position] @ direction)
     total += logit_biases(architecture, sought, dtype)
     return abs(total - sought.read(architecture, trace.logits[position]))
-
-
-@dataclass(frozen=True, slots=True)
-class PositionLedgers:
-    """For some readers of one layer: what each source gave them through all heads together.
-
-    The last column of each is the output bias, zero where the model has none.
-
-    Attributes:
-        norm: Of each part.
-        share: Of the reader's attn_out; each row adds to 1.
-        direct_logit: Meant for the traced reader's row alone.
-        proximity: Each row adds to 1.
-        sums: The parts of each reader added up.
-    """
-
-    norm: Float[Tensor, "reader source_or_bias"]
-    share: Float[Tensor, "reader source_or_bias"]
-    direct_logit: Float[Tensor, "reader source_or_bias"]
-    proximity: Float[Tensor, "reader source_or_bias"]
-    sums: Float[Tensor, "reader d_model"]
-
-    def lines(self, row: int, *, traced: bool) -> Lines:
-        """One reader's ledger; the direct logit only where it is the traced one."""
-        logit = self.direct_logit[row] if traced else None
-        return Lines(self.norm[row], self.share[row], logit, self.proximity[row])
-
-
-def position_ledgers(
-    architecture: Architecture,
-    trace: Trace,
-    layer: int,
-    readers: Sequence[int],
-    values: Float[Tensor, "head source d_model"],
-    direction: Float[Tensor, " d_model"],
-    *,
-    chunk_elements: int = 1 << 22,
-) -> PositionLedgers:
-    """The ``positions`` ledger of several readers of one layer, in chunks of bounded memory."""
-    recorded, bias = trace.layers[layer], architecture.blocks[layer].attention.b_o
-    last = values.new_zeros(values.shape[-1]) if bias is None else bias.to(values)
-    step = max(1, chunk_elements // (values.shape[1] * values.shape[2]))
-    chunks = []
-    for chunk in torch.tensor(readers, device=values.device).split(step):
-        pattern = recorded.attention[:, chunk].transpose(0, 1).to(values)
-        parts = circuits.position_parts(pattern, values)
-        parts = torch.cat([parts, last.expand(len(chunk), 1, -1)], dim=1)
-        if recorded.attn_gain is not None:
-            parts = parts * recorded.attn_gain[chunk].to(parts).unsqueeze(1)
-        whole = recorded.attn_out[chunk].to(parts)
-        chunks.append(
-            PositionLedgers(
-                norm=parts.norm(dim=-1),
-                share=circuits.shares(parts, whole),
-                direct_logit=parts @ direction,
-                proximity=circuits.proximities(parts, whole),
-                sums=parts.sum(1),
-            )
-        )
-    names = PositionLedgers.__slots__
-    return PositionLedgers(
-        **{name: torch.cat([getattr(chunk, name) for chunk in chunks]) for name in names}
-    )

@@ -114,10 +114,21 @@ def proximities(
 
     Source: Ferrando & Voita 2024, equations 4 and 5; the LLM Transparency Tool.
     """
-    distance = (whole.unsqueeze(-2) - parts).abs().sum(-1)
-    closeness = (whole.abs().sum(-1, keepdim=True) - distance).clamp_min(0)
-    total = closeness.sum(-1, keepdim=True)
-    return closeness / total.where(total > 0, torch.ones_like(total))
+    return of_one(closeness(parts, whole))
+
+
+def closeness(
+    parts: Float[Tensor, "*batch part d_model"], whole: Float[Tensor, "*batch d_model"]
+) -> Float[Tensor, "*batch part"]:
+    """The same before it is made to add to 1, so that some parts can be taken without the rest."""
+    distance: Tensor = torch.linalg.vector_norm(whole.unsqueeze(-2) - parts, ord=1, dim=-1)
+    return (whole.abs().sum(-1, keepdim=True) - distance).clamp_min(0)
+
+
+def of_one(amounts: Float[Tensor, "*batch part"]) -> Float[Tensor, "*batch part"]:
+    """Amounts, none negative, as parts of their sum; all zero where that is zero."""
+    total = amounts.sum(-1, keepdim=True)
+    return amounts / total.where(total > 0, torch.ones_like(total))
 
 
 def strongest(strength: Float[Tensor, " part"], count: int) -> Int[Tensor, " chosen"]:

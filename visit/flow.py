@@ -147,10 +147,10 @@ def layers_from_spec(spec: str, n_layers: int) -> tuple[int, ...]:
 class ModelInfo:
     """The model that was run. ``dtype`` is the one it ran in; sizes are in design.md's words.
 
+    ``n_experts`` and ``n_routed`` are of its mixtures of experts: how many each holds, and to how
+    many of them each position is routed. ``limits`` is what its family can't do, in words.
     ``quantized`` says what its weights were packed in meanwhile (``int8``, ``nf4``); ledgers and
-    readings are then on the unpacked weights. ``n_experts`` and ``n_routed`` are of its mixtures of
-    experts: how many each holds, and to how many of them each position is routed. ``limits`` is
-    what its family can't do, in words.
+    readings are then on the unpacked weights.
     """
 
     name: str
@@ -165,10 +165,10 @@ class ModelInfo:
     d_mlp: int
     d_vocab: int
     revision: str | None = None
-    quantized: str | None = None
     n_experts: int | None = None
     n_routed: int | None = None
     limits: str | None = None
+    quantized: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,9 @@ from visit.trace import Trace, bytes_of_trace, check_finite, record
 from visit.turns import Turns
 from visit.vocabulary import Projector
 
-MAX_TRACES = 4
+TRACES_BYTES = 1 << 30
+"""How much memory recent traces may take: some thousand of 8 tokens of GPT-2 small, three of 1,024
+tokens of GPT-2 medium. The newest is kept whatever it takes."""
 
 _PARTS = {"forward": (0.0, 0.2), "ledgers": (0.2, 0.5), "readings": (0.5, 1.0)}
 """Where each stage begins and ends in the whole: about the time it takes."""
@@ -69,10 +71,12 @@ class Session:
         loaded: Loaded,
         *,
         allowed: Sequence[str] | None = None,
+        trace_bytes: int = TRACES_BYTES,
     ) -> None:
         _check_allowed(loaded.info.name, allowed)
         self._turns = Turns()
         self._allowed = allowed
+        self._trace_bytes = trace_bytes
         self._last: Request | None = None
         self._take(loaded)
 
@@ -87,6 +91,7 @@ class Session:
         quant: str | None = None,
         revision: str | None = None,
         allowed: Sequence[str] | None = None,
+        trace_bytes: int = TRACES_BYTES,
         progress: Progress | None = None,
     ) -> Session:
         """Load a model and be ready to explain it.
@@ -101,6 +106,7 @@ class Session:
                 unpacked ones.
             revision: Of a Hugging Face id: a branch, tag or commit.
             allowed: The only names that a request may name, this one among them; ``None`` for any.
+            trace_bytes: How much memory recent traces may take; the newest is kept regardless.
             progress: Told when downloading and loading begin.
 
         Raises:
@@ -117,7 +123,7 @@ class Session:
             revision=revision,
             tell=_stages(progress or _silent),
         )
-        return cls(loaded, allowed=allowed)
+        return cls(loaded, allowed=allowed, trace_bytes=trace_bytes)
 
     @property
     def model(self) -> ModelInfo:
@@ -262,6 +268,7 @@ class Session:
             )
         if ids in self._traces:
             self._traces.move_to_end(ids)
+            self._let_go()
             return self._traces[ids]
         n_layers = self.model.n_layers
         trace = record(
@@ -272,6 +279,13 @@ class Session:
         )
         check_finite(self._loaded.model, trace)
         self._traces[ids] = trace
-        if len(self._traces) > MAX_TRACES:
-            self._traces.popitem(last=False)
+        self._let_go()
         return trace
+
+    def _let_go(self) -> None:
+        """Forget the traces that were asked for longest ago, as far as they do not fit."""
+        taken = [trace.n_bytes for trace in self._traces.values()]
+        for least_recent in range(len(taken) - 1):
+            if sum(taken[least_recent:]) <= self._trace_bytes:
+                break
+            self._traces.popitem(last=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -61,9 +62,7 @@ class Tokens:
             messages = messages_from_prompt(request.prompt)
             pieces = pieces_of_chat(self._tokenizer, messages, request.bos)
             roles = [message.role for message in messages]
-        for piece in pieces:
-            if piece.id >= self._d_vocab:
-                raise self._beyond(piece.id, "take it out of the prompt")
+        self._check_known([piece.id for piece in pieces])
         return tuple(
             Token(
                 position,
@@ -96,8 +95,7 @@ class Tokens:
         """
         pieces = [int(id_) for id_ in self._tokenizer(text, add_special_tokens=False)["input_ids"]]
         if len(pieces) == 1 and self.text(pieces[0]) == text:
-            if pieces[0] >= self._d_vocab:
-                raise self._beyond(pieces[0], f"give another {role}")
+            self._check_known(pieces)
             return pieces[0]
         id_ = self._by_text.get(text)
         if id_ is not None:
@@ -108,12 +106,14 @@ class Tokens:
         offer = f", such as {' or '.join(map(repr, near))}" if near else ""
         raise RequestError(f"{role} {text!r} is {count} ({split}); give a single token{offer}")
 
-    def _beyond(self, id_: int, remedy: str) -> RequestError:
-        """The refusal of a token that the tokenizer has and the model has not."""
-        return RequestError(
-            f"token {self.text(id_)!r} has id {id_}, but the model knows 0 to "
-            f"{self._d_vocab - 1}; {remedy}"
-        )
+    def _check_known(self, ids: Sequence[int]) -> None:
+        """Refuse tokens that the tokenizer has and the model has not."""
+        beyond = next((id_ for id_ in ids if id_ >= self._d_vocab), None)
+        if beyond is not None:
+            raise RequestError(
+                f"token {self.text(beyond)!r} has id {beyond}, but the model knows ids 0 to "
+                f"{self._d_vocab - 1}: its tokenizer is of a larger model; leave the token out"
+            )
 
     def _nearest(self, text: str) -> list[str]:
         """Tokens like the text, best first: with a space before it, then alike in spelling."""

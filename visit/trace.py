@@ -1,17 +1,19 @@
 """One forward pass, recorded: every tensor that the ledgers need, as the model itself made it.
 
 ``record`` hangs hooks on the submodules that the ``Architecture`` names, runs the model once with
-eager attention under ``torch.inference_mode()``, and takes the hooks off whatever happens. This is
-the only file that touches hooks.
+eager attention under ``torch.inference_mode()``, and takes the hooks off whatever happens. Of a
+long prompt not every layer's tensors are kept: ``Layers`` runs one block again, on the very tensors
+that it was called with, when that layer is asked for. This is the only file that touches hooks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field, fields
+from functools import cache
 from importlib.metadata import version
-from typing import Any
+from typing import Any, overload
 
 import torch
 from jaxtyping import Float, Int
@@ -23,6 +25,10 @@ from visit.architectures.base import Block, Experts, Norm, Sizes
 from visit.architectures.elsewhere import plain_weights
 from visit.errors import ModelError
 from visit.precision import ledger_dtype, reading_dtype
+
+KEPT_BYTES = 512 << 20
+"""All layers are kept where they take no more than this together. Beyond it, a layer is recorded
+again when it is asked for, which costs as much time as that layer of the forward pass did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,88 @@ class LayerTrace:
     routing_weight: Float[Tensor, "pos routed"] | None = None
     routed: Int[Tensor, "pos routed"] | None = None
 
+    @property
+    def tensors(self) -> list[Tensor]:
+        """All there are."""
+        values = (getattr(self, part.name) for part in fields(self))
+        return [value for value in values if value is not None]
+
+
+@dataclass(slots=True)
+class Layers(Sequence[LayerTrace]):
+    """Every layer of a forward pass, in order: kept, or recorded again when it is asked for.
+
+    Recording again is the very same computation: the model's own block is called with the very
+    tensors that the model called it with, so it gives the same bits as long as the weights and the
+    number of threads stay as they were. Of the layers that are recorded again the last one stays in
+    memory. Not to be used by two threads at once, nor while the model is run.
+
+    Attributes:
+        blocks: The model's.
+        calls: How the model called each.
+        kept: Every layer's trace, or none where they would take too much memory.
+        home: The device that all of it is brought to.
+    """
+
+    blocks: tuple[Block, ...]
+    calls: tuple[Call, ...]
+    kept: tuple[LayerTrace, ...]
+    home: torch.device
+    _latest: tuple[int, LayerTrace] | None = field(default=None, init=False)
+
+    def __len__(self) -> int:
+        return len(self.blocks)
+
+    @overload
+    def __getitem__(self, number: int) -> LayerTrace: ...
+    @overload
+    def __getitem__(self, number: slice) -> tuple[LayerTrace, ...]: ...
+    def __getitem__(self, number: int | slice) -> LayerTrace | tuple[LayerTrace, ...]:
+        if isinstance(number, slice):
+            return tuple(self[each] for each in range(*number.indices(len(self))))
+        if self.kept:
+            return self.kept[number]
+        place = range(len(self))[number]
+        if self._latest is None or self._latest[0] != place:
+            self._latest = None  # let go of the last one first: two need not fit
+            self._latest = place, self._again(place)
+        return self._latest[1]
+
+    def _again(self, number: int) -> LayerTrace:
+        block, call, recorded = self.blocks[number], self.calls[number], list[LayerTrace]()
+        watching = _watching(block, self.home, lambda layer, _: recorded.append(layer))
+        with watching, _running(call.residual):
+            block.module(*call.inputs, **call.named)
+        return recorded[0]
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """All that are held."""
+        latest = [] if self._latest is None else self._latest[1].tensors
+        kept = [tensor for layer in self.kept for tensor in layer.tensors]
+        return latest + kept + [tensor for call in self.calls for tensor in call.tensors]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What the model called one of its blocks with: the residual, its masks and positions."""
+
+    inputs: tuple[Any, ...]
+    named: dict[str, Any]
+
+    @property
+    def residual(self) -> Tensor:
+        """The residual that enters, ``[1, pos, d_model]``."""
+        residual: Tensor = self.inputs[0] if self.inputs else self.named["hidden_states"]
+        return residual
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """All there are; most are shared with other layers' calls."""
+        given = [*self.inputs, *self.named.values()]
+        flat = [one for each in given for one in (each if isinstance(each, tuple) else (each,))]
+        return [one for one in flat if isinstance(one, Tensor)]
+
 
 @dataclass(frozen=True, slots=True)
 class Trace:
@@ -69,15 +157,37 @@ class Trace:
 
     Attributes:
         token_ids: The prompt.
-        layers: In order.
+        layers: In order. Going through them once, rather than back and forth, is quickest.
+        residuals: What enters each layer, and last what leaves the last one.
+        written: All that was written into the residual stream, added up in the ledgers' dtype: the
+            embedding, every layer's attention and MLP.
         final_norm: The last residual, normed.
         logits: The model's own.
     """
 
     token_ids: tuple[int, ...]
-    layers: tuple[LayerTrace, ...]
+    layers: Layers
+    residuals: tuple[Float[Tensor, "pos d_model"], ...]
+    written: Float[Tensor, "pos d_model"]
     final_norm: Float[Tensor, "pos d_model"]
     logits: Float[Tensor, "pos d_vocab"]
+
+    @property
+    def n_bytes(self) -> int:
+        """The memory it takes, what it shares with itself counted once."""
+        own = [*self.residuals, self.written, self.final_norm, self.logits]
+        return _n_bytes([*self.layers.tensors, *own])
+
+
+def _n_bytes(tensors: Iterable[Tensor]) -> int:
+    """The memory that tensors take, what they share counted once."""
+    storages = (tensor.untyped_storage() for tensor in tensors)
+    return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
+
+
+def _is_finite(values: Tensor) -> bool:
+    """Whether no value is NaN or infinite, found without a second tensor as large."""
+    return all(bool(end.isfinite()) for end in values.aminmax())
 
 
 def bytes_of_trace(sizes: Sizes, n_positions: int) -> int:
@@ -99,7 +209,7 @@ def check_finite(model: Any, trace: Trace) -> None:
     Raises:
         ModelError: a weight or an activation is not finite.
     """
-    if trace.logits.isfinite().all() and trace.layers[-1].resid_post.isfinite().all():
+    if _is_finite(trace.logits) and _is_finite(trace.residuals[-1]):
         return
     for name, weight in plain_weights(model):
         if not weight.isfinite().all():
@@ -148,6 +258,8 @@ def record(
     architecture: Architecture,
     token_ids: Sequence[int],
     on_layer: Callable[[int], None] | None = None,
+    *,
+    kept_bytes: int = KEPT_BYTES,
 ) -> Trace:
     """Run the model once on the prompt and keep what every layer read and wrote.
 
@@ -156,18 +268,65 @@ def record(
         architecture: The same model, laid open.
         token_ids: The prompt, at least one token.
         on_layer: Called as each layer ends with the number done; what it raises ends the run.
+        kept_bytes: Layers that take more memory together are recorded again when asked for.
 
     Raises:
         ValueError: the model does not use eager attention, which alone shows its pattern.
     """
     if model.config._attn_implementation != "eager":
         raise ValueError("load the model with attn_implementation='eager' to see its attention")
+    blocks, home = architecture.outline, architecture.unembedding.device
+    calls, kept, residuals = list[Call](), list[LayerTrace](), list[Tensor]()
+    written: list[Tensor] = []
+
+    def take(layer: LayerTrace, call: Call) -> None:
+        if not calls:
+            residuals.append(layer.resid_pre)
+            written.append(layer.resid_pre.to(ledger_dtype(layer.resid_pre), copy=True))
+        calls.append(call)
+        residuals.append(layer.resid_post)
+        written[0] += layer.attn_out.to(written[0])
+        written[0] += layer.mlp_out.to(written[0])
+        if _n_bytes(layer.tensors) * len(blocks) <= kept_bytes:
+            kept.append(layer)
+        if on_layer is not None:
+            on_layer(len(calls))
+
+    normed: list[Tensor] = []
+    ids = torch.tensor([list(token_ids)], device=home)
+    with ExitStack() as stack:
+        for block in blocks:
+            stack.enter_context(_watching(block, home, take))
+        final_norm = architecture.final_norm.module
+        hook = final_norm.register_forward_hook(lambda module, given, output: normed.append(output))
+        stack.callback(hook.remove)
+        stack.enter_context(_running(architecture.unembedding))
+        logits = model(input_ids=ids, use_cache=False).logits
+    return Trace(
+        token_ids=tuple(token_ids),
+        layers=Layers(blocks, tuple(calls), tuple(kept) if len(kept) == len(blocks) else (), home),
+        residuals=tuple(residuals),
+        written=written[0],
+        final_norm=normed[0][0].to(home),
+        logits=logits[0].to(home, reading_dtype(logits.dtype)),
+    )
+
+
+@contextmanager
+def _running(like: Tensor) -> Iterator[None]:
+    """How a model with such weights is run, whole or one block of it."""
+    is_float64 = like.dtype is torch.float64
+    with torch.inference_mode(), Float64Throughout() if is_float64 else nullcontext():
+        yield
+
+
+@contextmanager
+def _watching(
+    block: Block, home: torch.device, done: Callable[[LayerTrace, Call], None]
+) -> Iterator[None]:
+    """Catch a block's tensors whenever it runs, bring them home, and say what they are."""
     caught: dict[nn.Module, tuple[Tensor, Any]] = {}
-    projections = {
-        projection
-        for block in architecture.outline
-        for projection in (block.attention.output, block.mlp.output)
-    }
+    projections = (block.attention.output, block.mlp.output)
 
     def catch(
         module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], output: Any
@@ -177,33 +336,34 @@ def record(
         kept = output.clone() if is_projection else output
         caught[module] = (inputs[0] if inputs else named["hidden_states"], kept)
 
-    def count(done: int) -> Callable[..., None]:
-        return lambda *_: on_layer(done) if on_layer else None
+    def end(module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
+        catch(module, inputs, named, output)
+        call = Call(inputs, named)
+        layer = _layer(block, _Catches(caught, call.residual.shape[1], home))
+        caught.clear()
+        done(layer, call)
 
-    is_float64 = architecture.unembedding.dtype is torch.float64
-    ids = torch.tensor([list(token_ids)], device=architecture.unembedding.device)
     with ExitStack() as stack:
-        for module in _watched(architecture):
+        if _hides_attention():
+            ask = block.module.register_forward_pre_hook(_ask_for_attention, with_kwargs=True)
+            stack.callback(ask.remove)
+        for module in _watched(block):
             stack.callback(module.register_forward_hook(catch, with_kwargs=True).remove)
-        for done, block in enumerate(architecture.outline, start=1):
-            stack.callback(block.module.register_forward_hook(count(done)).remove)
-        stack.enter_context(torch.inference_mode())
-        stack.enter_context(Float64Throughout() if is_float64 else nullcontext())
-        logits = model(input_ids=ids, use_cache=False, **_asking_for_attention()).logits
-
-        catches = _Catches(caught, len(token_ids), ids.device)
-        return Trace(
-            token_ids=tuple(token_ids),
-            layers=tuple(_layer(block, catches) for block in architecture.outline),
-            final_norm=catches.output(architecture.final_norm.module),
-            logits=logits[0].to(ids.device, reading_dtype(logits.dtype)),
-        )
+        stack.callback(block.module.register_forward_hook(end, with_kwargs=True).remove)
+        yield
 
 
-def _asking_for_attention() -> dict[str, bool]:
+@cache
+def _hides_attention() -> bool:
     """In transformers 4 some layers (OPT, StableLM) drop their pattern unless it is asked for."""
-    is_old = version("transformers").startswith("4.")
-    return {"output_attentions": True} if is_old else {}
+    return version("transformers").startswith("4.")
+
+
+def _ask_for_attention(
+    module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Have one block show its pattern, without the model gathering the patterns of all."""
+    return inputs, {**named, "output_attentions": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,14 +438,10 @@ def _written(
     return catches.output(norm.module) * block.write_scale, gain
 
 
-def _watched(architecture: Architecture) -> set[nn.Module]:
-    """Every submodule whose input or output is kept."""
-    watched = {architecture.final_norm.module}
-    for block in architecture.outline:
-        norms = (block.ln1, block.ln2, block.attn_norm, block.mlp_norm)
-        watched |= {norm.module for norm in norms if norm is not None}
-        watched |= {block.module, block.attention.module, block.attention.output}
-        watched |= {block.mlp.input, block.mlp.output}
-        if isinstance(block.mlp, Experts):
-            watched.add(block.mlp.router)
-    return watched
+def _watched(block: Block) -> set[nn.Module]:
+    """Every submodule of a block whose input or output is kept."""
+    norms = (block.ln1, block.ln2, block.attn_norm, block.mlp_norm)
+    watched = {norm.module for norm in norms if norm is not None}
+    watched |= {block.attention.module, block.attention.output}
+    watched |= {block.mlp.input, block.mlp.output}
+    return watched | {block.mlp.router} if isinstance(block.mlp, Experts) else watched

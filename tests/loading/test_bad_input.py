@@ -195,7 +195,7 @@ def test_a_token_that_the_model_does_not_have_is_refused_by_itself(folder: Path,
     tokenizer.save_pretrained(folder)
     session = Session.load(str(folder))
     assert session.explain(Request("The capital")).nodes
-    message = f"token '<extra>' has id {n_known}, but the model knows 0 to {n_known - 1}"
+    message = f"token '<extra>' has id {n_known}, but the model knows ids 0 to {n_known - 1}"
     for request in (Request("The<extra>"), Request("The", target="<extra>")):
         with pytest.raises(RequestError, match=message):
             session.explain(request)

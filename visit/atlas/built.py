@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from visit.architectures import Architecture
-from visit.atlas.rows import KINDS, RowId, parts, vectors
+from visit.atlas.rows import KINDS, RowId, n_rows, parts, vectors
 from visit.atlas.segment import SUFFIX, DamagedError, Segment, sweep, write_segment
 from visit.atlas.spread import Gram
 from visit.flow import NodeKind
@@ -60,7 +60,7 @@ class Built:
         self._architecture, self._projector = architecture, projector
         self._segments: dict[Part, Segment] = {}
         self._sizes = {
-            (layer, kind): len(vectors(architecture, kind, layer))
+            (layer, kind): n_rows(architecture, kind, layer)
             for layer in range(architecture.sizes.n_layers)
             for kind in KINDS
         }

@@ -132,7 +132,15 @@ def _table(found: Sequence[Found]) -> list[str]:
 
 def _plain(found: Found) -> dict[str, object]:
     """A found row as JSON has it; a correlation only where there is one."""
-    plain = {"row": str(found.row), **asdict(found.reading)}
+    reading = found.reading
+    plain: dict[str, object] = {
+        "row": str(found.row),
+        "top": [token._asdict() for token in reading.top],
+        "bottom": [token._asdict() for token in reading.bottom],
+        "target": asdict(reading.target),
+        "entropy": reading.entropy,
+        "norm": reading.norm,
+    }
     return plain if found.correlation is None else {**plain, "correlation": found.correlation}
 
 

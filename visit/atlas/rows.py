@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from visit.architectures import Architecture
-from visit.architectures.base import Mlp
+from visit.architectures.base import Block, Mlp
 from visit.errors import RequestError
 from visit.flow import NodeKind
 
@@ -104,7 +104,16 @@ def vectors(architecture: Architecture, kind: NodeKind, layer: int) -> Float[Ten
 
     Source: Katz & Belinkov 2023, section 3.
     """
-    attention, mlp = architecture.blocks[layer].attention, architecture.blocks[layer].mlp
+    return _rows_in(architecture.blocks[layer], kind)
+
+
+def n_rows(architecture: Architecture, kind: NodeKind, layer: int) -> int:
+    """How many there are, without fetching weights that are elsewhere."""
+    return len(_rows_in(architecture.outline[layer], kind))
+
+
+def _rows_in(block: Block, kind: NodeKind) -> Float[Tensor, "row d_model"]:
+    attention, mlp = block.attention, block.mlp
     neurons = attention.w_o.flatten(0, 1)
     if kind is NodeKind.ATTN_NEURON:
         return neurons
@@ -142,7 +151,7 @@ def is_static(architecture: Architecture, kind: NodeKind, layer: int) -> bool:
     It is not where what the rows write passes another norm, or is scaled, before it is added: the
     graph then draws the row after that. A memory's key is always itself.
     """
-    block = architecture.blocks[layer]
+    block = architecture.outline[layer]
     if kind is NodeKind.MEMORY_KEY:
         return True
     is_of_attention = kind in (NodeKind.ATTN_NEURON, NodeKind.ATTN_BIAS)
@@ -154,6 +163,6 @@ def parts(architecture: Architecture) -> Iterator[tuple[int, NodeKind, int]]:
     """Every layer, kind and sign that has rows, in order; a whole atlas has a file for each."""
     for layer in range(architecture.sizes.n_layers):
         for kind in KINDS:
-            if len(vectors(architecture, kind, layer)):
+            if n_rows(architecture, kind, layer):
                 for sign in (1,) if kind in BIASES else (1, -1):
                     yield layer, kind, sign

@@ -114,13 +114,13 @@ class Segment:
             file: Any = safe_open(path, framework="pt")  # its methods carry no annotations
             about = json.loads((file.metadata() or {})[_KEY])
             self._checksums: dict[str, int] = dict(about["crc32"])
-            is_it = about["part"] == part and self._checksums.keys() == set(file.keys())
+            is_whole = self._checksums.keys() == set(file.keys())
         except (SafetensorError, ValueError, LookupError, TypeError) as error:
             raise DamagedError(f"{path}: {error}") from error
         except RuntimeError as error:  # torch's word for a file that it cannot map
             raise OSError(str(error)) from error
-        if not is_it:
-            raise DamagedError(f"{path}: another part, or other tensors than it says")
+        if not is_whole:
+            raise DamagedError(f"{path}: other tensors than it says")
         self.path, self._file = path, file
         self._read: dict[str, Tensor] = {}
 

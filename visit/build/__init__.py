@@ -75,9 +75,13 @@ class Builder:
         draft, loads = Draft(), {case.position: 1.0}
         n_layers = len(trace.layers)
         for layer in reversed(range(n_layers)):
-            progress("ledgers", 1 - (layer + 1) / n_layers)
+
+            def tell(part: float, done: int = n_layers - 1 - layer) -> None:
+                progress("ledgers", (done + part) / n_layers)
+
+            tell(0.0)
             values = values_by_source(self._architecture, trace, layer)
-            loads = draw_layer(draft, case, layer, loads, values)
+            loads = draw_layer(draft, case, layer, loads, values, tell)
             if (layer, case.position) in case.opened:
                 open_block(draft, case, layer, case.position, values)
         return self._finished(draft, case, progress, with_output=True)
@@ -110,8 +114,7 @@ class Builder:
         case = self._case(trace, request)
         places = [place(position, len(trace.token_ids)) for position in positions]
         depths = range(len(trace.layers) + 1)
-        residuals = [trace.layers[0].resid_pre, *(layer.resid_post for layer in trace.layers)]
-        vectors = torch.stack([residual[places] for residual in residuals], dim=1).flatten(0, 1)
+        vectors = torch.stack([resid[places] for resid in trace.residuals], dim=1).flatten(0, 1)
         ids = [resid_pre_id(depth, position) for position in places for depth in depths]
         said = self._reader.read(
             vectors.to(ledger_dtype(trace.logits)), case.target.id, request.top_k
@@ -135,7 +138,7 @@ class Builder:
         target = self._target(trace, position, request)
         versus = self._versus(trace, position, request, target)
         sought = Sought(target.id, None if versus is None else versus.id)
-        resid = trace.layers[-1].resid_post[position].to(ledger_dtype(trace.logits))
+        resid = trace.residuals[-1][position].to(ledger_dtype(trace.logits))
         return Case(
             architecture=self._architecture,
             trace=trace,

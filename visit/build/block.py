@@ -26,10 +26,10 @@ from visit.build.case import (
 from visit.build.draft import Draft
 from visit.build.experts import draw_experts
 from visit.flow import Edge, EdgeKind, Ledger, NodeId, NodeKind
-from visit.projections import before_norm, keys_by_source, queries_at
+from visit.projections import SourceValues, before_norm, keys_by_source, queries_at
 
 
-def open_block(draft: Draft, case: Case, layer: int, position: int, values: Tensor) -> None:
+def open_block(draft: Draft, case: Case, layer: int, position: int, values: SourceValues) -> None:
     """Draw the inside of one block at one position on the route.
 
     Args:
@@ -37,7 +37,7 @@ def open_block(draft: Draft, case: Case, layer: int, position: int, values: Tens
         case: What is asked.
         layer: The block.
         position: The position.
-        values: The layer's ``[head source d_model]`` values (``projections.values_by_source``).
+        values: The layer's (``projections.values_by_source``).
     """
     recorded = case.trace.layers[layer]
     for id_, normed, source in (
@@ -49,16 +49,16 @@ def open_block(draft: Draft, case: Case, layer: int, position: int, values: Tens
         ),
     ):
         if id_ != source:  # else there is no norm between
-            vector = normed[position].to(values)
+            vector = normed[position].to(values.v)
             draft.node(id_, vector)
             draft.edge(Edge(source, id_, EdgeKind.NORMALIZES, norm=float(vector.norm())))
-    _draw_heads(draft, case, layer, position, gained(values, recorded.attn_gain, position))
-    _draw_neurons(draft, case, layer, position, values)
+    _draw_heads(draft, case, layer, position, values)
+    _draw_neurons(draft, case, layer, position, values.v)
     mlp = case.architecture.blocks[layer].mlp
     if isinstance(mlp, Experts):
         draw_experts(draft, case, layer, position)
     else:
-        _draw_memories(draft, case, mlp, layer, position, values)
+        _draw_memories(draft, case, mlp, layer, position, values.v)
 
 
 def _gained_bias(
@@ -71,13 +71,14 @@ def _gained_bias(
     return None if bias is None else gained(bias.to(like), gain, position)
 
 
-def _draw_heads(draft: Draft, case: Case, layer: int, position: int, values: Tensor) -> None:
+def _draw_heads(draft: Draft, case: Case, layer: int, position: int, values: SourceValues) -> None:
     """The heads ledger of attn, and in each drawn head its query and its sources ledger."""
     recorded, attention = case.trace.layers[layer], case.architecture.blocks[layer].attention
-    outputs = circuits.head_outputs(recorded.z[position].to(values), attention.w_o.to(values))
+    like = values.v
+    outputs = circuits.head_outputs(recorded.z[position].to(like), values.w_o)
     outputs = gained(outputs, recorded.attn_gain, position)
-    bias = _gained_bias(attention.b_o, recorded.attn_gain, position, values)
-    n_heads, whole = len(outputs), recorded.attn_out[position].to(values)
+    bias = _gained_bias(attention.b_o, recorded.attn_gain, position, like)
+    n_heads, whole = len(outputs), recorded.attn_out[position].to(like)
     parts = outputs if bias is None else torch.cat([outputs, bias[None]])
     draft.check(audit_residual(parts.sum(0), whole))
     lines = lines_of_vectors(parts, whole, case.direction_at(position))
@@ -96,33 +97,48 @@ def _draw_heads(draft: Draft, case: Case, layer: int, position: int, values: Ten
     left_out = circuits.others(chosen, n_heads)
     rest_id = NodeId(NodeKind.HEADS_REST, position, layer)
     draft.rest(Ledger.HEADS, attn, rest_id, lines.at(left_out), outputs[left_out].sum(0))
+    drawn = [_draw_sources(draft, case, layer, position, head, values) for head in chosen.tolist()]
+    _draw_queries(draft, case, layer, position, chosen, drawn)
+
+
+def _draw_queries(
+    draft: Draft,
+    case: Case,
+    layer: int,
+    position: int,
+    heads: Int[Tensor, " chosen"],
+    drawn: list[tuple[list[int], list[float]]],
+) -> None:
+    """What some heads seek, and what it is in each of their drawn sources that they find."""
+    attention = case.architecture.blocks[layer].attention
     queries = queries_at(case.architecture, case.trace, layer, position)
-    w_k = before_norm(attention.w_k.to(values), attention.k_norm)
-    w_q = before_norm(attention.w_q.to(values), attention.q_norm)
-    sought = circuits.query_directions(queries, circuits.repeat_kv_heads(w_k, n_heads))
-    keys = keys_by_source(case.architecture, case.trace, layer)
-    offered = circuits.repeat_kv_heads(keys, n_heads)
+    kv_heads = heads // (len(queries) // len(attention.w_k))  # as circuits.repeat_kv_heads has it
+    w_k = before_norm(attention.w_k[kv_heads].to(queries), attention.k_norm, kv_heads)
+    w_q = before_norm(attention.w_q[heads].to(queries), attention.q_norm, heads)
+    sought = circuits.query_directions(queries[heads], w_k)
+    read_from = sorted({source for sources, _ in drawn for source in sources})
+    keys = keys_by_source(case.architecture, case.trace, layer, read_from)
     read = read_by_attention_id(case, layer, position)
-    for head in chosen.tolist():
-        sources, attentions = _draw_sources(draft, case, layer, position, head, values)
-        found_by = circuits.key_directions(
-            offered[head, sources].unsqueeze(0), w_q[head].unsqueeze(0)
-        ).squeeze(0)
-        query = draft.node(NodeId(NodeKind.QUERY, position, layer, head=head), sought[head])
+    for row, (sources, attentions) in enumerate(drawn):
+        offered = keys[kv_heads[row], [read_from.index(source) for source in sources]]
+        found_by = circuits.key_directions(offered.unsqueeze(0), w_q[row : row + 1]).squeeze(0)
+        query_id = NodeId(NodeKind.QUERY, position, layer, head=int(heads[row]))
+        query = draft.node(query_id, sought[row])
         draft.edge(Edge(read, query, EdgeKind.READS))
         _draw_scores(draft, query, sources, found_by, attentions)
 
 
 def _draw_sources(
-    draft: Draft, case: Case, layer: int, position: int, head: int, values: Tensor
+    draft: Draft, case: Case, layer: int, position: int, head: int, values: SourceValues
 ) -> tuple[list[int], list[float]]:
     """The sources ledger of one head; returns the drawn sources and the attention to each.
 
     Its parts are ``attention · v · W_O``.
     """
-    pattern = case.trace.layers[layer].attention[head, position, : position + 1]
-    written = values[head, : position + 1]
-    parts = pattern.to(values).unsqueeze(1) * written
+    recorded = case.trace.layers[layer]
+    pattern = recorded.attention[head, position, : position + 1]
+    written = gained(values.of_head(head, position + 1), recorded.attn_gain, position)
+    parts = pattern.to(written).unsqueeze(1) * written
     head_id = NodeId(NodeKind.HEAD, position, layer, head=head)
     whole = draft.vectors[head_id]
     draft.check(audit_residual(parts.sum(0), whole))

@@ -12,6 +12,8 @@ from torch import Tensor
 from visit.attribution import Lines
 from visit.flow import Edge, EdgeKind, Ledger, Node, NodeId, NodeKind, Reading
 
+_BLOCK_ROWS = 512
+
 _KIND_ORDER = {kind: order for order, kind in enumerate(NodeKind)}
 
 
@@ -30,6 +32,7 @@ class Draft:
     activations: dict[NodeId, float] = field(default_factory=dict)
     attentions: dict[NodeId, float] = field(default_factory=dict)
     worst: float = 0.0
+    _block: Tensor | None = None
     _edges: dict[tuple[NodeId, NodeId, str], Edge] = field(default_factory=dict)
 
     def node(
@@ -41,12 +44,26 @@ class Draft:
         attention: float | None = None,
     ) -> NodeId:
         """Draw a node and return its id."""
-        self.vectors.setdefault(id_, vector)
+        if id_ not in self.vectors:
+            self.vectors[id_] = self._copy(vector)
         if activation is not None:
             self.activations.setdefault(id_, activation)
         if attention is not None:
             self.attentions.setdefault(id_, attention)
         return id_
+
+    def _copy(self, vector: Tensor) -> Tensor:
+        """A copy, for a view would keep all that it is a part of; many copies to a block.
+
+        Thousands of small tensors among large ones that come and go would keep the allocator from
+        using the large ones' memory again: a gigabyte and a half at 1,024 tokens.
+        """
+        row = len(self.vectors) % _BLOCK_ROWS
+        if row == 0:
+            self._block = vector.new_empty(_BLOCK_ROWS, len(vector))
+        assert self._block is not None
+        self._block[row] = vector
+        return self._block[row]
 
     def edge(self, edge: Edge) -> None:
         """Draw an edge. One whose ends are not both drawn by the end is left out."""

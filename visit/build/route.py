@@ -10,16 +10,20 @@ however long the prompt. ``web.index`` works out the same loads from a document'
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from visit import circuits
-from visit.attribution import Lines, PositionLedgers, audit_residual, position_ledgers
+from visit.attribution import Lines, audit_residual
 from visit.build.case import Case, resid_pre_id, residual_before_mlp_id
 from visit.build.draft import Draft
 from visit.flow import Edge, EdgeKind, Ledger, NodeId, NodeKind
+from visit.positions import PositionLedgers, position_ledgers
 from visit.precision import ledger_dtype
+from visit.projections import SourceValues
 
 Loads = dict[int, float]
 """What part of the traced residual each position carries at one depth, 0 to 1."""
@@ -28,7 +32,18 @@ _Nodes = tuple[list[NodeId], Tensor]
 """One kind of node for every reader, and its vector at every position."""
 
 
-def draw_layer(draft: Draft, case: Case, layer: int, loads: Loads, values: Tensor) -> Loads:
+_LEDGER_ELEMENTS = 1 << 21
+"""How many sources of readers are taken at once: a few figures each, 16 MiB every figure."""
+
+
+def draw_layer(
+    draft: Draft,
+    case: Case,
+    layer: int,
+    loads: Loads,
+    values: SourceValues,
+    on_part: Callable[[float], None] = lambda part: None,
+) -> Loads:
     """Draw one layer at every position on the route, and return the loads that enter it.
 
     Args:
@@ -36,25 +51,31 @@ def draw_layer(draft: Draft, case: Case, layer: int, loads: Loads, values: Tenso
         case: What is asked.
         layer: The layer.
         loads: What each position carries as it leaves the layer.
-        values: The layer's ``[head source d_model]`` values (``projections.values_by_source``).
+        values: The layer's (``projections.values_by_source``).
+        on_part: Called with the part of the readers that is drawn, 0 to 1; what it raises ends it.
     """
     readers = sorted(loads)
-    load = values.new_tensor([loads[reader] for reader in readers])
+    load = values.v.new_tensor([loads[reader] for reader in readers])
     to_pre, to_attn = _draw_residuals(draft, case, layer, readers, load)
 
-    ledgers = position_ledgers(
-        case.architecture, case.trace, layer, readers, values, case.direction
-    )
-    draft.check(audit_residual(ledgers.sums, case.trace.layers[layer].attn_out[readers].to(values)))
-    carried = to_attn.unsqueeze(1) * _parts_of_one(ledgers.share)[:, :-1]
-    kept = (carried >= case.request.threshold) & (carried > 0)
-    _draw_positions(draft, case, layer, readers, ledgers, kept, values)
-
-    entering = torch.zeros(kept.shape[1], dtype=load.dtype, device=load.device)
+    attn_out = case.trace.layers[layer].attn_out
+    entering = load.new_zeros(len(attn_out))
     entering[readers] = to_pre
-    entering += (carried * kept).sum(0)
-    on_route = sorted({*readers, *kept.any(0).nonzero().flatten().tolist()})
-    return {position: float(entering[position]) for position in on_route}
+    on_route, step = set(readers), max(1, _LEDGER_ELEMENTS // len(attn_out))
+    for start in range(0, len(readers), step):
+        on_part(start / len(readers))
+        some = readers[start : start + step]
+        ledgers = position_ledgers(
+            case.architecture, case.trace, layer, some, values, case.direction
+        )
+        draft.check(audit_residual(ledgers.sums, attn_out[some].to(ledgers.sums)))
+        reached = to_attn[start : start + step].unsqueeze(1)
+        carried = reached * _parts_of_one(ledgers.share)[:, :-1]
+        kept = (carried >= case.request.threshold) & (carried > 0)
+        _draw_positions(draft, case, layer, some, ledgers, kept, values)
+        entering += (carried * kept).sum(0)
+        on_route |= set(kept.any(0).nonzero().flatten().tolist())
+    return {position: float(entering[position]) for position in sorted(on_route)}
 
 
 def _parts_of_one(share: Float[Tensor, "*batch part"]) -> Float[Tensor, "*batch part"]:
@@ -122,35 +143,33 @@ def _draw_positions(
     readers: list[int],
     ledgers: PositionLedgers,
     kept: Bool[Tensor, "reader source"],
-    values: Float[Tensor, "head source d_model"],
+    values: SourceValues,
 ) -> None:
     """Draw the positions ledger of every reader that keeps a source."""
-    recorded = case.trace.layers[layer]
-    pattern = recorded.attention[:, readers].transpose(0, 1).to(values)
-    left_out = ~kept & (pattern.amax(1) > 0)
-    rests = torch.einsum("rhs,rs,hsm->rm", pattern, left_out.to(values), values)
-    gain = None if recorded.attn_gain is None else recorded.attn_gain[readers].to(values)
-    if gain is not None:
-        rests = rests * gain
-    mean_attention = pattern.mean(1)
+    recorded, like = case.trace.layers[layer], values.v
     bias = case.architecture.blocks[layer].attention.b_o
     for row, reader in enumerate(readers):
         sources = kept[row].nonzero().flatten()
         if not len(sources):
             continue
+        pattern = recorded.attention[:, reader].to(like)
+        gain = None if recorded.attn_gain is None else recorded.attn_gain[reader].to(like)
         lines = ledgers.lines(row, traced=reader == case.position)
         attn = NodeId(NodeKind.ATTN, reader, layer)
         ids = [
-            draft.node(resid_pre_id(layer, s), recorded.resid_pre[s].to(values))
+            draft.node(resid_pre_id(layer, s), recorded.resid_pre[s].to(like))
             for s in sources.tolist()
         ]
-        attention = mean_attention[row, sources].tolist()
+        attention = pattern[:, sources].mean(0).tolist()
         draft.ledger(Ledger.POSITIONS, attn, ids, lines.at(sources), attention)
         if bias is not None:
-            bias_vector = bias.to(values) if gain is None else bias.to(values) * gain[row]
+            bias_vector = bias.to(like) if gain is None else bias.to(like) * gain
             bias_id = draft.node(NodeId(NodeKind.ATTN_BIAS, reader, layer), bias_vector)
             draft.ledger(Ledger.POSITIONS, attn, [bias_id], lines.at(torch.tensor([-1])))
-        if left_out[row].any():
-            rest_id = draft.node(NodeId(NodeKind.POSITIONS_REST, reader, layer), rests[row])
-            rest = lines.at(left_out[row].nonzero().flatten()).folded(rests[row])
+        left_out = ~kept[row] & (pattern.amax(0) > 0)
+        if left_out.any():
+            vector = values.mixed(pattern * left_out)
+            vector = vector if gain is None else vector * gain
+            rest_id = draft.node(NodeId(NodeKind.POSITIONS_REST, reader, layer), vector)
+            rest = lines.at(left_out.nonzero().flatten()).folded(vector)
             draft.ledger(Ledger.POSITIONS, attn, [rest_id], rest)

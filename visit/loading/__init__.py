@@ -128,11 +128,12 @@ def _too_large(place: Place, needed: int, running: Running) -> ModelError:
         ways.append(f"--dtype bfloat16 ({in_words(needed * 2 // running.torch_dtype.itemsize)})")
     if running.device_map is None:
         ways.append("--device-map auto")
-    device, numbers = running.torch_device, running.packed_as or running.dtype
+    free = in_words(free_bytes(running.torch_device))
+    packed = running.packed_as or running.dtype
+    offered = ", ".join([*ways, "or a smaller model"])
     return ModelError(
-        f"model {place.name!r} needs about {in_words(needed)} for its weights in {numbers}, and "
-        f"{device.type} has {in_words(free_bytes(device))} left; give "
-        f"{', '.join([*ways, 'or a smaller model'])}"
+        f"model {place.name!r} needs about {in_words(needed)} for its weights in {packed}, and "
+        f"{running.torch_device.type} has {free} left; give {offered}"
     )
 
 
@@ -174,10 +175,10 @@ def loaded_from(
         d_mlp=sizes.d_mlp,
         d_vocab=sizes.d_vocab,
         revision=revision,
-        quantized=running.packed_as,
         n_experts=sizes.n_experts,
         n_routed=sizes.n_routed,
         limits=family_of(model.config.model_type).limits,
+        quantized=running.packed_as,
     )
     return Loaded(model, tokenizer, architecture, info, running)
 

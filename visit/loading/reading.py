@@ -108,6 +108,9 @@ def model_at(place: Place, config: Any, running: Running) -> Any:
         # first used, with coarser scales: what is multiplied would not be what was unpacked.
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
+    # transformers 5's faster ways with experts know no float64; transformers 4 has this one alone.
+    if hasattr(model, "set_experts_implementation"):
+        model.set_experts_implementation("eager")
     if running.device_map is None and running.quant is None:
         model = model.to(running.torch_device)
     return model.eval().requires_grad_(False)
@@ -141,9 +144,6 @@ def _read(place: Place, config: Any, running: Running, offload_folder: str | Non
     if missing := sorted(report["missing_keys"]):
         # transformers would draw them at random and go on.
         raise place.unreadable(f"{missing[0]} is not among them")
-    # transformers 5's faster ways with experts know no float64; transformers 4 has this one alone.
-    if hasattr(model, "set_experts_implementation"):
-        model.set_experts_implementation("eager")
     return model
 
 
