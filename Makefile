@@ -23,7 +23,8 @@ test: .venv/ready-test
 
 ARCHITECTURE_SUITE := tests/test_identities.py tests/test_planted_faults.py tests/test_build.py \
   tests/test_trace.py tests/test_vocabulary.py tests/test_tokens.py tests/test_loading.py \
-  tests/test_session.py tests/test_readings.py tests/test_atlas.py tests/mini/test_bundled_model.py
+  tests/test_session.py tests/test_readings.py tests/test_atlas.py tests/mini/test_bundled_model.py \
+  tests/loading
 
 test-oldest: .venv-oldest/ready
 	.venv-oldest/bin/python -m pytest $(ARCHITECTURE_SUITE)

@@ -1,5 +1,6 @@
 """The measuring tools are scripts, not a package: they are found by their folder."""
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -8,8 +9,9 @@ from pathlib import Path
 import pytest
 
 sys.path.append(str(Path(__file__).parent))
-# As visit's own command line sets it, before torch is imported.
+# As visit's own command line sets them.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+gc.set_threshold(100_000, 20, 20)
 
 
 @pytest.fixture(autouse=True)

@@ -469,6 +469,23 @@ def test_a_terminal_shows_progress_after_a_second(
     assert ("forward  50 %" in terminal.getvalue()) is shows
 
 
+def test_a_download_shows_its_bytes_and_no_empty_bar(
+    session: FakeSession, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    from visit import cli
+
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with cli._progress_bar() as progress:
+        time.sleep(1.1)
+        progress("downloading lab/a, 1.2 of 3.4 GB", 0.0)
+        shown = capsys.readouterr().err
+        assert "downloading lab/a, 1.2 of 3.4 GB" in shown
+        assert "%" not in shown
+        time.sleep(0.15)
+        progress("forward", 0.1)
+        assert "forward  10 %" in capsys.readouterr().err
+
+
 def test_what_is_not_a_terminal_shows_no_progress(
     session: FakeSession, capsys: pytest.CaptureFixture[str]
 ):

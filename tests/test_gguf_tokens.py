@@ -10,7 +10,8 @@ import pytest
 from vocabularies import CHATML, chatty
 
 from visit.flow import Request
-from visit.loading import _Place, _tokenizer
+from visit.loading.places import Place
+from visit.loading.reading import tokenizer_at
 from visit.tokens import Tokens
 
 
@@ -46,7 +47,7 @@ def file_of(folder: Path, **said: bool) -> Path:
 @pytest.mark.parametrize("adds", [True, False])
 def test_a_file_says_whether_a_bos_comes_first(adds: bool, tmp_path: Path):
     file = file_of(tmp_path, add_bos_token=adds)
-    tokenizer = _tokenizer(_Place(file.parent, file.name, None), "tiny", None)
+    tokenizer = tokenizer_at(Place("tiny", file.parent, file.name), None)
     tokens = Tokens(tokenizer, len(tokenizer))
     read = tokens.read(Request("The city"))
     assert "".join(token.text for token in read) == ("<s>" if adds else "") + "The city"
@@ -55,7 +56,7 @@ def test_a_file_says_whether_a_bos_comes_first(adds: bool, tmp_path: Path):
 
 def test_a_files_chat_template_is_the_models(tmp_path: Path):
     file = file_of(tmp_path, add_bos_token=True)
-    tokenizer = _tokenizer(_Place(file.parent, file.name, None), "tiny", None)
+    tokenizer = tokenizer_at(Place("tiny", file.parent, file.name), None)
     read = Tokens(tokenizer, len(tokenizer)).read(Request("The city", chat=True))
     text = "".join(token.text for token in read)
     assert text == "<|im_start|>user\nThe city<|im_end|>\n<|im_start|>assistant\n"

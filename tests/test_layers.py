@@ -59,6 +59,7 @@ MAY_IMPORT: dict[str, set[str] | None] = {
     | {
         "architectures",
         "engine",
+        "files",
         "loading",
         "measured",
         "precision",

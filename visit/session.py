@@ -75,7 +75,8 @@ class Session:
     ) -> None:
         _check_allowed(loaded.info.name, allowed)
         self._turns = Turns()
-        self._allowed, self._trace_bytes = allowed, trace_bytes
+        self._allowed = allowed
+        self._trace_bytes = trace_bytes
         self._last: Request | None = None
         self._take(loaded)
 

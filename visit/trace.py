@@ -85,16 +85,16 @@ class Layers(Sequence[LayerTrace]):
     memory. Not to be used by two threads at once, nor while the model is run.
 
     Attributes:
-        blocks: The model's; only their modules and vectors are used.
-        device: Where the traces are gathered.
+        blocks: The model's.
         calls: How the model called each.
         kept: Every layer's trace, or none where they would take too much memory.
+        home: The device that all of it is brought to.
     """
 
     blocks: tuple[Block, ...]
-    device: torch.device
     calls: tuple[Call, ...]
     kept: tuple[LayerTrace, ...]
+    home: torch.device
     _latest: tuple[int, LayerTrace] | None = field(default=None, init=False)
 
     def __len__(self) -> int:
@@ -117,8 +117,8 @@ class Layers(Sequence[LayerTrace]):
 
     def _again(self, number: int) -> LayerTrace:
         block, call, recorded = self.blocks[number], self.calls[number], list[LayerTrace]()
-        gather = _watching(block, self.device, lambda layer, _: recorded.append(layer))
-        with gather, _running(call.residual):
+        watching = _watching(block, self.home, lambda layer, _: recorded.append(layer))
+        with watching, _running(call.residual):
             block.module(*call.inputs, **call.named)
         return recorded[0]
 
@@ -191,7 +191,7 @@ def _is_finite(values: Tensor) -> bool:
 
 
 def bytes_of_trace(sizes: Sizes, n_positions: int) -> int:
-    """About how many bytes a trace takes at most, while it is recorded or read.
+    """About how many bytes a trace takes at most, in float32, while it is recorded or read.
 
     Args:
         sizes: The model's.
@@ -278,7 +278,7 @@ def record(
     """
     if model.config._attn_implementation != "eager":
         raise ValueError("load the model with attn_implementation='eager' to see its attention")
-    blocks, device = architecture.outline, architecture.unembedding.device
+    blocks, home = architecture.outline, architecture.unembedding.device
     calls, kept, residuals = list[Call](), list[LayerTrace](), list[Tensor]()
     written: list[Tensor] = []
 
@@ -296,10 +296,10 @@ def record(
             on_layer(len(calls))
 
     normed: list[Tensor] = []
-    ids = torch.tensor([list(token_ids)], device=device)
+    ids = torch.tensor([list(token_ids)], device=home)
     with ExitStack() as stack:
         for block in blocks:
-            stack.enter_context(_watching(block, device, take))
+            stack.enter_context(_watching(block, home, take))
         final_norm = architecture.final_norm.module
         hook = final_norm.register_forward_hook(lambda module, given, output: normed.append(output))
         stack.callback(hook.remove)
@@ -307,13 +307,11 @@ def record(
         logits = model(input_ids=ids, use_cache=False).logits
     return Trace(
         token_ids=tuple(token_ids),
-        layers=Layers(
-            blocks, device, tuple(calls), tuple(kept) if len(kept) == len(blocks) else ()
-        ),
+        layers=Layers(blocks, tuple(calls), tuple(kept) if len(kept) == len(blocks) else (), home),
         residuals=tuple(residuals),
         written=written[0],
-        final_norm=normed[0][0].to(device),
-        logits=logits[0].to(device, reading_dtype(logits.dtype)),
+        final_norm=normed[0][0].to(home),
+        logits=logits[0].to(home, reading_dtype(logits.dtype)),
     )
 
 
@@ -327,9 +325,9 @@ def _running(like: Tensor) -> Iterator[None]:
 
 @contextmanager
 def _watching(
-    block: Block, device: torch.device, done: Callable[[LayerTrace, Call], None]
+    block: Block, home: torch.device, done: Callable[[LayerTrace, Call], None]
 ) -> Iterator[None]:
-    """Catch a block's tensors whenever it runs, and say what it read and wrote as it ends."""
+    """Catch a block's tensors whenever it runs, bring them home, and say what they are."""
     caught: dict[nn.Module, tuple[Tensor, Any]] = {}
     projections = (block.attention.output, block.mlp.output)
 
@@ -344,7 +342,7 @@ def _watching(
     def end(module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
         catch(module, inputs, named, output)
         call = Call(inputs, named)
-        layer = _layer(block, _Catches(caught, call.residual.shape[1], device))
+        layer = _layer(block, _Catches(caught, call.residual.shape[1], home))
         caught.clear()
         done(layer, call)
 
@@ -407,7 +405,8 @@ def _layer(block: Block, catches: _Catches) -> LayerTrace:
         resid_mid = ln2 if block.ln2 is None else catches.input(block.ln2.module)
     activation = routing_weight = routed = None
     if isinstance(block.mlp, Experts):
-        routing_weight, routed = block.mlp.routing(catches.whole_output(block.mlp.router))
+        routing = block.mlp.routing(catches.whole_output(block.mlp.router))
+        routing_weight, routed = (part.to(catches.device) for part in routing)
     else:
         activation = catches.input(block.mlp.output)
     return LayerTrace(

@@ -714,3 +714,12 @@ def test_the_tokens_of_a_text_stand_as_ever():
     assert classed(strip, "message") == classed(strip, "is-template") == []
     assert classed(strip, "is-special") == []
     assert [part["tag"] for part in strip] == ["button"] * 8 + ["span"] * 3
+
+
+def test_the_whole_trace_says_what_weights_were_packed_in():
+    packed = replace(INDEX.flow, model=replace(INDEX.flow.model, quantized="nf4"))
+    made = texts(trees(inspector.about(Index(packed))))
+    assert {"weights packed as", "nf4", "Ledgers are on the weights unpacked from nf4."} <= set(
+        made
+    )
+    assert "weights packed as" not in texts(trees(inspector.about(INDEX)))

@@ -95,6 +95,8 @@ def _atlas(arguments: Namespace, progress: Progress) -> Atlas:
         arguments.model,
         dtype=arguments.dtype,
         device=arguments.device,
+        device_map=arguments.device_map,
+        quant=arguments.quant,
         revision=arguments.revision,
         tell=lambda stage: progress(stage, 0.0),
     )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import sys
 from pathlib import Path
 
+from visit import files
 from visit.architectures import Architecture
 from visit.flow import ModelInfo
 from visit.precision import reading_dtype
@@ -20,21 +19,8 @@ _NAME_LENGTH = 32
 
 
 def cache_folder() -> Path:
-    """The folder of all atlases: ``VISIT_CACHE``, or ``visit`` in the user's cache folder.
-
-    Source: XDG Base Directory Specification; the platforms' own guides.
-    """
-    if given := os.environ.get("VISIT_CACHE"):
-        return Path(given).expanduser() / "atlas"
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        # A relative XDG_CACHE_HOME is to be ignored, says the specification.
-        given = os.environ.get("XDG_CACHE_HOME", "")
-        base = Path(given) if os.path.isabs(given) else Path.home() / ".cache"
-    return base / "visit" / "atlas"
+    """The folder of all atlases, in the folder of what can be made again."""
+    return files.cache_folder() / "atlas"
 
 
 def folder_name(identity: str) -> str:
@@ -59,6 +45,7 @@ def identity(info: ModelInfo, architecture: Architecture, tokens: Tokens) -> str
         "weights": info.weights_sha256,
         "tokenizer": tokens.sha256,
         "dtype": info.dtype,
+        "packed in": info.quantized,
         "read in": str(reading_dtype(architecture.unembedding.dtype)),
         "family": architecture.family,
         "sizes": [sizes.n_layers, sizes.n_heads, sizes.d_model, sizes.d_mlp, sizes.d_vocab],

@@ -1,11 +1,15 @@
-"""Progress bars that other libraries fill and that tell instead of draw."""
+"""Work that fills progress bars of its own, followed from the thread that asked for it.
+
+huggingface_hub counts bytes in a class of bars that it is given, from several threads. Here they
+are counted, and told by the thread that waits: a page's callback can be told in no other, and it
+may leave at any time, even while nothing comes.
+"""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
@@ -13,58 +17,88 @@ from visit.loading.memory import in_words
 
 TOLD_EVERY = 0.2
 """Seconds between two tellings."""
+_Result = TypeVar("_Result")
 
 
-class _Teller:
-    """Tells how far work is, from any thread, and stops all threads once telling raised."""
+class _Left(Exception):
+    """Whoever asked for the work waits for it no longer."""
 
-    def __init__(self, stage: str, n_bytes: int, tell: Callable[[str], None]) -> None:
-        self._stage, self._n_bytes, self._tell = stage, n_bytes, tell
-        self._lock = threading.Lock()
-        self._last = 0.0
-        self._problem: BaseException | None = None
-        self.counts_bytes = False
 
-    def tell(self, done: int, total: int | None, *, of_bytes: bool) -> None:
-        """Say that so much is done, unless something was said just now."""
-        with self._lock:
-            if self._problem is not None:
-                raise self._problem
-            # Where bytes are counted, counting files besides would have the words flicker.
-            if of_bytes != self.counts_bytes or time.monotonic() - self._last < TOLD_EVERY:
-                return
-            self._last = time.monotonic()
-            try:
-                self._tell(f"{self._stage}, {self._so_far(done, total, of_bytes)}")
-            except BaseException as problem:
-                self._problem = problem
-                raise
+class _Count:
+    """How far the work is. Its bars' bytes, or their files where they count no bytes."""
 
-    def _so_far(self, done: int, total: int | None, of_bytes: bool) -> str:
-        if not of_bytes:
-            return f"{done} of {total or 0} files"
-        so_far, whole = in_words(done), in_words(max(done, self._n_bytes))
+    def __init__(self, n_bytes: int) -> None:
+        self._n_bytes = n_bytes
+        self._done, self._total = 0, 0
+        self.has_bytes = False
+        self.is_left = False
+
+    def set(self, done: int, total: int, *, of_bytes: bool) -> None:
+        """Note how far a bar is; where nobody waits any longer, end its work."""
+        if self.is_left:
+            raise _Left
+        if of_bytes == self.has_bytes:
+            self._done, self._total = done, total
+
+    def words(self) -> str:
+        """``, 1.2 of 3.4 GB`` or ``, 2 of 7 files``; nothing while nothing is counted."""
+        if not self._total:
+            return ""
+        if not self.has_bytes:
+            return f", {self._done} of {self._total} files"
+        so_far, whole = in_words(self._done), in_words(max(self._done, self._n_bytes))
         number, unit = so_far.split()
-        return f"{number if whole.endswith(f' {unit}') else so_far} of {whole}"
+        return f", {number if whole.endswith(f' {unit}') else so_far} of {whole}"
 
 
-def telling_bars(stage: str, n_bytes: int, tell: Callable[[str], None]) -> type:
-    """A class for huggingface_hub's ``tqdm_class``: bars that tell how many bytes have come.
+def followed(
+    work: Callable[[type], _Result], stage: str, n_bytes: int, tell: Callable[[str], None]
+) -> _Result:
+    """Do work in a thread of its own, and tell how far it is from this one.
 
     Args:
+        work: Given a class of bars, as huggingface_hub's ``tqdm_class``.
         stage: What is said first, like ``downloading NAME``.
         n_bytes: How many bytes there are to fetch.
-        tell: Told in words, at most every ``TOLD_EVERY`` seconds, from any thread but never from
-            two at once. What it raises ends the download in all threads.
+        tell: Told in words every ``TOLD_EVERY`` seconds. What it raises is raised at once, and the
+            work ends when one of its bars moves next.
+
+    Raises:
+        Exception: whatever the work raises.
     """
-    teller = _Teller(stage, n_bytes, tell)
+    count = _Count(n_bytes)
+    results: list[_Result] = []
+    problems: list[Exception] = []
+
+    def do() -> None:
+        try:
+            results.append(work(_bars(count)))
+        except Exception as problem:
+            problems.append(problem)
+
+    thread = threading.Thread(target=do, daemon=True)
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(TOLD_EVERY)
+            tell(stage + count.words())
+    except BaseException:
+        count.is_left = True
+        raise
+    if problems:
+        raise problems[0]
+    return results[0]
+
+
+def _bars(count: _Count) -> type:
+    """A class of bars that draw nothing and keep a count."""
 
     class Bar(tqdm):  # type: ignore[type-arg]
         monitor_interval = 0  # no thread that watches over it
 
         def __init__(self, *given: Any, **named: Any) -> None:
             self._of_bytes = named.get("unit") == "B"
-            teller.counts_bytes |= self._of_bytes
+            count.has_bytes |= self._of_bytes
             named.pop("name", None)  # huggingface_hub's own bars have one
             super().__init__(*given, **{**named, "disable": True})
 
@@ -75,11 +109,7 @@ def telling_bars(stage: str, n_bytes: int, tell: Callable[[str], None]) -> type:
 
         def update(self, n: Any = 1) -> bool | None:
             self.n += n or 0
-            teller.tell(
-                int(self.n),
-                None if self.total is None else int(self.total),
-                of_bytes=self._of_bytes,
-            )
+            count.set(int(self.n), int(self.total or 0), of_bytes=self._of_bytes)
             return None
 
     return Bar

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from visit.errors import ModelError
-from visit.loading.bars import telling_bars
+from visit.loading.bars import followed
 from visit.loading.files import INDEX, SAFETENSORS, Damaged, has_tokenizer, weight_files
 from visit.loading.places import without_weights
 
@@ -28,8 +28,9 @@ def fetch(name: str, revision: str | None, tell: Callable[[str], None]) -> Path:
     Args:
         name: Its id, like ``openai-community/gpt2``.
         revision: A branch, tag or commit; the default branch when left out.
-        tell: Told ``downloading NAME, 1.2 of 3.4 GB`` several times a second. What it raises ends
-            the download; the files that were fetched stay, and the next try goes on from there.
+        tell: Told ``downloading NAME, 1.2 of 3.4 GB`` several times a second, in the thread that
+            asks. What it raises ends the download; the files that were fetched stay, and the
+            next try goes on from there.
 
     Raises:
         ModelError: there is no such model, it has no safetensors, or the hub cannot be reached.
@@ -87,8 +88,12 @@ def _downloaded(name: str, revision: str | None, tell: Callable[[str], None]) ->
     # The base class is that of whichever HTTP library this huggingface_hub uses.
     trouble: Any = (OSError, ValueError, RuntimeError, *HfHubHTTPError.__bases__)
     try:
-        bars = telling_bars(f"downloading {name}", _bytes_to_fetch(name, revision), tell)
-        folder = _snapshot(name, revision, tqdm_class=bars)
+        folder = followed(
+            lambda bars: _snapshot(name, revision, tqdm_class=bars),
+            f"downloading {name}",
+            _bytes_to_fetch(name, revision),
+            tell,
+        )
     except trouble as error:
         raise _not_given(name, revision, error) from error
     if folder is None:
