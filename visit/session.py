@@ -22,8 +22,8 @@ from visit.turns import Turns
 from visit.vocabulary import Projector
 
 TRACES_BYTES = 1 << 30
-"""How much memory recent traces may take: some thousand of 8 tokens of GPT-2 small, three of 1,024
-tokens of GPT-2 medium. The newest is kept whatever it takes."""
+"""How much memory recent traces may take: about two hundred of 8 tokens of GPT-2 small, two of
+1,024 tokens of GPT-2 medium. The newest is kept whatever it takes."""
 
 _PARTS = {"forward": (0.0, 0.2), "ledgers": (0.2, 0.5), "readings": (0.5, 1.0)}
 """Where each stage begins and ends in the whole: about the time it takes."""
