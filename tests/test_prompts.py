@@ -252,5 +252,7 @@ def test_a_template_that_is_none_is_told_in_one_line():
 
 def test_a_token_beyond_the_embedding_is_refused():
     tokenizer = byte_level()
-    with pytest.raises(RequestError, match=r"^token '.+' has id \d+, but the model knows 0 to 99"):
+    with pytest.raises(
+        RequestError, match=r"^token '.+' has id \d+, but the model knows ids 0 to 99"
+    ):
         Tokens(tokenizer, 100).read(Request("The city"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 import torch
@@ -16,16 +16,16 @@ from visit.vocabulary import Projector
 class Counting(Projector):
     """A Projector that counts what it measures."""
 
-    measured = 0
+    n_measured = 0
 
-    def measure(
+    def measured(
         self,
         vectors: torch.Tensor,
         top_k: int,
         on_part: Callable[[float], None] = lambda part: None,
-    ) -> Measured:
-        self.measured += len(vectors)
-        return super().measure(vectors, top_k, on_part)
+    ) -> Iterator[Measured]:
+        self.n_measured += len(vectors)
+        return super().measured(vectors, top_k, on_part)
 
 
 @pytest.fixture
@@ -56,16 +56,16 @@ def test_a_reading_says_what_was_measured(projector: Counting):
 def test_equal_vectors_are_measured_once(projector: Counting):
     asked = vectors(4)[[0, 1, 1, 2, 3, 0]]
     readings = Reader(projector, Numbered()).read(asked, 5, 3)
-    assert projector.measured == 4
+    assert projector.n_measured == 4
     assert readings[0] == readings[5] and readings[1] == readings[2] != readings[3]
 
 
 def test_another_target_measures_nothing_and_says_the_same_as_a_new_reader(projector: Counting):
     reader, asked = Reader(projector, Numbered()), vectors(7)
     reader.read(asked, 5, 3)
-    projector.measured = 0
+    projector.n_measured = 0
     again = reader.read(asked[[6, 2, 4]], 11, 3)
-    assert projector.measured == 0
+    assert projector.n_measured == 0
     assert again == Reader(Projector(projector._architecture), Numbered()).read(
         asked[[6, 2, 4]], 11, 3
     )
@@ -78,9 +78,9 @@ def test_more_tokens_than_were_listed_are_measured_anew(projector: Counting):
     assert [len(reading.top) for reading in longer] == [20, 20, 20]
     everything = reader.read(asked, 5, 10_000)
     assert [len(reading.top) for reading in everything] == [61, 61, 61]
-    projector.measured = 0
+    projector.n_measured = 0
     assert reader.read(asked, 5, 10_000) == everything
-    assert projector.measured == 0
+    assert projector.n_measured == 0
 
 
 def test_what_was_used_longest_ago_is_let_go(projector: Counting):
@@ -89,11 +89,11 @@ def test_what_was_used_longest_ago_is_let_go(projector: Counting):
     first, second, third = vectors(2, 1), vectors(2, 2), vectors(2, 3)
     for asked in (first, second, first, third):
         reader.read(asked, 0, 3)
-    projector.measured = 0
+    projector.n_measured = 0
     reader.read(torch.cat([first, third]), 1, 3)
-    assert projector.measured == 0
+    assert projector.n_measured == 0
     reader.read(second, 1, 3)
-    assert projector.measured == 2
+    assert projector.n_measured == 2
 
 
 def test_what_does_not_fit_is_read_all_the_same(projector: Counting):
@@ -116,17 +116,18 @@ class Shelf:
         found = [self.kept[key] for key in keys if key in self.kept] or [self.nothing]
         return torch.tensor([key in self.kept for key in keys]), Measured.joined(found)
 
-    def keep(self, keys: Sequence[bytes], measured: Measured) -> None:
+    def keep(self, keys: Sequence[bytes], measured: Measured) -> bool:
         for row, key in enumerate(keys):
             self.kept[key] = measured.at(slice(row, row + 1))
+        return True
 
 
 def test_what_weights_say_lasts_for_the_next_reader(projector: Counting):
     shelf, asked = Shelf(projector.measure(vectors(1), 10).at(slice(0))), vectors(6)
     first = Reader(projector, Numbered(), shelf).read(asked, 5, 3, of_weights={1, 4})
     assert len(shelf.kept) == 2
-    projector.measured = 0
+    projector.n_measured = 0
     again = Reader(projector, Numbered(), shelf).read(asked, 5, 3, of_weights={0, 1, 4})
-    assert projector.measured == 4
+    assert projector.n_measured == 4
     assert again == first
     assert len(shelf.kept) == 3

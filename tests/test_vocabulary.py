@@ -9,7 +9,7 @@ import torch
 from models import specimen
 
 from visit.errors import Cancelled
-from visit.measured import measure, ranks
+from visit.measured import measure_alone, ranks
 from visit.vocabulary import Projector
 
 
@@ -62,14 +62,14 @@ def test_a_listing_holds_at_most_the_whole_vocabulary(projector: Projector):
 
 def test_a_uniform_distribution_has_the_vocabularys_bits_and_everything_ranks_first():
     logits = torch.zeros(1, 64)
-    measured = measure(logits, 2)
+    measured = measure_alone(logits, 2)
     assert float(measured.entropy[0]) == pytest.approx(math.log2(64))
     assert ranks(measured.codes, 3, lambda rows, ids: logits[rows, ids]).tolist() == [1]
 
 
 def test_an_impossible_token_does_not_spoil_the_entropy_and_ranks_last():
     logits = torch.tensor([[0.0, 0.0, -math.inf], [1.0, 2.0, 3.0]])
-    measured = measure(logits, 1)
+    measured = measure_alone(logits, 1)
     assert float(measured.entropy[0]) == pytest.approx(1)
     assert measured.bottom_probs[0].tolist() == [0]
     assert ranks(measured.codes, 2, lambda rows, ids: logits[rows, ids]).tolist() == [3, 1]
@@ -81,7 +81,7 @@ def test_ranks_from_codes_are_the_ranks_of_the_logits(spread: float):
     logits = torch.randn(5, 70_000, generator=generator) * spread
     logits[1, :30] = 40 * spread  # an outlier squeezes all the others into few codes
     logits[2] = logits[2].round(decimals=1)  # ties
-    codes = measure(logits, 3).codes
+    codes = measure_alone(logits, 3).codes
     for token in (0, 17, 69_999, int(logits[0].argmax()), int(logits[3].argmin())):
         expected = 1 + (logits > logits[:, token : token + 1]).sum(-1)
         found = ranks(codes, token, lambda rows, ids: logits[rows, ids])
@@ -93,7 +93,7 @@ def test_top_and_bottom_tokens_are_those_of_a_sort(top_k: int):
     logits = torch.randn(6, 3010, generator=torch.Generator().manual_seed(5))
     logits[0, 3000:] += 9  # all at the end, beyond the last whole block
     logits[1, 640:704] -= 9  # all in one block
-    measured, order = measure(logits, top_k), logits.argsort(dim=-1, descending=True)
+    measured, order = measure_alone(logits, top_k), logits.argsort(dim=-1, descending=True)
     assert torch.equal(measured.top_ids, order[:, :top_k])
     assert torch.equal(measured.bottom_ids, order.flip(1)[:, :top_k])
 
@@ -101,7 +101,7 @@ def test_top_and_bottom_tokens_are_those_of_a_sort(top_k: int):
 def test_codes_keep_the_order_of_the_logits():
     generator = torch.Generator().manual_seed(4)
     logits = torch.randn(3, 5000, generator=generator)
-    codes = measure(logits, 2).codes
+    codes = measure_alone(logits, 2).codes
     for row, code in zip(logits, codes, strict=True):
         assert (code[row.argsort()].diff() >= 0).all()
         assert (code.min(), code.max()) == (-(1 << 15), (1 << 15) - 1)

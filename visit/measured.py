@@ -61,30 +61,44 @@ class Measured:
         return Measured(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
     @classmethod
+    def of(cls, parts: Sequence[Measured], codes: Int16[Tensor, "vector d_vocab"]) -> Measured:
+        """Batches whose codes lie one after another already."""
+        names = [field.name for field in fields(cls) if field.name != "codes"]
+        return cls(
+            codes=codes,
+            **{name: torch.cat([getattr(part, name) for part in parts]) for name in names},
+        )
+
+    @classmethod
     def joined(cls, parts: Sequence[Measured]) -> Measured:
         """Batches one after another."""
-        if len(parts) == 1:
-            return parts[0]
-        names = [field.name for field in fields(cls)]
-        return cls(**{name: torch.cat([getattr(part, name) for part in parts]) for name in names})
+        return parts[0] if len(parts) == 1 else cls.of(parts, torch.cat([p.codes for p in parts]))
+
+
+def measure_alone(logits: Float[Tensor, "vector d_vocab"], top_k: int) -> Measured:
+    """What a few logits say, in memory of their own."""
+    codes = torch.empty(logits.shape, dtype=torch.int16, device=logits.device)
+    return measure(logits, codes, top_k, torch.empty_like(logits))
 
 
 def measure(
     logits: Float[Tensor, "vector d_vocab"],
+    codes: Int16[Tensor, "vector d_vocab"],
     top_k: int,
-    scratch: Float[Tensor, "vector d_vocab"] | None = None,
+    scratch: Float[Tensor, "height d_vocab"],
 ) -> Measured:
     """What a batch of logits says. A row depends on no other row.
 
     Args:
         logits: None is NaN; minus infinity is a token that cannot be.
+        codes: What becomes of them; overwritten.
         top_k: How many tokens to list at either end; at most the whole vocabulary.
-        scratch: Overwritten, where many batches are measured one after another.
+        scratch: Of at least as many rows; overwritten.
     """
     top, top_ids = _ends(logits, top_k, largest=True)
     bottom, bottom_ids = _ends(logits, top_k, largest=False)
     high, low = top[:, :1], bottom[:, :1]
-    weights = torch.sub(logits, high, out=scratch).exp_()
+    weights = torch.sub(logits, high, out=scratch[: len(logits)]).exp_()
     total = weights.sum(-1)
     log_total = high.squeeze(1) + total.log()
     # Entropy is log_total less the mean logit; -inf · 0 is not a number, so what cannot be is set
@@ -99,7 +113,7 @@ def measure(
         bottom_probs=(bottom - log_total.unsqueeze(1)).exp(),
         log_total=log_total,
         entropy=((log_total - mean) / math.log(2)).clamp_min(0),
-        codes=_coded(logits, low.maximum(high - _FARTHEST), high, into=weights),
+        codes=codes.copy_(_scaled(logits, low.maximum(high - _FARTHEST), high, into=weights)),
     )
 
 
@@ -126,18 +140,18 @@ def _ends(
     return found.values, token_ids.gather(1, found.indices)
 
 
-def _coded(
+def _scaled(
     logits: Float[Tensor, "vector d_vocab"],
     low: Float[Tensor, "vector 1"],
     high: Float[Tensor, "vector 1"],
     *,
     into: Float[Tensor, "vector d_vocab"],
-) -> Int16[Tensor, "vector d_vocab"]:
-    """Logits as codes. Each step of the sum is monotone, so codes keep the logits' order."""
+) -> Float[Tensor, "vector d_vocab"]:
+    """Logits as codes, still in floating point. No step breaks the order of two logits."""
     span = high - low
     step = (_HIGHEST - _LOWEST) / span.where(span > 0, torch.ones_like(span))
     scaled = torch.sub(logits, low, out=into).mul_(step).add_(_LOWEST)
-    return scaled.floor_().clamp_(_LOWEST, _HIGHEST).to(torch.int16)
+    return scaled.floor_().clamp_(_LOWEST, _HIGHEST)
 
 
 def ranks(

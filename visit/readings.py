@@ -19,14 +19,14 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from visit.flow import Reading, TargetReading, TokenProbability
-from visit.measured import Measured, measure, ranks
+from visit.measured import Measured, measure_alone, ranks
 from visit.tokens import Tokens
 from visit.vocabulary import Projector, Targeted
 
-KEPT_BYTES = 160 << 20
-"""How much of what was measured is kept: some 1,600 vectors of GPT-2's vocabulary."""
+KEPT_BYTES = 64 << 20
+"""How much of what was measured is kept in memory: some 650 vectors of GPT-2's vocabulary."""
 
-_AT_ONCE_BYTES = 48 << 20
+_RECALLED_BYTES = 24 << 20
 _FEWEST_LISTED = 10
 
 NO_PLACES: frozenset[int] = frozenset()
@@ -42,8 +42,8 @@ class Lasting(Protocol):
     def lookup(self, keys: Sequence[bytes], top_k: int) -> tuple[Bool[Tensor, " key"], Measured]:
         """Which of some vectors are kept, with as many tokens listed; and those, measured."""
 
-    def keep(self, keys: Sequence[bytes], measured: Measured) -> None:
-        """Keep vectors that were measured."""
+    def keep(self, keys: Sequence[bytes], measured: Measured) -> bool:
+        """Keep vectors that were measured; say whether that could be done."""
 
 
 class Reader:
@@ -114,7 +114,7 @@ class Reader:
         top_k: int,
     ) -> tuple[Reading, ...]:
         """The same for logits that need no lens, such as the model's own, with norms to report."""
-        measured = measure(logits, min(top_k, logits.shape[1]))
+        measured = measure_alone(logits, min(top_k, logits.shape[1]))
         logit = logits[:, target_id]
         targeted = Targeted(
             logit=logit,
@@ -138,38 +138,44 @@ class Reader:
         recalled: set[bytes] = set()
         for batch in self._recalled([key for key in missing if key in lasting], n_listed):
             recalled |= set(batch.keys)
-            self._kept.add(batch)
             yield batch
         new = [key for key in missing if key not in recalled]
-        new.sort(key=lambda key: key not in lasting)  # so that what lasts is kept in whole batches
-        for start, keys in self._split(new):
+        last = [key for key in new if key in lasting]
+        passing = [key for key in new if key not in lasting]
+        done = 0
+        for keys, keep in ((last, self._keep), (passing, self._kept.add)):
+            if not keys:
+                continue
+            begin, size = done / len(new), len(keys) / len(new)
 
-            def tell(part: float, start: int = start, size: int = len(keys)) -> None:
-                on_part((start + part * size) / len(new))
+            def tell(part: float, begin: float = begin, size: float = size) -> None:
+                on_part(begin + part * size)
 
-            measured = self._projector.measure(seen[[place[key] for key in keys]], n_listed, tell)
-            n_lasting = sum(key in lasting for key in keys)
-            if self._lasting and n_lasting:
-                self._lasting.keep(keys[:n_lasting], measured.at(slice(0, n_lasting)))
-            batch = _Batch(keys, measured, self._words(measured))
+            chosen = seen[[place[key] for key in keys]]
+            for measured in self._projector.measured(chosen, n_listed, tell):
+                batch = _Batch(keys[: len(measured)], measured, self._words(measured))
+                keys = keys[len(measured) :]
+                keep(batch)
+                yield batch
+            done += len(chosen)
+
+    def _keep(self, batch: _Batch) -> None:
+        """Keep a batch for later sessions, or in memory where that cannot be."""
+        assert self._lasting is not None  # else nothing is said to last
+        if not self._lasting.keep(batch.keys, batch.measured):
             self._kept.add(batch)
-            yield batch
 
     def _recalled(self, keys: list[bytes], n_listed: int) -> Iterator[_Batch]:
-        """What an earlier session kept of some vectors."""
+        """What an earlier session, or this one, kept of some vectors."""
         if self._lasting is None:
             return
-        for _, some in self._split(keys):
+        step = max(1, _RECALLED_BYTES // (2 * self._projector.d_vocab))
+        for start in range(0, len(keys), step):
+            some = keys[start : start + step]
             is_kept, measured = self._lasting.lookup(some, n_listed)
             found = [key for key, is_there in zip(some, is_kept.tolist(), strict=True) if is_there]
             if found:
                 yield _Batch(found, measured, self._words(measured))
-
-    def _split(self, keys: list[bytes]) -> Iterator[tuple[int, list[bytes]]]:
-        """Keys in batches whose codes take little memory, and where each begins."""
-        step = max(1, _AT_ONCE_BYTES // (2 * self._projector.d_vocab))
-        for start in range(0, len(keys), step):
-            yield start, keys[start : start + step]
 
     def _words(self, measured: Measured) -> list[Words]:
         tops = self._listings(measured.top_ids, measured.top_probs)

@@ -8,7 +8,7 @@ number of vectors at once, in chunks whose logits stay small, and never loops ov
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -21,6 +21,9 @@ from visit.precision import reading_dtype
 
 CHUNK_LOGITS = 12 << 20
 """How many logits a chunk may hold: 48 MiB in float32 (docs/performance.md says why)."""
+
+_SCRATCH_LOGITS = 3 << 20
+"""How many logits the statistics go over at once: with what they make of them, 24 MiB."""
 
 _TOGETHER = 8
 """Products are of a multiple of this many vectors. BLAS adds up odd ones in another order, and what
@@ -63,7 +66,6 @@ class Projector:
         """The vectors in the dtype and on the device that they are measured in."""
         return vectors.to(self._architecture.unembedding)
 
-    @torch.inference_mode()
     def measure(
         self,
         vectors: Float[Tensor, "vector d_model"],
@@ -77,16 +79,30 @@ class Projector:
             top_k: How many tokens to list at either end; all of them if there are fewer.
             on_part: Called with the part that is measured, 0 to 1; what it raises ends the work.
         """
+        return Measured.joined(list(self.measured(vectors, top_k, on_part)))
+
+    def measured(
+        self,
+        vectors: Float[Tensor, "vector d_model"],
+        top_k: int,
+        on_part: Callable[[float], None] = lambda part: None,
+    ) -> Iterator[Measured]:
+        """The same in parts, as many vectors each as are multiplied at once; less is held."""
         seen, top_k = self.seen(vectors), min(top_k, self.d_vocab)
         # Memory fresh from the system costs as much to touch as the pass over it does.
         height = min(self._chunk, math.ceil(len(seen) / _TOGETHER) * _TOGETHER)
         logits = torch.empty((height, self.d_vocab), dtype=seen.dtype, device=seen.device)
-        scratch = torch.empty_like(logits)
-        parts, measured = seen.split(self._chunk), []
+        step = max(1, _SCRATCH_LOGITS // self.d_vocab)
+        scratch = torch.empty_like(logits[:step])
+        parts = seen.split(self._chunk)
         for done, part in enumerate(parts):
             on_part(done / len(parts))
-            measured.append(measure(self._logits(part, logits), top_k, scratch[: len(part)]))
-        return Measured.joined(measured)
+            with torch.inference_mode():
+                found = self._logits(part, logits)
+                codes = torch.empty(found.shape, dtype=torch.int16, device=found.device)
+                pieces = zip(found.split(step), codes.split(step), strict=True)
+                measured = [measure(*piece, top_k, scratch) for piece in pieces]
+            yield Measured.of(measured, codes)
 
     @torch.inference_mode()
     def target(

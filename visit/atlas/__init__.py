@@ -71,14 +71,14 @@ class Atlas:
         """
         return self._kept.lookup(keys, top_k)
 
-    def keep(self, keys: Sequence[bytes], measured: Measured) -> None:
+    def keep(self, keys: Sequence[bytes], measured: Measured) -> bool:
         """Keep rows that were measured. Never fails: what cannot be written is logged once.
 
         Args:
             keys: Digests of as many vectors as were measured, each once.
             measured: What they say.
         """
-        self._kept.keep(keys, measured)
+        return self._kept.keep(keys, measured)
 
     @property
     def n_rows(self) -> int:

@@ -78,10 +78,11 @@ class Kept:
         mask = torch.tensor([place is not None for place in places], dtype=torch.bool)
         return mask, self._gathered(wanted, int(mask.sum()), top_k)
 
-    def keep(self, keys: Sequence[bytes], measured: Measured) -> None:
+    def keep(self, keys: Sequence[bytes], measured: Measured) -> bool:
         """Keep rows that were measured, unless as much is kept of them; never fails.
 
-        Where the folder cannot be written, that is logged once and nothing is kept.
+        Where the folder cannot be written, that is logged once and nothing is kept: then it
+        returns false.
 
         Args:
             keys: Digests of as many vectors as were measured, each once.
@@ -92,7 +93,7 @@ class Kept:
         if any(len(key) != KEY_BYTES for key in keys):
             raise ValueError(f"a key is not {KEY_BYTES} bytes long")
         if not self._can_write:
-            return
+            return False
         self._refresh()
         n_listed = measured.top_ids.shape[1]
         new = [at for at, key in enumerate(keys) if self._place(key, n_listed) is None]
@@ -112,6 +113,7 @@ class Kept:
                 "nothing is kept in the atlas, %s: %s; set VISIT_CACHE to a folder that can be "
                 "written", self._folder, reason,
             )  # fmt: skip
+        return self._can_write
 
     def _place(self, key: bytes, n_listed: int) -> tuple[str, int] | None:
         """The segment that holds a row, and its place there."""
