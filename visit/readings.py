@@ -23,8 +23,8 @@ from visit.measured import Measured, measure_alone, ranks
 from visit.tokens import Tokens
 from visit.vocabulary import Projector, Targeted
 
-KEPT_BYTES = 64 << 20
-"""How much of what was measured is kept in memory: some 650 vectors of GPT-2's vocabulary."""
+KEPT_BYTES = 32 << 20
+"""How much of what was measured is kept in memory: some 330 vectors of GPT-2's vocabulary."""
 
 _RECALLED_BYTES = 24 << 20
 _FEWEST_LISTED = 10
@@ -90,7 +90,8 @@ class Reader:
         """
         if not len(vectors):
             return ()
-        seen = self._projector.seen(vectors)
+        norms, seen = vectors.norm(dim=-1).tolist(), self._projector.seen(vectors)
+        del vectors  # twice as large in the ledgers' dtype, and nobody else's from here on
         keys = _keys(seen)
         place = {key: place for place, key in enumerate(keys)}
         said: dict[bytes, tuple[Words, TargetReading]] = {}
@@ -101,7 +102,7 @@ class Reader:
             targeted = self._projector.target(asked, batch.measured, target_id)
             rows = zip(batch.words, _target_readings(targeted), strict=True)
             said |= zip(batch.keys, rows, strict=True)
-        norms = vectors.norm(dim=-1).tolist()
+            del batch
         return tuple(
             _reading(*said[key], norm, top_k) for key, norm in zip(keys, norms, strict=True)
         )
@@ -157,6 +158,7 @@ class Reader:
                 keys = keys[len(measured) :]
                 keep(batch)
                 yield batch
+                del batch, measured  # before the next ones are made: codes are large
             done += len(chosen)
 
     def _keep(self, batch: _Batch) -> None:

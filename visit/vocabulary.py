@@ -19,17 +19,17 @@ from visit.architectures import Architecture
 from visit.measured import Measured, measure, ranks
 from visit.precision import reading_dtype
 
-CHUNK_LOGITS = 12 << 20
-"""How many logits a chunk may hold: 48 MiB in float32 (docs/performance.md says why)."""
+CHUNK_LOGITS = 11 << 20
+"""How many logits a chunk may hold: 44 MiB in float32 (docs/performance.md says why)."""
 
-_SCRATCH_LOGITS = 3 << 20
-"""How many logits the statistics go over at once: with what they make of them, 24 MiB."""
+_SCRATCH_LOGITS = 2 << 20
+"""How many logits the statistics go over at once: with what they make of them, 16 MiB."""
 
 _TOGETHER = 8
 """Products are of a multiple of this many vectors. BLAS adds up odd ones in another order, and what
 a vector says would depend, in its last digit, on how many are read with it."""
 
-_PAIRED = 1 << 22
+_PAIRED = 1 << 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +92,24 @@ class Projector:
         # Memory fresh from the system costs as much to touch as the pass over it does.
         height = min(self._chunk, math.ceil(len(seen) / _TOGETHER) * _TOGETHER)
         logits = torch.empty((height, self.d_vocab), dtype=seen.dtype, device=seen.device)
-        step = max(1, _SCRATCH_LOGITS // self.d_vocab)
-        scratch = torch.empty_like(logits[:step])
+        scratch = torch.empty_like(logits[: max(1, _SCRATCH_LOGITS // self.d_vocab)])
         parts = seen.split(self._chunk)
         for done, part in enumerate(parts):
             on_part(done / len(parts))
-            with torch.inference_mode():
-                found = self._logits(part, logits)
-                codes = torch.empty(found.shape, dtype=torch.int16, device=found.device)
-                pieces = zip(found.split(step), codes.split(step), strict=True)
-                measured = [measure(*piece, top_k, scratch) for piece in pieces]
-            yield Measured.of(measured, codes)
+            yield self._measured(part, top_k, logits, scratch)  # of which nothing is held here
+
+    @torch.inference_mode()
+    def _measured(
+        self,
+        vectors: Float[Tensor, "vector d_model"],
+        top_k: int,
+        logits: Float[Tensor, "height d_vocab"],
+        scratch: Float[Tensor, "step d_vocab"],
+    ) -> Measured:
+        found = self._logits(vectors, logits)
+        codes = torch.empty(found.shape, dtype=torch.int16, device=found.device)
+        pieces = zip(found.split(len(scratch)), codes.split(len(scratch)), strict=True)
+        return Measured.of([measure(*piece, top_k, scratch) for piece in pieces], codes)
 
     @torch.inference_mode()
     def target(
