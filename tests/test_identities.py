@@ -14,8 +14,8 @@ from torch import Tensor
 from visit import circuits
 from visit.architectures.base import Experts, Mlp
 from visit.attribution import Sought, audit_logit, logit_biases, logit_direction
+from visit.hooks import Float64Throughout, LayerTrace
 from visit.projections import experts_at, keys_by_source, queries_at, values_by_source
-from visit.trace import Float64Throughout, LayerTrace
 
 LAYERS = range(3)
 

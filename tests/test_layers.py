@@ -11,8 +11,8 @@ PACKAGE = Path(__file__).parent.parent / "visit"
 
 PLAIN = {"errors", "flow"}
 TENSORS = {
-    "architectures", "trace", "tokens", "positions", "projections", "measured", "vocabulary",
-    "readings", "circuits", "attribution", "precision",
+    "architectures", "hooks", "trace", "tokens", "positions", "projections", "measured",
+    "vocabulary", "readings", "circuits", "attribution", "precision",
 }  # fmt: skip
 EVERYTHING = None
 
@@ -38,7 +38,8 @@ MAY_IMPORT: dict[str, set[str] | None] = {
     "spelling": set(),
     "prompts": {"chat", "errors"},
     "tokens": PLAIN | {"chat", "prompts", "spelling"},
-    "trace": PLAIN | {"architectures", "precision"},
+    "hooks": {"architectures", "precision"},
+    "trace": PLAIN | {"architectures", "hooks", "precision"},
     "projections": {"circuits", "architectures", "precision", "trace"},
     "measured": set(),
     "vocabulary": {"architectures", "measured", "precision"},

@@ -12,7 +12,8 @@ from models import MAKERS, TOKEN_IDS, specimen
 
 from visit.architectures import FAMILIES, family_of, lay_open
 from visit.errors import Cancelled, ModelError
-from visit.trace import LayerTrace, record
+from visit.hooks import LayerTrace
+from visit.trace import record
 
 
 def hooks_on(model: torch.nn.Module) -> int:
