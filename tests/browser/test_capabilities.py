@@ -187,6 +187,34 @@ def test_a_long_prompt_s_lens_grid_is_scrolled_to_the_traced_row_and_drawn_no_mo
     assert screen.ask("drawn") == 0
 
 
+IN_STRIP = """() => {
+    const strip = document.querySelector('#tokens').getBoundingClientRect();
+    const chip = document.querySelector('#tokens .is-traced').getBoundingClientRect();
+    return chip.left >= strip.left && chip.right <= strip.right;
+}"""
+
+
+def test_the_token_strip_follows_the_traced_token_and_keys_move_it(open_app):
+    screen = open_app("mini", viewport={"width": 1280, "height": 720})
+    screen.page.goto(f"{screen.page.url}?prompt={quote(LONG)}")
+    traced = screen.page.locator("#tokens .chip.is-traced")
+
+    def at(position: str) -> bool:
+        return bool(traced.count()) and traced.get_attribute("data-position") == position
+
+    wait_until(lambda: at("47"), "the last token")
+    assert screen.ask(IN_STRIP) and screen.ask("document.querySelector('#tokens').scrollLeft") > 0
+    traced.focus()
+    screen.page.keyboard.press("Shift+Tab")
+    screen.page.keyboard.press("Enter")
+    wait_until(lambda: at("46"), "the token before")
+    assert screen.ask(IN_STRIP)
+    wait_until(lambda: screen.ask("document.activeElement.dataset.position") == "46", "the focus")
+    screen.page.goto(f"{screen.page.url.split('?')[0]}?prompt={quote(LONG)}&position=2")
+    wait_until(lambda: at("2"), "an early token")
+    assert screen.ask(IN_STRIP)
+
+
 def test_a_layer_is_shown_as_the_paper_s_sankey(open_app):
     screen = open_app("mini")
     screen.wait_for_graph()
