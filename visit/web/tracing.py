@@ -105,20 +105,25 @@ def request_from_controls(
         RequestError: no model could serve it.
     """
     wanted, versus = tokens_from_typed(target)
+    named = (model or "").strip()
     return replace(
         default,
         prompt=prompt or "",
-        model=(model or "").strip() or None,
+        model=named or None,
         target=wanted,
         versus=versus,
-        position=position_in(prompt, position),
+        position=position_in(prompt, named, position),
         **form_from_data(form),
     )
 
 
-def position_in(prompt: str | None, chosen: dict[str, Any] | None) -> int | None:
-    """The position that was chosen among a prompt's tokens; the last one of any other prompt."""
-    if chosen is None or chosen.get("prompt") != prompt:
+def position_in(prompt: str | None, model: str, chosen: dict[str, Any] | None) -> int | None:
+    """The position that was chosen among a prompt's tokens as a model reads them.
+
+    The last one, ``None``, of any other prompt and of any other model: the same position would be
+    another token there.
+    """
+    if chosen is None or (chosen.get("prompt"), chosen.get("model")) != (prompt, model):
         return None
     return int(chosen["position"])
 
