@@ -181,6 +181,12 @@ def test_a_chosen_position_goes_with_its_model(open_app):
     strip.get_by_role("button", name="·Japan").first.click()  # a token as mini reads it
     wait_until(lambda: traced("data-position") == "3", "position 3")
     assert model.input_value() == "mini"
+    wait_until(lambda: "position=3" in screen.ask("location.search"), "the address")
+    screen.page.reload()
+    wait_until(lambda: traced("data-position") == "3", "position 3 again")
+    screen.page.locator(".prediction").nth(1).click()
+    wait_until(lambda: "target=" in screen.ask("location.search"), "another target")
+    assert traced("data-position") == "3"
 
 
 def test_arrows_walk_the_graph_and_enter_opens_it(open_app):
