@@ -89,20 +89,29 @@
   V.undo = () => travel(past, future);
   V.redo = () => travel(future, past);
 
+  // The model that a graph is of, as the header's field named it: a request may leave it out.
+  const models = new Map();
+  V.modelOf = ({ key, request }) => {
+    if (!models.has(key)) models.set(key, request.model || V.$("model").value.trim());
+    return models.get(key);
+  };
+
   // What the header says is that of the graph that is shown.
-  V.showRequest = ({ request, typed }) => {
+  V.showRequest = (view) => {
+    const { request, typed } = view;
     const viewed = document.querySelector(".viewed");
     if (viewed) {
       viewed.textContent = request.prompt;
       viewed.previousSibling.textContent = request.chat ? "Viewing a chat" : "Viewing";
     }
     if (!V.$("trace")) return;
-    const { prompt, model, position } = request;
+    const { prompt, position } = request;
+    const model = V.modelOf(view);
     V.setProps("prompt", { value: prompt });
-    if (model) V.setProps("model", { value: model });
+    V.setProps("model", { value: model });
     V.setProps("target", { value: typed });
     V.setForm(request);
-    V.setProps("position", { data: Number.isInteger(position) ? { prompt, position } : null });
+    V.setProps("position", { data: Number.isInteger(position) ? { prompt, model, position } : null });
   };
 
   // The server or this page made a new view. Answers whether it is of another graph.
@@ -115,6 +124,7 @@
       future.length = 0;
     }
     V.state.view = view;
+    if (view && V.$("model")) V.modelOf(view);
     showButtons();
     V.writeAddress();
     return !before !== !view || Boolean(view && before.key !== view.key);

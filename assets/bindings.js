@@ -51,9 +51,7 @@
       if (typeof id === "string") V.pick(id);
     },
 
-    leftOut(said) {
-      if (V.$("lens-left-out")) V.$("lens-left-out").textContent = said || "";
-    },
+    lens: (figure, picked) => V.showLens(figure, picked),
 
     fill: (panels) => V.fill(panels),
 

@@ -51,9 +51,11 @@
       if (!$("trace") || V.state.view.fixed) return;
       const { request } = V.state.view;
       const { prompt } = request;
+      const model = V.modelOf(V.state.view);
       setProps("prompt", { value: prompt });
+      setProps("model", { value: model });
       V.setForm(request);
-      setProps("position", { data: { prompt, position: Number(position) } });
+      setProps("position", { data: { prompt, model, position: Number(position) } });
       trace();
     },
   };

@@ -30,6 +30,15 @@
     }
   };
 
+  // A long prompt's strip shows the traced token with what comes next in its middle.
+  V.onFilled((id, strip) => {
+    const traced = id === "tokens" && strip.querySelector(".is-traced");
+    if (!traced) return;
+    const from = strip.getBoundingClientRect();
+    const at = traced.getBoundingClientRect();
+    strip.scrollLeft += at.left + at.width / 2 - (from.left + from.width / 2);
+  });
+
   // By what the ledgers' bars are drawn stays as the reader chose it.
   let by = null;
   document.addEventListener("change", (event) => {

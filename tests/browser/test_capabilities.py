@@ -1,6 +1,7 @@
 """The inspector, the notes and the figures, as a researcher goes through them."""
 
 import json
+from urllib.parse import quote
 
 import pytest
 from screen import CY, Screen, wait_until
@@ -119,8 +120,11 @@ def test_the_lens_grid_follows_the_graph_and_a_cell_picks_its_residual(open_app)
     screen.page.mouse.click(box["x"] + box["width"] - 60, box["y"] + box["height"] - 12)
     screen.inspected("L5.resid_post@7")
     assert not screen.has("L4.resid_post@5")  # off the route
-    outlined = "document.querySelector('#lens .js-plotly-plot').layout.shapes?.length"
-    wait_until(lambda: screen.ask(outlined), "the picked cell's outline")
+    outline = screen.page.locator("#lens-over .lens-picked")
+    wait_until(outline.count, "the picked cell's outline")
+    frame, (x, y) = outline.bounding_box(), screen.ask(CELL, [6, 7])
+    assert abs(frame["x"] + frame["width"] / 2 - x) < 1
+    assert abs(frame["y"] + frame["height"] / 2 - y) < 1
     screen.page.mouse.move(*screen.ask(CELL, [5, 5]))  # Plotly clicks what it hovers, 50 ms late
     tip = screen.page.locator("#lens .hovertext")
     wait_until(tip.count, "the cell's tip")
@@ -132,6 +136,83 @@ def test_the_lens_grid_follows_the_graph_and_a_cell_picks_its_residual(open_app)
     screen.page.reload()
     screen.wait_for_graph()
     assert not grid.is_visible()
+
+
+LONG = " ".join(["The capital of Japan is the city of Tokyo, and the"] * 4)
+SEEN = """selector => {
+    const { top, bottom } = document.querySelector(selector).getBoundingClientRect();
+    const dock = document.querySelector('#dock-body').getBoundingClientRect();
+    const heading = document.querySelector('.lens-columns');
+    const ceiling = heading.matches(selector) ? dock.top : heading.getBoundingClientRect().bottom;
+    return top >= ceiling - 1 && bottom <= dock.bottom + 1;
+}"""
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1280, 720)])
+def test_a_long_prompt_s_lens_grid_is_scrolled_to_the_traced_row_and_drawn_no_more_for_a_pick(
+    open_app, size
+):
+    screen = open_app("mini", viewport={"width": size[0], "height": size[1]})
+    screen.ask("localStorage.setItem('visit.dock-open', '1')")
+    screen.page.goto(f"{screen.page.url}?prompt={quote(LONG)}&position=20")
+    screen.wait_for_graph()
+    wait_until(lambda: screen.ask("document.querySelector('.lens-columns')"), "the grid")
+    wait_until(lambda: screen.page.locator("#lens .ytick").count() == 48, "its rows")
+    screen.page.wait_for_timeout(500)
+    rows = screen.ask(
+        "[...document.querySelectorAll('#lens .ytick text')].map(e => e.textContent.includes('▸'))"
+    )
+    assert rows.index(True) == 20
+    tops = [screen.ask(CELL, [0, row])[1] for row in (19, 20, 21)]
+    assert tops[2] - tops[1] == pytest.approx(tops[1] - tops[0]) and tops[1] - tops[0] >= 16
+    assert screen.ask(SEEN, f"#lens .ytick:nth-child({rows.index(True) + 1})")
+    assert screen.ask(SEEN, ".lens-columns")
+    body = screen.page.locator("#dock-body").bounding_box()
+
+    screen.ask(
+        "() => { const grid = document.querySelector('#lens .js-plotly-plot');"
+        "window.drawn = 0; grid.on('plotly_afterplot', () => { window.drawn += 1; }); }"
+    )
+    screen.page.mouse.move(*screen.ask(CELL, [3, 20]))
+    tip = screen.page.locator("#lens .hovertext")
+    wait_until(tip.count, "the cell's tip")
+    box = tip.bounding_box()
+    assert box["y"] >= body["y"] and box["y"] + box["height"] <= body["y"] + body["height"] + 1
+    screen.page.wait_for_timeout(200)
+    screen.page.mouse.click(*screen.ask(CELL, [3, 20]))
+    screen.inspected("L2.resid_post@20")
+    wait_until(screen.page.locator("#lens-over .lens-picked").count, "the outline")
+    assert screen.ask(SEEN, ".lens-picked")
+    screen.page.wait_for_timeout(300)
+    assert screen.ask("drawn") == 0
+
+
+IN_STRIP = """() => {
+    const strip = document.querySelector('#tokens').getBoundingClientRect();
+    const chip = document.querySelector('#tokens .is-traced').getBoundingClientRect();
+    return chip.left >= strip.left && chip.right <= strip.right;
+}"""
+
+
+def test_the_token_strip_follows_the_traced_token_and_keys_move_it(open_app):
+    screen = open_app("mini", viewport={"width": 1280, "height": 720})
+    screen.page.goto(f"{screen.page.url}?prompt={quote(LONG)}")
+    traced = screen.page.locator("#tokens .chip.is-traced")
+
+    def at(position: str) -> bool:
+        return bool(traced.count()) and traced.get_attribute("data-position") == position
+
+    wait_until(lambda: at("47"), "the last token")
+    assert screen.ask(IN_STRIP) and screen.ask("document.querySelector('#tokens').scrollLeft") > 0
+    traced.focus()
+    screen.page.keyboard.press("Shift+Tab")
+    screen.page.keyboard.press("Enter")
+    wait_until(lambda: at("46"), "the token before")
+    assert screen.ask(IN_STRIP)
+    wait_until(lambda: screen.ask("document.activeElement.dataset.position") == "46", "the focus")
+    screen.page.goto(f"{screen.page.url.split('?')[0]}?prompt={quote(LONG)}&position=2")
+    wait_until(lambda: at("2"), "an early token")
+    assert screen.ask(IN_STRIP)
 
 
 def test_a_layer_is_shown_as_the_paper_s_sankey(open_app):

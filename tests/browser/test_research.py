@@ -163,6 +163,32 @@ def test_a_token_becomes_the_traced_position(open_app):
     wait_for_prompt(screen, "Rome", "·is")
 
 
+def test_a_chosen_position_goes_with_its_model(open_app):
+    screen = open_app("fake")
+    screen.wait_for_graph()
+    strip = screen.page.locator("#tokens")
+    traced = strip.locator(".is-traced").get_attribute
+    model = screen.page.get_by_label("Model", exact=True)
+    strip.get_by_role("button", name="·of").first.click()
+    wait_until(lambda: traced("data-position") == "2", "position 2")
+    model.fill("other")  # whose tokens may be others
+    screen.page.get_by_role("button", name="Trace", exact=True).click()
+    wait_until(lambda: traced("data-position") == "7", "the last position")
+    screen.page.locator("#undo").click()
+    wait_until(lambda: traced("data-position") == "2", "the graph before")
+    wait_until(lambda: model.input_value() == "mini", "its model")
+    model.fill("another")
+    strip.get_by_role("button", name="·Japan").first.click()  # a token as mini reads it
+    wait_until(lambda: traced("data-position") == "3", "position 3")
+    assert model.input_value() == "mini"
+    wait_until(lambda: "position=3" in screen.ask("location.search"), "the address")
+    screen.page.reload()
+    wait_until(lambda: traced("data-position") == "3", "position 3 again")
+    screen.page.locator(".prediction").nth(1).click()
+    wait_until(lambda: "target=" in screen.ask("location.search"), "another target")
+    assert traced("data-position") == "3"
+
+
 def test_arrows_walk_the_graph_and_enter_opens_it(open_app):
     screen = open_app("fake")
     screen.wait_for_graph()

@@ -1,7 +1,6 @@
 """The lens grid: every cell says its residual, can be read on its colour, and obeys no token."""
 
 import re
-from dataclasses import replace
 
 import plotly.graph_objects as go
 import pytest
@@ -59,7 +58,7 @@ def hostile_flow():
 @pytest.mark.parametrize("measure", MEASURES)
 def test_plotly_takes_the_figure(theme, measure):
     figure = go.Figure(grid(measure=measure, theme=theme))
-    assert figure.layout.height == lens_height(8)
+    assert figure.layout.height is None, "it is as high as its place on the page"
     assert figure.layout.paper_bgcolor == figure.layout.plot_bgcolor == "rgba(0,0,0,0)"
 
 
@@ -144,16 +143,22 @@ def test_a_document_gives_its_route_s_residuals():
     assert kinds == {NodeKind.EMBED, NodeKind.RESID_POST}
 
 
-def test_the_traced_row_is_marked_and_the_picked_cell_outlined():
-    flow = make_flow(Request("one two three", position=1))
-    picked = NodeId(NodeKind.RESID_POST, 2, 0)
-    layout = grid(flow, picked=picked)["layout"]
+def test_the_traced_row_is_marked_and_told_to_the_browser():
+    layout = grid(make_flow(Request("one two three", position=1)))["layout"]
     assert ["▸" in name for name in layout["yaxis"]["ticktext"]] == [False, True, False]
-    (shape,) = layout["shapes"]
-    assert (shape["x0"], shape["x1"], shape["y0"], shape["y1"]) == (0.5, 1.5, 1.5, 2.5)
-    assert "shapes" not in grid(flow)["layout"]
-    other = replace(picked, kind=NodeKind.ATTN)
-    assert grid(flow, picked=other)["layout"]["shapes"] == []
+    assert layout["meta"]["traced"] == 1
+    prompt = " ".join(["word"] * 120)
+    later = make_flow(Request(prompt, position=60), n_layers=1)
+    layout = grid(later)["layout"]
+    assert ["▸" in name for name in layout["yaxis"]["ticktext"]].index(True) == 47
+    assert layout["meta"]["traced"] == 47
+    assert layout["meta"]["left_out"] == positions_left_out(later) != ""
+
+
+def test_every_column_has_a_name_for_the_heading():
+    assert grid()["layout"]["meta"]["columns"] == ["embed", "layer 0", "layer 1", "layer 2"]
+    narrow = grid(make_flow(n_layers=24), width=700)["layout"]["meta"]["columns"]
+    assert narrow == ["embed", *map(str, range(24))]
 
 
 @pytest.mark.parametrize("width", [400, 700, 1080])
@@ -217,7 +222,9 @@ def test_a_long_prompt_shows_the_positions_up_to_the_traced_or_the_last(
     assert positions_left_out(flow) == words
 
 
-def test_rows_are_high_enough():
+def test_rows_are_high_enough_for_their_letters():
+    size = max(trace["textfont"]["size"] for trace in grid()["data"][1:])
+    margin, gap = grid()["layout"]["margin"], grid()["data"][0]["ygap"]
     for n_positions in (1, 8, 48):
-        margin = grid()["layout"]["margin"]
-        assert (lens_height(n_positions) - margin["t"] - margin["b"]) / n_positions >= 20
+        row = (lens_height(n_positions) - margin["t"] - margin["b"]) / n_positions
+        assert row - gap >= 1.2 * size

@@ -284,7 +284,7 @@ def test_a_typed_target_is_read_as_it_is_shown(typed, tokens):
 
 def test_the_controls_make_a_request():
     default = Request("x", top_k=7)
-    chosen = {"prompt": "a b", "position": 0}
+    chosen = {"prompt": "a b", "model": "mini", "position": 0}
     request = request_from_controls(default, "a b", " mini ", "·x vs ·y", chosen)
     assert request == Request("a b", model="mini", target=" x", versus=" y", position=0, top_k=7)
 
@@ -396,7 +396,11 @@ def test_a_view_of_a_chat_survives_the_browser():
     assert View.parse(json.loads(json.dumps(view.data()))) == view
 
 
-def test_a_position_holds_only_for_the_prompt_it_was_chosen_in():
-    chosen = {"prompt": "a b", "position": 0}
-    assert position_in("a b", chosen) == 0
-    assert position_in("a c", chosen) is None and position_in("a b", None) is None
+def test_a_position_holds_only_for_the_prompt_and_the_model_it_was_chosen_in():
+    chosen = {"prompt": "a b", "model": "mini", "position": 0}
+    assert position_in("a b", "mini", chosen) == 0
+    assert position_in("a c", "mini", chosen) is None and position_in("a b", "mini", None) is None
+    assert position_in("a b", "other", chosen) is None
+    default = Request("x")
+    changed = request_from_controls(default, "a b", "other", "", chosen)
+    assert changed == Request("a b", model="other")

@@ -170,7 +170,7 @@ def _register_browser(app: Dash) -> None:
     browser("pane", Input(ids.PANE, "data"))
     browser("choose", Input(ids.LENS, "clickData"))
     browser("choose", Input(ids.SANKEY, "clickData"))
-    browser("leftOut", Input(ids.LENS_NOTE, "data"))
+    browser("lens", Input(ids.LENS, "figure"), Input(ids.PICKED, "data"))
     browser("around", Input(ids.SURROUNDINGS, "data"))
     browser("searchable", Input(ids.SEARCHABLE, "data"))
     for store in (ids.FURNITURE, ids.DRAWN, ids.INSPECTION):

@@ -141,11 +141,10 @@ def tip(flow: FlowGraph, node: Node) -> str:
     return "<br>".join([head, *map(literal, lines)])
 
 
-def layout(theme: Theme, *, height: int, margin: Sequence[int], **more: Any) -> dict[str, Any]:
+def layout(theme: Theme, *, margin: Sequence[int], **more: Any) -> dict[str, Any]:
     """What every figure's layout has: the app's fonts, no background, margins left to bottom."""
     left, right, top, bottom = margin
     return {
-        "height": height,
         "autosize": True,
         "margin": {"l": left, "r": right, "t": top, "b": bottom, "pad": 0, "autoexpand": False},
         "paper_bgcolor": "rgba(0,0,0,0)",

@@ -15,8 +15,8 @@ from visit.web.index import Index
 from visit.web.lens import (
     MEASURES,
     lens_figure,
+    lens_height,
     nodes_in_document,
-    positions_left_out,
     positions_shown,
 )
 from visit.web.sankey import Palette, sankey_figure
@@ -33,10 +33,9 @@ def register(app: Dash, engine: Engine | None, shelf: Shelf) -> None:
         key: str | None,
         dock: dict[str, Any] | None,
         shade: str | None,
-        picked: str | None,
         data: dict[str, Any] | None,
     ) -> tuple[Any, Any]:
-        """The lens grid, while its dock is open."""
+        """The lens grid, while its dock is open: as high as the dock, or higher, to be scrolled."""
         if key is None or data is None or not dock or not dock.get("open"):
             return no_update, no_update
         view = View.parse(data)
@@ -50,18 +49,18 @@ def register(app: Dash, engine: Engine | None, shelf: Shelf) -> None:
             index.flow,
             measure=measure,
             theme=themed(shade or "light"),
-            picked=NodeId.parse(picked) if picked else None,
             width=int(dock.get("width") or 0) or 1080,
         )
-        return figure, positions_left_out(index.flow)
+        figure["layout"]["meta"]["key"] = view.key
+        least = lens_height(len(positions_shown(index.flow)))
+        return figure, {"height": f"max(100%, {least}px)"}
 
     app.callback(
         Output(ids.LENS, "figure"),
-        Output(ids.LENS_NOTE, "data"),
+        Output(ids.LENS_SHEET, "style"),
         Input(ids.KEY, "data"),
         Input(ids.DOCK, "data"),
         Input(ids.SHADE, "data"),
-        Input(ids.PICKED, "data"),
         State(ids.VIEW, "data"),
         websocket=True,
     )(lens)

@@ -79,7 +79,7 @@ def _stores(page: str, view: View | None, request: Request | None) -> list[Compo
     """What the browser holds; each is told of in ``ids``."""
     empty = (
         *(ids.ADDRESS, ids.KEY, ids.PICKED, ids.TAB, ids.PANE, ids.DOCK, ids.POSITION, ids.SHADE),
-        *(ids.EXPORT, ids.SURROUNDINGS, ids.DRAWN, ids.INSPECTION, ids.LENS_NOTE),
+        *(ids.EXPORT, ids.SURROUNDINGS, ids.DRAWN, ids.INSPECTION),
         *(ids.GROWN, ids.SEARCHABLE),
     )
     return [
@@ -279,10 +279,14 @@ def _graph() -> Component:
 
 
 def _figures() -> list[Component]:
-    config: Any = {"displayModeBar": False, "responsive": True, "scrollZoom": False}
+    """The Sankey, which follows the window, and the lens grid, which follows its sheet alone."""
+    config: Any = {"displayModeBar": False, "scrollZoom": False}
+    follows: dict[str, Any] = {ids.SANKEY: True, ids.LENS: "auto"}
     return [
-        dcc.Graph(id=name, figure=EMPTY_FIGURE, config=config, responsive=True, className="figure")
-        for name in (ids.SANKEY, ids.LENS)
+        dcc.Graph(
+            id=name, figure=EMPTY_FIGURE, config=config, responsive=responsive, className="figure"
+        )
+        for name, responsive in follows.items()
     ]
 
 
@@ -293,7 +297,7 @@ def _graph_pane(graph: Component, figures: Sequence[Component]) -> Component:
         html.Section(
             [
                 html.Div(id=ids.DOCK_HEAD, className="dock-head"),
-                html.Div(lens, id="dock-body", className="dock-body"),
+                html.Div(_lens_sheet(lens), id="dock-body", className="dock-body"),
             ],
             className="dock",
             **aria(label="Lens grid"),
@@ -318,6 +322,12 @@ def _graph_pane(graph: Component, figures: Sequence[Component]) -> Component:
         className="graph-pane",
         **aria(label="Flow graph"),
     )
+
+
+def _lens_sheet(lens: Component | None) -> Component:
+    """The lens grid under what the browser lays over it; it may be higher than the dock."""
+    over = html.Div(id=ids.LENS_OVER, className="lens-over", **aria(hidden="true"))
+    return html.Div([over, lens], id=ids.LENS_SHEET, className="lens-sheet")
 
 
 def _splitter(name: str, label: str, way: str) -> Component:

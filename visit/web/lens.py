@@ -1,6 +1,8 @@
 """The lens grid: what the residual of every position says at every depth, as a Plotly heatmap.
 
 A row is a position, a column a depth; a cell holds the top token, and its colour a measure.
+What stays in place while the grid scrolls, and the picked cell's outline, are laid over the figure
+by the browser (assets/lens.js), from the figure's ``layout.meta``: so neither draws it again.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ Measure = Literal["prob", "rank", "entropy"]
 
 MEASURES: tuple[Measure, ...] = ("prob", "rank", "entropy")
 MOST_POSITIONS = 48
-_ROW = 24
+ROW = 16
+"""The least height of a row in px: letters of 11 px with the gap between two cells."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 112, 8, 52, 6
 _BAR, _BAR_END = 130, 20
 _LABEL_COLUMNS = 13
@@ -64,12 +67,13 @@ def lens_figure(
     *,
     measure: Measure,
     theme: Theme,
-    picked: NodeId | None = None,
     width: int = 1080,
 ) -> Figure:
     """The grid of the positions that ``positions_shown`` gives.
 
-    Every cell's ``customdata`` is its node's id; a cell whose node isn't given is blank.
+    Every cell's ``customdata`` is its node's id; a cell whose node isn't given is blank. The
+    layout's ``meta`` has the names of the ``columns``, the ``traced`` one of the rows, counted from
+    the first that is shown, and as ``left_out`` which positions have none.
 
     Args:
         nodes: Residuals, in any order; ``Engine.lens`` reads them all, ``nodes_in_document`` those
@@ -77,42 +81,40 @@ def lens_figure(
         flow: The graph they are of.
         measure: What the colour says.
         theme: The page's colours.
-        picked: The cell to outline.
         width: Of the figure in px: texts are cut so that they fit.
     """
     shown = _shown(measure, flow, theme)
     rows, n_columns = positions_shown(flow), flow.model.n_layers + 1
     cells = {cell: node for node in nodes if (cell := _cell(node.id)) and cell[0] in rows}
-    marks = {} if picked is None else {"shapes": _outline(_cell(picked), rows, theme)}
+    names = ["embed", *(_layer_name(i, n_columns, width) for i in range(n_columns - 1))]
     return {
         "data": [_heatmap(cells, flow, shown, theme), *_texts(cells, flow, shown, width)],
         "layout": layout(
             theme,
-            height=lens_height(len(rows)),
             margin=(_LEFT, _RIGHT, _TOP, _BOTTOM),
-            xaxis=_axis(
-                theme,
-                [-0.5, n_columns - 0.5],
-                ["embed", *(_layer_name(i, n_columns, width) for i in range(n_columns - 1))],
-                range(n_columns),
-                side="top",
-            ),
+            xaxis=_axis([-0.5, n_columns - 0.5], showticklabels=False),
             yaxis=_axis(
-                theme,
                 [rows.stop - 0.5, rows.start - 0.5],
-                [_row_name(flow, position, theme) for position in rows],
-                rows,
+                tickmode="array",
+                tickvals=list(rows),
+                ticktext=[_row_name(flow, position, theme) for position in rows],
+                tickfont={"family": MONO, "size": 11, "color": theme.ink},
+                ticklabelstandoff=4,
             ),
             annotations=_legend(flow, shown, theme),
             hovermode="closest",
-            **marks,
+            meta={
+                "columns": names,
+                "traced": flow.position - rows.start,
+                "left_out": positions_left_out(flow),
+            },
         ),
     }
 
 
 def lens_height(n_positions: int) -> int:
-    """How high the figure is in px, so that every row can be read."""
-    return _TOP + _BOTTOM + _ROW * max(n_positions, 1)
+    """The least height in px that the figure needs, so that every row can be read."""
+    return _TOP + _BOTTOM + ROW * max(n_positions, 1)
 
 
 def nodes_in_document(flow: FlowGraph) -> tuple[Node, ...]:
@@ -261,27 +263,15 @@ def _texts(
     ]
 
 
-def _axis(
-    theme: Theme, ends: list[float], names: list[str], places: Iterable[int], side: str = "left"
-) -> dict[str, Any]:
+def _axis(ends: list[float], **more: Any) -> dict[str, Any]:
     return {
         "range": ends,
-        "side": side,
-        "tickmode": "array",
-        "tickvals": list(places),
-        "ticktext": names,
-        "tickfont": {
-            "family": MONO if side == "left" else None,
-            "size": 11,
-            "color": theme.ink if side == "left" else theme.faint,
-        },
-        "tickangle": 0,
         "ticks": "",
-        "ticklabelstandoff": 4,
         "showgrid": False,
         "zeroline": False,
         "showline": False,
         "fixedrange": True,
+        **more,
     }
 
 
@@ -307,22 +297,6 @@ def _legend(flow: FlowGraph, shown: _Shown, theme: Theme) -> list[dict[str, Any]
     return [
         note(said, theme, x=0, xanchor="left", xshift=4 - _LEFT, **above),
         note(shown.words, theme, x=1, xanchor="right", xshift=-_BAR - 2 * _BAR_END, **above),
-    ]
-
-
-def _outline(cell: tuple[int, int] | None, rows: range, theme: Theme) -> list[dict[str, Any]]:
-    if cell is None or cell[0] not in rows:
-        return []
-    row, column = cell
-    return [
-        {
-            "type": "rect",
-            "x0": column - 0.5,
-            "x1": column + 0.5,
-            "y0": row - 0.5,
-            "y1": row + 0.5,
-            "line": {"color": theme.picked, "width": 3},
-        }
     ]
 
 

@@ -52,7 +52,7 @@ def register(app: Dash, engine: Engine, shelf: Shelf, default: Request) -> None:
                 asked = Asked(request_from_controls(default, prompt, model, target, position, form))
             else:
                 asked = asked_by_address(address, default)
-                show_request(asked.request)
+                show_request(asked.request, asked.request.model or (model or "").strip())
             flow = engine.explain(asked.request, progress_to_page(job.is_set, page_is_gone))
             show_stage("drawing", 1.0)
             view = View(shelf.put(flow), asked.request, asked.opened, flow.notes)
@@ -105,20 +105,25 @@ def request_from_controls(
         RequestError: no model could serve it.
     """
     wanted, versus = tokens_from_typed(target)
+    named = (model or "").strip()
     return replace(
         default,
         prompt=prompt or "",
-        model=(model or "").strip() or None,
+        model=named or None,
         target=wanted,
         versus=versus,
-        position=position_in(prompt, position),
+        position=position_in(prompt, named, position),
         **form_from_data(form),
     )
 
 
-def position_in(prompt: str | None, chosen: dict[str, Any] | None) -> int | None:
-    """The position that was chosen among a prompt's tokens; the last one of any other prompt."""
-    if chosen is None or chosen.get("prompt") != prompt:
+def position_in(prompt: str | None, model: str, chosen: dict[str, Any] | None) -> int | None:
+    """The position that was chosen among a prompt's tokens as a model reads them.
+
+    The last one, ``None``, of any other prompt and of any other model: the same position would be
+    another token there.
+    """
+    if chosen is None or (chosen.get("prompt"), chosen.get("model")) != (prompt, model):
         return None
     return int(chosen["position"])
 
@@ -158,11 +163,13 @@ def show_running(running: bool) -> None:
     set_props(ids.STAGE, {"children": ""})
 
 
-def show_request(request: Request) -> None:
-    """Put a request that came from the address into the controls."""
+def show_request(request: Request, model: str) -> None:
+    """Put a request that came from the address into the controls, with the model it is served by."""
     set_props(ids.PROMPT, {"value": request.prompt})
-    if request.model is not None:
-        set_props(ids.MODEL, {"value": request.model})
+    set_props(ids.MODEL, {"value": model})
+    if request.position is not None:
+        chosen = {"prompt": request.prompt, "model": model, "position": request.position}
+        set_props(ids.POSITION, {"data": chosen})
     set_props(ids.TARGET, {"value": typed_from_tokens(request.target, request.versus)})
     set_props(ids.FORM, {"data": data_from_request(request)})
 

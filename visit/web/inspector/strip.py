@@ -75,7 +75,7 @@ def _chip(flow: FlowGraph, token: Token, clickable: bool) -> list[Component]:
         className=" ".join(["chip", *(name for name, holds in states.items() if holds)]),
         disabled=not clickable,
         title=title,
-        **data(position=str(token.position)),
+        **data(position=str(token.position), focus=f"token {token.position}"),
         **aria(pressed="true" if is_traced else "false"),
     )
     return [chip, *_next_one(flow)] if is_traced else [chip]
