@@ -93,19 +93,7 @@ def test_one_at_a_time(benchmark: BenchmarkFixture, loaded: Loaded, flow: FlowGr
 
 def test_whole_cold(benchmark: BenchmarkFixture, loaded: Loaded, tmp_path_factory: Any):
     """Nothing kept: every round has a new session and an empty cache folder."""
-
-    def new_session(patch: pytest.MonkeyPatch) -> tuple[tuple[Session], dict[str, Any]]:
-        patch.setenv("VISIT_CACHE", str(tmp_path_factory.mktemp("cold")))
-        return (Session(loaded),), {}
-
-    with pytest.MonkeyPatch.context() as patch:
-        flow = timed(
-            benchmark,
-            lambda session: session.explain(REQUEST),
-            setup=lambda: new_session(patch),
-            warmup_rounds=0,
-        )
-    benchmark.extra_info["nodes"] = len(flow.nodes)
+    explained(benchmark, loaded, REQUEST, tmp_path_factory, rounds=ROUNDS)
 
 
 def test_whole_warm(benchmark: BenchmarkFixture, loaded: Loaded):
@@ -186,34 +174,48 @@ def ids_of(flow: FlowGraph) -> list[int]:
 
 
 @pytest.mark.parametrize("n_layers", [6, 12, 24])
-def test_by_layers(benchmark: BenchmarkFixture, n_layers: int):
+def test_by_layers(benchmark: BenchmarkFixture, n_layers: int, tmp_path_factory: Any):
     loaded = gpt2_sized(
         seed=0, sharpness=8.0, n_layer=n_layers, n_embd=1024, n_head=16, n_positions=64
     )
-    explained(benchmark, loaded, REQUEST)
+    explained(benchmark, loaded, REQUEST, tmp_path_factory)
 
 
 @pytest.mark.parametrize("n_tokens", [8, 32, 128])
-def test_by_tokens(benchmark: BenchmarkFixture, loaded: Loaded, n_tokens: int):
-    explained(benchmark, loaded, Request(numbered_prompt(n_tokens), layers="none"))
+def test_by_tokens(
+    benchmark: BenchmarkFixture, loaded: Loaded, n_tokens: int, tmp_path_factory: Any
+):
+    request = Request(numbered_prompt(n_tokens), layers="none")
+    explained(benchmark, loaded, request, tmp_path_factory)
 
 
 @pytest.mark.parametrize("n_memories", [0, 25, 100])
-def test_by_nodes(benchmark: BenchmarkFixture, loaded: Loaded, n_memories: int):
-    explained(benchmark, loaded, replace(REQUEST, memories=n_memories, anti_memories=0))
+def test_by_nodes(
+    benchmark: BenchmarkFixture, loaded: Loaded, n_memories: int, tmp_path_factory: Any
+):
+    request = replace(REQUEST, memories=n_memories, anti_memories=0)
+    explained(benchmark, loaded, request, tmp_path_factory)
 
 
-def explained(benchmark: BenchmarkFixture, loaded: Loaded, request: Request) -> None:
-    """Time a graph from nothing, and note its nodes."""
+def explained(
+    benchmark: BenchmarkFixture,
+    loaded: Loaded,
+    request: Request,
+    tmp_path_factory: pytest.TempPathFactory,
+    rounds: int = 2,
+) -> None:
+    """Time a graph from nothing, in an empty cache folder every round, and note its nodes."""
 
-    def new_session() -> tuple[tuple[Session], dict[str, Any]]:
+    def new_session(patch: pytest.MonkeyPatch) -> tuple[tuple[Session], dict[str, Any]]:
+        patch.setenv("VISIT_CACHE", str(tmp_path_factory.mktemp("cold")))
         return (Session(loaded),), {}
 
-    flow = timed(
-        benchmark,
-        lambda session: session.explain(request),
-        setup=new_session,
-        rounds=2,
-        warmup_rounds=0,
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        flow = timed(
+            benchmark,
+            lambda session: session.explain(request),
+            setup=lambda: new_session(patch),
+            rounds=rounds,
+            warmup_rounds=0,
+        )
     benchmark.extra_info["nodes"] = len(flow.nodes)
