@@ -164,7 +164,7 @@ def show_running(running: bool) -> None:
 
 
 def show_request(request: Request, model: str) -> None:
-    """Put a request that came from the address into the controls, with the model it is served by."""
+    """Put a request that came from the address into the controls, with the model that serves it."""
     set_props(ids.PROMPT, {"value": request.prompt})
     set_props(ids.MODEL, {"value": model})
     if request.position is not None:
