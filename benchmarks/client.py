@@ -343,7 +343,10 @@ class Client:
         self, prompt: str, target: str = "", position: int | None = None
     ) -> dict[tuple[str, str], Any]:
         self._clicks = (self.page[ids.TRACE, "n_clicks"] or 0) + 1
-        chosen = None if position is None else {"prompt": prompt, "position": position}
+        chosen = None
+        if position is not None:
+            model = self.page[ids.MODEL, "value"]
+            chosen = {"prompt": prompt, "model": model, "position": position}
         return {
             (ids.PROMPT, "value"): prompt,
             (ids.TARGET, "value"): target,
