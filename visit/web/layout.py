@@ -297,7 +297,15 @@ def _graph_pane(graph: Component, figures: Sequence[Component]) -> Component:
         html.Section(
             [
                 html.Div(id=ids.DOCK_HEAD, className="dock-head"),
-                html.Div(_lens_sheet(lens), id="dock-body", className="dock-body"),
+                html.Div(
+                    _lens_sheet(lens),
+                    id="dock-body",
+                    className="dock-body",
+                    # It scrolls, so the keyboard must reach it.
+                    tabIndex=0,
+                    role="region",
+                    **aria(label="Lens"),
+                ),
             ],
             className="dock",
             **aria(label="Lens grid"),
