@@ -51,8 +51,19 @@ def hub(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
         ("constants.HF_HUB_CACHE", str(tmp_path / "cache")),
     ):
         monkeypatch.setattr(f"huggingface_hub.{name}", value, raising=False)
+    _forget_sessions()
     with fake.open():
         yield fake
+    _forget_sessions()
+
+
+def _forget_sessions() -> None:
+    """Let go of what huggingface_hub made while it was told to stay offline."""
+    from huggingface_hub import utils
+
+    # huggingface_hub 0.x calls it by the former name, later ones by the latter.
+    forget = getattr(utils, "reset_sessions", None) or utils.close_session
+    forget()
 
 
 def test_a_model_is_downloaded_once_and_then_loaded_without_a_word_to_the_network(
