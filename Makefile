@@ -22,7 +22,7 @@ test: .venv/ready-test
 	VISIT_BROWSER="$$(.ci/browser)" && export VISIT_BROWSER && .venv/bin/python -m pytest
 
 ARCHITECTURE_SUITE := tests/test_identities.py tests/test_planted_faults.py tests/test_build.py \
-  tests/test_trace.py tests/test_vocabulary.py tests/test_tokens.py tests/test_loading.py \
+  tests/test_trace.py tests/test_vocabulary.py tests/test_tokens.py \
   tests/test_session.py tests/test_readings.py tests/test_atlas.py tests/mini/test_bundled_model.py \
   tests/loading
 

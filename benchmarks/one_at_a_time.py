@@ -161,13 +161,11 @@ def _vector(id_: NodeId, layers: list[Layer], parts: _Parts) -> Tensor:
     assert id_.layer is not None
     layer = layers[id_.layer]
 
-    def others(kind: NodeKind, ledger: Ledger, n: int, of: NodeKind, *, by_index: bool) -> Tensor:
+    def others(kind: NodeKind, ledger: Ledger, n: int, of: NodeKind, numbered: str) -> Tensor:
         """1 for each part that the graph does not draw, 0 for the rest."""
         whole = NodeId(of, p, id_.layer, head=head)
         left = torch.ones(n)
-        for part in parts[whole, ledger]:
-            if part.kind is kind:
-                left[part.index if by_index else part.position] = 0
+        left[[getattr(part, numbered) for part in parts[whole, ledger] if part.kind is kind]] = 0
         return left
 
     match id_.kind:
@@ -202,30 +200,24 @@ def _vector(id_: NodeId, layers: list[Layer], parts: _Parts) -> Tensor:
         case NodeKind.MEMORY_KEY:
             return _signed(layer.w_in[:, index], layer.match[p, index])
         case NodeKind.HEADS_REST:
-            drawn = [part.head for part in parts[NodeId(NodeKind.ATTN, p, id_.layer), Ledger.HEADS]]
-            left = torch.ones(len(layer.w_o))
-            left[[part for part in drawn if part is not None]] = 0
+            left = others(NodeKind.HEAD, Ledger.HEADS, len(layer.w_o), NodeKind.ATTN, "head")
             return torch.einsum("h,hd,hdm->m", left, layer.z[p], layer.w_o)
         case NodeKind.SOURCES_REST:
-            left = others(
-                NodeKind.VALUE, Ledger.SOURCES, len(layer.pre), NodeKind.HEAD, by_index=False
-            )
+            left = others(NodeKind.VALUE, Ledger.SOURCES, len(layer.pre), NodeKind.HEAD, "position")
             return (left * layer.pattern[head, p]) @ layer.v[head] @ layer.w_o[head]
         case NodeKind.NEURONS_REST:
             z = layer.z[p].flatten()
-            left = others(
-                NodeKind.ATTN_NEURON, Ledger.NEURONS, len(z), NodeKind.ATTN, by_index=True
-            )
+            left = others(NodeKind.ATTN_NEURON, Ledger.NEURONS, len(z), NodeKind.ATTN, "index")
             return (left * z) @ layer.w_o.flatten(0, 1)
         case NodeKind.MEMORIES_REST:
             active = layer.activation[p]
             left = others(
-                NodeKind.MEMORY_VALUE, Ledger.MEMORIES, len(active), NodeKind.MLP, by_index=True
+                NodeKind.MEMORY_VALUE, Ledger.MEMORIES, len(active), NodeKind.MLP, "index"
             )
             return (left * active) @ layer.w_out
         case NodeKind.POSITIONS_REST:
             before = NodeKind.EMBED if id_.layer == 0 else NodeKind.RESID_POST
-            left = others(before, Ledger.POSITIONS, len(layer.pre), NodeKind.ATTN, by_index=False)
+            left = others(before, Ledger.POSITIONS, len(layer.pre), NodeKind.ATTN, "position")
             mixed = torch.einsum("hs,hsd->hd", layer.pattern[:, p] * left, layer.v)
             return torch.einsum("hd,hdm->m", mixed, layer.w_o)
     raise ValueError(f"GPT-2 has no {id_}")

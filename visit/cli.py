@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from visit.errors import RequestError, VisitError
 from visit.flow import RankBy, Request
@@ -76,15 +76,7 @@ def _trace(arguments: argparse.Namespace) -> None:
     from visit.session import Session
 
     with _progress_bar() as progress:
-        session = Session.load(
-            arguments.model,
-            dtype=arguments.dtype,
-            device=arguments.device,
-            device_map=arguments.device_map,
-            quant=arguments.quant,
-            revision=arguments.revision,
-            progress=progress,
-        )
+        session = Session.load(arguments.model, **_running(arguments), progress=progress)
         flow = session.explain(request, progress)
         # What is drawn may be fewer parts than the summary lists, or others.
         full = session.explain(_for_summary(request), progress) if arguments.summary else flow
@@ -96,6 +88,12 @@ def _trace(arguments: argparse.Namespace) -> None:
         sys.stdout.write(text_from_flow(full))
     if arguments.output is not None or not arguments.summary:
         _write_document(flow, arguments.output)
+
+
+def _running(arguments: argparse.Namespace) -> dict[str, Any]:
+    """How the model is to be run, as ``Session.load`` takes it."""
+    names = ("dtype", "device", "device_map", "quant", "revision")
+    return {name: getattr(arguments, name) for name in names}
 
 
 def _request_from_arguments(arguments: argparse.Namespace) -> Request:
@@ -142,16 +140,10 @@ def _serve(arguments: argparse.Namespace) -> None:
     bind(arguments.host, arguments.port).close()  # before a model is loaded for nothing
     from visit.session import Session
 
+    name = arguments.model or (arguments.models or ("mini",))[0]
     with _progress_bar() as progress:
         session = Session.load(
-            arguments.model or (arguments.models or ("mini",))[0],
-            dtype=arguments.dtype,
-            device=arguments.device,
-            device_map=arguments.device_map,
-            quant=arguments.quant,
-            revision=arguments.revision,
-            allowed=arguments.models,
-            progress=progress,
+            name, **_running(arguments), allowed=arguments.models, progress=progress
         )
     run(create_app(session, request=request), arguments.host, arguments.port)
 
@@ -202,10 +194,16 @@ def _models(arguments: argparse.Namespace) -> None:
 
 def _atlas(arguments: argparse.Namespace) -> None:
     _check_unicode("token", getattr(arguments, "token", None))
-    from visit.atlas import commands
+    from visit.atlas import Atlas, commands
 
     with _progress_bar() as progress:
-        text = commands.COMMANDS[arguments.atlas_command](arguments, progress)
+
+        def open_atlas() -> Atlas:
+            from visit.session import Session
+
+            return Session.load(arguments.model, **_running(arguments), progress=progress).atlas
+
+        text = commands.COMMANDS[arguments.atlas_command](arguments, open_atlas, progress)
     sys.stdout.write(text)
 
 

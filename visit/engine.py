@@ -16,6 +16,10 @@ Progress = Callable[[str, float], None]
 """Called with a stage in words and how far the whole is, 0 to 1; raise ``Cancelled`` to stop."""
 
 
+def silent(stage: str, part: float) -> None:
+    """The ``Progress`` that tells nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
     """A model the engine can serve, as its picker shows it.

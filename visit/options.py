@@ -74,9 +74,7 @@ def _describe_trace(command: Parser) -> None:
     command.add_argument(
         "prompt", metavar="PROMPT", help="the text the model reads, or with --chat the messages"
     )
-    command.add_argument(
-        "--model", metavar="M", default="mini", help=f"{_MODEL_HELP} (default: mini)"
-    )
+    _model(command)
     command.add_argument(
         "--target", metavar="TOK", help="the token to explain (default: the model's own top token)"
     )
@@ -210,9 +208,7 @@ def _describe_atlas(command: Parser) -> None:
 
 
 def _describe_atlas_build(command: Parser) -> None:
-    command.add_argument(
-        "--model", metavar="M", default="mini", help=f"{_MODEL_HELP} (default: mini)"
-    )
+    _model(command)
     _how_it_is_run(command)
 
 
@@ -242,9 +238,7 @@ def _describe_atlas_search(command: Parser) -> None:
         help="rows to list (default: %(default)s)",
     )
     command.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    command.add_argument(
-        "--model", metavar="M", default="mini", help=f"{_MODEL_HELP} (default: mini)"
-    )
+    _model(command)
     _how_it_is_run(command)
 
 
@@ -252,6 +246,12 @@ def _at_least_one(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no count; give 1 or more")
     return int(text)
+
+
+def _model(command: Parser) -> None:
+    command.add_argument(
+        "--model", metavar="M", default="mini", help=f"{_MODEL_HELP} (default: mini)"
+    )
 
 
 def _how_it_is_read(command: Parser) -> None:

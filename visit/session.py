@@ -10,12 +10,13 @@ from dataclasses import asdict
 from visit import loading
 from visit.atlas import Atlas
 from visit.build import Builder
-from visit.engine import ModelChoice, Progress
+from visit.engine import ModelChoice, Progress, silent
 from visit.errors import RequestError
 from visit.flow import FlowGraph, ModelInfo, Node, Request
 from visit.loading import DeviceMap, Loaded
-from visit.loading.memory import free_bytes, in_words, watched
+from visit.loading.memory import free_bytes, watched
 from visit.readings import Reader
+from visit.text import size
 from visit.tokens import Tokens
 from visit.trace import Trace, bytes_of_trace, check_finite, record
 from visit.turns import Turns
@@ -27,10 +28,6 @@ TRACES_BYTES = 1 << 30
 
 _PARTS = {"forward": (0.0, 0.2), "ledgers": (0.2, 0.5), "readings": (0.5, 1.0)}
 """Where each stage begins and ends in the whole: about the time it takes."""
-
-
-def _silent(stage: str, fraction: float) -> None:
-    """Tell nobody."""
 
 
 def _of_the_whole(tell: Progress) -> Progress:
@@ -121,7 +118,7 @@ class Session:
             device_map=device_map,
             quant=quant,
             revision=revision,
-            tell=_stages(progress or _silent),
+            tell=_stages(progress or silent),
         )
         return cls(loaded, allowed=allowed, trace_bytes=trace_bytes)
 
@@ -172,7 +169,7 @@ class Session:
         Raises:
             VisitError: the request cannot be served; the text says why.
         """
-        tell = progress or _silent
+        tell = progress or silent
         with self._turn(request, tell) as trace:
             flow = self._builder.whole(trace, request, _of_the_whole(tell))
             self._last = flow.request
@@ -221,7 +218,7 @@ class Session:
             return self._builder.pattern(trace, layer, head)
 
     @contextmanager
-    def _turn(self, request: Request, tell: Progress = _silent) -> Iterator[Trace]:
+    def _turn(self, request: Request, tell: Progress = silent) -> Iterator[Trace]:
         """The request's turn, with its model in memory and its prompt traced."""
         if request.model is not None:
             _check_allowed(request.model, self._allowed)
@@ -234,10 +231,10 @@ class Session:
         """The refusal of a request that memory does not suffice for, with what would be less."""
         n_tokens = len(self._tokens.read(request))
         device = self._loaded.architecture.unembedding.device
-        needed = in_words(bytes_of_trace(self._loaded.architecture.sizes, n_tokens))
+        needed = size(bytes_of_trace(self._loaded.architecture.sizes, n_tokens))
         return RequestError(
             f"memory ran out: {n_tokens} tokens need about {needed} beside the model, and "
-            f"{device.type} has {in_words(free_bytes(device))} left; shorten the prompt, open "
+            f"{device.type} has {size(free_bytes(device))} left; shorten the prompt, open "
             "fewer layers (--layers), or load with --dtype bfloat16 or --device-map auto"
         )
 

@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import json
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from visit.chat import messages_from_prompt
@@ -30,6 +30,8 @@ class Tokens:
         self._special = {id_ for id_, added in self._added.items() if added.special}
         self._special.update(tokenizer.all_special_ids)
         self._texts: dict[int, str] = {}
+        # Asked of the same request again and again: for its trace, its graph, another target.
+        self._read = lru_cache(maxsize=4)(self._read)  # type: ignore[method-assign]
 
     @property
     def has_bos(self) -> bool:
@@ -56,11 +58,14 @@ class Tokens:
                 chat that the template does not take; or the tokenizer makes a token of it that
                 the model has no embedding for.
         """
-        if not request.chat:
-            pieces, roles = pieces_of_text(self._tokenizer, request.prompt, request.bos), []
+        return self._read(request.prompt, request.bos, request.chat)
+
+    def _read(self, prompt: str, bos: bool | None, chat: bool) -> tuple[Token, ...]:
+        if not chat:
+            pieces, roles = pieces_of_text(self._tokenizer, prompt, bos), []
         else:
-            messages = messages_from_prompt(request.prompt)
-            pieces = pieces_of_chat(self._tokenizer, messages, request.bos)
+            messages = messages_from_prompt(prompt)
+            pieces = pieces_of_chat(self._tokenizer, messages, bos)
             roles = [message.role for message in messages]
         self._check_known([piece.id for piece in pieces])
         return tuple(

@@ -283,7 +283,8 @@ def test_a_slow_trace_says_its_stage_and_can_be_cancelled(open_app):
     wait_for_prompt(screen, "Rome", "·is")
 
 
-def test_whoever_waits_in_line_may_leave_it(open_app):
+def one_before_the_other(open_app):
+    """Two users: the first has its turn for as long as it likes, the other waits in line."""
     one, other = open_app("fake"), open_app("fake")
     one.wait_for_graph()
     other.wait_for_graph()
@@ -292,6 +293,11 @@ def test_whoever_waits_in_line_may_leave_it(open_app):
     trace(other, "Rome is")
     waiting = other.page.locator("#stage")
     wait_until(lambda: waiting.inner_text() == "waiting, 1 ahead", "the other's place in the line")
+    return one, other
+
+
+def test_whoever_waits_in_line_may_leave_it(open_app):
+    one, other = one_before_the_other(open_app)
     other.page.get_by_role("button", name="Cancel").click()
     wait_until(other.page.get_by_role("button", name="Trace").is_enabled, "the end of waiting")
     one.page.get_by_role("button", name="Cancel").click()
@@ -300,14 +306,7 @@ def test_whoever_waits_in_line_may_leave_it(open_app):
 
 
 def test_two_users_never_see_each_other_s_graph(open_app):
-    one, other = open_app("fake"), open_app("fake")
-    one.wait_for_graph()
-    other.wait_for_graph()
-    trace(one, "slow one")
-    wait_until(lambda: one.page.locator("#stage").inner_text() == "forward", "the first one's turn")
-    trace(other, "Rome is")
-    waiting = other.page.locator("#stage")
-    wait_until(lambda: waiting.inner_text() == "waiting, 1 ahead", "the other's place in the line")
+    one, other = one_before_the_other(open_app)
     one.page.get_by_role("button", name="Cancel").click()
     wait_for_prompt(other, "Rome", "·is")
     wait_until(one.page.get_by_role("button", name="Trace").is_enabled, "the end")

@@ -11,24 +11,12 @@ from pathlib import Path
 import numpy
 import pytest
 from gguf import GGMLQuantizationType, GGUFWriter
-from models import save_tiny_model
 
 from visit.errors import ModelError, RequestError
 from visit.flow import Request
 from visit.loading import cached_models, load
 from visit.loading.files import Damaged, examined, weight_files
 from visit.session import Session
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_tiny_model(tmp_path_factory.mktemp("tiny"))
-
-
-@pytest.fixture
-def folder(whole: Path, tmp_path: Path) -> Path:
-    """A copy that a test may break."""
-    return Path(shutil.copytree(whole, tmp_path / "model"))
 
 
 @pytest.fixture

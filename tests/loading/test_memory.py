@@ -15,8 +15,9 @@ from visit import session as session_module
 from visit.errors import ModelError, RequestError
 from visit.flow import Request
 from visit.loading import load, memory
-from visit.loading.memory import free_bytes, in_words, is_out_of_memory
+from visit.loading.memory import free_bytes, is_out_of_memory
 from visit.session import Session
+from visit.text import size
 
 PROMPT = "The capital of Japan is"
 EXHAUSTED = {
@@ -50,7 +51,7 @@ def test_every_way_that_memory_runs_out_is_known(exhaust: Callable[[], object]):
      (13_480_000_000, "13.5 GB"), (999_900_000, "1 GB"), (2_500_000_000_000, "2.5 TB")],
 )  # fmt: skip
 def test_sizes_are_said_in_words(n_bytes: int, words: str):
-    assert in_words(n_bytes) == words
+    assert size(n_bytes) == words
 
 
 def test_what_is_free_is_what_the_container_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

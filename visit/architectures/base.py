@@ -310,24 +310,33 @@ class Architecture:
         out: Float[Tensor, "*batch d_vocab"] | None = None,
     ) -> Float[Tensor, "*batch d_vocab"]:
         """The model's logits of residuals that went through the final norm, in ``out`` if given."""
-        logits = torch.matmul(normed, self.unembedding, out=out)
-        if self.logit_scale != 1:
-            logits = logits.mul_(self.logit_scale)
-        if self.unembedding_bias is not None:
-            logits = logits.add_(self.unembedding_bias)
-        if self.soft_cap is not None:
-            logits = logits.div_(self.soft_cap).tanh_().mul_(self.soft_cap)
-        return logits
+        products = torch.matmul(normed, self.unembedding, out=out)
+        return self.logits_from(products, self.unembedding_bias)
 
     def logits_of_tokens(
         self, normed: Float[Tensor, "pair d_model"], token_ids: Int[Tensor, " pair"]
     ) -> Float[Tensor, " pair"]:
         """The same of one token each, row by row."""
-        logits = (normed * self.unembedding.T[token_ids]).sum(-1) * self.logit_scale
-        if self.unembedding_bias is not None:
-            logits = logits + self.unembedding_bias[token_ids]
+        products = (normed * self.unembedding.T[token_ids]).sum(-1)
+        bias = self.unembedding_bias
+        return self.logits_from(products, None if bias is None else bias[token_ids])
+
+    def logits_from(
+        self, products: Float[Tensor, "*any"], bias: Float[Tensor, "*tokens"] | None
+    ) -> Float[Tensor, "*any"]:
+        """Products with the unembedding made logits, in place: scaled, biased, soft-capped.
+
+        Args:
+            products: Of normed residuals and columns of the unembedding.
+            bias: The unembedding's, of the same tokens.
+        """
+        logits = products
+        if self.logit_scale != 1:
+            logits = logits.mul_(self.logit_scale)
+        if bias is not None:
+            logits = logits.add_(bias)
         if self.soft_cap is not None:
-            logits = self.soft_cap * torch.tanh(logits / self.soft_cap)
+            logits = logits.div_(self.soft_cap).tanh_().mul_(self.soft_cap)
         return logits
 
     def before_soft_cap(self, logit: float) -> float:

@@ -24,6 +24,7 @@ from visit.errors import OutputError, RequestError
 from visit.flow import ModelInfo, NodeKind
 from visit.measured import Measured
 from visit.precision import reading_dtype
+from visit.readings import Reader
 from visit.text import duration, size
 from visit.tokens import Tokens
 from visit.vocabulary import Projector
@@ -57,7 +58,9 @@ class Atlas:
         like = unembedding.new_empty(0, dtype=reading_dtype(unembedding.dtype))
         self._built = Built(self.folder, who, architecture, projector)
         self._kept = Kept(self.folder, who, like, architecture.sizes.d_vocab)
-        self._searcher = Searcher(self._built, architecture, tokens, projector)
+        self._searcher = Searcher(
+            self._built, architecture, projector, Reader(projector, tokens, kept_bytes=0)
+        )
 
     def lookup(self, keys: Sequence[bytes], top_k: int) -> tuple[Bool[Tensor, " key"], Measured]:
         """What is kept of some rows that graphs needed, with their codes.

@@ -1,23 +1,23 @@
-"""The commands ``visit atlas …``: each takes its arguments and returns what to print."""
+"""The commands ``visit atlas …``: each returns what to print."""
 
 from __future__ import annotations
 
 import json
 import shutil
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from visit import loading
 from visit.atlas import KINDS, Atlas, Found
 from visit.atlas.place import cache_folder, is_name
 from visit.engine import Progress
 from visit.errors import OutputError, RequestError
 from visit.flow import NodeKind
 from visit.text import aligned, duration, one_line, shortened, size, visible
-from visit.tokens import Tokens
-from visit.vocabulary import Projector
+
+OpenAtlas = Callable[[], Atlas]
+"""Loads the model that the arguments name and gives its atlas."""
 
 _BUILT_UNASKED = 10**11
 """Multiplications that a build may take for a search to do it by itself: some ten seconds."""
@@ -26,9 +26,9 @@ _N_TOKENS = 5
 _LONGEST_TOKEN = 18
 
 
-def build(arguments: Namespace, progress: Progress) -> str:
+def build(arguments: Namespace, open_atlas: OpenAtlas, progress: Progress) -> str:
     """Build what is missing of a model's atlas; returns what it took and where it is."""
-    atlas = _atlas(arguments, progress)
+    atlas = open_atlas()
     cost = atlas.build(lambda part: progress("building", part))
     measured = f"{cost.rows:,} rows measured in {duration(cost.seconds)}"
     if not cost.rows:
@@ -37,12 +37,12 @@ def build(arguments: Namespace, progress: Progress) -> str:
     return f"the atlas of {one_line(arguments.model)}: {whole}; {measured}\n{atlas.folder}\n"
 
 
-def search(arguments: Namespace, progress: Progress) -> str:
+def search(arguments: Namespace, open_atlas: OpenAtlas, progress: Progress) -> str:
     """What speaks for a token and against it, or what is like a row: tables, or JSON."""
     if (arguments.token is None) == (arguments.like is None):
         given = "neither a token nor" if arguments.token is None else "both a token and"
         raise RequestError(f"{given} --like is given; give one of them")
-    atlas = _atlas(arguments, progress)
+    atlas = open_atlas()
     kinds = [NodeKind(kind.replace("-", "_")) for kind in arguments.kind or ()] or KINDS
     if atlas.n_multiplications <= _BUILT_UNASKED and not atlas.is_whole():
         atlas.build(lambda part: progress("building", part))
@@ -62,7 +62,7 @@ def search(arguments: Namespace, progress: Progress) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def list_(arguments: Namespace, progress: Progress) -> str:
+def list_(arguments: Namespace, open_atlas: OpenAtlas, progress: Progress) -> str:
     """Every atlas on this machine, with its size."""
     root = cache_folder()
     rows = [
@@ -72,7 +72,7 @@ def list_(arguments: Namespace, progress: Progress) -> str:
     return "\n".join([str(root), *(aligned(rows, {1}) if rows else [" no atlas"])]) + "\n"
 
 
-def clear(arguments: Namespace, progress: Progress) -> str:
+def clear(arguments: Namespace, open_atlas: OpenAtlas, progress: Progress) -> str:
     """Remove every atlas."""
     root = cache_folder()
     folders = _folders(root)
@@ -88,21 +88,6 @@ def clear(arguments: Namespace, progress: Progress) -> str:
 def _folders(root: Path) -> list[Path]:
     """The folders of atlases; a user may keep other things beside them."""
     return [path for path in sorted(root.glob("*/")) if is_name(path.name)]
-
-
-def _atlas(arguments: Namespace, progress: Progress) -> Atlas:
-    loaded = loading.load(
-        arguments.model,
-        dtype=arguments.dtype,
-        device=arguments.device,
-        device_map=arguments.device_map,
-        quant=arguments.quant,
-        revision=arguments.revision,
-        tell=lambda stage: progress(stage, 0.0),
-    )
-    tokens = Tokens(loaded.tokenizer, loaded.architecture.sizes.d_vocab)
-    projector = Projector(loaded.architecture)
-    return Atlas(loaded.info, loaded.architecture, tokens, projector)
 
 
 def _table(found: Sequence[Found]) -> list[str]:

@@ -20,8 +20,8 @@ from visit.architectures import Architecture
 from visit.atlas.built import TOP_K, Built, Part
 from visit.atlas.rows import RowId, vector, vectors
 from visit.errors import RequestError
-from visit.flow import NodeKind, Reading, TargetReading, TokenProbability
-from visit.tokens import Tokens
+from visit.flow import NodeKind, Reading
+from visit.readings import Reader
 from visit.vocabulary import Projector
 
 
@@ -66,10 +66,10 @@ class Searcher:
     """Answers searches over a whole atlas; where it is not whole, they raise ``DamagedError``."""
 
     def __init__(
-        self, built: Built, architecture: Architecture, tokens: Tokens, projector: Projector
+        self, built: Built, architecture: Architecture, projector: Projector, reader: Reader
     ) -> None:
         self._built, self._architecture = built, architecture
-        self._tokens, self._projector = tokens, projector
+        self._projector, self._reader = projector, reader
 
     @torch.inference_mode()
     def token(
@@ -86,10 +86,8 @@ class Searcher:
         """
         architecture, bias = self._architecture, self._architecture.unembedding_bias
         direction = self._projector.seen(architecture.unembedding[:, [token_id]].T)[0]
-        rows = self._along(direction * architecture.logit_scale, kinds, "log_total")
-        logits = rows.along if bias is None else rows.along + bias[token_id]
-        if architecture.soft_cap is not None:
-            logits = architecture.soft_cap * torch.tanh(logits / architecture.soft_cap)
+        rows = self._along(direction, kinds, "log_total")
+        logits = architecture.logits_from(rows.along, None if bias is None else bias[token_id])
         # As logarithms: a probability may be too small for a float.
         best, worst = _first(logits - rows.column, count), _first(-logits, count)
         found = self._found([rows.row(at) for at in best + worst], token_id)
@@ -154,31 +152,8 @@ class Searcher:
         if not row_ids:
             return ()
         asked = torch.stack([vector(self._architecture, row) for row in row_ids])
-        measured = self._projector.measure(asked, TOP_K)
-        targeted = self._projector.target(asked, measured, token_id)
-        columns = (targeted.prob, targeted.rank, targeted.logit, measured.entropy)
-        norms = self._projector.seen(asked).norm(dim=-1)
-        rows = zip(row_ids, *(column.tolist() for column in (*columns, norms)), strict=True)
-        return tuple(
-            Found(
-                row,
-                Reading(
-                    top=self._listed(row, "top"),
-                    bottom=self._listed(row, "bottom"),
-                    target=TargetReading(prob, rank, logit),
-                    entropy=entropy,
-                    norm=norm,
-                ),
-            )
-            for row, prob, rank, logit, entropy, norm in rows
-        )
-
-    def _listed(self, row: RowId, end: str) -> tuple[TokenProbability, ...]:
-        ids, probs = self._built.at(row, f"{end}_ids"), self._built.at(row, f"{end}_probs")
-        return tuple(
-            TokenProbability(id_, self._tokens.text(id_), prob)
-            for id_, prob in zip(ids.tolist(), probs.tolist(), strict=True)
-        )
+        readings = self._reader.read(self._projector.seen(asked), token_id, TOP_K)
+        return tuple(map(Found, row_ids, readings))
 
 
 def _first(values: Float[Tensor, " row"], count: int) -> list[int]:

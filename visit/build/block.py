@@ -61,23 +61,15 @@ def open_block(draft: Draft, case: Case, layer: int, position: int, values: Sour
         _draw_memories(draft, case, mlp, layer, position, values.v)
 
 
-def _gained_bias(
-    bias: Float[Tensor, " d_model"] | None,
-    gain: Float[Tensor, "pos d_model"] | None,
-    position: int,
-    like: Tensor,
-) -> Float[Tensor, " d_model"] | None:
-    """An output bias in the ledgers' dtype, as what is added to the residual."""
-    return None if bias is None else gained(bias.to(like), gain, position)
-
-
 def _draw_heads(draft: Draft, case: Case, layer: int, position: int, values: SourceValues) -> None:
     """The heads ledger of attn, and in each drawn head its query and its sources ledger."""
     recorded, attention = case.trace.layers[layer], case.architecture.blocks[layer].attention
     like = values.v
     outputs = circuits.head_outputs(recorded.z[position].to(like), values.w_o)
     outputs = gained(outputs, recorded.attn_gain, position)
-    bias = _gained_bias(attention.b_o, recorded.attn_gain, position, like)
+    bias = attention.b_o
+    if bias is not None:
+        bias = gained(bias.to(like), recorded.attn_gain, position)
     n_heads, whole = len(outputs), recorded.attn_out[position].to(like)
     parts = outputs if bias is None else torch.cat([outputs, bias[None]])
     draft.check(audit_residual(parts.sum(0), whole))
@@ -181,13 +173,11 @@ def _draw_scores(
 def _draw_neurons(draft: Draft, case: Case, layer: int, position: int, values: Tensor) -> None:
     """The neurons ledger of attn: the rows of ``W_O`` times the heads' concatenated ``z``."""
     recorded, attention = case.trace.layers[layer], case.architecture.blocks[layer].attention
-    bias = _gained_bias(attention.b_o, recorded.attn_gain, position, values)
-    gain = None if recorded.attn_gain is None else recorded.attn_gain[position].to(values)
     coefficients = recorded.z[position].to(values).flatten()
     counts = (case.request.attn_neurons, case.request.anti_attn_neurons)
     _draw_rows(
         draft, case, Ledger.NEURONS, NodeId(NodeKind.ATTN, position, layer), coefficients,
-        attention.w_o.flatten(0, 1), gain, counts, bias,
+        attention.w_o.flatten(0, 1), attention.b_o, recorded.attn_gain, counts,
         (NodeKind.ATTN_NEURON, NodeKind.ATTN_BIAS, NodeKind.NEURONS_REST),
     )  # fmt: skip
 
@@ -199,12 +189,10 @@ def _draw_memories(
     recorded = case.trace.layers[layer]
     assert recorded.activation is not None
     coefficients = recorded.activation[position].to(values)
-    bias = _gained_bias(mlp.b_out, recorded.mlp_gain, position, values)
-    gain = None if recorded.mlp_gain is None else recorded.mlp_gain[position].to(values)
     counts = (case.request.memories, case.request.anti_memories)
     chosen = _draw_rows(
         draft, case, Ledger.MEMORIES, NodeId(NodeKind.MLP, position, layer), coefficients,
-        mlp.w_out, gain, counts, bias,
+        mlp.w_out, mlp.b_out, recorded.mlp_gain, counts,
         (NodeKind.MEMORY_VALUE, NodeKind.MLP_BIAS, NodeKind.MEMORIES_REST),
     )  # fmt: skip
     read = read_by_mlp_id(case, layer, position)
@@ -233,9 +221,9 @@ def _draw_rows(
     whole_id: NodeId,
     coefficients: Float[Tensor, " row"],
     rows: Float[Tensor, "row d_model"],
-    gain: Float[Tensor, " d_model"] | None,
-    counts: tuple[int, int],
     bias: Float[Tensor, " d_model"] | None,
+    gains: Float[Tensor, "pos d_model"] | None,
+    counts: tuple[int, int],
     kinds: tuple[NodeKind, NodeKind, NodeKind],
 ) -> Int[Tensor, " chosen"]:
     """Draw a ledger of weight rows times coefficients; return the rows that were chosen.
@@ -250,28 +238,29 @@ def _draw_rows(
         whole_id: What the rows, the bias and the rest add up to; drawn already.
         coefficients: Of each row.
         rows: The weight rows.
-        gain: What lies between their sum and the whole, coordinate by coordinate.
+        bias: Added to them once, or ``None``.
+        gains: What lies between their sum and the whole at every position, coordinate by
+            coordinate, or ``None``.
         counts: How many rows of positive and of negative coefficient to draw.
-        bias: Added once, or ``None``; through the gain already.
         kinds: Of a row's node, the bias's and the rest's.
     """
     row_kind, bias_kind, rest_kind = kinds
     position, layer = whole_id.position, whole_id.layer
     whole, direction = draft.vectors[whole_id], case.direction_at(position)
+    gain = None if gains is None else gains[position].to(coefficients)
     added = sum_of_rows(coefficients, rows, gain, whole, direction)
     total = added.total
     if bias is not None:
-        total = total + bias
-        bias_id = draft.node(NodeId(bias_kind, position, layer), bias)
-        once = sum_of_rows(torch.ones_like(bias[:1]), bias[None], None, whole, direction)
+        once = sum_of_rows(torch.ones_like(whole[:1]), bias[None], gain, whole, direction)
+        total = total + once.total
+        bias_id = draft.node(NodeId(bias_kind, position, layer), once.total)
         draft.ledger(ledger, whole_id, [bias_id], once.lines)
     draft.check(audit_residual(total, whole))
     chosen = circuits.strongest_of_either_sign(
         added.lines.signed(case.request.rank_by, coefficients), *counts
     )
     signs = torch.where(coefficients[chosen] < 0, -1.0, 1.0).to(coefficients).unsqueeze(1)
-    drawn = rows[chosen].to(coefficients)
-    drawn = drawn if gain is None else drawn * gain
+    drawn = gained(rows[chosen].to(coefficients), gains, position)
     directions, activations = drawn * signs, coefficients[chosen].tolist()
     ids = [
         draft.node(

@@ -25,10 +25,11 @@ from visit.flow import ModelInfo
 from visit.loading import hub
 from visit.loading.catalogue import cached_models
 from visit.loading.digests import weights_sha256
-from visit.loading.memory import free_bytes, in_words, watched
+from visit.loading.memory import free_bytes, watched
 from visit.loading.places import MINI, Place, find
 from visit.loading.reading import check_transformers, config_at, model_at, tokenizer_at
 from visit.loading.running import DEVICES, DTYPES, PACKED, DeviceMap, Running
+from visit.text import size
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -125,14 +126,14 @@ def _too_large(place: Place, needed: int, running: Running) -> ModelError:
     """The refusal of a model that does not fit, with what would."""
     ways = []
     if running.dtype in ("float32", "float64") and running.quant is None:
-        ways.append(f"--dtype bfloat16 ({in_words(needed * 2 // running.torch_dtype.itemsize)})")
+        ways.append(f"--dtype bfloat16 ({size(needed * 2 // running.torch_dtype.itemsize)})")
     if running.device_map is None:
         ways.append("--device-map auto")
-    free = in_words(free_bytes(running.torch_device))
+    free = size(free_bytes(running.torch_device))
     packed = running.packed_as or running.dtype
     offered = ", ".join([*ways, "or a smaller model"])
     return ModelError(
-        f"model {place.name!r} needs about {in_words(needed)} for its weights in {packed}, and "
+        f"model {place.name!r} needs about {size(needed)} for its weights in {packed}, and "
         f"{running.torch_device.type} has {free} left; give {offered}"
     )
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-from visit.loading.memory import in_words
+from visit.text import size
 
 TOLD_EVERY = 0.2
 """Seconds between two tellings."""
@@ -46,7 +46,7 @@ class _Count:
             return ""
         if not self.has_bytes:
             return f", {self._done} of {self._total} files"
-        so_far, whole = in_words(self._done), in_words(max(self._done, self._n_bytes))
+        so_far, whole = size(self._done), size(max(self._done, self._n_bytes))
         number, unit = so_far.split()
         return f", {number if whole.endswith(f' {unit}') else so_far} of {whole}"
 

@@ -45,16 +45,6 @@ def _left_in_container() -> int:
         return sys.maxsize
 
 
-def in_words(n_bytes: int) -> str:
-    """A size as people say it, in powers of 1000: ``13.5 GB``."""
-    size: float = n_bytes
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 999.5:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:,.3g} TB"
-
-
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory ran out, in any of the ways that torch says it."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):

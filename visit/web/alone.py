@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import ParamSpec, TypeVar
 
-from visit.engine import Engine, ModelChoice, Progress
+from visit.engine import Engine, ModelChoice, Progress, silent
 from visit.flow import FlowGraph, Node, Request
 from visit.turns import Turns
 
@@ -38,26 +38,22 @@ class Alone:
 
     def explain(self, request: Request, progress: Progress | None = None) -> FlowGraph:
         """As the engine does."""
-        return self._run(progress or _silent, self._engine.explain, request, progress)
+        return self._run(progress or silent, self._engine.explain, request, progress)
 
     def open(self, layer: int, position: int, request: Request | None = None) -> FlowGraph:
         """As the engine does."""
-        return self._run(_silent, self._engine.open, layer, position, request)
+        return self._run(silent, self._engine.open, layer, position, request)
 
     def lens(self, request: Request, positions: Sequence[int]) -> tuple[Node, ...]:
         """As the engine does."""
-        return self._run(_silent, self._engine.lens, request, positions)
+        return self._run(silent, self._engine.lens, request, positions)
 
     def pattern(self, layer: int, head: int, request: Request) -> tuple[tuple[float, ...], ...]:
         """As the engine does."""
-        return self._run(_silent, self._engine.pattern, layer, head, request)
+        return self._run(silent, self._engine.pattern, layer, head, request)
 
     def _run(self, tell: Progress, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What a method answers or raises; its progress still knows which page asked."""
         context = copy_context()
         with self._turns.taken(tell):
             return self._worker.submit(lambda: context.run(method, *args, **kwargs)).result()
-
-
-def _silent(stage: str, part: float) -> None:
-    """Tell nobody."""

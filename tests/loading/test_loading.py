@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from models import save_tiny_model
 from safetensors.torch import load_file, save_file
 
 from visit.errors import ModelError
@@ -18,17 +17,6 @@ from visit.flow import Request
 from visit.loading import cached_models, load
 from visit.loading.reading import FIRST_UNTRIED_TRANSFORMERS, OLDEST_TRANSFORMERS
 from visit.session import Session
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_tiny_model(tmp_path_factory.mktemp("tiny"))
-
-
-@pytest.fixture
-def folder(whole: Path, tmp_path: Path) -> Path:
-    """A copy that a test may break."""
-    return Path(shutil.copytree(whole, tmp_path / "model"))
 
 
 def refused(name: Path | str, message: str, **options: str) -> None:
@@ -136,7 +124,7 @@ def test_a_transformers_outside_the_range_gives_one_clear_line(
 def test_the_range_of_transformers_is_the_projects_own():
     import tomllib
 
-    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())
+    project = tomllib.loads((Path(__file__).parent.parent.parent / "pyproject.toml").read_text())
     oldest, beyond = OLDEST_TRANSFORMERS, FIRST_UNTRIED_TRANSFORMERS
     wanted = f"transformers>={oldest[0]}.{oldest[1]},<{beyond[0]}"
     assert wanted in project["project"]["dependencies"]
