@@ -49,7 +49,7 @@ def test_a_chat_is_asked_for_shared_and_taken_back(open_app, tmp_path):
 
     screen.page.locator("#prompt").fill("The capital of Japan")
     choose(screen, "A chat", "With a BOS")
-    assert said(screen) == "Chat, with BOS"
+    wait_until(lambda: said(screen) == "Chat, with BOS", "the menu to say it")
     trace(screen)
     wait_until(lambda: screen.ask(GROUPS) == [USER], "the message under its role")
     first = screen.page.locator("#tokens .chip").first
@@ -81,6 +81,22 @@ def test_a_chat_is_asked_for_shared_and_taken_back(open_app, tmp_path):
     screen.page.locator("#undo").click()
     wait_until(lambda: screen.ask(GROUPS) == [USER], "the chat to come back")
     wait_until(lambda: said(screen) == "Chat, with BOS", "the menu to say so")
+
+
+def test_two_choices_made_at_once_are_both_kept(open_app):
+    screen = open_app("chat")
+    screen.wait_for_graph()
+    at_once = screen.page.evaluate("""() => {
+        document.querySelector('input[name="form-chat"][value="chat"]').click();
+        document.querySelector('input[name="form-bos"][value="bos"]').click();
+        return document.getElementById("form-said").textContent;
+    }""")
+    assert at_once.removesuffix(" ▾") == "Chat, with BOS"
+    screen.page.locator("#prompt").fill("The capital of Japan")
+    trace(screen)
+    wait_until(lambda: screen.ask(GROUPS) == [USER], "the message under its role")
+    assert said(screen) == "Chat, with BOS"
+    assert screen.page.locator("#tokens .chip").first.inner_text() == "<s>"
 
 
 def test_a_position_of_a_chat_can_be_chosen(open_app):
