@@ -116,8 +116,9 @@
 
   V.setDock = (change) => {
     Object.assign(V.dock, change);
-    localStorage.setItem(kept("dock-open"), V.dock.open ? "1" : "0");
-    localStorage.setItem(kept("dock-measure"), V.dock.measure);
+    // Only what was chosen is kept, so that a window's first height does not choose for every later one.
+    if ("open" in change) localStorage.setItem(kept("dock-open"), change.open ? "1" : "0");
+    if ("measure" in change) localStorage.setItem(kept("dock-measure"), change.measure);
     showDock();
     const body = V.$("dock-body");
     V.setProps("dock", { data: { ...V.dock, width: body ? body.clientWidth - 20 : 0 } });

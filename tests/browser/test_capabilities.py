@@ -187,6 +187,21 @@ def test_a_long_prompt_s_lens_grid_is_scrolled_to_the_traced_row_and_drawn_no_mo
     assert screen.ask("drawn") == 0
 
 
+def test_the_dock_is_as_the_window_is_high_until_it_is_opened_or_closed(open_app):
+    kept, shown = "localStorage.getItem('visit.dock-open')", "document.documentElement.dataset.dock"
+    low = open_app("fake", viewport={"width": 1280, "height": 720})
+    low.wait_for_graph()
+    assert (low.ask(shown), low.ask(kept)) == ("closed", None)
+    low.page.set_viewport_size({"width": 1440, "height": 900})
+    low.page.reload()
+    low.wait_for_graph()
+    assert (low.ask(shown), low.ask(kept)) == ("open", None)
+    low.page.locator("button[data-dock]").click()
+    low.page.reload()
+    low.wait_for_graph()
+    assert (low.ask(shown), low.ask(kept)) == ("closed", "0")
+
+
 IN_STRIP = """() => {
     const strip = document.querySelector('#tokens').getBoundingClientRect();
     const chip = document.querySelector('#tokens .is-traced').getBoundingClientRect();
