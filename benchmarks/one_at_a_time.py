@@ -1,16 +1,18 @@
 """VISIT's procedure on GPT-2, one vector at a time: what visit is held against.
 
-Written anew from the paper (Katz & Belinkov 2023, section 3): run the model, make the vector that
-each node of a graph stands for, and send each by itself through the final norm, the unembedding, a
-softmax and a sort. Which nodes there are is taken from a graph that visit drew, so both read the
-same; the forward pass, the vectors and the readings are this file's own, in float32, and share no
-code with visit.
+Written anew from the paper (Katz & Belinkov 2023, section 3) and from what its published notebook
+does: run the model, make the vector that each node of a graph stands for, and send it by itself
+through the final norm, the unembedding and a softmax. The notebook does so once for a node's name,
+again for what is shown of it, and again for the colour of every link that carries a vector; so does
+``draw``. ``read_each_once`` is what is left without the repetitions. Which nodes and links there
+are is taken from a graph that visit drew, so both read the same; the forward pass, the vectors and
+the readings are this file's own, in float32, and share no code with visit.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import layer_norm
 
-from visit.flow import EdgeKind, FlowGraph, Ledger, NodeId, NodeKind
+from visit.flow import Edge, EdgeKind, FlowGraph, Ledger, NodeId, NodeKind
 
 
 @dataclass(frozen=True)
@@ -50,55 +52,108 @@ class Layer:
 
 @dataclass(frozen=True)
 class Said:
-    """What one vector says: ids best first, with probabilities; the target's; entropy in bits."""
+    """What one vector says: ids best first, with probabilities, and the target's."""
 
     top: list[tuple[int, float]]
     bottom: list[tuple[int, float]]
-    logit: float
     prob: float
     rank: int
-    entropy: float
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A graph as VISIT draws it.
+
+    Attributes:
+        names: The most probable token of every node.
+        said: What is shown of every node.
+        colours: The entropy, in bits, of every link that carries a vector, by its ends.
+    """
+
+    names: dict[NodeId, int]
+    said: dict[NodeId, Said]
+    colours: dict[tuple[NodeId, NodeId], float]
+
+    @property
+    def n_readings(self) -> int:
+        """How many times a vector went through the vocabulary."""
+        return len(self.names) + len(self.said) + len(self.colours)
 
 
 @torch.inference_mode()
-def said_one_at_a_time(
-    model: Any, flow: FlowGraph, on_node: Callable[[], None] = lambda: None
-) -> dict[NodeId, Said]:
-    """Every node of the graph, read by itself.
+def draw(model: Any, flow: FlowGraph) -> Drawn:
+    """Every node and link of the graph, read as VISIT's notebook reads them.
 
     Args:
         model: The GPT-2 that the graph was drawn of.
-        flow: Which nodes there are, the prompt, the target, and how many tokens to list.
-        on_node: Called after each.
+        flow: Which nodes and links there are, the prompt, the target, and how many tokens to list.
     """
+    names, said = {}, {}
+    vectors = {}
+    for id_, vector in _vectors(model, flow):
+        vectors[id_] = vector
+        names[id_] = int(_probs(model, vector).topk(1).indices)
+        said[id_] = _read(model, vector, flow)
+    colours = {
+        (edge.source, edge.target): _entropy(_probs(model, vectors[carried]))
+        for edge in flow.edges
+        if (carried := carried_by(edge)) is not None
+    }
+    return Drawn(names, said, colours)
+
+
+@torch.inference_mode()
+def read_each_once(model: Any, flow: FlowGraph) -> dict[NodeId, Said]:
+    """Every node of the graph, read by itself and only once."""
+    return {id_: _read(model, vector, flow) for id_, vector in _vectors(model, flow)}
+
+
+def carried_by(edge: Edge) -> NodeId | None:
+    """The node whose vector VISIT colours a link by: what is added, or the row that reads.
+
+    Its other links (attention, activations, norms, biases) have one colour each, which is free.
+    """
+    if edge.kind is EdgeKind.ADDS and edge.source.kind not in (
+        NodeKind.ATTN_BIAS,
+        NodeKind.MLP_BIAS,
+    ):
+        return edge.source
+    if edge.kind is EdgeKind.READS and edge.target.kind is NodeKind.QUERY:
+        return edge.target
+    if edge.kind is EdgeKind.ACTIVATES and edge.target.kind is NodeKind.MEMORY_KEY:
+        return edge.target
+    return None
+
+
+def _vectors(model: Any, flow: FlowGraph) -> Iterator[tuple[NodeId, Tensor]]:
     layers = forward(model, [token.id for token in flow.tokens])
     parts = _parts_by_ledger(flow)
-    said = {}
     for node in flow.nodes:
-        vector = _vector(node.id, layers, parts)
-        said[node.id] = read(model, vector, flow.target.id, flow.request.top_k)
-        on_node()
-    return said
+        yield node.id, _vector(node.id, layers, parts)
 
 
-def read(model: Any, vector: Tensor, target_id: int, top_k: int) -> Said:
-    """One vector through the final norm, the unembedding, a softmax and a sort."""
+def _probs(model: Any, vector: Tensor) -> Tensor:
+    """One vector through the final norm, the unembedding and a softmax."""
     last = model.transformer.ln_f
     normed = layer_norm(vector, last.normalized_shape, last.weight, last.bias, last.eps)
-    logits = model.lm_head.weight @ normed
-    probs = logits.softmax(-1)
-    order = probs.sort(descending=True).indices
-    ids = order.tolist()
-    listed = probs[order].tolist()
-    entropy = float(-(probs * probs.clamp_min(1e-45).log()).sum()) / math.log(2)
+    logits: Tensor = model.lm_head.weight @ normed
+    return logits.softmax(-1)
+
+
+def _read(model: Any, vector: Tensor, flow: FlowGraph) -> Said:
+    probs, top_k, target_id = _probs(model, vector), flow.request.top_k, flow.target.id
+    top, bottom = probs.topk(top_k), probs.topk(top_k, largest=False)
     return Said(
-        top=list(zip(ids[:top_k], listed[:top_k], strict=True)),
-        bottom=list(zip(ids[: -top_k - 1 : -1], listed[: -top_k - 1 : -1], strict=True)),
-        logit=float(logits[target_id]),
+        top=list(zip(top.indices.tolist(), top.values.tolist(), strict=True)),
+        bottom=list(zip(bottom.indices.tolist(), bottom.values.tolist(), strict=True)),
         prob=float(probs[target_id]),
-        rank=1 + int((logits > logits[target_id]).sum()),
-        entropy=entropy,
+        rank=1 + int((probs > probs[target_id]).sum()),
     )
+
+
+def _entropy(probs: Tensor) -> float:
+    there = probs[probs != 0]
+    return float(-(there * there.log2()).sum())
 
 
 def forward(model: Any, token_ids: list[int]) -> list[Layer]:
