@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 import transformers
+from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from visit.architectures import Architecture, lay_open
@@ -47,6 +48,13 @@ class Numbered(Tokens):
 
     def single(self, text: str, role: str) -> int:
         return int(text.strip("<>"))
+
+
+def logits_of(architecture: Architecture, normed: Tensor) -> Tensor:
+    """The logits of residuals that went through the final norm, all in one product."""
+    return architecture.logits_from(
+        normed @ architecture.unembedding, architecture.unembedding_bias
+    )
 
 
 _COMMON = {

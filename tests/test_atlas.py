@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from models import MAKERS, Numbered, specimen
+from models import MAKERS, Numbered, logits_of, specimen
 
 from visit.architectures import Architecture, lay_open
 from visit.architectures.base import Experts
@@ -67,7 +67,8 @@ def every_row(family: str) -> tuple[list[RowId], torch.Tensor]:
         for index in range(len(vectors(architecture, kind, layer)))
     ]
     logits = [
-        architecture.logits(architecture.final_norm(vector(architecture, row))) for row in row_ids
+        logits_of(architecture, architecture.final_norm(vector(architecture, row)))
+        for row in row_ids
     ]
     return row_ids, torch.stack(logits)
 
@@ -209,7 +210,7 @@ def test_the_spread_is_the_standard_deviation_of_the_logits(family: str):
     normed = architecture.final_norm(torch.randn(9, architecture.sizes.d_model).double())
     torch.testing.assert_close(
         Gram.of(architecture).spread(normed),
-        architecture.logits(normed).std(-1, correction=0),
+        logits_of(architecture, normed).std(-1, correction=0),
         rtol=1e-10,
         atol=1e-12,
     )
@@ -311,7 +312,7 @@ def test_half_precision_weights_are_searched_in_single_precision(tmp_path: Path)
     (best, *_), _ = atlas.search("<9>", count=3)
     row = vector(architecture, best.row).float()
     wide = replace(architecture, unembedding=architecture.unembedding.float())
-    logits = wide.logits(wide.final_norm(row))
+    logits = logits_of(wide, wide.final_norm(row))
     assert best.reading.target.logit == pytest.approx(float(logits[9]), rel=1e-5)
     assert best.reading.target.rank == 1 + int((logits > logits[9]).sum())
 

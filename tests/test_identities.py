@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from models import MAKERS, TOKEN_IDS, Specimen, specimen
+from models import MAKERS, TOKEN_IDS, Specimen, logits_of, specimen
 from torch import Tensor
 
 from visit import circuits
@@ -176,7 +176,7 @@ def test_norms_are_the_models_own(tiny: Specimen):
 
 def test_the_lens_of_the_last_residual_is_the_models_own_output(tiny: Specimen):
     normed = tiny.architecture.final_norm(tiny.trace.layers[-1].resid_post)
-    log_probs = tiny.architecture.logits(normed).log_softmax(-1)
+    log_probs = logits_of(tiny.architecture, normed).log_softmax(-1)
     equal(log_probs, tiny.trace.logits.log_softmax(-1))
 
 

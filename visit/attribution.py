@@ -14,7 +14,7 @@ from torch import Tensor
 
 from visit import circuits
 from visit.architectures import Architecture
-from visit.precision import ledger_dtype
+from visit.precision import WIDENED_ELEMENTS, ledger_dtype, widened
 from visit.trace import Trace
 
 
@@ -30,13 +30,13 @@ class Lines:
         proximity: Ferrando & Voita's, adding to 1, or ``None`` where it is not taken.
     """
 
-    norm: Float[Tensor, " part"]
-    share: Float[Tensor, " part"]
-    direct_logit: Float[Tensor, " part"] | None
-    proximity: Float[Tensor, " part"] | None = None
+    norm: Float[Tensor, "*ledger part"]
+    share: Float[Tensor, "*ledger part"]
+    direct_logit: Float[Tensor, "*ledger part"] | None
+    proximity: Float[Tensor, "*ledger part"] | None = None
 
-    def at(self, places: Int[Tensor, " chosen"]) -> Lines:
-        """The lines of some of the parts."""
+    def at(self, places: Int[Tensor, " chosen"] | int) -> Lines:
+        """The lines of some of the parts; or of one of several ledgers taken together."""
         logit, proximity = self.direct_logit, self.proximity
         return Lines(
             norm=self.norm[places],
@@ -132,11 +132,11 @@ def logit_biases(architecture: Architecture, sought: Sought, dtype: torch.dtype)
 
 
 def lines_of_vectors(
-    parts: Float[Tensor, "part d_model"],
-    whole: Float[Tensor, " d_model"],
+    parts: Float[Tensor, "*ledger part d_model"],
+    whole: Float[Tensor, "*ledger d_model"],
     direction: Float[Tensor, " d_model"] | None,
 ) -> Lines:
-    """The lines of parts given as vectors, with proximity."""
+    """The lines of parts given as vectors, with proximity; of one ledger or of several."""
     return Lines(
         norm=parts.norm(dim=-1),
         share=circuits.shares(parts, whole),
@@ -165,7 +165,7 @@ def sum_of_rows(
     whole: Float[Tensor, " d_model"],
     direction: Float[Tensor, " d_model"] | None,
     *,
-    chunk_elements: int = 1 << 18,
+    chunk_elements: int = WIDENED_ELEMENTS,
 ) -> RowSum:
     """The ledger of weight rows times coefficients. Linear in the rows: none is ever scaled.
 
@@ -181,22 +181,25 @@ def sum_of_rows(
         chunk_elements: How many numbers to widen at once; the result does not depend on it
             beyond rounding.
     """
-    along = torch.stack([whole] if direction is None else [whole, direction], dim=1)
-    squares, products, total = [], [], torch.zeros_like(whole)
-    step = max(1, chunk_elements // rows.shape[1])
-    for some, factor in zip(rows.split(step), coefficients.split(step), strict=True):
-        wide = some.to(coefficients)
+    norms, shares, logits, total = [], [], [], torch.zeros_like(whole)
+    size = whole @ whole
+    relative = whole / size if size > 0 else torch.zeros_like(whole)
+    start = 0
+    for wide in widened(rows, coefficients, chunk_elements):
+        factor = coefficients[start : start + len(wide)]
+        start += len(wide)
         if gain is not None:
             wide = wide * gain
-        squares.append(torch.linalg.vecdot(wide, wide))
-        products.append(wide @ along)
+        norms.append(torch.linalg.vector_norm(wide, dim=1))
+        # A matrix times one vector at a time: times two it takes three times as long.
+        shares.append(wide @ relative)
+        if direction is not None:
+            logits.append(wide @ direction)
         total += factor @ wide
-    dots = torch.cat(products).T * coefficients
-    size = whole @ whole
     lines = Lines(
-        norm=coefficients.abs() * torch.cat(squares).sqrt(),
-        share=dots[0] / size if size > 0 else torch.zeros_like(dots[0]),
-        direct_logit=None if direction is None else dots[1],
+        norm=coefficients.abs() * torch.cat(norms),
+        share=coefficients * torch.cat(shares),
+        direct_logit=coefficients * torch.cat(logits) if logits else None,
     )
     return RowSum(lines, total)
 

@@ -101,11 +101,12 @@ def measure(
     weights = torch.sub(logits, high, out=scratch[: len(logits)]).exp_()
     total = weights.sum(-1)
     log_total = high.squeeze(1) + total.log()
-    # Entropy is log_total less the mean logit; -inf · 0 is not a number, so what cannot be is set
-    # to a logit that it weighs nothing with.
-    is_bounded = bool(low.isfinite().all())
-    finite = logits if is_bounded else logits.clamp_min(torch.finfo(logits.dtype).min)
-    mean = weights.mul_(finite).sum(-1) / total
+    # What lies far below weighs nothing, wherever it lies; and -inf · 0 is not a number.
+    if not bool((high - low <= _FARTHEST).all()):
+        low = low.maximum(high - _FARTHEST)
+        logits = logits.maximum(low)
+    # Entropy is log_total less the mean logit.
+    mean = weights.mul_(logits).sum(-1) / total
     return Measured(
         top_ids=top_ids,
         top_probs=(top - log_total.unsqueeze(1)).exp(),
@@ -113,7 +114,7 @@ def measure(
         bottom_probs=(bottom - log_total.unsqueeze(1)).exp(),
         log_total=log_total,
         entropy=((log_total - mean) / math.log(2)).clamp_min(0),
-        codes=codes.copy_(_scaled(logits, low.maximum(high - _FARTHEST), high, into=weights)),
+        codes=codes.copy_(_scaled(logits, low, high, into=weights)),
     )
 
 
@@ -130,7 +131,7 @@ def _ends(
     if n_blocks < 2 * count:
         found = logits.topk(count, largest=largest)
         return found.values, found.indices
-    blocks = logits[:, : n_blocks * _BLOCK].unflatten(1, (n_blocks, _BLOCK))
+    blocks = _blocks(logits)
     ends = blocks.amax(-1) if largest else blocks.amin(-1)
     chosen = ends.topk(count, largest=largest).indices.unsqueeze(-1) * _BLOCK
     within = torch.arange(_BLOCK, device=logits.device)
@@ -140,6 +141,13 @@ def _ends(
     return found.values, token_ids.gather(1, found.indices)
 
 
+def _blocks(rows: Tensor) -> Tensor:
+    """Rows in blocks of ``_BLOCK``, without the few that are left over at the end."""
+    n_blocks = rows.shape[1] // _BLOCK
+    blocks: Tensor = rows[:, : n_blocks * _BLOCK].unflatten(1, (n_blocks, _BLOCK))
+    return blocks
+
+
 def _scaled(
     logits: Float[Tensor, "vector d_vocab"],
     low: Float[Tensor, "vector 1"],
@@ -147,11 +155,13 @@ def _scaled(
     *,
     into: Float[Tensor, "vector d_vocab"],
 ) -> Float[Tensor, "vector d_vocab"]:
-    """Logits as codes, still in floating point. No step breaks the order of two logits."""
+    """Logits as codes, but for what is behind the point, which making them integers cuts off.
+
+    Neither a step here nor that breaks the order of two logits. One code is left for rounding.
+    """
     span = high - low
-    step = (_HIGHEST - _LOWEST) / span.where(span > 0, torch.ones_like(span))
-    scaled = torch.sub(logits, low, out=into).mul_(step).add_(_LOWEST)
-    return scaled.floor_().clamp_(_LOWEST, _HIGHEST)
+    step = (_HIGHEST - 1 - _LOWEST) / span.where(span > 0, torch.ones_like(span))
+    return torch.sub(logits, low, out=into).mul_(step).add_(_LOWEST)
 
 
 def ranks(
@@ -170,12 +180,31 @@ def ranks(
         own = part[:, target_id : target_id + 1]
         # Counted as float32, which is exact up to 16 million and summed many times faster.
         above.append(torch.gt(part, own, out=flags[: len(part)]).sum(-1).long())
-        pairs.append((part == own).nonzero() + part.new_tensor([start, 0], dtype=torch.int64))
+        alike = torch.eq(part, own, out=flags[: len(part)])
+        # What says nothing, such as a bias of zeros, has one code for all tokens: none is higher.
+        lowest = (own.squeeze(1) == _LOWEST).nonzero().squeeze(1)
+        alike[lowest[part[lowest].amax(-1) == _LOWEST]] = 0
+        places = _places(alike)
+        pairs.append(places + places.new_tensor([start, 0]))
     rank = 1 + torch.cat(above)
     rows, token_ids = torch.cat(pairs).unbind(1)
     is_target = token_ids == target_id
-    alike = logits_of(rows, token_ids)
-    own_logit = torch.empty(len(codes), dtype=alike.dtype, device=alike.device)
-    own_logit[rows[is_target]] = alike[is_target]
-    is_higher: Bool[Tensor, " pair"] = alike > own_logit[rows]
+    logits = logits_of(rows, token_ids)
+    own_logit = torch.empty(len(codes), dtype=logits.dtype, device=logits.device)
+    own_logit[rows[is_target]] = logits[is_target]
+    is_higher: Bool[Tensor, " pair"] = logits > own_logit[rows]
     return rank.index_add_(0, rows[is_higher], torch.ones_like(rows[is_higher]))
+
+
+def _places(flags: Float[Tensor, "vector d_vocab"]) -> Int[Tensor, "place 2"]:
+    """Row and column of the flags that are 1, of which there are few.
+
+    One quick pass finds the blocks that hold any, and only those are searched.
+    """
+    blocks = _blocks(flags)
+    held = blocks.amax(-1).nonzero()
+    row, block = held.unbind(1)
+    which, within = blocks[row, block].nonzero().unbind(1)
+    rest = flags[:, blocks.shape[1] * _BLOCK :].nonzero()
+    rest[:, 1] += blocks.shape[1] * _BLOCK
+    return torch.cat([torch.stack([row[which], block[which] * _BLOCK + within], dim=1), rest])

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from visit import circuits
 from visit.architectures import Architecture
 from visit.architectures.base import Experts, Norm
-from visit.precision import ledger_dtype
+from visit.precision import ledger_dtype, wide_product
 from visit.trace import Trace
 
 
@@ -37,9 +37,9 @@ class SourceValues:
     v: Float[Tensor, "head source d_head"]
     w_o: Float[Tensor, "head d_head d_model"]
 
-    def of_head(self, head: int, n_sources: int) -> Float[Tensor, "source d_model"]:
-        """What one head would write from each of the first sources."""
-        return self.v[head, :n_sources] @ self.w_o[head]
+    def of_heads(self, heads: slice, n_sources: int) -> Float[Tensor, "some_head source d_model"]:
+        """What some heads would write from each of the first sources."""
+        return circuits.source_values(self.v[heads, :n_sources], self.w_o[heads])
 
     def of_sources(self, sources: slice) -> Float[Tensor, "head source d_model"]:
         """What every head would write from some sources."""
@@ -109,9 +109,11 @@ def _projected(
     weight: Float[Tensor, "any_head d_model d_head"],
     bias: Float[Tensor, "any_head d_head"] | None,
 ) -> Float[Tensor, "any_head pos d_head"]:
-    dtype = ledger_dtype(ln1)
-    projected = torch.einsum("pm,hmd->hpd", ln1.to(dtype), weight.to(dtype))
-    return projected if bias is None else projected + bias.to(dtype).unsqueeze(1)
+    # Side by side, the heads are one matrix, a view of what the model holds.
+    flat = weight.transpose(0, 1).flatten(1)
+    together = wide_product(ln1.to(ledger_dtype(ln1)), flat)
+    projected: Tensor = together.unflatten(1, (len(weight), -1)).transpose(0, 1)
+    return projected if bias is None else projected + bias.to(projected).unsqueeze(1)
 
 
 def _normed(
@@ -127,11 +129,9 @@ def _normed(
 
 
 def before_norm(
-    directions: Float[Tensor, "some_head *rest d_head"],
-    norm: Norm | None,
-    heads: Int[Tensor, " some_head"],
-) -> Float[Tensor, "some_head *rest d_head"]:
-    """Directions among some heads' normed queries or keys, as directions among those not normed.
+    directions: Float[Tensor, "*batch d_head"], norm: Norm | None, head: int
+) -> Float[Tensor, "*batch d_head"]:
+    """Directions among a head's normed queries or keys, as directions among those not normed.
 
     The norm's scale, which is each vector's own, is left out.
     """
@@ -139,5 +139,5 @@ def before_norm(
         return directions
     if len(norm.gain) == directions.shape[-1]:
         return norm.pulled_back(directions)
-    gain: Tensor = norm.gain.unflatten(0, (-1, directions.shape[-1]))[heads].to(directions)
-    return directions * gain.reshape(len(gain), *[1] * (directions.ndim - 2), -1)
+    gain: Tensor = norm.gain.unflatten(0, (-1, directions.shape[-1]))[head]
+    return directions * gain.to(directions)

@@ -11,6 +11,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Protocol, runtime_checkable
 
@@ -26,10 +27,12 @@ from visit.vocabulary import Projector, Targeted
 KEPT_BYTES = 32 << 20
 """How much of what was measured is kept in memory: some 330 vectors of GPT-2's vocabulary."""
 
-_RECALLED_BYTES = 24 << 20
 _FEWEST_LISTED = 10
 
 NO_PLACES: frozenset[int] = frozenset()
+
+_listed = partial(tuple.__new__, TokenProbability)
+"""A ``TokenProbability`` of its three fields, without a call in Python for each: there are many."""
 
 Words = tuple[tuple[TokenProbability, ...], tuple[TokenProbability, ...], float]
 """What a vector says whatever the target: its top and bottom tokens, and its entropy in bits."""
@@ -171,7 +174,8 @@ class Reader:
         """What an earlier session, or this one, kept of some vectors."""
         if self._lasting is None:
             return
-        step = max(1, _RECALLED_BYTES // (2 * self._projector.d_vocab))
+        # As many as were kept together, so that what a file has in a row need not be copied.
+        step = self._projector.chunk
         for start in range(0, len(keys), step):
             some = keys[start : start + step]
             is_kept, measured = self._lasting.lookup(some, n_listed)
@@ -189,7 +193,7 @@ class Reader:
     ) -> list[tuple[TokenProbability, ...]]:
         text = self._tokens.text
         return [
-            tuple(map(TokenProbability, row, map(text, row), values))
+            tuple(map(_listed, zip(row, map(text, row), values, strict=True)))
             for row, values in zip(ids.tolist(), probs.tolist(), strict=True)
         ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ class Tokens:
         self._added = dict(getattr(tokenizer, "added_tokens_decoder", {}))
         self._special = {id_ for id_, added in self._added.items() if added.special}
         self._special.update(tokenizer.all_special_ids)
-        self._texts: dict[int, str] = {}
+        self._texts = _Texts(self._spell)
         # Asked of the same request again and again: for its trace, its graph, another target.
         self._read = lru_cache(maxsize=4)(self._read)  # type: ignore[method-assign]
 
@@ -82,8 +82,6 @@ class Tokens:
 
     def text(self, id_: int) -> str:
         r"""The text a token stands for: leading space kept, lone bytes written like ``\xe6``."""
-        if id_ not in self._texts:
-            self._texts[id_] = self._spell(id_)
         return self._texts[id_]
 
     def single(self, text: str, role: str) -> int:
@@ -144,3 +142,15 @@ class Tokens:
         if piece is None:
             return f"<unused {id_}>"  # the unembedding is padded beyond the vocabulary
         return self._spelling(str(piece))
+
+
+class _Texts(dict[int, str]):
+    """The text of each token, spelled when it is first asked for."""
+
+    def __init__(self, spell: Callable[[int], str]) -> None:
+        super().__init__()
+        self._spell = spell
+
+    def __missing__(self, id_: int) -> str:
+        text = self[id_] = self._spell(id_)
+        return text

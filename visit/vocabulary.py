@@ -19,8 +19,8 @@ from visit.architectures import Architecture
 from visit.measured import Measured, measure, ranks
 from visit.precision import reading_dtype
 
-CHUNK_LOGITS = 11 << 20
-"""How many logits a chunk may hold: 44 MiB in float32 (docs/performance.md says why)."""
+CHUNK_LOGITS = 13 << 20
+"""How many logits a chunk may hold: 52 MiB in float32 (docs/performance.md says why)."""
 
 _SCRATCH_LOGITS = 2 << 20
 """How many logits the statistics go over at once: with what they make of them, 16 MiB."""
@@ -28,6 +28,10 @@ _SCRATCH_LOGITS = 2 << 20
 _TOGETHER = 8
 """Products are of a multiple of this many vectors. BLAS adds up odd ones in another order, and what
 a vector says would depend, in its last digit, on how many are read with it."""
+
+_PANEL_ELEMENTS, _PANEL_TOKENS = 1 << 20, 1 << 10
+"""A product on the CPU goes over the vocabulary in panels of some 4 MiB of the unembedding, which
+stay in the cache while every vector meets them; of at least so many tokens."""
 
 _PAIRED = 1 << 19
 
@@ -48,14 +52,21 @@ class Targeted:
 
 
 class Projector:
-    """Measures vectors of the residual space in the model's vocabulary."""
+    """Measures vectors of the residual space in the model's vocabulary.
+
+    Attributes:
+        chunk: How many vectors are multiplied at once.
+    """
 
     def __init__(self, architecture: Architecture, *, chunk_logits: int = CHUNK_LOGITS) -> None:
         # A lens in half precision would round the words away: read through a float32 copy.
         unembedding = architecture.unembedding.to(reading_dtype(architecture.unembedding.dtype))
         self._architecture = replace(architecture, unembedding=unembedding)
         fitting = chunk_logits // architecture.sizes.d_vocab
-        self._chunk = max(_TOGETHER, fitting // _TOGETHER * _TOGETHER)
+        self.chunk = max(_TOGETHER, fitting // _TOGETHER * _TOGETHER)
+        d_model, d_vocab = unembedding.shape
+        is_cached = unembedding.device.type == "cpu"
+        self._panel = max(_PANEL_TOKENS, _PANEL_ELEMENTS // d_model) if is_cached else d_vocab
 
     @property
     def d_vocab(self) -> int:
@@ -90,10 +101,10 @@ class Projector:
         """The same in parts, as many vectors each as are multiplied at once; less is held."""
         seen, top_k = self.seen(vectors), min(top_k, self.d_vocab)
         # Memory fresh from the system costs as much to touch as the pass over it does.
-        height = min(self._chunk, math.ceil(len(seen) / _TOGETHER) * _TOGETHER)
+        height = min(self.chunk, math.ceil(len(seen) / _TOGETHER) * _TOGETHER)
         logits = torch.empty((height, self.d_vocab), dtype=seen.dtype, device=seen.device)
         scratch = torch.empty_like(logits[: max(1, _SCRATCH_LOGITS // self.d_vocab)])
-        parts = seen.split(self._chunk)
+        parts = seen.split(self.chunk)
         for done, part in enumerate(parts):
             on_part(done / len(parts))
             yield self._measured(part, top_k, logits, scratch)  # of which nothing is held here
@@ -139,6 +150,9 @@ class Projector:
         count, extra = len(vectors), -len(vectors) % _TOGETHER
         if extra:
             vectors = torch.cat([vectors, vectors[:1].expand(extra, -1)])
-        normed = self._architecture.final_norm(vectors)
-        logits: Tensor = self._architecture.logits(normed, out[: count + extra])
-        return logits[:count]
+        normed, out = self._architecture.final_norm(vectors), out[: count + extra]
+        panels = self._architecture.unembedding.split(self._panel, dim=1)
+        for panel, part in zip(panels, out.split(self._panel, dim=1), strict=True):
+            torch.mm(normed, panel, out=part)
+        bias = self._architecture.unembedding_bias
+        return self._architecture.logits_from(out, bias)[:count]

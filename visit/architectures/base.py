@@ -304,19 +304,10 @@ class Architecture:
         """Its layers for their modules, vectors and shapes; their matrices may hold no numbers."""
         return self.blocks.outline if isinstance(self.blocks, BlocksOnDemand) else self.blocks
 
-    def logits(
-        self,
-        normed: Float[Tensor, "*batch d_model"],
-        out: Float[Tensor, "*batch d_vocab"] | None = None,
-    ) -> Float[Tensor, "*batch d_vocab"]:
-        """The model's logits of residuals that went through the final norm, in ``out`` if given."""
-        products = torch.matmul(normed, self.unembedding, out=out)
-        return self.logits_from(products, self.unembedding_bias)
-
     def logits_of_tokens(
         self, normed: Float[Tensor, "pair d_model"], token_ids: Int[Tensor, " pair"]
     ) -> Float[Tensor, " pair"]:
-        """The same of one token each, row by row."""
+        """The logit of one token each, of residuals that went through the final norm."""
         products = (normed * self.unembedding.T[token_ids]).sum(-1)
         bias = self.unembedding_bias
         return self.logits_from(products, None if bias is None else bias[token_ids])

@@ -9,13 +9,15 @@ Source: Katz & Belinkov 2023, section 3 and figure 1, with rest nodes added.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from visit import circuits
 from visit.architectures.base import Experts, Mlp
-from visit.attribution import audit_residual, gained, lines_of_vectors, sum_of_rows
+from visit.attribution import Lines, audit_residual, gained, lines_of_vectors, sum_of_rows
 from visit.build.case import (
     Case,
     read_by_attention_id,
@@ -26,7 +28,11 @@ from visit.build.case import (
 from visit.build.draft import Draft
 from visit.build.experts import draw_experts
 from visit.flow import Edge, EdgeKind, Ledger, NodeId, NodeKind
+from visit.precision import WIDENED_ELEMENTS, reading_dtype
 from visit.projections import SourceValues, before_norm, keys_by_source, queries_at
+
+Drawn = dict[int, tuple[list[int], list[float]]]
+"""Of each drawn head, the sources that are drawn of it and the attention to each."""
 
 
 def open_block(draft: Draft, case: Case, layer: int, position: int, values: SourceValues) -> None:
@@ -89,8 +95,8 @@ def _draw_heads(draft: Draft, case: Case, layer: int, position: int, values: Sou
     left_out = circuits.others(chosen, n_heads)
     rest_id = NodeId(NodeKind.HEADS_REST, position, layer)
     draft.rest(Ledger.HEADS, attn, rest_id, lines.at(left_out), outputs[left_out].sum(0))
-    drawn = [_draw_sources(draft, case, layer, position, head, values) for head in chosen.tolist()]
-    _draw_queries(draft, case, layer, position, chosen, drawn)
+    drawn = _draw_sources(draft, case, layer, position, set(chosen.tolist()), outputs, values)
+    _draw_queries(draft, case, layer, position, drawn)
 
 
 def _draw_queries(
@@ -98,55 +104,94 @@ def _draw_queries(
     case: Case,
     layer: int,
     position: int,
-    heads: Int[Tensor, " chosen"],
-    drawn: list[tuple[list[int], list[float]]],
+    drawn: Drawn,
 ) -> None:
     """What some heads seek, and what it is in each of their drawn sources that they find."""
     attention = case.architecture.blocks[layer].attention
     queries = queries_at(case.architecture, case.trace, layer, position)
-    kv_heads = heads // (len(queries) // len(attention.w_k))  # as circuits.repeat_kv_heads has it
-    w_k = before_norm(attention.w_k[kv_heads].to(queries), attention.k_norm, kv_heads)
-    w_q = before_norm(attention.w_q[heads].to(queries), attention.q_norm, heads)
-    sought = circuits.query_directions(queries[heads], w_k)
-    read_from = sorted({source for sources, _ in drawn for source in sources})
+    read_from = sorted({source for sources, _ in drawn.values() for source in sources})
     keys = keys_by_source(case.architecture, case.trace, layer, read_from)
     read = read_by_attention_id(case, layer, position)
-    for row, (sources, attentions) in enumerate(drawn):
-        offered = keys[kv_heads[row], [read_from.index(source) for source in sources]]
-        found_by = circuits.key_directions(offered.unsqueeze(0), w_q[row : row + 1]).squeeze(0)
-        query_id = NodeId(NodeKind.QUERY, position, layer, head=int(heads[row]))
-        query = draft.node(query_id, sought[row])
+    # Directions are read, not added up: the lens's dtype is wide enough for them.
+    dtype = reading_dtype(attention.w_q.dtype)
+    for head, (sources, attentions) in drawn.items():
+        kv_head = head * len(keys) // len(queries)  # as circuits.repeat_kv_heads has it
+        w_k = before_norm(attention.w_k[kv_head].to(dtype), attention.k_norm, kv_head)
+        w_q = before_norm(attention.w_q[head].to(dtype), attention.q_norm, head)
+        offered = keys[kv_head, [read_from.index(source) for source in sources]].to(dtype)
+        sought = circuits.query_directions(queries[head, None].to(dtype), w_k[None])[0]
+        found_by = circuits.key_directions(offered[None], w_q[None])[0]
+        query = draft.node(NodeId(NodeKind.QUERY, position, layer, head=head), sought)
         draft.edge(Edge(read, query, EdgeKind.READS))
         _draw_scores(draft, query, sources, found_by, attentions)
 
 
 def _draw_sources(
-    draft: Draft, case: Case, layer: int, position: int, head: int, values: SourceValues
-) -> tuple[list[int], list[float]]:
-    """The sources ledger of one head; returns the drawn sources and the attention to each.
+    draft: Draft,
+    case: Case,
+    layer: int,
+    position: int,
+    heads: set[int],
+    outputs: Float[Tensor, "head d_model"],
+    values: SourceValues,
+) -> Drawn:
+    """The sources ledgers of some heads, whose parts are ``attention · v · W_O``.
 
-    Its parts are ``attention · v · W_O``.
+    Args:
+        draft: Holds the heads already.
+        case: What is asked.
+        layer: The block.
+        position: The position.
+        heads: Which are drawn.
+        outputs: What every head of the layer writes.
+        values: The layer's.
     """
-    recorded = case.trace.layers[layer]
-    pattern = recorded.attention[head, position, : position + 1]
-    written = gained(values.of_head(head, position + 1), recorded.attn_gain, position)
-    parts = pattern.to(written).unsqueeze(1) * written
-    head_id = NodeId(NodeKind.HEAD, position, layer, head=head)
-    whole = draft.vectors[head_id]
-    draft.check(audit_residual(parts.sum(0), whole))
-    lines = lines_of_vectors(parts, whole, case.direction_at(position))
+    recorded, direction = case.trace.layers[layer], case.direction_at(position)
+    n_sources, drawn = position + 1, {}
+    step = max(1, WIDENED_ELEMENTS // (n_sources * outputs.shape[1]))
+    for start in range(0, len(outputs), step):
+        some = slice(start, start + step)
+        chosen = sorted(heads & set(range(len(outputs))[some]))
+        if not chosen:
+            continue
+        patterns = recorded.attention[some, position, :n_sources]
+        written = gained(values.of_heads(some, n_sources), recorded.attn_gain, position)
+        parts = patterns.to(written).unsqueeze(2) * written
+        draft.check(audit_residual(parts.sum(1), outputs[some]))
+        lines = lines_of_vectors(parts, outputs[some], direction)
+        for head in chosen:
+            row = head - start
+            drawn[head] = _draw_sources_of(
+                draft, case, NodeId(NodeKind.HEAD, position, layer, head=head),
+                lines.at(row), patterns[row], written[row], parts[row],
+            )  # fmt: skip
+    return drawn
+
+
+def _draw_sources_of(
+    draft: Draft,
+    case: Case,
+    head: NodeId,
+    lines: Lines,
+    pattern: Float[Tensor, " source"],
+    written: Float[Tensor, "source d_model"],
+    parts: Float[Tensor, "source d_model"],
+) -> tuple[list[int], list[float]]:
+    """One head's ledger; returns the sources that are drawn, and the attention to each."""
     chosen = circuits.strongest(lines.strength(case.request.rank_by), case.request.sources)
     sources, attentions = chosen.tolist(), pattern[chosen].tolist()
     ids = [
         draft.node(
-            NodeId(NodeKind.VALUE, source, layer, head=head), written[source], attention=weight
+            NodeId(NodeKind.VALUE, source, head.layer, head=head.head),
+            written[source],
+            attention=weight,
         )
         for source, weight in zip(sources, attentions, strict=True)
     ]
-    draft.ledger(Ledger.SOURCES, head_id, ids, lines.at(chosen), attentions)
-    rest_id = NodeId(NodeKind.SOURCES_REST, position, layer, head=head)
+    draft.ledger(Ledger.SOURCES, head, ids, lines.at(chosen), attentions)
     left_out = circuits.others(chosen, len(parts))
-    draft.rest(Ledger.SOURCES, head_id, rest_id, lines.at(left_out), parts[left_out].sum(0))
+    rest_id = replace(head, kind=NodeKind.SOURCES_REST)
+    draft.rest(Ledger.SOURCES, head, rest_id, lines.at(left_out), parts[left_out].sum(0))
     return sources, attentions
 
 

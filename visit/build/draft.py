@@ -11,6 +11,7 @@ from torch import Tensor
 
 from visit.attribution import Lines
 from visit.flow import Edge, EdgeKind, Ledger, Node, NodeId, NodeKind, Reading
+from visit.precision import ledger_dtype
 
 _BLOCK_ROWS = 512
 
@@ -53,14 +54,14 @@ class Draft:
         return id_
 
     def _copy(self, vector: Tensor) -> Tensor:
-        """A copy, for a view would keep all that it is a part of; many copies to a block.
+        """A copy in the ledgers' dtype, for a view would keep all that it is a part of.
 
-        Thousands of small tensors among large ones that come and go would keep the allocator from
-        using the large ones' memory again: a gigabyte and a half at 1,024 tokens.
+        Many go to a block. Thousands of small tensors among large ones that come and go would keep
+        the allocator from using the large ones' memory again: 1.5 GB more at 1,024 tokens.
         """
         row = len(self.vectors) % _BLOCK_ROWS
         if row == 0:
-            self._block = vector.new_empty(_BLOCK_ROWS, len(vector))
+            self._block = vector.new_empty(_BLOCK_ROWS, len(vector), dtype=ledger_dtype(vector))
         assert self._block is not None
         self._block[row] = vector
         return self._block[row]
