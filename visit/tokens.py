@@ -25,7 +25,10 @@ class Tokens:
     def __init__(self, tokenizer: PreTrainedTokenizerBase, d_vocab: int) -> None:
         self._tokenizer = tokenizer
         self._d_vocab = d_vocab
-        self._spelling = spelling_of(getattr(tokenizer, "backend_tokenizer", None))
+        backend = getattr(tokenizer, "backend_tokenizer", None)
+        self._spelling = spelling_of(backend)
+        # Typed as if every id had a piece.
+        self._piece: Any = getattr(backend, "id_to_token", tokenizer.convert_ids_to_tokens)
         self._added = dict(getattr(tokenizer, "added_tokens_decoder", {}))
         self._special = {id_ for id_, added in self._added.items() if added.special}
         self._special.update(tokenizer.all_special_ids)
@@ -138,10 +141,10 @@ class Tokens:
         # A special token is what it says; so is any that was added where pieces are bytes.
         if added is not None and (added.special or self._spelling is byte_level):
             return str(added)
-        piece: Any = self._tokenizer.convert_ids_to_tokens(id_)  # typed as if every id had one
+        piece = self._piece(id_)
         if piece is None:
             return f"<unused {id_}>"  # the unembedding is padded beyond the vocabulary
-        return self._spelling(str(piece))
+        return self._spelling(piece)
 
 
 class _Texts(dict[int, str]):

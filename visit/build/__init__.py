@@ -184,15 +184,15 @@ class Builder:
         self, draft: Draft, case: Case, progress: Progress, *, with_output: bool
     ) -> FlowGraph:
         trace, position, target = case.trace, case.position, case.target
-        top_k = case.request.top_k
+        top_k, ids = case.request.top_k, list(draft.vectors)
         words = self._reader.read(
-            draft.stacked(),
+            draft.taken(),
             target.id,
             top_k,
             lambda part: progress("readings", part),
-            of_weights=[at for at, id_ in enumerate(draft.vectors) if self._is_of_weights(id_)],
+            of_weights=[at for at, id_ in enumerate(ids) if self._is_of_weights(id_)],
         )
-        readings = dict(zip(draft.vectors, words, strict=True))
+        readings = dict(zip(ids, words, strict=True))
         if with_output:
             readings |= self._output(draft, case, top_k)
         log_probs = trace.logits[position].log_softmax(-1)
@@ -230,7 +230,7 @@ class Builder:
         logits, normed = trace.logits[position], trace.final_norm[position]
         norms = (float(normed.norm()), float(logits.norm()))
         said = self._reader.read_logits(logits.expand(2, -1), norms, case.target.id, top_k)
-        written = float(draft.vectors[last] @ case.direction)
+        written = float(trace.residuals[-1][position].to(case.direction) @ case.direction)
         biases = logit_biases(self._architecture, case.sought, case.direction.dtype)
         size = float(normed.norm())
         draft.edge(Edge(last, final_norm, EdgeKind.NORMALIZES, norm=size, direct_logit=written))

@@ -115,9 +115,12 @@ class Draft:
         """Note the error of a ledger that was taken."""
         self.worst = max(self.worst, error)
 
-    def stacked(self) -> Tensor:
-        """Every node's vector, in drawing order."""
-        return torch.stack(list(self.vectors.values()))
+    def taken(self) -> Tensor:
+        """Every node's vector, in drawing order, and no longer the draft's: they are large."""
+        taken = torch.stack(list(self.vectors.values()))
+        self.vectors.clear()
+        self._block = None
+        return taken
 
     def nodes(self, readings: dict[NodeId, Reading]) -> tuple[Node, ...]:
         """The nodes in the order of the flow."""
