@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from visit.cli import WAITING
+
 sys.path.append(str(Path(__file__).parent))
 # As visit's own command line sets them.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.update(WAITING)
 gc.set_threshold(100_000, 20, 20)
 
 

@@ -22,6 +22,8 @@ from time import perf_counter
 
 from figures import table
 
+from visit.cli import WAITING
+
 MEGABYTE = 1e6
 
 
@@ -57,7 +59,7 @@ def measured(tokens: int, layers: str, sharpness: float = 1.0) -> Peak:
     command = [sys.executable, __file__, "--one", str(tokens), layers, str(sharpness)]
     with tempfile.TemporaryDirectory() as cache:
         # As visit's own command line sets it; and no atlas from earlier runs.
-        own = {"OMP_WAIT_POLICY": "PASSIVE", "VISIT_CACHE": cache}
+        own = WAITING | {"VISIT_CACHE": cache}
         ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=os.environ | own)
     return Peak(**json.loads(ended.stdout))
 

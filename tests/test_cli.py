@@ -15,7 +15,7 @@ import pytest
 from flows import small_flow
 
 import visit
-from visit.cli import main
+from visit.cli import WAITING, main
 from visit.document import flow_from_json, read_flow, write_flow
 from visit.errors import RequestError
 from visit.flow import FlowGraph, RankBy, Request
@@ -494,20 +494,25 @@ def test_what_is_not_a_terminal_shows_no_progress(
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize(("users", "kept"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+@pytest.mark.parametrize(
+    ("users", "policy", "spins"),
+    [
+        ({}, "PASSIVE", "2000"),
+        ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE", None),
+        ({"GOMP_SPINCOUNT": "7"}, "PASSIVE", "7"),
+    ],
+)
 def test_threads_that_wait_leave_the_processor_to_others_unless_the_user_says_otherwise(
-    users, kept
+    users, policy, spins
 ):
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
-    if users is not None:
-        environment["OMP_WAIT_POLICY"] = users
+    inherited = {name: value for name, value in os.environ.items() if name not in WAITING}
     said = subprocess.run(
         [
             sys.executable,
             "-c",
             "from visit.cli import main; main(['show', 'no.json']); import torch",
         ],
-        env={**environment, "PYTHONPATH": str(ROOT), "OMP_DISPLAY_ENV": "true"},
+        env={**inherited, **users, "PYTHONPATH": str(ROOT), "OMP_DISPLAY_ENV": "VERBOSE"},
         capture_output=True,
         text=True,
     )
@@ -515,4 +520,5 @@ def test_threads_that_wait_leave_the_processor_to_others_unless_the_user_says_ot
     policies = re.findall(r"OMP_WAIT_POLICY = '(\w+)'", said.stderr)
     if not policies:
         pytest.skip("this torch's OpenMP does not say how its threads wait")
-    assert set(policies) == {kept}
+    assert set(policies) == {policy}
+    assert spins is None or set(re.findall(r"GOMP_SPINCOUNT = '(\d+)'", said.stderr)) == {spins}

@@ -243,6 +243,10 @@ def _quieten_libraries() -> None:
         os.environ.setdefault("TQDM_DISABLE", "1")  # gguf's own bar
 
 
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "2000"}
+"""How torch's threads wait for each other: they spin for some microseconds, then sleep."""
+
+
 def _share_processors() -> None:
     """Let torch's threads sleep while they wait; a user's own setting stands.
 
@@ -250,7 +254,8 @@ def _share_processors() -> None:
     for one, each then spins while the other waits to run, and a trace takes up to nine times as
     long. OpenMP reads this when torch is imported, which no command has done yet.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if os.environ.keys().isdisjoint(WAITING):
+        os.environ.update(WAITING)
 
 
 def _collect_seldom() -> None:
