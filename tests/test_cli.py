@@ -497,7 +497,7 @@ def test_what_is_not_a_terminal_shows_no_progress(
 @pytest.mark.parametrize(
     ("users", "policy", "spins"),
     [
-        ({}, "PASSIVE", "2000"),
+        ({}, "PASSIVE", WAITING["GOMP_SPINCOUNT"]),
         ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE", None),
         ({"GOMP_SPINCOUNT": "7"}, "PASSIVE", "7"),
     ],

@@ -42,7 +42,7 @@ def query_directions(
         raise ValueError(
             f"{len(q)} query heads but {len(w_k)} key heads; repeat the key heads first"
         )
-    return torch.einsum("hd,hmd->hm", q, w_k)
+    return (w_k @ q.unsqueeze(-1)).squeeze(-1)
 
 
 def key_directions(
@@ -62,7 +62,7 @@ def key_directions(
         raise ValueError(
             f"{len(k)} key heads but {len(w_q)} query heads; repeat the key heads first"
         )
-    return torch.einsum("hsd,hmd->hsm", k, w_q)
+    return k @ w_q.transpose(1, 2)
 
 
 def head_outputs(
@@ -72,7 +72,7 @@ def head_outputs(
 
     Source: Elhage et al. 2021, "attention heads are independent and additive".
     """
-    return torch.einsum("...hd,hdm->...hm", z, w_o)
+    return (z.unsqueeze(-2) @ w_o).squeeze(-2)
 
 
 def source_values(
@@ -82,7 +82,7 @@ def source_values(
 
     Source: the OV circuit, Elhage et al. 2021.
     """
-    return torch.einsum("hsd,hdm->hsm", v, w_o)
+    return v @ w_o
 
 
 def position_parts(

@@ -243,7 +243,7 @@ def _quieten_libraries() -> None:
         os.environ.setdefault("TQDM_DISABLE", "1")  # gguf's own bar
 
 
-WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "2000"}
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "3000"}
 """How torch's threads wait for each other: they spin for some microseconds, then sleep."""
 
 

@@ -13,6 +13,7 @@ import logging
 import secrets
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 
@@ -157,12 +158,13 @@ class Kept:
     def _is_sound(self, name: str, rows: list[int]) -> bool:
         """Whether the codes of some rows are those that were written."""
         segment = self._segments[name]
-        codes, checksums = segment.unchecked(_CODES), segment.read(_CODE_CHECKSUMS).tolist()
-        for row in rows:
-            if (name, row) not in self._checked:
-                if crc32_of(codes[row]) != checksums[row]:
-                    return False
-                self._checked.add((name, row))
+        codes, checksums = segment.unchecked(_CODES), segment.read(_CODE_CHECKSUMS)
+        new = [row for row in rows if (name, row) not in self._checked]
+        with ThreadPoolExecutor() as pool:  # a checksum leaves Python to the other threads
+            found = list(pool.map(crc32_of, [codes[row] for row in new]))
+        if found != checksums[new].tolist():
+            return False
+        self._checked.update((name, row) for row in new)
         return True
 
     def _gathered(
