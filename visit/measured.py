@@ -20,8 +20,8 @@ _FARTHEST = 1000.0
 
 _BLOCK = 64
 
-_COUNTED_AT_ONCE = 1 << 22
-"""How many codes are compared at once: 8 MiB, and twice as much for what comes of it."""
+_COUNTED_AT_ONCE = 1 << 21
+"""How many codes are compared at once: 4 MiB, and twice as much for what comes of it."""
 
 LogitsOf = Callable[[Int[Tensor, " pair"], Int[Tensor, " pair"]], Float[Tensor, " pair"]]
 """The exact logits of some pairs of a vector (by its place in the batch) and a token."""
