@@ -33,8 +33,6 @@ class Tokens:
         self._special = {id_ for id_, added in self._added.items() if added.special}
         self._special.update(tokenizer.all_special_ids)
         self._texts = _Texts(self._spell)
-        # A whole graph asks for the text of 75,000 tokens: without a call in Python for each.
-        self.text = self._texts.__getitem__  # type: ignore[method-assign]
         # Asked of the same request again and again: for its trace, its graph, another target.
         self._read = lru_cache(maxsize=4)(self._read)  # type: ignore[method-assign]
 
