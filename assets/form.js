@@ -12,19 +12,17 @@
     bos: "This model has no BOS token",
   };
 
-  // Of a request, or of nothing in particular.
-  V.setForm = ({ bos = null, chat = false }) => V.setProps("form", { data: { bos, chat } });
+  // Of a request, or of nothing in particular. Shown at once, for the next choice may be made before
+  // Dash hands this one back.
+  V.setForm = ({ bos = null, chat = false }) => {
+    V.showForm({ bos, chat });
+    V.setProps("form", { data: { bos, chat } });
+  };
 
   V.showForm = ({ bos = null, chat = false }) => {
     own.form = { bos, chat };
     show();
   };
-
-  // Shown at once, for the next choice may be made before Dash hands this one back.
-  function choose(form) {
-    V.showForm(form);
-    V.setForm(form);
-  }
 
   // What is known of the model that was traced last; of any other nothing is.
   V.setAbilities = (abilities) => {
@@ -64,8 +62,8 @@
 
   document.addEventListener("change", ({ target }) => {
     const { bos, chat } = own.form;
-    if (target.name === "form-chat") choose({ bos, chat: target.value === "chat" });
-    else if (target.name === "form-bos") choose({ bos: BOS[target.value], chat });
+    if (target.name === "form-chat") V.setForm({ bos, chat: target.value === "chat" });
+    else if (target.name === "form-bos") V.setForm({ bos: BOS[target.value], chat });
     else return;
     V.setProps("position", { data: null }); // it was chosen among other tokens
   });

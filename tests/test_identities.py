@@ -103,7 +103,7 @@ def test_sources_add_up_to_each_head(tiny: Specimen):
     for number in LAYERS:
         recorded = tiny.trace.layers[number]
         values = values_by_source(tiny.architecture, tiny.trace, number)
-        heads = torch.einsum("hrs,hsm->rhm", recorded.attention, values.of_sources(slice(None)))
+        heads = torch.einsum("hrs,hsm->rhm", recorded.attention, values.of(slice(None)))
         w_o = tiny.architecture.blocks[number].attention.w_o
         equal(heads, circuits.head_outputs(recorded.z, w_o))
 

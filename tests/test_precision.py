@@ -27,6 +27,10 @@ def test_a_product_does_not_depend_on_the_pieces(
 @pytest.mark.parametrize("elements", [1, 24, 25, 88, 1000])
 def test_the_pieces_are_all_rows_in_order_and_no_larger_than_asked(elements: int):
     matrix = torch.arange(88, dtype=torch.bfloat16).reshape(11, 8)
-    pieces = list(precision.widened(matrix, torch.empty(0, dtype=torch.float64), elements))
+    like = torch.empty(0, dtype=torch.float64)
+    pieces = []
+    for rows, wide in precision.widened(matrix, like, elements):
+        assert torch.equal(wide, matrix[rows].double())
+        pieces.append(wide)
     assert torch.equal(torch.cat(pieces), matrix.double())
     assert all(len(piece) == 1 or piece.numel() <= elements for piece in pieces)

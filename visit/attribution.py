@@ -184,10 +184,7 @@ def sum_of_rows(
     norms, shares, logits, total = [], [], [], torch.zeros_like(whole)
     size = whole @ whole
     relative = whole / size if size > 0 else torch.zeros_like(whole)
-    start = 0
-    for wide in widened(rows, coefficients, chunk_elements):
-        factor = coefficients[start : start + len(wide)]
-        start += len(wide)
+    for some, wide in widened(rows, coefficients, chunk_elements):
         if gain is not None:
             wide = wide * gain
         norms.append(torch.linalg.vector_norm(wide, dim=1))
@@ -195,7 +192,7 @@ def sum_of_rows(
         shares.append(wide @ relative)
         if direction is not None:
             logits.append(wide @ direction)
-        total += factor @ wide
+        total += coefficients[some] @ wide
     lines = Lines(
         norm=coefficients.abs() * torch.cat(norms),
         share=coefficients * torch.cat(shares),

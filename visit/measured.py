@@ -157,10 +157,10 @@ def _scaled(
 ) -> Float[Tensor, "vector d_vocab"]:
     """Logits as codes, but for what is behind the point, which making them integers cuts off.
 
-    Neither a step here nor that breaks the order of two logits. One code is left for rounding.
+    Neither a step here nor that breaks the order of two logits.
     """
     span = high - low
-    step = (_HIGHEST - 1 - _LOWEST) / span.where(span > 0, torch.ones_like(span))
+    step = (_HIGHEST - _LOWEST) / span.where(span > 0, torch.ones_like(span))
     return torch.sub(logits, low, out=into).mul_(step).add_(_LOWEST)
 
 

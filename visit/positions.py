@@ -95,7 +95,7 @@ def position_ledgers(
     some_rows = [every_row[i : i + reader_step] for i in range(0, len(readers), reader_step)]
     for start in range(0, n_sources, source_step):
         sources = slice(start, min(start + source_step, n_sources))
-        written = values.of_sources(sources)
+        written = values.of(sources)
         for rows in some_rows:
             pattern = recorded.attention[:, places[rows], sources].transpose(0, 1).to(written)
             if pattern.any():  # else all these parts are zero, as the figures are

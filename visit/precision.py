@@ -23,19 +23,20 @@ def reading_dtype(dtype: torch.dtype) -> torch.dtype:
 
 
 def widened(
-    rows: Float[Tensor, "row column"], like: Tensor, elements: int
-) -> Iterator[Float[Tensor, "some column"]]:
-    """A matrix in the dtype and on the device of another tensor, a few rows at a time."""
-    for some in rows.split(max(1, elements // rows.shape[1])):
-        yield some.to(like)
+    matrix: Float[Tensor, "row column"], like: Tensor, elements: int
+) -> Iterator[tuple[slice, Float[Tensor, "some_row column"]]]:
+    """A few rows of a matrix at a time, and which, in another tensor's dtype and on its device."""
+    step = max(1, elements // matrix.shape[1])
+    for start in range(0, len(matrix), step):
+        rows = slice(start, start + step)
+        yield rows, matrix[rows].to(like)
 
 
 def wide_product(
     x: Float[Tensor, "vector row"], matrix: Float[Tensor, "row column"]
 ) -> Float[Tensor, "vector column"]:
     """``x @ matrix`` in the dtype of ``x``, without a whole matrix in it."""
-    product, start = x.new_zeros(len(x), matrix.shape[1]), 0
-    for rows in widened(matrix, x, WIDENED_ELEMENTS):
-        product.addmm_(x[:, start : start + len(rows)], rows)
-        start += len(rows)
+    product = x.new_zeros(len(x), matrix.shape[1])
+    for rows, wide in widened(matrix, x, WIDENED_ELEMENTS):
+        product.addmm_(x[:, rows], wide)
     return product

@@ -37,13 +37,11 @@ class SourceValues:
     v: Float[Tensor, "head source d_head"]
     w_o: Float[Tensor, "head d_head d_model"]
 
-    def of_heads(self, heads: slice, n_sources: int) -> Float[Tensor, "some_head source d_model"]:
-        """What some heads would write from each of the first sources."""
-        return circuits.source_values(self.v[heads, :n_sources], self.w_o[heads])
-
-    def of_sources(self, sources: slice) -> Float[Tensor, "head source d_model"]:
-        """What every head would write from some sources."""
-        return circuits.source_values(self.v[:, sources], self.w_o)
+    def of(
+        self, sources: slice, heads: slice = slice(None)
+    ) -> Float[Tensor, "some_head some_source d_model"]:
+        """What some heads, or all, would write from each of some sources."""
+        return circuits.source_values(self.v[heads, sources], self.w_o[heads])
 
     def mixed(self, weights: Float[Tensor, "head source"]) -> Float[Tensor, " d_model"]:
         """Everything added up, weighted: with a reader's pattern, what its heads write together."""

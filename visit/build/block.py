@@ -99,13 +99,7 @@ def _draw_heads(draft: Draft, case: Case, layer: int, position: int, values: Sou
     _draw_queries(draft, case, layer, position, drawn)
 
 
-def _draw_queries(
-    draft: Draft,
-    case: Case,
-    layer: int,
-    position: int,
-    drawn: Drawn,
-) -> None:
+def _draw_queries(draft: Draft, case: Case, layer: int, position: int, drawn: Drawn) -> None:
     """What some heads seek, and what it is in each of their drawn sources that they find."""
     attention = case.architecture.blocks[layer].attention
     queries = queries_at(case.architecture, case.trace, layer, position)
@@ -155,7 +149,7 @@ def _draw_sources(
         if not chosen:
             continue
         patterns = recorded.attention[some, position, :n_sources]
-        written = gained(values.of_heads(some, n_sources), recorded.attn_gain, position)
+        written = gained(values.of(slice(n_sources), some), recorded.attn_gain, position)
         parts = patterns.to(written).unsqueeze(2) * written
         draft.check(audit_residual(parts.sum(1), outputs[some]))
         lines = lines_of_vectors(parts, outputs[some], direction)
