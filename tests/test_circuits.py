@@ -76,6 +76,17 @@ def test_the_strongest_come_first_and_no_more_than_there_are():
     assert circuits.strongest(strength, 0).tolist() == []
 
 
+def test_the_strongest_and_the_others_of_several_ledgers_are_those_of_each():
+    strength = torch.tensor([[0.1, 3.0, 2.0, 5.0], [4.0, 0.2, 0.3, 0.1]])
+    for count in (0, 2, 4, 9):
+        chosen = circuits.strongest(strength, count)
+        others = circuits.others(chosen, 4)
+        for row in range(2):
+            assert torch.equal(chosen[row], circuits.strongest(strength[row], count))
+            assert sorted([*chosen[row].tolist(), *others[row].tolist()]) == [0, 1, 2, 3]
+            assert others[row].tolist() == sorted(others[row].tolist())
+
+
 def test_the_strongest_of_either_sign_never_cross_zero():
     signed = torch.tensor([0.5, -2.0, 0.0, 3.0, -1.0])
     assert circuits.strongest_of_either_sign(signed, 4, 1).tolist() == [3, 0, 1]

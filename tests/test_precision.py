@@ -31,6 +31,12 @@ def test_the_pieces_are_all_rows_in_order_and_no_larger_than_asked(elements: int
     pieces = []
     for rows, wide in precision.widened(matrix, like, elements):
         assert torch.equal(wide, matrix[rows].double())
-        pieces.append(wide)
+        pieces.append(wide.clone())  # the next one lies where it lay
     assert torch.equal(torch.cat(pieces), matrix.double())
     assert all(len(piece) == 1 or piece.numel() <= elements for piece in pieces)
+
+
+def test_what_is_wide_enough_is_not_copied():
+    matrix = torch.randn(11, 8, dtype=torch.float64)
+    for rows, wide in precision.widened(matrix, torch.empty(0, dtype=torch.float64), 24):
+        assert wide.data_ptr() == matrix[rows].data_ptr()

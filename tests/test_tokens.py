@@ -7,6 +7,7 @@ from models import save_tiny_model
 from transformers import AutoTokenizer
 from vocabularies import byte_level, chatty, sentencepiece, wordpiece
 
+from visit import spelling
 from visit.errors import RequestError
 from visit.flow import Request
 from visit.tokens import Tokens
@@ -73,6 +74,11 @@ def test_an_empty_target_is_refused(tokens: Tokens):
 
 
 # ---------------------------------------------------------------- every way to spell
+
+
+@pytest.mark.parametrize("piece", ["a b", "日本", "Ġ日", "\x7f", "\xad"])
+def test_a_piece_with_a_letter_that_is_no_byte_is_left_as_it_is(piece: str):
+    assert spelling.byte_level(piece) == piece
 
 
 def made(tokenizer) -> Tokens:

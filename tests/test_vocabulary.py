@@ -106,6 +106,14 @@ def test_ranks_from_codes_are_the_ranks_of_the_logits(spread: float):
         assert found.tolist() == expected.tolist()
 
 
+def test_the_last_of_a_large_vocabulary_is_ranked_behind_all_others():
+    logits = torch.linspace(0, -20, 280_000).unsqueeze(0)  # more than any model has so far
+    codes = measure_alone(logits, 1).codes
+    for token in (0, 140_001, 279_999):
+        found = ranks(codes, token, lambda rows, ids: logits[rows, ids])
+        assert found.tolist() == [token + 1]
+
+
 @pytest.mark.parametrize("top_k", [1, 10, 40])
 def test_top_and_bottom_tokens_are_those_of_a_sort(top_k: int):
     logits = torch.randn(6, 3010, generator=torch.Generator().manual_seed(5))

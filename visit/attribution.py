@@ -36,13 +36,23 @@ class Lines:
     proximity: Float[Tensor, "*ledger part"] | None = None
 
     def at(self, places: Int[Tensor, " chosen"] | int) -> Lines:
-        """The lines of some of the parts; or of one of several ledgers taken together."""
+        """The lines of some of the parts; or some, or one, of several ledgers taken together."""
         logit, proximity = self.direct_logit, self.proximity
         return Lines(
             norm=self.norm[places],
             share=self.share[places],
             direct_logit=None if logit is None else logit[places],
             proximity=None if proximity is None else proximity[places],
+        )
+
+    def of(self, places: Int[Tensor, "ledger chosen"]) -> Lines:
+        """Of each of several ledgers taken together, the lines of some of its parts."""
+        logit, proximity = self.direct_logit, self.proximity
+        return Lines(
+            norm=self.norm.gather(1, places),
+            share=self.share.gather(1, places),
+            direct_logit=None if logit is None else logit.gather(1, places),
+            proximity=None if proximity is None else proximity.gather(1, places),
         )
 
     def folded(self, vector: Float[Tensor, " d_model"]) -> Lines:
@@ -55,7 +65,7 @@ class Lines:
             proximity=None if proximity is None else proximity.sum(0, keepdim=True),
         )
 
-    def strength(self, rank_by: str) -> Float[Tensor, " part"]:
+    def strength(self, rank_by: str) -> Float[Tensor, "*ledger part"]:
         """What ``rank_by`` (norm, share or logit) calls strong, without sign.
 
         Off the traced position no part has a direct logit, and ``logit`` ranks by share.
@@ -64,7 +74,9 @@ class Lines:
             return self.norm
         return self.signed(rank_by, self.share).abs()
 
-    def signed(self, rank_by: str, coefficient: Float[Tensor, " part"]) -> Float[Tensor, " part"]:
+    def signed(
+        self, rank_by: str, coefficient: Float[Tensor, "*ledger part"]
+    ) -> Float[Tensor, "*ledger part"]:
         """The same with a sign; a norm takes that of the part's coefficient."""
         if rank_by == "norm":
             return self.norm * coefficient.sign()
@@ -181,22 +193,24 @@ def sum_of_rows(
         chunk_elements: How many numbers to widen at once; the result does not depend on it
             beyond rounding.
     """
-    norms, shares, logits, total = [], [], [], torch.zeros_like(whole)
-    size = whole @ whole
-    relative = whole / size if size > 0 else torch.zeros_like(whole)
+    size, total = whole @ whole, torch.zeros_like(whole)
+    along = [whole / size if size > 0 else torch.zeros_like(whole)]
+    if direction is not None:
+        along.append(direction)
+    # With the few vectors on the left: on the right, two would take four times as long as one.
+    vectors, norms = torch.stack(along), coefficients.new_empty(len(rows))
+    dots = coefficients.new_empty(len(vectors), len(rows))
     for some, wide in widened(rows, coefficients, chunk_elements):
         if gain is not None:
             wide = wide * gain
-        norms.append(torch.linalg.vector_norm(wide, dim=1))
-        # A matrix times one vector at a time: times two it takes three times as long.
-        shares.append(wide @ relative)
-        if direction is not None:
-            logits.append(wide @ direction)
+        norms[some] = torch.linalg.vector_norm(wide, dim=1)
+        dots[:, some] = vectors @ wide.T
         total += coefficients[some] @ wide
+    dots *= coefficients
     lines = Lines(
-        norm=coefficients.abs() * torch.cat(norms),
-        share=coefficients * torch.cat(shares),
-        direct_logit=coefficients * torch.cat(logits) if logits else None,
+        norm=coefficients.abs() * norms,
+        share=dots[0],
+        direct_logit=None if direction is None else dots[1],
     )
     return RowSum(lines, total)
 

@@ -131,9 +131,9 @@ def of_one(amounts: Float[Tensor, "*batch part"]) -> Float[Tensor, "*batch part"
     return amounts / total.where(total > 0, torch.ones_like(total))
 
 
-def strongest(strength: Float[Tensor, " part"], count: int) -> Int[Tensor, " chosen"]:
+def strongest(strength: Float[Tensor, "*batch part"], count: int) -> Int[Tensor, "*batch chosen"]:
     """The ``count`` parts of greatest strength, strongest first; fewer where there are fewer."""
-    return strength.topk(min(count, len(strength))).indices
+    return strength.topk(min(count, strength.shape[-1])).indices
 
 
 def strongest_of_either_sign(
@@ -149,8 +149,8 @@ def strongest_of_either_sign(
     return torch.cat([along[signed[along] > 0], against[signed[against] < 0]])
 
 
-def others(chosen: Int[Tensor, " chosen"], count: int) -> Int[Tensor, " other"]:
-    """The places from 0 to ``count`` that were not chosen, in order."""
-    is_other = torch.ones(count, dtype=torch.bool, device=chosen.device)
-    is_other[chosen] = False
-    return is_other.nonzero().flatten()
+def others(chosen: Int[Tensor, "*batch chosen"], count: int) -> Int[Tensor, "*batch other"]:
+    """The places from 0 to ``count`` that were not chosen, in order. None is chosen twice."""
+    is_other = torch.ones((*chosen.shape[:-1], count), dtype=torch.bool, device=chosen.device)
+    places = is_other.scatter_(-1, chosen, value=False).nonzero()[:, -1]
+    return places.view(*chosen.shape[:-1], count - chosen.shape[-1])

@@ -25,11 +25,17 @@ def reading_dtype(dtype: torch.dtype) -> torch.dtype:
 def widened(
     matrix: Float[Tensor, "row column"], like: Tensor, elements: int
 ) -> Iterator[tuple[slice, Float[Tensor, "some_row column"]]]:
-    """A few rows of a matrix at a time, and which, in another tensor's dtype and on its device."""
+    """A few rows of a matrix at a time, and which, in another tensor's dtype and on its device.
+
+    Each lie where those before them lay: memory fresh from the system costs more than the widening.
+    """
     step = max(1, elements // matrix.shape[1])
+    is_wide = (matrix.dtype, matrix.device) == (like.dtype, like.device)
+    place = matrix if is_wide else like.new_empty(min(step, len(matrix)), matrix.shape[1])
     for start in range(0, len(matrix), step):
         rows = slice(start, start + step)
-        yield rows, matrix[rows].to(like)
+        some = matrix[rows]
+        yield rows, some if is_wide else place[: len(some)].copy_(some)
 
 
 def wide_product(

@@ -1,7 +1,8 @@
-"""What a layer made of the normed residuals that it read, computed again in the ledgers' dtype.
+"""What a layer made of the normed residuals that it read, computed again.
 
 Queries, keys and values: before any rotary embedding, after any query and key norm, biases
 included. And what each expert of a mixture wrote, with the routing that the model itself chose.
+All are in the dtype of the ledgers, but for queries: they are only read, never added up.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch import Tensor
 from visit import circuits
 from visit.architectures import Architecture
 from visit.architectures.base import Experts, Norm
-from visit.precision import ledger_dtype, wide_product
+from visit.precision import ledger_dtype, reading_dtype, wide_product
 from visit.trace import Trace
 
 
@@ -54,8 +55,10 @@ def queries_at(
 ) -> Float[Tensor, "head d_head"]:
     """Each head's query at one position."""
     attention = architecture.blocks[layer].attention
-    ln1 = trace.layers[layer].ln1[position : position + 1]
-    return _normed(_projected(ln1, attention.w_q, attention.b_q), attention.q_norm).squeeze(1)
+    read = trace.layers[layer].ln1[position : position + 1]
+    ln1 = read.to(reading_dtype(read.dtype))
+    q = _projected(ln1, attention.w_q, attention.b_q)
+    return _normed(q, attention.q_norm).squeeze(1)
 
 
 def keys_by_source(
@@ -64,14 +67,14 @@ def keys_by_source(
     """Each key-value head's keys at some positions, or at every one."""
     attention, ln1 = architecture.blocks[layer].attention, trace.layers[layer].ln1
     read = ln1 if sources is None else ln1[list(sources)]
-    k = _projected(read, attention.w_k, attention.b_k)
+    k = _projected(read.to(ledger_dtype(read)), attention.w_k, attention.b_k)
     return _normed(k, attention.k_norm)
 
 
 def values_by_source(architecture: Architecture, trace: Trace, layer: int) -> SourceValues:
     """What each head of a layer would write from each source if it attended to it alone."""
-    attention = architecture.blocks[layer].attention
-    v = _projected(trace.layers[layer].ln1, attention.w_v, attention.b_v)
+    attention, ln1 = architecture.blocks[layer].attention, trace.layers[layer].ln1
+    v = _projected(ln1.to(ledger_dtype(ln1)), attention.w_v, attention.b_v)
     v = circuits.repeat_kv_heads(v, architecture.sizes.n_heads)
     return SourceValues(v, attention.w_o.to(v))
 
@@ -109,7 +112,7 @@ def _projected(
 ) -> Float[Tensor, "any_head pos d_head"]:
     # Side by side, the heads are one matrix, a view of what the model holds.
     flat = weight.transpose(0, 1).flatten(1)
-    together = wide_product(ln1.to(ledger_dtype(ln1)), flat)
+    together = wide_product(ln1, flat)
     projected: Tensor = together.unflatten(1, (len(weight), -1)).transpose(0, 1)
     return projected if bias is None else projected + bias.to(projected).unsqueeze(1)
 

@@ -79,10 +79,11 @@ def _sentencepiece(replaced: dict[str, str], *, with_bytes: bool) -> Spelling:
 
 def byte_level(piece: str) -> str:
     """The text of a byte-level vocabulary's piece."""
-    letters = _byte_of_letter()
-    if not letters.keys() >= set(piece):
+    try:
+        raw = piece.translate(_bytes_of_letters()).encode("latin-1")
+    except UnicodeEncodeError:
         return piece  # no piece of bytes: the decoder takes it as it is, too
-    return _text(bytes(letters[letter] for letter in piece))
+    return _text(raw)
 
 
 def _text(raw: bytes) -> str:
@@ -90,15 +91,15 @@ def _text(raw: bytes) -> str:
 
 
 @cache
-def _byte_of_letter() -> dict[str, int]:
-    """The byte behind each letter of a byte-level vocabulary.
+def _bytes_of_letters() -> dict[int, int]:
+    """The byte behind each letter of a byte-level vocabulary, for ``str.translate``.
 
     Printable Latin-1 bytes stand for themselves, the others for the letters from U+0100 on.
 
     Source: Radford et al. 2019 (GPT-2), ``bytes_to_unicode``.
     """
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(256) if byte not in printable]
-    return {chr(byte): byte for byte in printable} | {
-        chr(0x100 + offset): byte for offset, byte in enumerate(others)
-    }
+    printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    others = sorted(set(range(256)) - printable)
+    # A byte that stands for none is put where no byte is.
+    stray = dict.fromkeys(others, 0x100)
+    return stray | {0x100 + offset: byte for offset, byte in enumerate(others)}

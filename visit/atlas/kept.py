@@ -13,7 +13,6 @@ import logging
 import secrets
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 
@@ -21,7 +20,7 @@ import torch
 from jaxtyping import Bool, Int16
 from torch import Tensor
 
-from visit.atlas.segment import SUFFIX, DamagedError, Segment, crc32_of, sweep, write_segment
+from visit.atlas.segment import SUFFIX, DamagedError, Segment, crc32_of_rows, sweep, write_segment
 from visit.measured import Measured
 
 KEPT_BYTES = 2 << 30
@@ -160,9 +159,7 @@ class Kept:
         segment = self._segments[name]
         codes, checksums = segment.unchecked(_CODES), segment.read(_CODE_CHECKSUMS)
         new = [row for row in rows if (name, row) not in self._checked]
-        with ThreadPoolExecutor() as pool:  # a checksum leaves Python to the other threads
-            found = list(pool.map(crc32_of, [codes[row] for row in new]))
-        if found != checksums[new].tolist():
+        if crc32_of_rows([codes[row] for row in new]) != checksums[new].tolist():
             return False
         self._checked.update((name, row) for row in new)
         return True
@@ -210,7 +207,7 @@ class Kept:
             field.name: getattr(measured, field.name).cpu().contiguous()
             for field in fields(measured)
         }
-        tensors[_CODE_CHECKSUMS] = torch.tensor([crc32_of(row) for row in tensors[_CODES]])
+        tensors[_CODE_CHECKSUMS] = torch.tensor(crc32_of_rows(list(tensors[_CODES])))
         tensors[_KEYS] = torch.frombuffer(bytearray(b"".join(keys)), dtype=torch.uint8).view(
             -1, KEY_BYTES
         )

@@ -13,6 +13,8 @@ import json
 import secrets
 import time
 import zlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,9 @@ _DTYPES = {
     torch.uint8: "U8",
 }
 
+_FEWEST_ROWS = 32
+"""For how many checksums of a vocabulary's codes another thread is worth its while."""
+
 _ABANDONED_S = 600
 """How old an unfinished file is whose writer is dead: a segment is written in a second or so."""
 
@@ -45,6 +50,17 @@ class DamagedError(Exception):
 def crc32_of(tensor: Tensor, seed: int = 0) -> int:
     """The CRC-32 of a contiguous tensor's bytes, after a seed's."""
     return zlib.crc32(_bytes_of(tensor), seed)
+
+
+def crc32_of_rows(rows: Sequence[Tensor]) -> list[int]:
+    """The CRC-32 of each of some contiguous tensors, taken by as many threads as help."""
+    n_threads = max(1, min(torch.get_num_threads(), len(rows) // _FEWEST_ROWS))
+    shares = [rows[start::n_threads] for start in range(n_threads)]
+    found = [0] * len(rows)
+    with ThreadPoolExecutor(n_threads) as pool:  # a checksum leaves Python to the other threads
+        for start, checksums in enumerate(pool.map(lambda some: list(map(crc32_of, some)), shares)):
+            found[start::n_threads] = checksums
+    return found
 
 
 def write_segment(path: Path, part: str, tensors: dict[str, Tensor]) -> None:

@@ -141,52 +141,55 @@ def _draw_sources(
         values: The layer's.
     """
     recorded, direction = case.trace.layers[layer], case.direction_at(position)
-    n_sources, drawn = position + 1, {}
+    n_sources, drawn = position + 1, Drawn()
     step = max(1, WIDENED_ELEMENTS // (n_sources * outputs.shape[1]))
     for start in range(0, len(outputs), step):
         some = slice(start, start + step)
         chosen = sorted(heads & set(range(len(outputs))[some]))
         if not chosen:
             continue
-        patterns = recorded.attention[some, position, :n_sources]
+        rows = torch.tensor(chosen, device=outputs.device) - start
+        pattern = recorded.attention[some, position, :n_sources]
         written = gained(values.of(slice(n_sources), some), recorded.attn_gain, position)
-        parts = patterns.to(written).unsqueeze(2) * written
+        parts = pattern.to(written).unsqueeze(2) * written
         draft.check(audit_residual(parts.sum(1), outputs[some]))
-        lines = lines_of_vectors(parts, outputs[some], direction)
-        for head in chosen:
-            row = head - start
-            drawn[head] = _draw_sources_of(
-                draft, case, NodeId(NodeKind.HEAD, position, layer, head=head),
-                lines.at(row), patterns[row], written[row], parts[row],
-            )  # fmt: skip
+        lines = lines_of_vectors(parts, outputs[some], direction).at(rows)
+        ids = [NodeId(NodeKind.HEAD, position, layer, head=head) for head in chosen]
+        ledgers = _draw_sources_of(
+            draft, case, ids, lines, pattern[rows], written[rows], parts[rows]
+        )
+        drawn |= zip(chosen, ledgers, strict=True)
     return drawn
 
 
 def _draw_sources_of(
     draft: Draft,
     case: Case,
-    head: NodeId,
+    heads: list[NodeId],
     lines: Lines,
-    pattern: Float[Tensor, " source"],
-    written: Float[Tensor, "source d_model"],
-    parts: Float[Tensor, "source d_model"],
-) -> tuple[list[int], list[float]]:
-    """One head's ledger; returns the sources that are drawn, and the attention to each."""
+    pattern: Float[Tensor, "head source"],
+    written: Float[Tensor, "head source d_model"],
+    parts: Float[Tensor, "head source d_model"],
+) -> list[tuple[list[int], list[float]]]:
+    """The ledger of each head; returns the sources that are drawn, and the attention to each."""
     chosen = circuits.strongest(lines.strength(case.request.rank_by), case.request.sources)
-    sources, attentions = chosen.tolist(), pattern[chosen].tolist()
-    ids = [
-        draft.node(
-            NodeId(NodeKind.VALUE, source, head.layer, head=head.head),
-            written[source],
-            attention=weight,
-        )
-        for source, weight in zip(sources, attentions, strict=True)
-    ]
-    draft.ledger(Ledger.SOURCES, head, ids, lines.at(chosen), attentions)
-    left_out = circuits.others(chosen, len(parts))
-    rest_id = replace(head, kind=NodeKind.SOURCES_REST)
-    draft.rest(Ledger.SOURCES, head, rest_id, lines.at(left_out), parts[left_out].sum(0))
-    return sources, attentions
+    left_out = circuits.others(chosen, parts.shape[1])
+    rests = parts.take_along_dim(left_out.unsqueeze(2), dim=1).sum(1)
+    chosen_lines, rest_lines = lines.of(chosen), lines.of(left_out)
+    found = list(zip(chosen.tolist(), pattern.gather(1, chosen).tolist(), strict=True))
+    for row, (head, (sources, attentions)) in enumerate(zip(heads, found, strict=True)):
+        ids = [
+            draft.node(
+                NodeId(NodeKind.VALUE, source, head.layer, head=head.head),
+                written[row, source],
+                attention=attention,
+            )
+            for source, attention in zip(sources, attentions, strict=True)
+        ]
+        draft.ledger(Ledger.SOURCES, head, ids, chosen_lines.at(row), attentions)
+        rest_id = replace(head, kind=NodeKind.SOURCES_REST)
+        draft.rest(Ledger.SOURCES, head, rest_id, rest_lines.at(row), rests[row])
+    return found
 
 
 def _draw_scores(

@@ -33,7 +33,7 @@ class Draft:
     activations: dict[NodeId, float] = field(default_factory=dict)
     attentions: dict[NodeId, float] = field(default_factory=dict)
     worst: float = 0.0
-    _block: Tensor | None = None
+    _blocks: list[Tensor] = field(default_factory=list)
     _edges: dict[tuple[NodeId, NodeId, str], Edge] = field(default_factory=dict)
 
     def node(
@@ -61,10 +61,10 @@ class Draft:
         """
         row = len(self.vectors) % _BLOCK_ROWS
         if row == 0:
-            self._block = vector.new_empty(_BLOCK_ROWS, len(vector), dtype=ledger_dtype(vector))
-        assert self._block is not None
-        self._block[row] = vector
-        return self._block[row]
+            new = vector.new_empty(_BLOCK_ROWS, len(vector), dtype=ledger_dtype(vector))
+            self._blocks.append(new)
+        copy: Tensor = self._blocks[-1][row]
+        return copy.copy_(vector)
 
     def edge(self, edge: Edge) -> None:
         """Draw an edge. One whose ends are not both drawn by the end is left out."""
@@ -117,9 +117,9 @@ class Draft:
 
     def taken(self) -> Tensor:
         """Every node's vector, in drawing order, and no longer the draft's: they are large."""
-        taken = torch.stack(list(self.vectors.values()))
+        taken = torch.cat(self._blocks)[: len(self.vectors)]
         self.vectors.clear()
-        self._block = None
+        self._blocks.clear()
         return taken
 
     def nodes(self, readings: dict[NodeId, Reading]) -> tuple[Node, ...]:
