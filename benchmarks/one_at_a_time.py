@@ -52,10 +52,11 @@ class Layer:
 
 @dataclass(frozen=True)
 class Said:
-    """What one vector says: ids best first, with probabilities, and the target's."""
+    """What one vector says: ids best first, with probabilities and in words, and the target's."""
 
     top: list[tuple[int, float]]
     bottom: list[tuple[int, float]]
+    words: list[str]
     prob: float
     rank: int
 
@@ -65,12 +66,12 @@ class Drawn:
     """A graph as VISIT draws it.
 
     Attributes:
-        names: The most probable token of every node.
+        names: The most probable token of every node, and its word.
         said: What is shown of every node.
         colours: The entropy, in bits, of every link that carries a vector, by its ends.
     """
 
-    names: dict[NodeId, int]
+    names: dict[NodeId, tuple[int, str]]
     said: dict[NodeId, Said]
     colours: dict[tuple[NodeId, NodeId], float]
 
@@ -81,19 +82,21 @@ class Drawn:
 
 
 @torch.inference_mode()
-def draw(model: Any, flow: FlowGraph) -> Drawn:
+def draw(model: Any, tokenizer: Any, flow: FlowGraph) -> Drawn:
     """Every node and link of the graph, read as VISIT's notebook reads them.
 
     Args:
         model: The GPT-2 that the graph was drawn of.
+        tokenizer: Its tokenizer.
         flow: Which nodes and links there are, the prompt, the target, and how many tokens to list.
     """
     names, said = {}, {}
     vectors = {}
     for id_, vector in _vectors(model, flow):
         vectors[id_] = vector
-        names[id_] = int(_probs(model, vector).topk(1).indices)
-        said[id_] = _read(model, vector, flow)
+        best = int(_probs(model, vector).topk(1).indices)
+        names[id_] = best, tokenizer.decode(best)
+        said[id_] = _read(model, tokenizer, vector, flow)
     colours = {
         (edge.source, edge.target): _entropy(_probs(model, vectors[carried]))
         for edge in flow.edges
@@ -103,9 +106,9 @@ def draw(model: Any, flow: FlowGraph) -> Drawn:
 
 
 @torch.inference_mode()
-def read_each_once(model: Any, flow: FlowGraph) -> dict[NodeId, Said]:
+def read_each_once(model: Any, tokenizer: Any, flow: FlowGraph) -> dict[NodeId, Said]:
     """Every node of the graph, read by itself and only once."""
-    return {id_: _read(model, vector, flow) for id_, vector in _vectors(model, flow)}
+    return {id_: _read(model, tokenizer, vector, flow) for id_, vector in _vectors(model, flow)}
 
 
 def carried_by(edge: Edge) -> NodeId | None:
@@ -140,12 +143,14 @@ def _probs(model: Any, vector: Tensor) -> Tensor:
     return logits.softmax(-1)
 
 
-def _read(model: Any, vector: Tensor, flow: FlowGraph) -> Said:
+def _read(model: Any, tokenizer: Any, vector: Tensor, flow: FlowGraph) -> Said:
     probs, top_k, target_id = _probs(model, vector), flow.request.top_k, flow.target.id
     top, bottom = probs.topk(top_k), probs.topk(top_k, largest=False)
+    listed = [*top.indices.tolist(), *bottom.indices.tolist()]
     return Said(
-        top=list(zip(top.indices.tolist(), top.values.tolist(), strict=True)),
-        bottom=list(zip(bottom.indices.tolist(), bottom.values.tolist(), strict=True)),
+        top=list(zip(listed[:top_k], top.values.tolist(), strict=True)),
+        bottom=list(zip(listed[top_k:], bottom.values.tolist(), strict=True)),
+        words=[tokenizer.decode(id_) for id_ in listed],
         prob=float(probs[target_id]),
         rank=1 + int((probs > probs[target_id]).sum()),
     )

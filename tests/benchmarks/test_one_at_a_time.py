@@ -19,14 +19,14 @@ def loaded() -> Loaded:
 @pytest.fixture(scope="module")
 def both(loaded: Loaded) -> tuple[FlowGraph, Drawn]:
     flow = Session(loaded).explain(Request(numbered_prompt(9), top_k=7))
-    return flow, draw(loaded.model, flow)
+    return flow, draw(loaded.model, loaded.tokenizer, flow)
 
 
 def test_every_node_is_read(both: tuple[FlowGraph, Drawn], loaded: Loaded):
     flow, drawn = both
     assert set(drawn.said) == set(drawn.names) == {node.id for node in flow.nodes}
     assert len({node.id.kind for node in flow.nodes}) > 20
-    assert read_each_once(loaded.model, flow) == drawn.said
+    assert read_each_once(loaded.model, loaded.tokenizer, flow) == drawn.said
 
 
 def test_labels_are_the_same(both: tuple[FlowGraph, Drawn]):
@@ -35,7 +35,10 @@ def test_labels_are_the_same(both: tuple[FlowGraph, Drawn]):
         ours, theirs = [token.id for token in node.reading.top], drawn.said[node.id].top
         assert ours == [id_ for id_, _ in theirs] or _is_tie(ours, theirs), node.id
         best, least = theirs[0], theirs[-1]
-        assert drawn.names[node.id] == best[0] or best[1] == least[1]  # no direction, no favourite
+        name, word = drawn.names[node.id]
+        assert name == best[0] or best[1] == least[1]  # no direction, no favourite
+        assert word == str(name)
+        assert drawn.said[node.id].words[: len(theirs)] == [str(id_) for id_, _ in theirs]
 
 
 def _is_tie(ours: list[int], theirs: list[tuple[int, float]]) -> bool:

@@ -21,7 +21,11 @@ def times(tmp_path: Path) -> Times:
         "forward[plain-256]": 1.0, "forward[recorded-256]": 1.6,
     }  # fmt: skip
     benchmarks = [
-        {"name": f"test_{name}", "stats": {"min": value}, "extra_info": {"nodes": 3767}}
+        {
+            "name": f"test_{name}",
+            "stats": {"min": value, "median": 1.1 * value},
+            "extra_info": {"nodes": 3767},
+        }
         for name, value in seconds.items()
     ]
     (tmp_path / "times.json").write_text(json.dumps({"benchmarks": benchmarks}))
@@ -46,6 +50,7 @@ def test_the_report_says_which_goals_were_missed(times: Times):
     written = report(times, PEAKS)
     assert "| cold / floor" in written and "| 1.75× | NO" in written.replace("  ", " ")
     assert "3767" in written
+    assert "| 1.5 s" in written and "| 1.65 s" in written  # the fastest and the median round
 
 
 def test_the_picture_is_svg_with_a_bar_for_each_time(times: Times):
