@@ -35,10 +35,11 @@ class Times:
     def read(cls, path: Path) -> Times:
         """From what pytest-benchmark wrote."""
         benchmarks = json.loads(path.read_text(encoding="utf-8"))["benchmarks"]
+        by_name = {b["name"].removeprefix("test_"): b for b in benchmarks}
         return cls(
-            {b["name"].removeprefix("test_"): b["stats"]["min"] for b in benchmarks},
-            {b["name"].removeprefix("test_"): b["stats"]["median"] for b in benchmarks},
-            {b["name"].removeprefix("test_"): b["extra_info"] for b in benchmarks},
+            seconds={name: b["stats"]["min"] for name, b in by_name.items()},
+            medians={name: b["stats"]["median"] for name, b in by_name.items()},
+            notes={name: b["extra_info"] for name, b in by_name.items()},
         )
 
     @property

@@ -497,7 +497,7 @@ def test_what_is_not_a_terminal_shows_no_progress(
 @pytest.mark.parametrize(
     ("users", "policy", "spins"),
     [
-        ({}, "PASSIVE", WAITING["GOMP_SPINCOUNT"]),
+        ({}, "PASSIVE", "3000"),
         ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE", None),
         ({"GOMP_SPINCOUNT": "7"}, "PASSIVE", "7"),
     ],

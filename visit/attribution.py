@@ -6,7 +6,8 @@ is the model's own rounding and not ours. (Devices without float64 use float32.)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -37,32 +38,25 @@ class Lines:
 
     def at(self, places: Int[Tensor, " chosen"] | int) -> Lines:
         """The lines of some of the parts; or some, or one, of several ledgers taken together."""
-        logit, proximity = self.direct_logit, self.proximity
-        return Lines(
-            norm=self.norm[places],
-            share=self.share[places],
-            direct_logit=None if logit is None else logit[places],
-            proximity=None if proximity is None else proximity[places],
-        )
+        return self._each(lambda figures: figures[places])
 
     def of(self, places: Int[Tensor, "ledger chosen"]) -> Lines:
         """Of each of several ledgers taken together, the lines of some of its parts."""
-        logit, proximity = self.direct_logit, self.proximity
-        return Lines(
-            norm=self.norm.gather(1, places),
-            share=self.share.gather(1, places),
-            direct_logit=None if logit is None else logit.gather(1, places),
-            proximity=None if proximity is None else proximity.gather(1, places),
-        )
+        return self._each(lambda figures: figures.gather(1, places))
 
     def folded(self, vector: Float[Tensor, " d_model"]) -> Lines:
         """All the lines as one, for the vector that their parts add up to."""
+        sums = self._each(lambda figures: figures.sum(0, keepdim=True))
+        return replace(sums, norm=vector.norm().unsqueeze(0))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Lines:
+        """The same done to every kind of figure that there is."""
         logit, proximity = self.direct_logit, self.proximity
         return Lines(
-            norm=vector.norm().unsqueeze(0),
-            share=self.share.sum(0, keepdim=True),
-            direct_logit=None if logit is None else logit.sum(0, keepdim=True),
-            proximity=None if proximity is None else proximity.sum(0, keepdim=True),
+            norm=change(self.norm),
+            share=change(self.share),
+            direct_logit=None if logit is None else change(logit),
+            proximity=None if proximity is None else change(proximity),
         )
 
     def strength(self, rank_by: str) -> Float[Tensor, "*ledger part"]:
