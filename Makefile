@@ -21,9 +21,9 @@ serve: .venv/ready-run
 test: .venv/ready-test
 	VISIT_BROWSER="$$(.ci/browser)" && export VISIT_BROWSER && .venv/bin/python -m pytest
 
-ARCHITECTURE_SUITE := tests/test_identities.py tests/test_planted_faults.py tests/test_build.py \
-  tests/test_trace.py tests/test_vocabulary.py tests/test_tokens.py \
-  tests/test_session.py tests/test_readings.py tests/test_atlas.py tests/mini/test_bundled_model.py \
+ARCHITECTURE_SUITE := tests/test_identities.py tests/test_planted_faults.py tests/assemble/test_assemble.py \
+  tests/tracing/test_trace.py tests/lens/test_projector.py tests/models/test_tokens.py \
+  tests/test_session.py tests/lens/test_readings.py tests/lens/test_atlas.py tests/mini/test_bundled_model.py \
   tests/loading
 
 test-oldest: .venv-oldest/ready

@@ -16,7 +16,7 @@
   V.filled = (id, panel) => listeners.forEach((listener) => listener(id, panel));
 
   V.state = {
-    view: null, // as visit/web/view.py has it
+    view: null, // as visit/web/state/view.py has it
     picked: null, // a node's id
     tab: "words",
     pane: { name: "flow" },
@@ -147,7 +147,7 @@
     writing = setTimeout(write, 150);
   };
 
-  // What a link or a reload needs to show the same again (visit/web/address.py reads the request).
+  // What a link or a reload needs to show the same again (visit/web/state/address.py reads the request).
   function write() {
     const { view, picked, tab, pane, look, level, hidden } = V.state;
     if (!view || !V.$("trace")) return;

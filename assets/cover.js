@@ -1,4 +1,4 @@
-// What stands in the graph's place until the first one is drawn (visit/web/cover.py): which state it
+// What stands in the graph's place until the first one is drawn (visit/web/screen/cover.py): which state it
 // shows follows from what the page shows already. A page without a model to ask has none.
 (function () {
   "use strict";

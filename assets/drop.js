@@ -1,4 +1,4 @@
-// A document opened in the app: dropped anywhere on the page, or chosen (visit/web/opening.py).
+// A document opened in the app: dropped anywhere on the page, or chosen (visit/web/server/upload.py).
 (function () {
   "use strict";
 

@@ -122,7 +122,7 @@
 
   // ------------------------------------------------------------------ threshold, legend
 
-  // The server says which part each step of the slider stands for (visit/web/explained.py), and how
+  // The server says which part each step of the slider stands for (visit/graph/flows.py), and how
   // much of the traced residual is unexplained by what is left at that step.
   V.setLevels = ({ levels, unexplained }) => {
     Object.assign(own, { levels, unexplained });

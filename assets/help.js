@@ -1,4 +1,4 @@
-// The help, and the keys that only it tells of. The dialog itself is made by visit/web/help.py.
+// The help, and the keys that only it tells of. The dialog itself is made by visit/web/screen/help.py.
 (function () {
   "use strict";
 

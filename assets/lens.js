@@ -1,4 +1,4 @@
-// What lies over the lens grid (visit/web/lens.py): its heading, which stays in sight while the grid is
+// What lies over the lens grid (visit/web/plots/lens_grid.py): its heading, which stays in sight while the grid is
 // scrolled, and the picked cell's outline. So neither of the two draws the figure again.
 (function () {
   "use strict";

@@ -1,4 +1,4 @@
-// Panels that the server sends as plain trees (visit/web/tree.py), built of elements and texts.
+// Panels that the server sends as plain trees (visit/web/trees.py), built of elements and texts.
 (function () {
   "use strict";
 

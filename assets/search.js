@@ -1,5 +1,5 @@
 // What a search asks for, and the nodes that answer it: pure functions, no page.
-// The table is visit/web/finder.py's: columns of every node of the graph.
+// The table is visit/web/screen/search.py's: columns of every node of the graph.
 (function () {
   "use strict";
 

@@ -1,5 +1,5 @@
 // Words of the glossary: pointed at, or reached by the keyboard, each says what it means on a card.
-// Any element with data-term is one; what the card says is in the help (visit/web/help.py).
+// Any element with data-term is one; what the card says is in the help (visit/web/screen/help.py).
 (function () {
   "use strict";
 

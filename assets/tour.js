@@ -1,4 +1,4 @@
-// The tour (visit/web/tour.py): one card at a time, beside the part that it is about and never on it.
+// The tour (visit/web/screen/tour.py): one card at a time, beside the part that it is about and never on it.
 (function () {
   "use strict";
 

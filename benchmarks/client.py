@@ -20,8 +20,8 @@ from page import Page, PageError, open_page
 
 from visit.text import visible
 from visit.web import ids
-from visit.web.inspector.beside import Tab
-from visit.web.text import tokens_from_typed
+from visit.web.inspector.needs import Tab
+from visit.web.words import tokens_from_typed
 
 PATTERNS = (
     "{word} says the capital of {place} is the city of",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from visit.cli import WAITING
+from visit.cli.main import WAITING
 
 sys.path.append(str(Path(__file__).parent))
 # As visit's own command line sets them.

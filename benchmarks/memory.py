@@ -22,7 +22,7 @@ from time import perf_counter
 
 from figures import table
 
-from visit.cli import WAITING
+from visit.cli.main import WAITING
 
 MEGABYTE = 1e6
 
@@ -68,7 +68,7 @@ def measured_here(tokens: int, layers: str, sharpness: float) -> Peak:
     """The same in this process, which must have asked for nothing yet."""
     from sized import gpt2_medium_sized, numbered_prompt
 
-    from visit.flow import Request
+    from visit.graph.flow import Request
     from visit.session import Session
 
     session = Session(gpt2_medium_sized(sharpness=sharpness))

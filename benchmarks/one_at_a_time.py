@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import layer_norm
 
-from visit.flow import Edge, EdgeKind, FlowGraph, Ledger, NodeId, NodeKind
+from visit.graph.flow import Edge, EdgeKind, FlowGraph, Ledger, NodeId, NodeKind
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-_SERVE = "import sys; from visit.cli import main; sys.exit(main(['serve', *sys.argv[1:]]))"
+_SERVE = "import sys; from visit.cli.main import main; sys.exit(main(['serve', *sys.argv[1:]]))"
 _PATIENCE = 20.0
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from visit.document import flow_from_json, json_from_flow, read_flow, write_flow
-from visit.flow import (
+from visit.formats.document import flow_from_json, json_from_flow, read_flow, write_flow
+from visit.graph.flow import (
     Audit,
     Edge,
     EdgeKind,

@@ -20,10 +20,10 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from sized import gpt2_medium_sized, gpt2_sized, numbered_prompt
 from torch import Tensor
 
-from visit.flow import FlowGraph, Request
-from visit.loading import Loaded
+from visit.graph.flow import FlowGraph, Request
+from visit.models.loading import Loaded
 from visit.session import Session
-from visit.trace import record
+from visit.tracing.trace import record
 
 REQUEST = Request(numbered_prompt(8))
 ROUNDS = 5

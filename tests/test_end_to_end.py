@@ -12,9 +12,9 @@ from typing import Any
 import networkx
 import pytest
 
-from visit.cli import main
-from visit.document import read_flow
-from visit.flow import Request
+from visit.cli.main import main
+from visit.formats.document import read_flow
+from visit.graph.flow import Request
 from visit.session import Session
 
 PROMPT = "The capital of Japan is the city of"

@@ -8,14 +8,14 @@ from itertools import pairwise
 
 import pytest
 import torch
-from models import MAKERS, TOKEN_IDS, Specimen, logits_of, specimen
+from specimens import MAKERS, TOKEN_IDS, Specimen, logits_of, specimen
 from torch import Tensor
 
-from visit import circuits
-from visit.architectures.base import Experts, Mlp
-from visit.attribution import Sought, audit_logit, logit_biases, logit_direction
-from visit.hooks import Float64Throughout, LayerTrace
-from visit.projections import experts_at, keys_by_source, queries_at, values_by_source
+from visit.attribution import circuits
+from visit.attribution.ledgers import Sought, audit_logit, logit_biases, logit_direction
+from visit.attribution.projections import experts_at, keys_by_source, queries_at, values_by_source
+from visit.models.architectures.base import Experts, Mlp
+from visit.tracing.hooks import Float64Throughout, LayerTrace
 
 LAYERS = range(3)
 

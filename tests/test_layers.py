@@ -127,7 +127,9 @@ def run(code: str) -> str:
     ).stdout
 
 
-@pytest.mark.parametrize("module", ["visit", "visit.web.app", "visit.cli", "visit.export"])
+@pytest.mark.parametrize(
+    "module", ["visit", "visit.web.app", "visit.cli.main", "visit.web.exports.offline"]
+)
 def test_the_plain_half_loads_no_torch(module: str):
     heavy = "{'torch', 'transformers', 'safetensors'}"
     assert run(f"import sys, {module}; print(sys.modules.keys() & {heavy})") == "set()\n"

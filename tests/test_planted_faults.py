@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 import test_identities
 import torch
-from models import Specimen, specimen
+from specimens import Specimen, specimen
 from torch import Tensor
 
-from visit import circuits
-from visit.architectures import Architecture
-from visit.architectures.base import Block, Norm
-from visit.trace import record
+from visit.attribution import circuits
+from visit.models.architectures import Architecture
+from visit.models.architectures.base import Block, Norm
+from visit.tracing.trace import record
 
 CHECKS = {
     name: check

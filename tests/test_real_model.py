@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from visit.flow import FlowGraph, NodeKind, RankBy, Request
-from visit.loading import load
+from visit.graph.flow import FlowGraph, NodeKind, RankBy, Request
+from visit.models.loading import load
 from visit.session import Session
 
 pytestmark = pytest.mark.real_model

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from models import save_tiny_model
+from specimens import save_tiny_model
 from vocabularies import chatty
 
 from visit import session as session_module
-from visit.engine import Engine, ModelChoice
+from visit.engine.protocol import Engine, ModelChoice
 from visit.errors import Cancelled, ModelError, RequestError
-from visit.flow import FlowGraph, NodeKind, RankBy, Request
+from visit.graph.flow import FlowGraph, NodeKind, RankBy, Request
 from visit.session import Session
 
 PROMPT = "The capital of Japan is"

@@ -9,20 +9,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from visit.document import read_flow, write_flow
     from visit.errors import VisitError
-    from visit.flow import FlowGraph, Request
+    from visit.formats.document import read_flow, write_flow
+    from visit.graph.flow import FlowGraph, Request
     from visit.session import Session
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "FlowGraph": "visit.flow",
-    "Request": "visit.flow",
+    "FlowGraph": "visit.graph.flow",
+    "Request": "visit.graph.flow",
     "Session": "visit.session",
     "VisitError": "visit.errors",
-    "read_flow": "visit.document",
-    "write_flow": "visit.document",
+    "read_flow": "visit.formats.document",
+    "write_flow": "visit.formats.document",
 }
 
 __all__ = [

@@ -7,20 +7,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 
-from visit import loading
-from visit.atlas import Atlas
-from visit.build import Builder
-from visit.engine import ModelChoice, Progress, silent
+from visit.assemble import Builder
+from visit.engine.protocol import ModelChoice, Progress, silent
+from visit.engine.queue import Turns
 from visit.errors import RequestError
-from visit.flow import FlowGraph, ModelInfo, Node, Request
-from visit.loading import DeviceMap, Loaded
-from visit.loading.memory import free_bytes, watched
-from visit.readings import Reader
+from visit.graph.flow import FlowGraph, ModelInfo, Node, Request
+from visit.lens.atlas import Atlas
+from visit.lens.projector import Projector
+from visit.lens.readings import Reader
+from visit.models import loading
+from visit.models.loading import DeviceMap, Loaded
+from visit.models.loading.memory import free_bytes, watched
+from visit.models.tokens import Tokens
 from visit.text import size
-from visit.tokens import Tokens
-from visit.trace import Trace, bytes_of_trace, check_finite, record
-from visit.turns import Turns
-from visit.vocabulary import Projector
+from visit.tracing.trace import Trace, bytes_of_trace, check_finite, record
 
 TRACES_BYTES = 1 << 30
 """How much memory recent traces may take: about two hundred of 8 tokens of GPT-2 small, two of

@@ -5,7 +5,7 @@
   const V = window.visit;
   const offline = (V.offline = {});
 
-  // A node of a picture with its note, as visit/web/elements.py puts it there.
+  // A node of a picture with its note, as visit/web/flow/elements.py puts it there.
   offline.noted = (element, notes, groups, nColours) => {
     const { data } = element;
     const note = data.family && notes[data.id];

@@ -1,4 +1,4 @@
-// Plays the part of Dash and of the server in a page that has neither (visit/web/offline.py): holds
+// Plays the part of Dash and of the server in a page that has neither (visit/web/exports/offline.py): holds
 // the stores, and when one changes calls what visit/web/callbacks.py calls for it.
 (function () {
   "use strict";
@@ -49,7 +49,7 @@
 
   // ------------------------------------------------------------------ the graph
 
-  // The page holds a picture of each block opened alone, and few others (visit/web/pictures.py).
+  // The page holds a picture of each block opened alone, and few others (visit/web/exports/prepared.py).
   // Shown is one that has open nothing but what is asked for: with what was opened last, then with
   // as much as can be of what else was, then of all that is asked for.
   function nearest(asked) {

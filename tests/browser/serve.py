@@ -4,12 +4,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-sys.path.insert(0, str(Path(__file__).parent.parent / "web"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "samples"))
 
 from sample import FakeEngine, make_flow
 
-from visit.engine import Engine
+from visit.engine.protocol import Engine
 from visit.web.app import create_app, run
 
 
@@ -26,7 +25,7 @@ def engine(kind: str) -> Engine:
 
 def chat_session() -> Engine:
     """A tiny model with a chat template."""
-    from models import save_tiny_model
+    from specimens import save_tiny_model
     from vocabularies import chatty
 
     from visit.session import Session

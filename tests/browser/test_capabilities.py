@@ -6,8 +6,8 @@ from urllib.parse import quote
 import pytest
 from screen import CY, Screen, wait_until
 
-from visit.document import read_flow
-from visit.flow import NodeId, Note
+from visit.formats.document import read_flow
+from visit.graph.flow import NodeId, Note
 
 pytestmark = pytest.mark.browser
 

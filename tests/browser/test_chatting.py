@@ -8,7 +8,7 @@ import pytest
 from screen import CY, Screen, wait_until
 from test_screens import CUT, FOLDER, OUTSIDE, SIZES, violations
 
-from visit.document import read_flow
+from visit.formats.document import read_flow
 
 pytestmark = pytest.mark.browser
 

@@ -1,18 +1,12 @@
 """A document dropped onto the app or chosen there, in a real browser."""
 
-import sys
-from pathlib import Path
-
 import pytest
+from sample import make_flow
 from screen import CY, Screen, wait_until
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "web"))
-
-from sample import make_flow
-
-from visit.document import json_from_flow
-from visit.embedded import html_from_json
-from visit.flow import Request
+from visit.formats.document import json_from_flow
+from visit.formats.embedded import html_from_json
+from visit.graph.flow import Request
 
 pytestmark = pytest.mark.browser
 

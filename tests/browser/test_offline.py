@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,17 +9,14 @@ from xml.etree import ElementTree
 
 import pytest
 from playwright.sync_api import Browser
+from sample import make_flow
 from screen import CY, Screen, wait_until
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "web"))
-
-from sample import make_flow
-
-from visit.document import json_from_flow, read_flow
-from visit.flow import FlowGraph, NodeId, Note, Request
+from visit.formats.document import json_from_flow, read_flow
+from visit.graph.flow import FlowGraph, NodeId, Note, Request
 from visit.text import one_line, visible
-from visit.web.notebook import frame_from_flow
-from visit.web.offline import write_html
+from visit.web.exports.notebook import frame_from_flow
+from visit.web.exports.offline import write_html
 
 pytestmark = pytest.mark.browser
 

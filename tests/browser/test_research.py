@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from screen import CY, Screen, wait_until
 
-from visit.document import read_flow
+from visit.formats.document import read_flow
 
 pytestmark = pytest.mark.browser
 

@@ -1,19 +1,14 @@
 """The search box: its grammar as a table of queries, and its use as a researcher would."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
+from sample import make_flow
 from screen import CY, wait_until
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "web"))
-
-from sample import make_flow
-
-from visit.flow import NodeKind, Request
-from visit.web.finder import searchable
-from visit.web.index import Index
+from visit.graph.flow import NodeKind, Request
+from visit.graph.index import Index
+from visit.web.screen.search import searchable
 
 pytestmark = pytest.mark.browser
 

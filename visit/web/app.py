@@ -11,15 +11,17 @@ from dash.development.base_component import Component
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 
-from visit.engine import Engine, Warming
+from visit.engine.one_thread import Alone
+from visit.engine.protocol import Engine, Warming
 from visit.errors import OutputError
-from visit.flow import FlowGraph, Request
-from visit.web import callbacks, layout, opening
-from visit.web.alone import Alone
-from visit.web.carried import OFFLINE, assets_folder
-from visit.web.safety import SafeHeaders, policy
-from visit.web.shelf import Shelf
-from visit.web.view import View
+from visit.graph.flow import FlowGraph, Request
+from visit.web import callbacks
+from visit.web.exports.bundled import OFFLINE, assets_folder
+from visit.web.screen import page
+from visit.web.server import upload
+from visit.web.server.safety import SafeHeaders, policy
+from visit.web.state.shelf import Shelf
+from visit.web.state.view import View
 
 DEFAULT_PROMPT = "The capital of Japan is the city of"
 WORKERS = 32
@@ -48,7 +50,7 @@ def create_app(
         backend="fastapi",
         assets_folder=str(assets_folder()),
         assets_path_ignore=[f"^{OFFLINE}$"],
-        index_string=layout.INDEX,
+        index_string=page.INDEX,
         title="visit",
         update_title="",
         compress=True,
@@ -64,7 +66,7 @@ def create_app(
     )
 
     def screen() -> Component:
-        return layout.screen(
+        return page.screen(
             page=secrets.token_urlsafe(18),
             models=engine.models() if engine is not None else (),
             request=first if engine is not None else None,
@@ -76,7 +78,7 @@ def create_app(
     server: FastAPI = app.server
     server.add_api_route("/health", lambda: PlainTextResponse("ok"), include_in_schema=False)
     server.add_api_route("/ready", lambda: _readiness(given), include_in_schema=False)
-    opening.register(server, shelf)
+    upload.register(server, shelf)
     server.add_middleware(SafeHeaders, policy=policy(list(app.csp_hashes())))
     return app
 

@@ -13,23 +13,26 @@ from typing import Any
 from dash import ClientsideFunction, Dash, Input, Output, State, no_update
 from dash.development.base_component import Component
 
-from visit.engine import Engine
+from visit.engine.protocol import Engine
 from visit.errors import VisitError
-from visit.flow import Node, NodeId, Request
-from visit.web import elements, figures, ids, inspector, tracing
-from visit.web.finder import searchable
-from visit.web.form import abilities
-from visit.web.formats import Kept
-from visit.web.holding import held, opened_index
-from visit.web.index import RESIDUALS, Index
-from visit.web.inspector.beside import Beside, LensOf, PatternOf, Tab, wants
-from visit.web.keeping import download
-from visit.web.shelf import Shelf
-from visit.web.stylesheet import Look
-from visit.web.surroundings import note, surroundings
-from visit.web.tracing import show_problem
-from visit.web.tree import trees
-from visit.web.view import View
+from visit.formats.registry import Kept
+from visit.graph.flow import Node, NodeId, Request
+from visit.graph.index import RESIDUALS, Index
+from visit.web import ids, inspector
+from visit.web.exports.downloads import download
+from visit.web.flow import elements
+from visit.web.flow.stylesheet import Look
+from visit.web.inspector.needs import Beside, LensOf, PatternOf, Tab, wants
+from visit.web.plots import callbacks
+from visit.web.screen.graph_panels import note, surroundings
+from visit.web.screen.prompt_form import abilities
+from visit.web.screen.search import searchable
+from visit.web.server import tracing
+from visit.web.server.tracing import show_problem
+from visit.web.state.graphs import held, opened_index
+from visit.web.state.shelf import Shelf
+from visit.web.state.view import View
+from visit.web.trees import trees
 
 
 def register(
@@ -45,7 +48,7 @@ def register(
     """
     if engine is not None and default is not None:
         tracing.register(app, engine, shelf, default)
-    figures.register(app, engine, shelf)
+    callbacks.register(app, engine, shelf)
     _register_graph(app, engine, shelf)
     _register_browser(app)
 
@@ -201,7 +204,7 @@ def _node(
     """A node of the graph, or a residual off the route that the lens grid has."""
     if node_id in index.nodes or node_id.kind not in RESIDUALS:
         return index.nodes.get(node_id)
-    read = figures.lens_nodes(index, view, engine, shelf)
+    read = callbacks.lens_nodes(index, view, engine, shelf)
     return next((node for node in read if node.id == node_id), None)
 
 

@@ -8,7 +8,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from visit.text import visible
-from visit.web.tree import Tree
+from visit.web.trees import Tree
 
 
 def data(**values: str) -> dict[str, Any]:

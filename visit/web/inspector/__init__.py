@@ -1,6 +1,6 @@
 """The panels beside the graph: the next token's candidates, and all about the picked node.
 
-A panel is a list of components, made from plain types alone; ``visit.web.tree`` turns it into what
+A panel is a list of components, made from plain types alone; ``visit.web.trees`` turns it into what
 the browser builds. A node's panel has a head, five tabs of which one is shown, and a note.
 """
 
@@ -9,21 +9,21 @@ from __future__ import annotations
 from dash import html
 from dash.development.base_component import Component
 
-from visit.flow import FlowGraph, Node, Note
+from visit.graph.flow import FlowGraph, Node, Note
+from visit.graph.index import Index
 from visit.text import one_line
-from visit.web.elements import family
-from visit.web.index import Index
+from visit.web.flow.elements import family
 from visit.web.inspector import note as notes
 from visit.web.inspector.attention import attention_tab
-from visit.web.inspector.beside import TAB_WORDS, Beside, LensOf, PatternOf, Tab, wants
+from visit.web.inspector.depths import where_tab
 from visit.web.inspector.ledger import ledger_tab
+from visit.web.inspector.needs import TAB_WORDS, Beside, LensOf, PatternOf, Tab, wants
 from visit.web.inspector.overview import about, noted_node, versus
 from visit.web.inspector.path import path_ids, path_tab
-from visit.web.inspector.strip import predictions, tokens
-from visit.web.inspector.where import where_tab
+from visit.web.inspector.tokens import predictions, tokens
 from visit.web.inspector.words import words
 from visit.web.parts import aria, data, word
-from visit.web.text import place, title
+from visit.web.words import place, title
 
 __all__ = [
     "Beside",

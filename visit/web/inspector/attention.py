@@ -9,15 +9,15 @@ from typing import Any
 from dash import html
 from dash.development.base_component import Component
 
-from visit.flow import Edge, Ledger, Node, NodeId, NodeKind
+from visit.graph.flow import Edge, Ledger, Node, NodeId, NodeKind
+from visit.graph.index import RESIDUALS, Index
+from visit.graph.relations import head_of, source_lines, way_in
 from visit.text import visible
-from visit.web.index import RESIDUALS, Index
-from visit.web.inspector.beside import Beside
-from visit.web.inspector.heatmap import WINDOW, heatmap, window
+from visit.web.inspector.needs import Beside
 from visit.web.inspector.pieces import hint, measure, swatch
-from visit.web.inspector.relations import head_of, source_lines, way_in
 from visit.web.parts import bar, data, word
-from visit.web.text import percent, signed, signed_percent
+from visit.web.plots.heatmap import WINDOW, heatmap, window
+from visit.web.words import percent, signed, signed_percent
 
 SOURCES_SHOWN = 16
 """A prompt of so many tokens is listed in full; of a longer one, what is read most."""

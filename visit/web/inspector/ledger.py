@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dash import html
 from dash.development.base_component import Component
 
-from visit.flow import Edge, EdgeKind, Ledger, Node, NodeId, NodeKind
-from visit.web.index import RESTS, Index, edge_id
+from visit.graph.flow import Edge, EdgeKind, Ledger, Node, NodeId, NodeKind
+from visit.graph.index import RESTS, Index, edge_id
+from visit.graph.relations import own_logit, way_to_neurons, wholes
 from visit.web.inspector.pieces import facts, go, hint, part_name
-from visit.web.inspector.relations import own_logit, way_to_neurons, wholes
 from visit.web.inspector.waterfall import By, Row, choice, waterfall
 from visit.web.parts import data, term, word
-from visit.web.text import LEDGER_WORDS, percent, place, signed, signed_percent, title
+from visit.web.words import LEDGER_WORDS, percent, place, signed, signed_percent, title
 
 WHOLES_SHOWN = 6
 

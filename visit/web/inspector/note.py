@@ -5,7 +5,7 @@ from __future__ import annotations
 from dash import html
 from dash.development.base_component import Component
 
-from visit.flow import NodeId, Note
+from visit.graph.flow import NodeId, Note
 from visit.text import one_line
 from visit.web.parts import aria, data, field
 

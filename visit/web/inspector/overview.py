@@ -8,14 +8,14 @@ from itertools import groupby
 from dash import html
 from dash.development.base_component import Component
 
-from visit.flow import FlowGraph, ModelInfo, NodeId, Note
+from visit.graph.flow import FlowGraph, ModelInfo, NodeId, Note
+from visit.graph.index import Index
+from visit.graph.relations import overlap, own_logit
 from visit.text import one_line
-from visit.web.index import Index
 from visit.web.inspector.ledger import logit_rows, logit_section
 from visit.web.inspector.pieces import Said, facts, go, hint
-from visit.web.inspector.relations import overlap, own_logit
 from visit.web.parts import term, word
-from visit.web.text import percent, place, signed, title
+from visit.web.words import percent, place, signed, title
 
 
 def about(index: Index, notes: Iterable[Note] = ()) -> list[Component]:

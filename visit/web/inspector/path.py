@@ -9,12 +9,12 @@ from itertools import pairwise
 from dash import html
 from dash.development.base_component import Component
 
-from visit.flow import EdgeKind, Node, NodeId, NodeKind
-from visit.web.index import RESIDUALS, RESTS, Index, edge_id
+from visit.graph.flow import EdgeKind, Node, NodeId, NodeKind
+from visit.graph.index import RESIDUALS, RESTS, Index, edge_id
+from visit.graph.relations import way_in
 from visit.web.inspector.pieces import hint, swatch
-from visit.web.inspector.relations import way_in
 from visit.web.parts import aria, data, span, term, word
-from visit.web.text import percent, title
+from visit.web.words import percent, title
 
 Steps = Callable[[Index, NodeId], list["Step"]]
 

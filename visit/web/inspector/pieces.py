@@ -9,13 +9,13 @@ from typing import Any
 from dash import html
 from dash.development.base_component import Component
 
-from visit.flow import Edge, Ledger, NodeId, NodeKind, Reading, TokenProbability
+from visit.graph.flow import Edge, Ledger, NodeId, NodeKind, Reading, TokenProbability
+from visit.graph.index import EXPERTS, RESIDUALS, RESTS, Index
+from visit.graph.relations import way_in
 from visit.text import visible
-from visit.web.elements import family, mark_of
-from visit.web.index import EXPERTS, RESIDUALS, RESTS, Index
-from visit.web.inspector.relations import way_in
+from visit.web.flow.elements import family, mark_of
 from visit.web.parts import bar, data, span, term, word
-from visit.web.text import percent, title
+from visit.web.words import percent, title
 
 Said = Any
 

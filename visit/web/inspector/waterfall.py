@@ -14,7 +14,7 @@ from dash.development.base_component import Component
 
 from visit.web.inspector.pieces import Said
 from visit.web.parts import aria, data, field, term
-from visit.web.text import signed, signed_percent
+from visit.web.words import signed, signed_percent
 
 LINES_SHOWN = 12
 

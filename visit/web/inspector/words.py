@@ -5,11 +5,9 @@ from __future__ import annotations
 from dash import html
 from dash.development.base_component import Component
 
-from visit.flow import Node, NodeId, NodeKind
-from visit.text import visible
-from visit.web.index import EXPERTS, Index
-from visit.web.inspector.pieces import Said, both_ends, facts, go, hint, said_words
-from visit.web.inspector.relations import (
+from visit.graph.flow import Node, NodeId, NodeKind
+from visit.graph.index import EXPERTS, Index
+from visit.graph.relations import (
     head_of,
     key_of,
     memory_sides,
@@ -17,8 +15,10 @@ from visit.web.inspector.relations import (
     query_of,
     source_lines,
 )
+from visit.text import visible
+from visit.web.inspector.pieces import Said, both_ends, facts, go, hint, said_words
 from visit.web.parts import term
-from visit.web.text import percent, signed, title
+from visit.web.words import percent, signed, title
 
 _MEMORY_SIDES = (NodeKind.MEMORY_KEY, NodeKind.MEMORY_VALUE)
 

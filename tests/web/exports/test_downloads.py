@@ -1,0 +1,125 @@
+"""What can be kept of a graph: files of each format, and the picture as SVG."""
+
+import base64
+import io
+import json
+import zipfile
+from xml.etree import ElementTree
+
+import pytest
+from sample import make_flow
+
+from visit.formats.document import flow_from_html, flow_from_json
+from visit.formats.registry import Kept
+from visit.graph.flow import NodeId, Note, Request
+from visit.graph.index import Index
+from visit.web.exports.downloads import download
+from visit.web.exports.svg import svg_from_elements
+from visit.web.flow import elements
+from visit.web.flow.stylesheet import COLOURINGS, LIGHT, WIDTHS, Look, mixed
+from visit.web.state.view import View
+
+SVG = "{http://www.w3.org/2000/svg}"
+OPENED = tuple(map(NodeId.parse, ("L1.attn@7", "L1.head0@7", "L2.mlp@7")))
+
+
+def drawn(**how):
+    return elements.draw(Index(make_flow(**how)), OPENED)[1]
+
+
+def paths(svg):
+    return ElementTree.fromstring(svg).findall(f"{SVG}path")
+
+
+def test_the_svg_has_every_node_and_edge_that_is_drawn():
+    made = drawn()
+    groups = ElementTree.fromstring(svg_from_elements(made)).findall(f"{SVG}g")
+    assert {g.get("id") for g in groups} == {e["data"]["id"] for e in made if "family" in e["data"]}
+    assert len(paths(svg_from_elements(made))) == sum("source" in e["data"] for e in made)
+
+
+def test_the_svg_hides_what_the_threshold_hides():
+    made = drawn()
+    stream = sum(bool(e["data"].get("stream")) for e in made)
+    assert len(paths(svg_from_elements(made, Look(level=2.0)))) == stream
+
+
+def test_the_svg_holds_every_box_inside_its_frame():
+    root = ElementTree.fromstring(svg_from_elements(drawn()))
+    x, y, width, height = map(float, root.get("viewBox").split())
+    for text in root.iter(f"{SVG}text"):
+        assert x < float(text.get("x")) < x + width
+        assert y < float(text.get("y")) < y + height
+
+
+def test_a_hostile_token_is_text_in_the_svg():
+    hostile = "<script>alert(1)</script> \u202e</text><image href='javascript:alert(1)'/>"
+    svg = svg_from_elements(drawn(request=Request(f"{hostile} a b c d e f g")))
+    tags = {element.tag.removeprefix(SVG) for element in ElementTree.fromstring(svg).iter()}
+    assert tags <= {"svg", "rect", "g", "title", "ellipse", "polygon", "path", "text"}
+
+
+def test_each_theme_has_its_own_svg_and_the_same_graph_the_same():
+    assert svg_from_elements(drawn()) == svg_from_elements(drawn())
+    assert svg_from_elements(drawn()) != svg_from_elements(drawn(), Look("dark"))
+
+
+def test_an_empty_picture_is_still_an_svg():
+    assert ElementTree.fromstring(svg_from_elements([])).tag == f"{SVG}svg"
+
+
+@pytest.mark.parametrize("kept", Kept)
+def test_every_format_is_a_file_named_after_the_prompt(kept):
+    flow = make_flow()
+    view = View("k", flow.request, OPENED)
+    file = download(kept, Index(flow), view, Look("dark"))
+    assert file["filename"] == f"visit-the-capital-of-japan-is-the-city-of.{kept}"
+    if kept is Kept.JSON:
+        assert json.loads(file["content"])["schema"] == "visit.flow/1"
+    elif kept is Kept.CSV:
+        archive = zipfile.ZipFile(io.BytesIO(base64.b64decode(file["content"])))
+        assert archive.namelist() == ["nodes.csv", "edges.csv"]
+        assert archive.read("nodes.csv").count(b"\r\n") == len(flow.nodes) + 1
+    elif kept is Kept.HTML:
+        assert flow_from_html(file["content"]) == flow
+    else:
+        ElementTree.fromstring(file["content"])
+
+
+def test_a_picture_looks_as_by_default_where_it_is_asked_for_what_is_unknown():
+    asked = {"theme": "x", "palette": 3, "colouring": None, "width": "?", "level": "a", "hidden": 1}
+    assert Look.parse(asked) == Look.parse({}) == Look()
+    said = {"theme": "dark", "palette": "visit", "level": 0.5, "hidden": ["mlp"]}
+    assert Look.parse(said) == Look("dark", "visit", level=0.5, hidden=frozenset({"mlp"}))
+
+
+def test_what_the_legend_hides_is_not_in_the_svg_nor_are_its_edges():
+    shown = svg_from_elements(drawn(), Look(hidden=frozenset({"mlp", "memory-key"})))
+    groups = ElementTree.fromstring(shown).findall(f"{SVG}g")
+    assert groups and not any(".mlp@" in g.get("id") for g in groups)
+    assert len(paths(shown)) < len(paths(svg_from_elements(drawn())))
+
+
+@pytest.mark.parametrize("colouring", COLOURINGS)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_svg_says_in_colour_and_width_what_the_screen_says(colouring, width):
+    made = drawn()
+    root = ElementTree.fromstring(svg_from_elements(made, Look(colouring=colouring, width=width)))
+    head = next(e["data"] for e in made if e["data"]["id"] == "L1.head0@7")
+    ellipse = next(g for g in root.iter(f"{SVG}g") if g.get("id") == head["id"])[1]
+    wanted = LIGHT.families["attention"].fill
+    if colouring != "kind":
+        wanted = mixed(LIGHT, colouring, head[colouring])
+    assert ellipse.get("fill") == wanted
+    drawn_widths = sorted(float(path.get("stroke-width")) for path in root.iter(f"{SVG}path"))
+    wanted_widths = sorted(e["data"][f"w_{width}"] for e in made if "source" in e["data"])
+    assert drawn_widths == pytest.approx(wanted_widths)
+
+
+def test_a_kept_graph_has_the_reader_s_notes():
+    flow = make_flow()
+    note = Note(NodeId.parse("L1.head0@7"), name="mover", text="reads Japan", group="facts")
+    file = download(Kept.JSON, Index(flow), View("k", flow.request, OPENED, (note,)))
+    assert flow_from_json(file["content"]).notes == (note,)
+    picture = download(Kept.SVG, Index(flow), View("k", flow.request, OPENED, (note,)))
+    assert ">mover<" in picture["content"]

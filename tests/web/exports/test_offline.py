@@ -1,0 +1,185 @@
+"""The page that works without a server: what is in it, what may run, what can be taken back."""
+
+import base64
+import gzip
+import hashlib
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from sample import make_flow
+
+from visit.errors import DocumentError
+from visit.formats.document import flow_from_html, json_from_flow, read_flow
+from visit.graph.flow import NodeId, Note, Request
+from visit.graph.index import Index
+from visit.web.exports import bundled
+from visit.web.exports.offline import html_from_flow, policy, write_html
+from visit.web.exports.prepared import panels, pictures
+from visit.web.flow import elements
+from visit.web.flow.stylesheet import Look
+from visit.web.inspector import Tab
+
+HOSTILE = "<img src=x onerror=alert(1)> </script><!--<script> \\u003c \u202ekcab ]]>"
+ATTENTION, HEAD, MLP = map(NodeId.parse, ("L1.attn@7", "L1.head0@7", "L1.mlp@7"))
+
+
+class Page(HTMLParser):
+    """A page as a parser that is not ours reads it: every element, and the scripts' texts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[tuple[dict[str, str | None], str]] = []
+        self.is_in_script = False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag == "script":
+            self.is_in_script = True
+            self.scripts.append((dict(attrs), ""))
+
+    def handle_endtag(self, tag):
+        self.is_in_script = self.is_in_script and tag != "script"
+
+    def handle_data(self, data):
+        if self.is_in_script:
+            attributes, said = self.scripts[-1]
+            self.scripts[-1] = attributes, said + data
+
+    def held(self, name: str) -> str:
+        return next(said for attributes, said in self.scripts if attributes.get("id") == name)
+
+    def unpacked(self, name: str) -> str:
+        return gzip.decompress(base64.b64decode(self.held(name))).decode()
+
+    @property
+    def policy(self) -> str:
+        metas = (attributes for tag, attributes in self.elements if tag == "meta")
+        return next(m["content"] for m in metas if m.get("http-equiv"))
+
+
+PLAIN = make_flow(n_layers=2, opened=(1,))
+NOTED = replace(
+    make_flow(Request(f"{HOSTILE} b c"), n_layers=2, opened=()),
+    notes=(Note(NodeId.parse("output@6"), "copier", f"{HOSTILE} \u2028", "readers", True),),
+)
+
+
+@pytest.fixture(scope="module")
+def plain() -> str:
+    return html_from_flow(PLAIN)
+
+
+@pytest.fixture(scope="module")
+def noted() -> str:
+    return html_from_flow(NOTED)
+
+
+def test_the_graph_comes_back_from_the_page_as_it_went_in(plain, noted):
+    assert flow_from_html(plain) == PLAIN
+    assert flow_from_html(noted) == NOTED
+
+
+def test_a_page_that_was_written_is_read_as_a_document(tmp_path):
+    write_html(NOTED, tmp_path / "g.html")
+    assert read_flow(tmp_path / "g.html") == NOTED
+
+
+def test_the_page_holds_the_document_as_its_json_is_written(noted):
+    held = Page(noted).held("document")
+    assert "<" not in held
+    assert json.loads(held) == json.loads(json_from_flow(NOTED))
+
+
+def test_the_same_graph_makes_the_same_page(noted):
+    assert html_from_flow(NOTED) == noted
+
+
+def test_only_the_page_s_own_scripts_may_run_and_nothing_may_be_fetched(noted):
+    page = Page(noted)
+    rules = dict(rule.split(" ", 1) for rule in page.policy.split("; "))
+    assert rules["default-src"] == "'none'"
+    assert "connect-src" not in rules and "unsafe" not in rules["script-src"]
+    run = [said for attributes, said in page.scripts if "type" not in attributes]
+    library = [page.unpacked(f"library-{n}") for n in range(len(bundled.libraries()))]
+    hashes = {
+        f"'sha256-{base64.b64encode(hashlib.sha256(said.encode()).digest()).decode()}'"
+        for said in [*run, *library]
+    }
+    assert set(rules["script-src"].split()) == hashes
+
+
+def test_the_page_refers_to_nothing_outside_itself(plain):
+    page = Page(plain)
+    for _, attributes in page.elements:
+        assert "src" not in attributes
+        assert (attributes.get("href") or "data:").startswith("data:")
+    assert re.findall(r"url\([^)]*\)", bundled.style()) == [f'url("{bundled.icon()}")']
+
+
+def test_a_hostile_token_adds_no_element_to_the_page(plain, noted):
+    tags = [{tag for tag, _ in Page(page).elements} for page in (plain, noted)]
+    assert tags[0] == tags[1]
+
+
+def test_no_script_can_end_its_element_early():
+    for script in bundled.scripts():
+        assert not re.search("</script|<!--", script, re.IGNORECASE)
+
+
+def test_pictures_are_what_the_app_draws_with_each_block_opened_alone():
+    index = Index(PLAIN)
+    made = pictures(index, (ATTENTION, MLP))
+    held = {frozenset(picture["opened"]): picture for picture in made["pictures"]}
+    for opened in ((), (ATTENTION,), (ATTENTION, HEAD), (MLP,), (ATTENTION, MLP)):
+        parts = [json.loads(made["parts"][n]) for n in held[frozenset(map(str, opened))]["parts"]]
+        assert parts == elements.draw(index, opened)[1]
+    assert len(held) == len(made["pictures"])
+    assert len(made["parts"]) < sum(len(picture["parts"]) for picture in held.values()) / 2
+
+
+def test_every_node_has_every_tab_of_its_panel():
+    made = panels(Index(PLAIN))
+    assert made.keys() == {"head", "noted", *Tab}
+    for kind, lines in made.items():
+        names = [line.split("\t")[0] for line in lines.split("\n")]
+        assert set(names) - {""} == {str(node.id) for node in PLAIN.nodes}
+        assert ("" in names) == (kind == "head")
+
+
+def test_the_page_begins_in_the_look_it_was_made_in(noted):
+    look = Look("dark", "visit", "rank", "norm", 0.01, frozenset({"mlp"}))
+    said = json.loads(Page(html_from_flow(PLAIN, (MLP,), look)).unpacked("page-data"))
+    assert said["view"]["opened"] == [str(MLP)] and said["view"]["fixed"]
+    assert said["look"] == {
+        "theme": "dark", "palette": "visit", "colouring": "rank", "width": "norm",
+        "level": 0.01, "hidden": ["mlp"],
+    }  # fmt: skip
+    assert json.loads(Page(noted).unpacked("page-data"))["look"]["theme"] is None
+
+
+def test_the_menu_offers_only_what_works_without_a_server(plain):
+    said = Page(plain).unpacked("page-data")
+    assert re.findall(r'"data-export":"([\w.]+)"', said) == ["json", "svg", "png"]
+
+
+def test_a_policy_names_each_script_by_its_hash():
+    assert "script-src 'sha256-" in policy(["1"]) and policy(["1"]) != policy(["2"])
+
+
+def test_a_page_that_holds_no_document_is_told_in_one_line():
+    for page in ("<!DOCTYPE html><p>hello", '<script id="document">{"a": "<"}</script>'):
+        with pytest.raises(DocumentError, match="the page holds no flow document"):
+            flow_from_html(page)
+    with pytest.raises(DocumentError, match="not JSON"):
+        flow_from_html('<script type="application/json" id="document">{</script>')
+
+
+def test_a_page_saved_again_by_a_browser_still_gives_its_document(plain):
+    head = '<script type="application/json" id="document">'
+    turned = plain.replace(head, "<SCRIPT id=\"document\" type='application/json'>")
+    assert flow_from_html(turned) == PLAIN

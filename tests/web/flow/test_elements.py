@@ -1,0 +1,280 @@
+"""What is drawn, and where: nothing overlaps, nothing dangles, the budget is kept."""
+
+import itertools
+import json
+from dataclasses import replace
+
+import pytest
+from sample import PROMPT, make_block, make_flow
+
+from visit.graph.flow import FlowGraph, Ledger, NodeId, NodeKind, Request
+from visit.graph.index import Index, merged
+from visit.graph.selection import BUDGET, Picture, picture
+from visit.web.exports.svg import svg_from_elements
+from visit.web.flow.elements import control_points, draw, rank_level
+from visit.web.flow.placement import plan, spread
+
+EVERY_WAY_OPEN = [
+    (),
+    ("L1.attn@7",),
+    ("L1.mlp@7",),
+    ("L2.mlp@7",),
+    ("L0.attn@7", "L0.head1@7"),
+    ("L0.attn@7", "L0.head0@7", "L0.head2@7", "L2.mlp@7"),
+    ("L1.attn@7", "L1.neurons_rest@7"),
+    ("L1.attn@7", "L1.head0@7", "L1.head1@7", "L1.head2@7", "L1.mlp@7"),
+]
+HOSTILE = ("<img src=x onerror=alert(1)>", "javascript:alert(1)", "\u202ekcab", "", "</script>")
+
+
+def index_of(**how) -> Index:
+    return Index(make_flow(mixtures=(2,), **how))
+
+
+def ids(*texts: str) -> list[NodeId]:
+    return [NodeId.parse(text) for text in texts]
+
+
+def drawn_ids(drawn: Picture) -> set[str]:
+    return {str(node.id) for node in drawn.nodes}
+
+
+@pytest.mark.parametrize("opened", EVERY_WAY_OPEN)
+def test_no_two_nodes_overlap(opened):
+    boxes = plan(picture(index_of(), ids(*opened))).boxes
+    pairs = itertools.combinations(boxes.items(), 2)
+    assert [(str(a), str(b)) for (a, x), (b, y) in pairs if x.overlaps(y)] == []
+
+
+@pytest.mark.parametrize("opened", EVERY_WAY_OPEN)
+def test_both_ends_of_every_drawn_edge_are_drawn_and_ids_are_unique(opened):
+    _, made = draw(index_of(), ids(*opened))
+    names = [element["data"]["id"] for element in made]
+    nodes = {e["data"]["id"] for e in made if "source" not in e["data"]}
+    edges = [e["data"] for e in made if "source" in e["data"]]
+    assert len(names) == len(set(names))
+    assert all(edge["source"] in nodes and edge["target"] in nodes for edge in edges)
+
+
+@pytest.mark.parametrize("opened", EVERY_WAY_OPEN)
+def test_the_flow_goes_from_left_to_right(opened):
+    drawn = picture(index_of(), ids(*opened))
+    boxes = plan(drawn).boxes
+    assert all(boxes[line.source].x <= boxes[line.target].x for line in drawn.lines)
+
+
+def test_rows_follow_the_tokens_and_columns_the_layers():
+    boxes = plan(picture(index_of())).boxes
+    ys = [boxes[NodeId(NodeKind.EMBED, s)].y for s in range(8)]
+    xs = [boxes[NodeId(NodeKind.RESID_POST, 0, layer)].x for layer in range(3)]
+    assert ys == sorted(ys) and xs == sorted(xs)
+    for node_id, box in boxes.items():
+        if node_id.kind in (NodeKind.RESID_MID, NodeKind.RESID_POST):
+            assert box.y == ys[node_id.position]
+
+
+def test_at_first_only_the_route_is_drawn():
+    kinds = {node.id.kind for node in picture(index_of()).nodes}
+    assert kinds == {
+        NodeKind.EMBED,
+        NodeKind.ATTN,
+        NodeKind.RESID_MID,
+        NodeKind.MLP,
+        NodeKind.RESID_POST,
+        NodeKind.FINAL_NORM,
+        NodeKind.OUTPUT,
+    }
+
+
+def test_an_opened_attention_shows_its_heads_and_their_sources():
+    drawn = picture(index_of(), ids("L1.attn@7"))
+    assert {"L1.head0@7", "L1.head1@7", "L1.head2@7", "L1.heads_rest@7"} <= drawn_ids(drawn)
+    into_attn = [line for line in drawn.lines if str(line.target) == "L1.attn@7"]
+    assert {line.ledger for line in into_attn} == {Ledger.HEADS}
+    bridges = [line for line in drawn.lines if str(line.target) == "L1.head0@7"]
+    assert len(bridges) == 2
+    assert all(line.source.kind is NodeKind.RESID_POST for line in bridges)
+
+
+def test_an_opened_head_shows_its_query_keys_and_values():
+    drawn = picture(index_of(), ids("L1.attn@7", "L1.head1@7"))
+    kinds = [node.id.kind for node in drawn.nodes if node.id.head == 1]
+    assert kinds.count(NodeKind.KEY) == kinds.count(NodeKind.VALUE) == 2
+    assert kinds.count(NodeKind.QUERY) == kinds.count(NodeKind.SOURCES_REST) == 1
+
+
+def test_an_attention_s_neurons_are_drawn_when_they_are_asked_for():
+    drawn = picture(index_of(), ids("L1.attn@7", "L1.neurons_rest@7"))
+    into_attn = {str(line.source) for line in drawn.lines if str(line.target) == "L1.attn@7"}
+    assert {"L1.attn_neuron24@7", "L1.neurons_rest@7", "L1.head0@7"} <= into_attn
+    assert "L1.attn_neuron24@7" not in drawn_ids(picture(index_of(), ids("L1.attn@7")))
+
+
+def test_a_head_is_opened_only_inside_its_opened_attention():
+    assert picture(index_of(), ids("L1.head1@7")) == picture(index_of())
+
+
+def test_an_opened_mlp_shows_memory_keys_and_values_side_by_side():
+    drawn = picture(index_of(), ids("L1.mlp@7"))
+    boxes = plan(drawn).boxes
+    keys = [node.id for node in drawn.nodes if node.id.kind is NodeKind.MEMORY_KEY]
+    assert len(keys) == 25
+    for key in keys:
+        assert boxes[key].y == boxes[replace(key, kind=NodeKind.MEMORY_VALUE)].y
+
+
+def test_an_opened_mixture_shows_its_experts_by_number_with_the_norm_they_read():
+    drawn, made = draw(index_of(), ids("L2.mlp@7"))
+    into_mlp = [str(line.source) for line in drawn.lines if str(line.target) == "L2.mlp@7"]
+    experts = ["L2.expert0@7", "L2.expert3@7", "L2.expert7@7", "L2.shared_expert@7"]
+    assert sorted(into_mlp) == [*experts[:3], "L2.experts_rest@7", experts[3]]
+    for expert in experts:
+        assert [str(line.source) for line in drawn.lines if str(line.target) == expert] == [
+            "L2.ln2@7"
+        ]
+    labels = {e["data"]["id"]: e["data"].get("label", "") for e in made}
+    marks = ["0", "3", "7", "shared"]
+    assert [labels[expert].split(" ")[0] for expert in experts] == marks
+    assert labels["L2.experts_rest@7"] == "rest"
+
+
+def test_opening_moves_nothing_up_or_down_on_the_route():
+    before = plan(picture(index_of())).boxes
+    after = plan(picture(index_of(), ids("L1.attn@7"))).boxes
+    assert all(after[node_id].y == box.y for node_id, box in before.items())
+
+
+@pytest.mark.parametrize("opened", [(), ("L11.attn@23", "L11.head0@23", "L11.mlp@23")])
+def test_the_budget_is_kept_and_says_what_it_left_out(opened):
+    long = Request(" ".join(["word"] * 24))
+    drawn, made = draw(Index(make_flow(long, n_layers=12)), ids(*opened))
+    assert len(made) <= BUDGET
+    assert drawn.left_out > 0 and 0 < drawn.left_out_above < 1
+    assert "output@23" in drawn_ids(drawn) and "L0.attn@23" in drawn_ids(drawn)
+    assert set(opened) <= drawn_ids(drawn)
+
+
+def test_tokens_stay_data_whatever_they_hold():
+    words = (*HOSTILE, *(f"w{i}" for i in range(30)))
+    prompt = " ".join(word for word in HOSTILE if word)
+    _, made = draw(Index(make_flow(Request(prompt), words=words)), ids("L1.attn@3"))
+    texts = {str(element["data"].get("label", "")) for element in made}
+    assert "<img·src=x·onerror=alert(1)>" in texts and "∅" in texts
+    assert not any("\u202e" in json.dumps(element, ensure_ascii=False) for element in made)
+
+
+def test_a_residual_of_every_depth_carries_the_whole_together():
+    index = index_of()
+    for layer in range(3):
+        at = [NodeId(NodeKind.RESID_POST, s, layer) for s in range(8)]
+        assert 0 < sum(index.carries[node_id] for node_id in at) <= 1 + 1e-9
+    embedded = sum(index.carries[NodeId(NodeKind.EMBED, s)] for s in range(8))
+    assert index.unexplained + embedded == pytest.approx(1)
+
+
+def test_what_a_ledger_s_lines_carry_adds_up_to_what_the_whole_carries():
+    index = index_of()
+    for node_id, carries in index.carries.items():
+        for ledger in Ledger:
+            lines = index.lines(node_id, ledger)
+            if lines:
+                sizes = [index.carried[edge.source, edge.target, edge.key] for edge in lines]
+                assert sum(sizes) == pytest.approx(min(carries, 1), abs=1e-9)
+
+
+def test_a_merged_block_can_be_opened_and_leaves_every_ledger_as_it_was():
+    whole = make_flow(opened=())
+    both = merged(whole, make_block(1, 4, Request(PROMPT)))
+    drawn = picture(Index(both), ids("L1.attn@4", "L1.head0@4"))
+    assert {"L1.head2@4", "L1.head0.query@4"} <= drawn_ids(drawn)
+    before, after = Index(whole), Index(both)
+    for node in whole.nodes:
+        for ledger in Ledger:
+            if before.lines(node.id, ledger):
+                assert after.lines(node.id, ledger) == before.lines(node.id, ledger)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "places"),
+    [
+        ([], []),
+        ([0, 100], [0, 100]),
+        ([50, 50], [45, 55]),
+        ([0, 0, 100], [-5, 5, 100]),
+        ([95, 95], [90, 100]),
+    ],
+)
+def test_spread_keeps_the_order_the_pitch_and_the_nearest_places(wanted, places):
+    assert spread([float(w) for w in wanted], 10.0, low=-10.0, high=100.0) == pytest.approx(places)
+
+
+def test_an_s_curve_leaves_and_arrives_level():
+    """Its control points lie level with either end, halfway between them."""
+    dx, dy = 80.0, 60.0
+    weights, distances = control_points(dx, dy)
+    length = (dx * dx + dy * dy) ** 0.5
+    for weight, distance, y in zip(weights, distances, (0.0, dy), strict=True):
+        x_found = weight * dx - distance * dy / length
+        y_found = weight * dy + distance * dx / length
+        assert (x_found, y_found) == pytest.approx((dx / 2, y), abs=0.1)
+
+
+def test_a_rank_s_level_runs_from_the_best_to_the_last_of_the_vocabulary():
+    assert rank_level(1, 50_000) == 0
+    assert rank_level(50_000, 50_000) == pytest.approx(1)
+
+
+def chat_flow() -> FlowGraph:
+    """Eight tokens: a special one and a header's of the template, and two messages in turn."""
+    flow = make_flow()
+    owners = [None, None, 0, 0, 0, None, 1, 1]
+    tokens = tuple(
+        replace(token, message=owner, role=None if owner is None else ("user", "assistant")[owner])
+        for token, owner in zip(flow.tokens, owners, strict=True)
+    )
+    tokens = (replace(tokens[0], special=True), *tokens[1:])
+    return replace(flow, request=replace(flow.request, chat=True), tokens=tokens)
+
+
+def frames(flow: FlowGraph, frame: str) -> list[dict]:
+    made = draw(Index(flow))[1]
+    return [element for element in made if element["data"].get("frame") == frame]
+
+
+def test_a_bracket_with_the_role_stands_beside_the_rows_of_each_message():
+    rows = [element["position"]["y"] for element in frames(chat_flow(), "row")]
+    brackets = frames(chat_flow(), "message")
+    assert [element["data"]["label"] for element in brackets] == ["user", "assistant"]
+    left = min(e["position"]["x"] - e["data"]["w"] / 2 for e in frames(chat_flow(), "row"))
+    for element, first, last in zip(brackets, (2, 6), (4, 7), strict=True):
+        at, data = element["position"], element["data"]
+        assert at["y"] == pytest.approx((rows[first] + rows[last]) / 2, abs=0.2)
+        top, bottom = at["y"] - data["h"] / 2, at["y"] + data["h"] / 2
+        assert rows[first - 1] < top < rows[first] and rows[last] < bottom
+        assert last == 7 or bottom < rows[last + 1]
+        assert at["x"] + data["w"] / 2 < left
+
+
+def test_special_tokens_and_the_templates_have_titles_of_their_own():
+    marks = [{"special", "template"} & e["data"].keys() for e in frames(chat_flow(), "row")]
+    assert marks == [
+        {"special", "template"},
+        {"template"},
+        *[set()] * 3,
+        {"template"},
+        set(),
+        set(),
+    ]
+
+
+def test_a_prompt_that_is_no_chat_is_drawn_as_ever():
+    assert frames(make_flow(), "message") == []
+    assert all(not {"special", "template"} & e["data"].keys() for e in frames(make_flow(), "row"))
+
+
+def test_the_svg_has_the_roles_and_the_special_tokens_too():
+    svg = svg_from_elements(draw(Index(chat_flow()))[1])
+    assert svg.count('transform="rotate(-90') == 2 and svg.count('font-style="italic"') == 1
+    assert ">assistant</text>" in svg
+    plain = svg_from_elements(draw(Index(make_flow()))[1])
+    assert "rotate" not in plain and "italic" not in plain

@@ -1,0 +1,126 @@
+"""A document sent to the app: what is opened, and what is refused in words."""
+
+from dataclasses import replace
+
+import pytest
+from fastapi import FastAPI
+from sample import FakeEngine, make_flow
+from starlette.testclient import TestClient
+
+from visit.formats.document import json_from_flow
+from visit.formats.embedded import html_from_json
+from visit.graph.flow import NodeId, Note
+from visit.web.app import create_app
+from visit.web.server import upload
+from visit.web.state.shelf import Shelf
+from visit.web.state.view import View
+
+NOTE = Note(NodeId.parse("output@7"), "mine")
+FLOW = make_flow(n_layers=1, opened=())
+DOCUMENT = json_from_flow(FLOW)
+HEADERS = {upload.HEADER: "1"}
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf()
+
+
+@pytest.fixture
+def client(shelf):
+    server = FastAPI()
+    upload.register(server, shelf, max_bytes=len(DOCUMENT.encode()) + 100)
+    with TestClient(server) as client:
+        yield client
+
+
+def send(client, content, **headers):
+    return client.post(upload.PATH, content=content, headers={**HEADERS, **headers})
+
+
+@pytest.mark.parametrize("text", [DOCUMENT, "\ufeff" + DOCUMENT, html_from_json(DOCUMENT)])
+def test_a_document_goes_on_the_shelf_and_its_view_is_answered(client, shelf, text):
+    answer = send(client, text.encode())
+    view = View.parse(answer.json())
+    assert answer.status_code == 200 and view.fixed
+    assert shelf.get(view.key).flow == FLOW
+    assert view.request == FLOW.request
+
+
+def test_the_notes_of_a_document_are_in_its_view(client):
+    noted = replace(FLOW, notes=(NOTE,))
+    assert View.parse(send(client, json_from_flow(noted).encode()).json()).notes == (NOTE,)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"{", "not JSON"),
+        (b'{"schema": "visit.flow/2"}', "visit.flow/2"),
+        (b"<p>hello", "the page holds no flow document"),
+        (b"\xff\xfe", "not UTF-8 at byte 0"),
+        (b"", "not JSON"),
+        (b"[" * 5000, "not JSON"),
+    ],
+)
+def test_what_is_no_document_is_refused_in_one_line(client, content, said):
+    answer = send(client, content)
+    assert answer.status_code == 422
+    assert said in answer.text and "\n" not in answer.text
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(client):
+    answer = send(client, b"x" * (len(DOCUMENT.encode()) + 101))
+    assert answer.status_code == 413 and "larger than" in answer.text
+
+
+def test_a_file_that_does_not_say_how_large_it_is_is_read_no_further_than_the_limit(client):
+    sent = []
+
+    def chunks():
+        for _ in range(1000):
+            sent.append(1)
+            yield b"x" * 10_000
+
+    assert send(client, chunks()).status_code == 413
+
+
+def test_a_page_of_another_site_cannot_open_anything(client, shelf):
+    assert client.post(upload.PATH, content=DOCUMENT).status_code == 403
+    for site in ("cross-site", "same-site", "none"):
+        answer = send(client, DOCUMENT.encode(), **{"sec-fetch-site": site})
+        assert answer.status_code == 403
+    assert send(client, DOCUMENT.encode(), **{"sec-fetch-site": "same-origin"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "app", [lambda: create_app(FakeEngine()), lambda: create_app(None, flow=FLOW)]
+)
+def test_app_and_viewer_open_documents_and_are_ready(app):
+    with TestClient(app().server) as client:
+        answer = send(client, DOCUMENT.encode())
+        assert answer.status_code == 200
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        ready = client.get("/ready")
+    assert (ready.status_code, ready.text) == (200, "ready")
+
+
+def test_an_engine_that_cannot_answer_yet_makes_the_app_not_ready():
+    class Loading(FakeEngine):
+        is_loaded = False
+
+        def ready(self) -> bool:
+            return self.is_loaded
+
+    engine = Loading()
+    with TestClient(create_app(engine).server) as client:
+        assert client.get("/ready").status_code == 503
+        assert client.get("/health").status_code == 200
+        engine.is_loaded = True
+        assert client.get("/ready").status_code == 200
+
+
+def test_a_viewer_begins_with_the_notes_of_its_document():
+    server = create_app(None, flow=replace(FLOW, notes=(NOTE,))).server
+    with TestClient(server) as client:
+        assert '"name":"mine"' in client.get("/_dash-layout").text.replace(" ", "")

@@ -1,0 +1,261 @@
+"""Trace + Reader + Request -> FlowGraph: the route, the opened blocks, and the output.
+
+1. ``route.draw_layer``, from the last layer down: every residual that carries the traced one, its
+   attn and mlp, and the attention edges between positions that carry enough of it.
+2. ``block.open_block`` for each opened layer at the traced position.
+3. The final norm and the output, with the model's own numbers.
+4. All vectors read through the lens in one go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from visit import __version__
+from visit.assemble.block import open_block
+from visit.assemble.draft import Draft
+from visit.assemble.route import draw_layer
+from visit.assemble.traced_request import Case, resid_pre_id
+from visit.attribution.ledgers import Sought, audit_logit, logit_biases, logit_direction
+from visit.attribution.projections import values_by_source
+from visit.engine.protocol import Progress
+from visit.errors import RequestError
+from visit.graph.flow import (
+    Audit,
+    Edge,
+    EdgeKind,
+    FlowGraph,
+    ModelInfo,
+    Node,
+    NodeId,
+    NodeKind,
+    Prediction,
+    Reading,
+    Request,
+    Target,
+    layers_from_spec,
+)
+from visit.lens.atlas import KINDS, is_static
+from visit.lens.readings import Reader
+from visit.models.architectures import Architecture
+from visit.models.tokens import Tokens
+from visit.tracing.precision import ledger_dtype
+from visit.tracing.trace import Trace
+
+N_PREDICTIONS = 10
+
+
+class Builder:
+    """Builds flow graphs of one trace of one model."""
+
+    def __init__(
+        self, architecture: Architecture, tokens: Tokens, reader: Reader, model: ModelInfo
+    ) -> None:
+        self._architecture = architecture
+        self._tokens = tokens
+        self._reader = reader
+        self._model = model
+
+    @torch.inference_mode()
+    def whole(self, trace: Trace, request: Request, progress: Progress) -> FlowGraph:
+        """The route of the traced position, with the requested layers opened at it.
+
+        Args:
+            trace: The forward pass.
+            request: What to draw.
+            progress: Told how far each of ``ledgers`` and ``readings`` is, 0 to 1.
+
+        Raises:
+            RequestError: the position, the target or a layer does not exist.
+        """
+        case = self._case(trace, request)
+        draft, loads = Draft(), {case.position: 1.0}
+        n_layers = len(trace.layers)
+        for layer in reversed(range(n_layers)):
+
+            def tell(part: float, done: int = n_layers - 1 - layer) -> None:
+                progress("ledgers", (done + part) / n_layers)
+
+            tell(0.0)
+            values = values_by_source(self._architecture, trace, layer)
+            loads = draw_layer(draft, case, layer, loads, values, tell)
+            if (layer, case.position) in case.opened:
+                open_block(draft, case, layer, case.position, values)
+        return self._finished(draft, case, progress, with_output=True)
+
+    @torch.inference_mode()
+    def block(self, trace: Trace, request: Request, layer: int, position: int) -> FlowGraph:
+        """One block alone, opened at one position, in the same terms as the whole.
+
+        Raises:
+            RequestError: the position, the target or the layer does not exist.
+        """
+        _check_there("layer", layer, len(trace.layers))
+        case = self._case(trace, request)
+        position = place(position, len(trace.token_ids))
+        case = replace(case, opened=frozenset({(layer, position)}))
+        draft, values = Draft(), values_by_source(self._architecture, trace, layer)
+        draw_layer(draft, case, layer, {position: 1.0}, values)
+        open_block(draft, case, layer, position, values)
+        return self._finished(draft, case, lambda *_: None, with_output=False)
+
+    @torch.inference_mode()
+    def lens(self, trace: Trace, request: Request, positions: Sequence[int]) -> tuple[Node, ...]:
+        """What every residual of some positions says, position by position, all in one go.
+
+        Of each: the embedding, then each layer's resid_post. They are read as in the whole.
+
+        Raises:
+            RequestError: a position, or the target, does not exist.
+        """
+        case = self._case(trace, request)
+        places = [place(position, len(trace.token_ids)) for position in positions]
+        depths = range(len(trace.layers) + 1)
+        vectors = torch.stack([resid[places] for resid in trace.residuals], dim=1).flatten(0, 1)
+        ids = [resid_pre_id(depth, position) for position in places for depth in depths]
+        said = self._reader.read(
+            vectors.to(ledger_dtype(trace.logits)), case.target.id, request.top_k
+        )
+        return tuple(Node(id_, reading) for id_, reading in zip(ids, said, strict=True))
+
+    def pattern(self, trace: Trace, layer: int, head: int) -> tuple[tuple[float, ...], ...]:
+        """One head's attention: a row for each reader, a column for each source.
+
+        Raises:
+            RequestError: the layer or the head does not exist.
+        """
+        _check_there("layer", layer, len(trace.layers))
+        pattern = trace.layers[layer].attention
+        _check_there("head", head, len(pattern))
+        return tuple(tuple(row) for row in pattern[head].tolist())
+
+    def _case(self, trace: Trace, request: Request) -> Case:
+        position = place(request.position, len(trace.token_ids))
+        opened = layers_from_spec(request.layers, len(trace.layers))
+        target = self._target(trace, position, request)
+        versus = self._versus(trace, position, request, target)
+        sought = Sought(target.id, None if versus is None else versus.id)
+        resid = trace.residuals[-1][position].to(ledger_dtype(trace.logits))
+        return Case(
+            architecture=self._architecture,
+            trace=trace,
+            request=request,
+            position=position,
+            opened=frozenset((layer, position) for layer in opened),
+            target=target,
+            versus=versus,
+            sought=sought,
+            direction=logit_direction(self._architecture, resid, sought),
+        )
+
+    def _target(self, trace: Trace, position: int, request: Request) -> Target:
+        if request.target is None:
+            return self._said_of(trace, position, int(trace.logits[position].argmax()))
+        return self._said_of(trace, position, self._tokens.single(request.target, "target"))
+
+    def _versus(
+        self, trace: Trace, position: int, request: Request, target: Target
+    ) -> Target | None:
+        if request.versus is None:
+            return None
+        versus_id = self._tokens.single(request.versus, "versus")
+        if versus_id == target.id:
+            raise RequestError(
+                f"versus {request.versus!r} is the target itself; give another token to compare "
+                "it with"
+            )
+        return self._said_of(trace, position, versus_id)
+
+    def _said_of(self, trace: Trace, position: int, token_id: int) -> Target:
+        """What the model itself gives a token at a position."""
+        logits = trace.logits[position]
+        return Target(
+            id=token_id,
+            text=self._tokens.text(token_id),
+            logit=float(logits[token_id]),
+            prob=float(logits.log_softmax(-1)[token_id].exp()),
+            rank=1 + int((logits > logits[token_id]).sum()),
+        )
+
+    def _finished(
+        self, draft: Draft, case: Case, progress: Progress, *, with_output: bool
+    ) -> FlowGraph:
+        trace, position, target = case.trace, case.position, case.target
+        top_k, ids = case.request.top_k, list(draft.vectors)
+        words = self._reader.read(
+            draft.taken(),
+            target.id,
+            top_k,
+            lambda part: progress("readings", part),
+            of_weights=[at for at, id_ in enumerate(ids) if self._is_of_weights(id_)],
+        )
+        readings = dict(zip(ids, words, strict=True))
+        if with_output:
+            readings |= self._output(draft, case, top_k)
+        log_probs = trace.logits[position].log_softmax(-1)
+        best = log_probs.topk(min(N_PREDICTIONS, len(log_probs)))
+        return FlowGraph(
+            visit_version=__version__,
+            request=replace(case.request, model=case.request.model or self._model.name),
+            model=self._model,
+            tokens=self._tokens.read(case.request),
+            target=target,
+            predictions=tuple(
+                Prediction(id_, self._tokens.text(id_), float(trace.logits[position, id_]), prob)
+                for id_, prob in zip(best.indices.tolist(), best.values.exp().tolist(), strict=True)
+            ),
+            audit=Audit(
+                residual=draft.worst,
+                logit=audit_logit(self._architecture, trace, position, case.sought),
+            ),
+            nodes=draft.nodes(readings),
+            edges=draft.edges(readings),
+            versus=case.versus,
+        )
+
+    def _is_of_weights(self, id_: NodeId) -> bool:
+        """Whether a node stands for a row of the weights as it is, whatever the prompt."""
+        if id_.kind not in KINDS or id_.layer is None:
+            return False
+        return is_static(self._architecture, id_.kind, id_.layer)
+
+    def _output(self, draft: Draft, case: Case, top_k: int) -> dict[NodeId, Reading]:
+        """The final norm and the output, which say what the model itself says."""
+        trace, position = case.trace, case.position
+        last = NodeId(NodeKind.RESID_POST, position, len(trace.layers) - 1)
+        final_norm, output = (NodeId(k, position) for k in (NodeKind.FINAL_NORM, NodeKind.OUTPUT))
+        logits, normed = trace.logits[position], trace.final_norm[position]
+        norms = (float(normed.norm()), float(logits.norm()))
+        said = self._reader.read_logits(logits.expand(2, -1), norms, case.target.id, top_k)
+        written = float(trace.residuals[-1][position].to(case.direction) @ case.direction)
+        biases = logit_biases(self._architecture, case.sought, case.direction.dtype)
+        size = float(normed.norm())
+        draft.edge(Edge(last, final_norm, EdgeKind.NORMALIZES, norm=size, direct_logit=written))
+        draft.edge(
+            Edge(final_norm, output, EdgeKind.UNEMBEDS, norm=size, direct_logit=written + biases)
+        )
+        return dict(zip((final_norm, output), said, strict=True))
+
+
+def _check_there(part: str, number: int, count: int) -> None:
+    if not 0 <= number < count:
+        owner = "the model" if part == "layer" else "each layer"
+        raise RequestError(f"{part} {number} does not exist; {owner} has 0 to {count - 1}")
+
+
+def place(position: int | None, n_positions: int) -> int:
+    """A position counted from the start: the last one by default, negative ones from the end.
+
+    Raises:
+        RequestError: the prompt does not have it.
+    """
+    if position is None:
+        return n_positions - 1
+    if not -n_positions <= position < n_positions:
+        raise RequestError(
+            f"position {position} does not exist; the prompt has 0 to {n_positions - 1}"
+        )
+    return position % n_positions

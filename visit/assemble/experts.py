@@ -1,0 +1,60 @@
+"""A mixture of experts opened at one position: what each expert wrote there, whole.
+
+The experts that the position was routed to, as strong as ``Request.memories`` has memories drawn,
+the shared expert, and the other routed ones as a rest. An expert to which nothing was routed wrote
+nothing, and is no part.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from visit.assemble.draft import Draft
+from visit.assemble.traced_request import Case, read_by_mlp_id
+from visit.attribution import circuits
+from visit.attribution.ledgers import audit_residual, gained, lines_of_vectors
+from visit.attribution.projections import experts_at
+from visit.graph.flow import Edge, EdgeKind, Ledger, NodeId, NodeKind
+
+
+def draw_experts(draft: Draft, case: Case, layer: int, position: int) -> None:
+    """Draw the experts ledger of a mixture, and what its experts read.
+
+    Args:
+        draft: Drawn on; holds the mixture's node and what it reads already.
+        case: What is asked.
+        layer: The layer; its MLP is a mixture.
+        position: The position.
+    """
+    recorded = case.trace.layers[layer]
+    assert recorded.routed is not None
+    weights, outputs = experts_at(case.architecture, case.trace, layer, position)
+    parts = gained(outputs, recorded.mlp_gain, position)
+    numbers = recorded.routed[position].tolist()
+    n_routed = len(numbers)
+    mlp = NodeId(NodeKind.MLP, position, layer)
+    whole = draft.vectors[mlp]
+    draft.check(audit_residual(parts.sum(0), whole))
+    lines = lines_of_vectors(parts, whole, case.direction_at(position))
+    strength = lines.at(torch.arange(n_routed)).strength(case.request.rank_by)
+    chosen = circuits.strongest(strength, case.request.memories)
+    left_out = circuits.others(chosen, n_routed)
+
+    drawn = [
+        (place, NodeId(NodeKind.EXPERT, position, layer, index=numbers[place]))
+        for place in chosen.tolist()
+    ]
+    if len(parts) > n_routed:
+        drawn.append((n_routed, NodeId(NodeKind.SHARED_EXPERT, position, layer)))
+    places = torch.tensor([place for place, _ in drawn], dtype=torch.long)
+    activations = weights[places].tolist()
+    ids = [
+        draft.node(id_, parts[place], activation=activation)
+        for (place, id_), activation in zip(drawn, activations, strict=True)
+    ]
+    draft.ledger(Ledger.EXPERTS, mlp, ids, lines.at(places), activations=activations)
+    rest_id = NodeId(NodeKind.EXPERTS_REST, position, layer)
+    draft.rest(Ledger.EXPERTS, mlp, rest_id, lines.at(left_out), parts[left_out].sum(0))
+    read = read_by_mlp_id(case, layer, position)
+    for id_ in ids:
+        draft.edge(Edge(read, id_, EdgeKind.READS))

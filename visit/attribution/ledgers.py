@@ -1,0 +1,237 @@
+"""Ledgers: the parts that add up to a vector, what each contributes, and the audit that they do.
+
+All arithmetic here is in float64 on the tensors that the trace captured, so what the audit finds
+is the model's own rounding and not ours. (Devices without float64 use float32.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from visit.attribution import circuits
+from visit.models.architectures import Architecture
+from visit.tracing.precision import WIDENED_ELEMENTS, ledger_dtype, widened
+from visit.tracing.trace import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """What each of several parts contributes to a whole.
+
+    Attributes:
+        norm: L2 norm of the part.
+        share: ``<part, whole> / <whole, whole>``; adds to 1 over a ledger.
+        direct_logit: Its part of the target's logit, or of its lead over another token's;
+            ``None`` off the traced position.
+        proximity: Ferrando & Voita's, adding to 1, or ``None`` where it is not taken.
+    """
+
+    norm: Float[Tensor, "*ledger part"]
+    share: Float[Tensor, "*ledger part"]
+    direct_logit: Float[Tensor, "*ledger part"] | None
+    proximity: Float[Tensor, "*ledger part"] | None = None
+
+    def at(self, places: Int[Tensor, " chosen"] | int) -> Lines:
+        """The lines of some of the parts; or some, or one, of several ledgers taken together."""
+        return self._each(lambda figures: figures[places])
+
+    def of(self, places: Int[Tensor, "ledger chosen"]) -> Lines:
+        """Of each of several ledgers taken together, the lines of some of its parts."""
+        return self._each(lambda figures: figures.gather(1, places))
+
+    def folded(self, vector: Float[Tensor, " d_model"]) -> Lines:
+        """All the lines as one, for the vector that their parts add up to."""
+        sums = self._each(lambda figures: figures.sum(0, keepdim=True))
+        return replace(sums, norm=vector.norm().unsqueeze(0))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Lines:
+        """The same done to every kind of figure that there is."""
+        logit, proximity = self.direct_logit, self.proximity
+        return Lines(
+            norm=change(self.norm),
+            share=change(self.share),
+            direct_logit=None if logit is None else change(logit),
+            proximity=None if proximity is None else change(proximity),
+        )
+
+    def strength(self, rank_by: str) -> Float[Tensor, "*ledger part"]:
+        """What ``rank_by`` (norm, share or logit) calls strong, without sign.
+
+        Off the traced position no part has a direct logit, and ``logit`` ranks by share.
+        """
+        if rank_by == "norm":
+            return self.norm
+        return self.signed(rank_by, self.share).abs()
+
+    def signed(
+        self, rank_by: str, coefficient: Float[Tensor, "*ledger part"]
+    ) -> Float[Tensor, "*ledger part"]:
+        """The same with a sign; a norm takes that of the part's coefficient."""
+        if rank_by == "norm":
+            return self.norm * coefficient.sign()
+        has_logit = rank_by == "logit" and self.direct_logit is not None
+        return self.direct_logit if has_logit else self.share  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What direct logits are of: a token's logit, or its lead over another token's.
+
+    A logit difference is as linear in the residual as a logit: its unembedding is the difference
+    of two columns, and all else stays.
+
+    Attributes:
+        target_id: The token.
+        versus_id: The one whose logit is taken off, if any.
+    """
+
+    target_id: int
+    versus_id: int | None = None
+
+    def unembedding(
+        self, architecture: Architecture, dtype: torch.dtype
+    ) -> Float[Tensor, " d_model"]:
+        """What the normed residual's dot product is taken with, biases and soft-cap aside."""
+        column = architecture.unembedding[:, self.target_id].to(dtype)
+        if self.versus_id is not None:
+            column = column - architecture.unembedding[:, self.versus_id].to(dtype)
+        return column * architecture.logit_scale
+
+    def read(self, architecture: Architecture, logits: Float[Tensor, " d_vocab"]) -> float:
+        """What the model itself says, before any soft-cap on either logit."""
+        own = architecture.before_soft_cap(float(logits[self.target_id]))
+        if self.versus_id is None:
+            return own
+        return own - architecture.before_soft_cap(float(logits[self.versus_id]))
+
+
+def logit_direction(
+    architecture: Architecture, resid: Float[Tensor, " d_model"], sought: Sought
+) -> Float[Tensor, " d_model"]:
+    """The direction whose dot product with a part is the part's direct logit.
+
+    The final norm's scale is frozen at ``resid``, the residual it is applied to.
+
+    Source: direct logit attribution, Elhage et al. 2021; nostalgebraist's logit lens. Of a
+    difference of two logits: Wang et al. 2022, "Interpretability in the Wild".
+    """
+    norm = architecture.final_norm
+    return norm.pulled_back(sought.unembedding(architecture, resid.dtype)) * norm.scale(resid)
+
+
+def logit_biases(architecture: Architecture, sought: Sought, dtype: torch.dtype) -> float:
+    """What the final norm's bias and the unembedding's add to what is sought."""
+    total = 0.0
+    if architecture.final_norm.bias is not None:
+        unembedding = sought.unembedding(architecture, dtype)
+        total += float(architecture.final_norm.bias.to(dtype) @ unembedding)
+    if architecture.unembedding_bias is not None:
+        total += float(architecture.unembedding_bias[sought.target_id])
+        if sought.versus_id is not None:
+            total -= float(architecture.unembedding_bias[sought.versus_id])
+    return total
+
+
+def lines_of_vectors(
+    parts: Float[Tensor, "*ledger part d_model"],
+    whole: Float[Tensor, "*ledger d_model"],
+    direction: Float[Tensor, " d_model"] | None,
+) -> Lines:
+    """The lines of parts given as vectors, with proximity; of one ledger or of several."""
+    return Lines(
+        norm=parts.norm(dim=-1),
+        share=circuits.shares(parts, whole),
+        direct_logit=None if direction is None else parts @ direction,
+        proximity=circuits.proximities(parts, whole),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RowSum:
+    """Weight rows times coefficients (memories, attention neurons), added up.
+
+    Attributes:
+        lines: Of each row, without proximity.
+        total: What they add up to.
+    """
+
+    lines: Lines
+    total: Float[Tensor, " d_model"]
+
+
+def sum_of_rows(
+    coefficients: Float[Tensor, " part"],
+    rows: Float[Tensor, "part d_model"],
+    gain: Float[Tensor, " d_model"] | None,
+    whole: Float[Tensor, " d_model"],
+    direction: Float[Tensor, " d_model"] | None,
+    *,
+    chunk_elements: int = WIDENED_ELEMENTS,
+) -> RowSum:
+    """The ledger of weight rows times coefficients. Linear in the rows: none is ever scaled.
+
+    The rows may be of any dtype. They are widened to the coefficients' a few at a time, so that
+    thousands of rows are read once and what is made of them never leaves the cache.
+
+    Args:
+        coefficients: Of each row, in the dtype of the ledgers.
+        rows: The weight rows.
+        gain: What each coordinate is multiplied by before the sum reaches the whole, or ``None``.
+        whole: What the rows, and whatever else there is, add up to.
+        direction: Dot products with it are direct logits; ``None`` off the traced position.
+        chunk_elements: How many numbers to widen at once; the result does not depend on it
+            beyond rounding.
+    """
+    size, total = whole @ whole, torch.zeros_like(whole)
+    along = [whole / size if size > 0 else torch.zeros_like(whole)]
+    if direction is not None:
+        along.append(direction)
+    # With the few vectors on the left: on the right, two would take four times as long as one.
+    vectors, norms = torch.stack(along), coefficients.new_empty(len(rows))
+    dots = coefficients.new_empty(len(vectors), len(rows))
+    for some, wide in widened(rows, coefficients, chunk_elements):
+        if gain is not None:
+            wide = wide * gain
+        norms[some] = torch.linalg.vector_norm(wide, dim=1)
+        dots[:, some] = vectors @ wide.T
+        total += coefficients[some] @ wide
+    dots *= coefficients
+    lines = Lines(
+        norm=coefficients.abs() * norms,
+        share=dots[0],
+        direct_logit=None if direction is None else dots[1],
+    )
+    return RowSum(lines, total)
+
+
+def gained(
+    parts: Float[Tensor, "*batch d_model"], gain: Float[Tensor, "pos d_model"] | None, position: int
+) -> Float[Tensor, "*batch d_model"]:
+    """Parts of an output projection's result as parts of what is added to the residual."""
+    return parts if gain is None else parts * gain[position].to(parts)
+
+
+def audit_residual(
+    sums: Float[Tensor, "*batch d_model"], wholes: Float[Tensor, "*batch d_model"]
+) -> float:
+    """The worst ``‖sum - whole‖ / ‖whole‖`` of a batch of ledgers."""
+    size = wholes.norm(dim=-1).clamp_min(torch.finfo(wholes.dtype).tiny)
+    return float(((sums - wholes).norm(dim=-1) / size).max())
+
+
+def audit_logit(architecture: Architecture, trace: Trace, position: int, sought: Sought) -> float:
+    """``|sum of direct logits and biases - what the model says|`` for all that was written there.
+
+    What was written is the embedding and every layer's attention and MLP.
+    """
+    dtype = ledger_dtype(trace.logits)
+    resid = trace.residuals[-1][position].to(dtype)
+    direction = logit_direction(architecture, resid, sought)
+    total = float(trace.written[position] @ direction)
+    total += logit_biases(architecture, sought, dtype)
+    return abs(total - sought.read(architecture, trace.logits[position]))

@@ -1,0 +1,1 @@
+"""The command line: ``visit trace``, ``serve``, ``show``, ``export``, ``models``, ``atlas``."""

@@ -1,0 +1,185 @@
+"""A flow graph in the formats of other programs: GraphML, GEXF, Cytoscape JSON and CSV.
+
+networkx's own writers make the first three, and the document's own JSON is beside them, so that it
+can be taken out of an HTML page again. GraphML, GEXF and CSV hold flat fields only, so a
+node's ``target`` becomes ``target_prob``, ``target_rank`` and ``target_logit``, a list, such as
+``top``, becomes JSON text, and a note stands on its node, as ``note_name``. Cytoscape JSON keeps
+all of them as they are.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from visit.formats.document import compact_json, data_from_flow, json_from_flow, networkx_from_flow
+from visit.formats.files import check_writable, write_whole
+from visit.graph.flow import FlowGraph
+from visit.text import escaped
+
+if TYPE_CHECKING:
+    import networkx
+
+# What XML 1.0 cannot hold, and the carriage return, which its readers turn into a line feed.
+_NOT_XML = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
+_NODE_COLUMNS = (
+    "id kind layer position head index source label norm entropy activation attention "
+    "target_prob target_rank target_logit top bottom note_name note_text note_group note_pinned"
+).split()
+_EDGE_COLUMNS = (
+    "source target key kind ledger norm share direct_logit proximity attention activation"
+).split()
+_TEXT_COLUMNS = {"label", "note_name", "note_text", "note_group"}
+
+
+class Format(StrEnum):
+    """What a flow graph can be exported to; the value is also the file's ending."""
+
+    JSON = "json"
+    GRAPHML = "graphml"
+    GEXF = "gexf"
+    CYTOSCAPE = "cyjs"
+    CSV = "csv"
+
+
+def export(flow: FlowGraph, format_: Format, path: str | Path) -> list[Path]:
+    """Write the flow graph in another format, each file whole or not at all.
+
+    Args:
+        flow: The flow graph.
+        format_: The format.
+        path: The file; for CSV, ``g`` or ``g.csv`` makes ``g.nodes.csv`` and ``g.edges.csv``.
+
+    Returns:
+        The files written.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    texts = _texts(flow, format_, Path(path))
+    for place in texts:
+        check_writable(place)
+    for place, text in texts.items():
+        write_whole(place, text)
+    return list(texts)
+
+
+def path_beside(document: str | Path, ending: str) -> Path:
+    """Where an export goes by default: ``g.json`` becomes ``g.graphml``."""
+    return Path(document).with_suffix(f".{ending}")
+
+
+def _texts(flow: FlowGraph, format_: Format, path: Path) -> dict[Path, str]:
+    match format_:
+        case Format.JSON:
+            return {path: json_from_flow(flow)}
+        case Format.GRAPHML:
+            return {path: graphml_from_flow(flow)}
+        case Format.GEXF:
+            return {path: gexf_from_flow(flow)}
+        case Format.CYTOSCAPE:
+            return {path: cytoscape_from_flow(flow)}
+        case Format.CSV:
+            stem = path.with_suffix("") if path.suffix == ".csv" else path
+            nodes, edges = csv_from_flow(flow)
+            return {Path(f"{stem}.nodes.csv"): nodes, Path(f"{stem}.edges.csv"): edges}
+
+
+def graphml_from_flow(flow: FlowGraph) -> str:
+    """GraphML; the document's ``graph`` fields are the graph's data."""
+    import networkx
+
+    file = io.BytesIO()
+    networkx.write_graphml_xml(_flat_graph(flow), file)
+    return file.getvalue().decode("utf-8")
+
+
+def gexf_from_flow(flow: FlowGraph) -> str:
+    """GEXF, for Gephi. The format has no place for the document's ``graph`` fields."""
+    import networkx
+
+    return "\n".join(networkx.generate_gexf(_flat_graph(flow))) + "\n"
+
+
+def cytoscape_from_flow(flow: FlowGraph) -> str:
+    """Cytoscape JSON, for Cytoscape and Cytoscape.js; nothing is flattened."""
+    import networkx
+
+    data: dict[str, Any] = networkx.cytoscape_data(networkx_from_flow(flow), name="label")
+    data["data"] = dict(data["data"])  # networkx makes pairs, which Cytoscape does not read
+    return compact_json(data) + "\n"
+
+
+def csv_from_flow(flow: FlowGraph) -> tuple[str, str]:
+    """Nodes and edges as CSV (RFC 4180, UTF-8), a header line first, absent fields empty.
+
+    A token or a note is written as a JSON string, quotes and all: its spaces show, no line breaks,
+    and a spreadsheet cannot take ``=1+1`` for a formula. ``json.loads`` gives it back.
+    """
+    data = _data_with_notes_on_nodes(flow)
+    return _table(_NODE_COLUMNS, data["nodes"]), _table(_EDGE_COLUMNS, data["edges"])
+
+
+def _table(columns: list[str], records: Iterable[dict[str, Any]]) -> str:
+    file = io.StringIO(newline="")
+    writer = csv.DictWriter(file, columns)
+    writer.writeheader()
+    for record in records:
+        texts = {name: compact_json(record[name]) for name in _TEXT_COLUMNS & record.keys()}
+        writer.writerow(_flat({**record, **texts}))
+    return file.getvalue()
+
+
+def _data_with_notes_on_nodes(flow: FlowGraph) -> dict[str, Any]:
+    """The document, each note among its node's own fields; one whose node is not there is lost."""
+    data = data_from_flow(flow)
+    notes = data["graph"].pop("annotations", {"nodes": {}})["nodes"]
+    for node in data["nodes"]:
+        note = notes.get(node["id"], {})
+        node.update({f"note_{name}": value for name, value in note.items()})
+    return data
+
+
+def _flat_graph(flow: FlowGraph) -> networkx.MultiDiGraph[str]:
+    """For XML: flat fields, no character that XML cannot hold, and an id of its own per edge.
+
+    The formats want every edge's id unique, which the document's keys are only among the edges of
+    one pair; a key is its edge's kind and ledger, so nothing is lost.
+    """
+    import networkx
+
+    data = _data_with_notes_on_nodes(flow)
+    graph: networkx.MultiDiGraph[str] = networkx.MultiDiGraph(**_for_xml(data["graph"]))
+    for node in data["nodes"]:
+        graph.add_node(node.pop("id"), **_for_xml(node))
+    for index, edge in enumerate(data["edges"]):
+        del edge["key"]
+        graph.add_edge(edge.pop("source"), edge.pop("target"), key=f"e{index}", **_for_xml(edge))
+    return graph
+
+
+def _for_xml(record: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: _NOT_XML.sub(lambda match: escaped(match[0]), value)
+        if isinstance(value, str)
+        else value
+        for name, value in _flat(record).items()
+    }
+
+
+def _flat(record: dict[str, Any]) -> dict[str, Any]:
+    """A record of numbers and text: ``{"target": {"prob": 1}}`` becomes ``{"target_prob": 1}``."""
+    flat: dict[str, Any] = {}
+    for name, value in record.items():
+        if isinstance(value, dict):
+            flat |= {f"{name}_{inner}": one for inner, one in _flat(value).items()}
+        elif isinstance(value, list):
+            flat[name] = compact_json(value)
+        else:
+            flat[name] = value
+    return flat

@@ -1,0 +1,189 @@
+"""A flow graph made ready for drawing: quick look-ups, and what each edge carries.
+
+What an edge *carries* is the part of the traced residual that reaches the output through it.
+The output carries 1. Going back from it, whatever a node carries is split over the lines of its
+ledger by ``|share|``, normalised; the attention's positions hand it to the residuals they read,
+and what an MLP carries goes to the residual it reads. So at every depth the residuals carry 1
+together (less what biases and rests carry), and one threshold means the same in every layer.
+Parts of an opened block split what their whole carries; they do not hand it on, since the
+positions ledger already did.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+
+from visit.graph.flow import Edge, EdgeKind, FlowGraph, Ledger, Node, NodeId, NodeKind
+
+EdgeId = tuple[NodeId, NodeId, str]
+
+RESIDUALS = frozenset({NodeKind.EMBED, NodeKind.RESID_MID, NodeKind.RESID_POST})
+RESTS = frozenset(
+    {
+        NodeKind.SOURCES_REST,
+        NodeKind.HEADS_REST,
+        NodeKind.NEURONS_REST,
+        NodeKind.POSITIONS_REST,
+        NodeKind.MEMORIES_REST,
+        NodeKind.EXPERTS_REST,
+    }
+)
+EXPERTS = frozenset({NodeKind.EXPERT, NodeKind.SHARED_EXPERT})
+OF_MLP = (Ledger.MEMORIES, Ledger.EXPERTS)
+"""The ledgers of an MLP's inside; each MLP has one of them."""
+_DEPTH = {kind: depth for depth, kind in enumerate(NodeKind)}
+
+
+def edge_id(edge: Edge) -> EdgeId:
+    """What tells an edge from every other."""
+    return edge.source, edge.target, edge.key
+
+
+def depth(node_id: NodeId) -> tuple[int, int]:
+    """Where a node comes in the order of the flow, whatever its position."""
+    if node_id.kind is NodeKind.EMBED:
+        return -1, 0
+    if node_id.layer is None:
+        return 1_000_000, _DEPTH[node_id.kind]
+    return node_id.layer, _DEPTH[node_id.kind]
+
+
+@dataclass(slots=True)
+class Index:
+    """A flow graph with its look-ups. Made once for a graph, never changed.
+
+    Attributes:
+        flow: The graph.
+        nodes: Its nodes by id.
+        into: The edges that enter a node, in the graph's order.
+        out_of: The edges that leave a node.
+        carried: What an edge carries, 0 to 1.
+        carries: What a node carries, 0 to 1.
+        largest: The largest norm, share and direct logit of any edge, without sign, and as
+            ``written`` the largest direct logit of a node, as ``direct_logit`` has it.
+    """
+
+    flow: FlowGraph
+    nodes: dict[NodeId, Node] = field(init=False, repr=False)
+    into: dict[NodeId, list[Edge]] = field(init=False, repr=False)
+    out_of: dict[NodeId, list[Edge]] = field(init=False, repr=False)
+    carried: dict[EdgeId, float] = field(init=False, repr=False)
+    carries: dict[NodeId, float] = field(init=False, repr=False)
+    largest: dict[str, float] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.nodes = {node.id: node for node in self.flow.nodes}
+        self.into = defaultdict(list)
+        self.out_of = defaultdict(list)
+        for edge in self.flow.edges:
+            self.into[edge.target].append(edge)
+            self.out_of[edge.source].append(edge)
+        self.carried, self.carries = _carry(self)
+        measured = {
+            "norm": (edge.norm for edge in self.flow.edges),
+            "share": (edge.share for edge in self.flow.edges),
+            "logit": (edge.direct_logit for edge in self.flow.edges),
+            "written": map(self.direct_logit, self.nodes),
+        }
+        self.largest = {
+            name: max((abs(size) for size in sizes if size), default=1.0)
+            for name, sizes in measured.items()
+        }
+
+    def lines(self, whole: NodeId, ledger: Ledger) -> list[Edge]:
+        """The lines of one ledger of a node."""
+        return [edge for edge in self.into.get(whole, ()) if edge.ledger is ledger]
+
+    def direct_logit(self, node_id: NodeId) -> float | None:
+        """What a node itself writes towards the target, where it writes into the traced residual.
+
+        The residual's own running sum is no part of it.
+        """
+        if node_id.kind in RESIDUALS and node_id.kind is not NodeKind.EMBED:
+            return None
+        said = (
+            edge.direct_logit
+            for edge in self.out_of.get(node_id, ())
+            if edge.ledger is not None and edge.ledger is not Ledger.POSITIONS
+        )
+        return next((logit for logit in said if logit is not None), None)
+
+    def residual_before(self, layer: int, position: int) -> NodeId | None:
+        """The residual that a block reads at a position, when the graph has it."""
+        if layer == 0:
+            before = NodeId(NodeKind.EMBED, position)
+        else:
+            before = NodeId(NodeKind.RESID_POST, position, layer - 1)
+        return before if before in self.nodes else None
+
+    def read_by(self, mlp: NodeId) -> NodeId | None:
+        """The residual that an MLP reads, when the graph has it."""
+        assert mlp.layer is not None
+        mid = NodeId(NodeKind.RESID_MID, mlp.position, mlp.layer)
+        return mid if mid in self.nodes else self.residual_before(mlp.layer, mlp.position)
+
+    @property
+    def unexplained(self) -> float:
+        """The part of the traced residual that comes neither from a drawn token nor a bias."""
+        tokens = sum(c for node_id, c in self.carries.items() if node_id.kind is NodeKind.EMBED)
+        biases = sum(
+            self.carried[edge_id(edge)]
+            for edge in self.flow.edges
+            if edge.source.kind is NodeKind.ATTN_BIAS and edge.ledger is Ledger.POSITIONS
+        )
+        return max(0.0, 1.0 - tokens - biases)
+
+
+def _carry(index: Index) -> tuple[dict[EdgeId, float], dict[NodeId, float]]:
+    carries: dict[NodeId, float] = defaultdict(float)
+    carried: dict[EdgeId, float] = {}
+    for node_id in sorted(index.nodes, key=depth, reverse=True):
+        whole = 1.0 if node_id.kind is NodeKind.OUTPUT else carries[node_id]
+        carries[node_id] = whole
+        sizes: dict[Ledger | None, float] = defaultdict(float)
+        for edge in index.into.get(node_id, ()):
+            sizes[edge.ledger] += abs(edge.share or 0.0)
+        for edge in index.into.get(node_id, ()):
+            part = whole
+            if edge.kind is EdgeKind.ADDS:
+                size = sizes[edge.ledger]
+                part = whole * abs(edge.share or 0.0) / size if size else 0.0
+            carried[edge_id(edge)] = min(part, 1.0)
+            if edge.source.kind is NodeKind.ATTN_BIAS:  # a line of several ledgers of one whole
+                carries[edge.source] = max(carries[edge.source], part)
+            elif _hands_on(edge):
+                carries[edge.source] += part
+        if node_id.kind is NodeKind.MLP:
+            read = index.read_by(node_id)
+            if read is not None:
+                carries[read] += whole
+    return carried, dict(carries)
+
+
+def _hands_on(edge: Edge) -> bool:
+    """Whether the source of an edge carries what the edge does, or another edge says so already."""
+    if edge.source.kind not in RESIDUALS:
+        return True
+    return edge.ledger in (Ledger.RESIDUAL, Ledger.POSITIONS) or (
+        edge.target.kind is NodeKind.FINAL_NORM
+    )
+
+
+def merged(whole: FlowGraph, block: FlowGraph) -> FlowGraph:
+    """The graph with a block's nodes and edges added.
+
+    A ledger that the graph has already stays as it is, so that it still adds up.
+    """
+    nodes = {node.id: node for node in whole.nodes}
+    edges = {edge_id(edge): edge for edge in whole.edges}
+    ledgers = {(edge.target, edge.ledger) for edge in whole.edges if edge.ledger is not None}
+    for edge in block.edges:
+        if (edge.target, edge.ledger) not in ledgers:
+            edges.setdefault(edge_id(edge), edge)
+    for node in block.nodes:
+        nodes.setdefault(node.id, node)
+    ends = {end for edge in edges.values() for end in (edge.source, edge.target)}
+    kept = (node for node in nodes.values() if node.id in ends)
+    ordered = sorted(kept, key=lambda node: depth(node.id))
+    return replace(whole, nodes=tuple(ordered), edges=tuple(edges.values()))

@@ -1,0 +1,254 @@
+"""Which part of a flow graph is drawn: the route, and what was opened, within a budget.
+
+The whole of even a small model is too much to draw at once. So first comes the route (residuals,
+attention and MLP of every layer and position, and the attention edges between positions); the
+parts of a block come when its attention or MLP is opened, a head's query, keys and values when
+the head is. A node that is not drawn is bridged, so that what flows through it stays visible. When
+the budget would be passed, the lines that carry least are left out, and the count says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from visit.graph.flow import Edge, EdgeKind, Ledger, Node, NodeId, NodeKind
+from visit.graph.index import EXPERTS, OF_MLP, RESIDUALS, Index, depth, edge_id
+
+BUDGET = 600
+ROUTE_KINDS = RESIDUALS | {NodeKind.ATTN, NodeKind.MLP, NodeKind.FINAL_NORM, NodeKind.OUTPUT}
+OPENABLE = frozenset({NodeKind.ATTN, NodeKind.MLP, NodeKind.HEAD})
+"""Nodes that open when tapped. An attention's neurons are asked for by the id of their rest."""
+_INSIDE = {
+    NodeKind.ATTN: frozenset({NodeKind.HEAD, NodeKind.HEADS_REST, NodeKind.ATTN_BIAS}),
+    NodeKind.HEAD: frozenset({NodeKind.VALUE, NodeKind.SOURCES_REST}),
+    NodeKind.MLP: EXPERTS
+    | {
+        NodeKind.MEMORY_VALUE,
+        NodeKind.MLP_BIAS,
+        NodeKind.MEMORIES_REST,
+        NodeKind.EXPERTS_REST,
+    },
+    NodeKind.NEURONS_REST: frozenset({NodeKind.ATTN_NEURON, NodeKind.NEURONS_REST}),
+}
+_LEDGERS = {
+    NodeKind.ATTN: (Ledger.HEADS,),
+    NodeKind.HEAD: (Ledger.SOURCES,),
+    NodeKind.MLP: OF_MLP,
+    NodeKind.NEURONS_REST: (Ledger.NEURONS,),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An edge as it is drawn; a bridge stands for what flows through nodes that are not."""
+
+    source: NodeId
+    target: NodeId
+    kind: EdgeKind
+    ledger: Ledger | None
+    carried: float
+    share: float | None = None
+    attention: float | None = None
+    norm: float | None = None
+    direct_logit: float | None = None
+
+    @property
+    def id(self) -> str:
+        """Unique in a picture."""
+        return f"{self.source}>{self.target}:{self.ledger or self.kind}"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What is drawn.
+
+    Attributes:
+        nodes: In the order of the flow.
+        lines: Every one between two drawn nodes.
+        opened: The nodes that are drawn opened.
+        left_out: How many lines the budget left out.
+        left_out_above: What each of those carries at most, 0 to 1.
+    """
+
+    nodes: tuple[Node, ...]
+    lines: tuple[Line, ...]
+    opened: frozenset[NodeId]
+    left_out: int = 0
+    left_out_above: float = 0.0
+
+    @property
+    def size(self) -> int:
+        """How many elements it takes to draw."""
+        return len(self.nodes) + len(self.lines)
+
+
+def picture(index: Index, opened: Iterable[NodeId] = (), budget: int = BUDGET) -> Picture:
+    """The route with the opened nodes' parts, in at most ``budget`` elements."""
+    drawn_open = frozenset(_openable(index, opened))
+    whole = _above(index, drawn_open, 0.0)
+    if whole.size <= budget:
+        return whole
+    levels = sorted({line.carried for line in whole.lines if _may_be_left_out(line)})
+    low, high = 0, len(levels)
+    fitting = whole
+    while low < high:  # the lowest level that fits
+        middle = (low + high) // 2
+        tried = _above(index, drawn_open, levels[middle])
+        if tried.size <= budget:
+            high, fitting = middle, tried
+        else:
+            low = middle + 1
+    if fitting is whole:
+        fitting = _above(index, drawn_open, 1.0)
+    return Picture(
+        fitting.nodes,
+        fitting.lines,
+        drawn_open,
+        left_out=len(whole.lines) - len(fitting.lines),
+        left_out_above=levels[min(high, len(levels) - 1)] if levels else 0.0,
+    )
+
+
+def _openable(index: Index, opened: Iterable[NodeId]) -> Iterator[NodeId]:
+    """Those the graph can open; a head or neurons only inside their opened attention."""
+    asked = {node_id for node_id in opened if can_open(index, node_id)}
+    for node_id in asked:
+        if node_id.kind in (NodeKind.ATTN, NodeKind.MLP) or attention_of(node_id) in asked:
+            yield node_id
+
+
+def attention_of(part: NodeId) -> NodeId:
+    """The attention that a head or its neurons are parts of."""
+    return NodeId(NodeKind.ATTN, part.position, part.layer)
+
+
+def can_open(index: Index, node_id: NodeId) -> bool:
+    """Whether the graph holds the parts of a node."""
+    return node_id.kind in _LEDGERS and bool(_parts(index, node_id))
+
+
+def _parts(index: Index, opened: NodeId) -> list[Edge]:
+    """The ledger that an opened node shows."""
+    whole = attention_of(opened) if opened.kind is NodeKind.NEURONS_REST else opened
+    return [line for ledger in _LEDGERS[opened.kind] for line in index.lines(whole, ledger)]
+
+
+def _above(index: Index, opened: frozenset[NodeId], level: float) -> Picture:
+    """What is drawn when only lines that carry at least ``level`` are, of those that may go."""
+    nodes = _nodes(index, opened)
+    lines = [
+        line
+        for line in _lines(index, opened, nodes)
+        if line.carried >= level or not _may_be_left_out(line)
+    ]
+    if level > 0:
+        nodes, lines = _reaching_the_output(nodes, lines)
+    ordered = sorted(nodes, key=depth)
+    return Picture(tuple(index.nodes[n] for n in ordered), tuple(lines), opened)
+
+
+def _may_be_left_out(line: Line) -> bool:
+    """Lines of the residual stream stay, and so does what a rest or bias adds."""
+    return line.ledger is not Ledger.RESIDUAL and line.kind in (
+        EdgeKind.ADDS,
+        EdgeKind.ACTIVATES,
+        EdgeKind.SCORES,
+        EdgeKind.WEIGHS,
+    )
+
+
+def _nodes(index: Index, opened: frozenset[NodeId]) -> set[NodeId]:
+    drawn = {node_id for node_id in index.nodes if node_id.kind in ROUTE_KINDS}
+    for whole in opened:
+        for edge in _parts(index, whole):
+            if edge.source.kind in _INSIDE[whole.kind]:
+                drawn.add(edge.source)
+                drawn.update(_behind(index, edge.source, whole))
+    return drawn
+
+
+def _behind(index: Index, part: NodeId, whole: NodeId) -> Iterator[NodeId]:
+    """What is drawn behind a part: a value's key and query, a memory's key, an expert's norm."""
+    behind = (NodeKind.KEY, NodeKind.MEMORY_KEY, NodeKind.QUERY, NodeKind.LN1, NodeKind.LN2)
+    if part.kind not in EXPERTS | {NodeKind.VALUE, NodeKind.MEMORY_VALUE}:
+        return
+    waiting = [part]
+    while waiting:
+        for edge in index.into.get(waiting.pop(), ()):
+            source = edge.source
+            elsewhere = source.kind is NodeKind.QUERY and source.position != whole.position
+            if source.kind in behind and not elsewhere:
+                yield source
+                waiting.append(source)
+
+
+def _lines(index: Index, opened: frozenset[NodeId], nodes: set[NodeId]) -> Iterator[Line]:
+    for edge in index.flow.edges:
+        if edge.source in nodes and edge.target in nodes and _is_drawn(edge, opened):
+            yield _line(index, edge)
+    for node_id in nodes:
+        if node_id.kind is NodeKind.MLP and node_id not in opened:
+            yield from _bridge_to_mlp(index, node_id, nodes)
+        elif node_id.kind is NodeKind.HEAD and node_id not in opened:
+            yield from _bridges_to_head(index, node_id, nodes)
+
+
+def _is_drawn(edge: Edge, opened: frozenset[NodeId]) -> bool:
+    """One ledger of a node is drawn at a time: the one that was opened, or the route's."""
+    if edge.ledger in (Ledger.HEADS, Ledger.SOURCES, *OF_MLP):
+        return edge.target in opened
+    if edge.ledger is Ledger.NEURONS:  # the bias is drawn as the heads' already
+        return edge.source.kind is not NodeKind.ATTN_BIAS
+    if edge.ledger is Ledger.POSITIONS:
+        return edge.target not in opened and edge.source.kind in RESIDUALS
+    return edge.kind is not EdgeKind.READS or edge.target.kind is not NodeKind.MLP
+
+
+def _line(index: Index, edge: Edge) -> Line:
+    return Line(
+        edge.source,
+        edge.target,
+        edge.kind,
+        edge.ledger,
+        index.carried[edge_id(edge)],
+        edge.share,
+        edge.attention,
+        edge.norm,
+        edge.direct_logit,
+    )
+
+
+def _bridge_to_mlp(index: Index, mlp: NodeId, nodes: set[NodeId]) -> Iterator[Line]:
+    """A closed MLP reads the residual, whether or not the graph goes through its memories."""
+    read = index.read_by(mlp)
+    if read in nodes and read is not None:
+        yield Line(read, mlp, EdgeKind.READS, None, index.carries[mlp])
+
+
+def _bridges_to_head(index: Index, head: NodeId, nodes: set[NodeId]) -> Iterator[Line]:
+    """A closed head is joined to the residuals whose values it adds."""
+    assert head.layer is not None
+    for edge in index.lines(head, Ledger.SOURCES):
+        if edge.source.kind is not NodeKind.VALUE:
+            continue
+        read = index.residual_before(head.layer, edge.source.position)
+        if read in nodes and read is not None:
+            carried = index.carried[edge_id(edge)]
+            measured = edge.share, edge.attention, edge.norm, edge.direct_logit
+            yield Line(read, head, edge.kind, Ledger.SOURCES, carried, *measured)
+
+
+def _reaching_the_output(nodes: set[NodeId], lines: list[Line]) -> tuple[set[NodeId], list[Line]]:
+    """Only what still leads to the output, with the lines between."""
+    into: dict[NodeId, list[NodeId]] = {}
+    for line in lines:
+        into.setdefault(line.target, []).append(line.source)
+    waiting = [node_id for node_id in nodes if node_id.kind is NodeKind.OUTPUT]
+    kept = set(waiting)
+    while waiting:
+        for source in into.get(waiting.pop(), ()):
+            if source not in kept:
+                kept.add(source)
+                waiting.append(source)
+    return kept, [line for line in lines if line.source in kept and line.target in kept]

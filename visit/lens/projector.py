@@ -1,0 +1,158 @@
+"""The lens, and the Projector that reads vectors through it in batches.
+
+A reading is what a vector says when it is sent through the final norm and the unembedding, as if
+it were the last residual (nostalgebraist's logit lens; VISIT section 3). The Projector measures any
+number of vectors at once, in chunks whose logits stay small, and never loops over vectors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from visit.lens.measured import Measured, measure, ranks
+from visit.models.architectures import Architecture
+from visit.tracing.precision import reading_dtype
+
+CHUNK_LOGITS = 13 << 20
+"""How many logits a chunk may hold: 52 MiB in float32 (docs/performance.md says why)."""
+
+_SCRATCH_LOGITS = 2 << 20
+"""How many logits the statistics go over at once: with what they make of them, 16 MiB."""
+
+_TOGETHER = 8
+"""Products are of a multiple of this many vectors. BLAS adds up odd ones in another order, and what
+a vector says would depend, in its last digit, on how many are read with it."""
+
+_PANEL_ELEMENTS, _PANEL_TOKENS = 1 << 20, 1 << 10
+"""A product on the CPU goes over the vocabulary in panels of some 4 MiB of the unembedding, which
+stay in the cache while every vector meets them; of at least so many tokens."""
+
+_PAIRED = 1 << 19
+
+
+@dataclass(frozen=True, slots=True)
+class Targeted:
+    """What each vector of a batch says of one token.
+
+    Attributes:
+        logit: Of the token.
+        prob: Its probability.
+        rank: 1 plus the number of tokens with a higher logit.
+    """
+
+    logit: Float[Tensor, " vector"]
+    prob: Float[Tensor, " vector"]
+    rank: Int[Tensor, " vector"]
+
+
+class Projector:
+    """Measures vectors of the residual space in the model's vocabulary.
+
+    Attributes:
+        chunk: How many vectors are multiplied at once.
+    """
+
+    def __init__(self, architecture: Architecture, *, chunk_logits: int = CHUNK_LOGITS) -> None:
+        # A lens in half precision would round the words away: read through a float32 copy.
+        unembedding = architecture.unembedding.to(reading_dtype(architecture.unembedding.dtype))
+        self._architecture = replace(architecture, unembedding=unembedding)
+        fitting = chunk_logits // architecture.sizes.d_vocab
+        self.chunk = max(_TOGETHER, fitting // _TOGETHER * _TOGETHER)
+        d_model, d_vocab = unembedding.shape
+        is_cached = unembedding.device.type == "cpu"
+        self._panel = max(_PANEL_TOKENS, _PANEL_ELEMENTS // d_model) if is_cached else d_vocab
+
+    @property
+    def d_vocab(self) -> int:
+        """How many tokens there are."""
+        return self._architecture.sizes.d_vocab
+
+    def seen(self, vectors: Float[Tensor, "vector d_model"]) -> Float[Tensor, "vector d_model"]:
+        """The vectors in the dtype and on the device that they are measured in."""
+        return vectors.to(self._architecture.unembedding)
+
+    def measure(
+        self,
+        vectors: Float[Tensor, "vector d_model"],
+        top_k: int,
+        on_part: Callable[[float], None] = lambda part: None,
+    ) -> Measured:
+        """What each vector says, in order. No row depends on the others or on the chunking.
+
+        Args:
+            vectors: At least one, each of the residual space.
+            top_k: How many tokens to list at either end; all of them if there are fewer.
+            on_part: Called with the part that is measured, 0 to 1; what it raises ends the work.
+        """
+        return Measured.joined(list(self.measured(vectors, top_k, on_part)))
+
+    def measured(
+        self,
+        vectors: Float[Tensor, "vector d_model"],
+        top_k: int,
+        on_part: Callable[[float], None] = lambda part: None,
+    ) -> Iterator[Measured]:
+        """The same in parts, as many vectors each as are multiplied at once; less is held."""
+        seen, top_k = self.seen(vectors), min(top_k, self.d_vocab)
+        # Memory fresh from the system costs as much to touch as the pass over it does.
+        height = min(self.chunk, math.ceil(len(seen) / _TOGETHER) * _TOGETHER)
+        logits = torch.empty((height, self.d_vocab), dtype=seen.dtype, device=seen.device)
+        scratch = torch.empty_like(logits[: max(1, _SCRATCH_LOGITS // self.d_vocab)])
+        parts = seen.split(self.chunk)
+        for done, part in enumerate(parts):
+            on_part(done / len(parts))
+            yield self._measured(part, top_k, logits, scratch)  # of which nothing is held here
+
+    @torch.inference_mode()
+    def _measured(
+        self,
+        vectors: Float[Tensor, "vector d_model"],
+        top_k: int,
+        logits: Float[Tensor, "height d_vocab"],
+        scratch: Float[Tensor, "step d_vocab"],
+    ) -> Measured:
+        found = self._logits(vectors, logits)
+        codes = torch.empty(found.shape, dtype=torch.int16, device=found.device)
+        pieces = zip(found.split(len(scratch)), codes.split(len(scratch)), strict=True)
+        return Measured.of([measure(*piece, top_k, scratch) for piece in pieces], codes)
+
+    @torch.inference_mode()
+    def target(
+        self, vectors: Float[Tensor, "vector d_model"], measured: Measured, target_id: int
+    ) -> Targeted:
+        """What each measured vector says of one token, without a product with the unembedding."""
+        normed = self._architecture.final_norm(self.seen(vectors))
+
+        def logits_of(rows: Tensor, token_ids: Tensor) -> Tensor:
+            step = max(1, _PAIRED // normed.shape[1])
+            pairs = zip(rows.split(step), token_ids.split(step), strict=True)
+            logit = self._architecture.logits_of_tokens
+            return torch.cat([logit(normed[row], token_id) for row, token_id in pairs])
+
+        places = torch.arange(len(normed), device=normed.device)
+        logit = logits_of(places, torch.full_like(places, target_id))
+        return Targeted(
+            logit=logit,
+            prob=(logit - measured.log_total).exp(),
+            rank=ranks(measured.codes, target_id, logits_of),
+        )
+
+    def _logits(
+        self, vectors: Float[Tensor, "vector d_model"], out: Float[Tensor, "height d_vocab"]
+    ) -> Float[Tensor, "vector d_vocab"]:
+        """The vectors through the final norm and the unembedding."""
+        count, extra = len(vectors), -len(vectors) % _TOGETHER
+        if extra:
+            vectors = torch.cat([vectors, vectors[:1].expand(extra, -1)])
+        normed, out = self._architecture.final_norm(vectors), out[: count + extra]
+        panels = self._architecture.unembedding.split(self._panel, dim=1)
+        for panel, part in zip(panels, out.split(self._panel, dim=1), strict=True):
+            torch.mm(normed, panel, out=part)
+        bias = self._architecture.unembedding_bias
+        return self._architecture.logits_from(out, bias)[:count]

@@ -1,0 +1,192 @@
+"""From a name to a loaded model: the bundled one, a Hugging Face id, a folder, or a GGUF file.
+
+1. ``places`` finds the files; ``hub`` fetches those of a Hugging Face id, from its cache first.
+2. ``files`` reads their headers: whole or not, and how many numbers; ``memory``: will they fit?
+3. ``reading`` has transformers load them as ``running`` says; ``architectures`` lays them open.
+4. ``digests`` says which weights they were.
+
+Safetensors and GGUF only; a pickle is never opened and no code that comes with a model is run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from visit.errors import ModelError
+from visit.formats.files import cache_folder
+from visit.graph.flow import ModelInfo
+from visit.models.architectures import Architecture, family_of, lay_open
+from visit.models.architectures.elsewhere import plain_weights
+from visit.models.loading import hub
+from visit.models.loading.catalogue import cached_models
+from visit.models.loading.digests import weights_sha256
+from visit.models.loading.memory import free_bytes, watched
+from visit.models.loading.places import MINI, Place, find
+from visit.models.loading.reading import check_transformers, config_at, model_at, tokenizer_at
+from visit.models.loading.running import DEVICES, DTYPES, PACKED, DeviceMap, Running
+from visit.text import size
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+__all__ = [
+    "DEVICES",
+    "DTYPES",
+    "MINI",
+    "PACKED",
+    "DeviceMap",
+    "Loaded",
+    "Running",
+    "cached_models",
+    "load",
+    "loaded_from",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model ready to be traced.
+
+    Attributes:
+        model: The Hugging Face model, in eval mode with eager attention.
+        tokenizer: Its tokenizer.
+        architecture: The model, laid open.
+        info: What the document says of it.
+        running: How it is run; another model takes its place in the same way.
+    """
+
+    model: Any
+    tokenizer: PreTrainedTokenizerBase
+    architecture: Architecture
+    info: ModelInfo
+    running: Running = field(default_factory=Running)
+
+
+def _silent(stage: str) -> None:
+    """Tell nobody."""
+
+
+def load(
+    name: str = MINI,
+    *,
+    dtype: str = "float32",
+    device: str = "auto",
+    device_map: DeviceMap | None = None,
+    quant: str | None = None,
+    revision: str | None = None,
+    tell: Callable[[str], None] = _silent,
+) -> Loaded:
+    """Load a model by name.
+
+    Args:
+        name: ``mini``, a Hugging Face id, a local folder, or a ``.gguf`` file.
+        dtype: One of ``DTYPES``.
+        device: One of ``DEVICES``; ``auto`` takes CUDA where there is one.
+        device_map: ``auto`` for a model larger than one device: spread over the devices, the
+            memory and the disk, as accelerate sees fit. Or which part of it goes where.
+        quant: ``8bit`` or ``4bit`` packs the weights with bitsandbytes.
+        revision: Of a Hugging Face id: a branch, tag or commit; the default branch when left out.
+        tell: Told ``downloading NAME, 1.2 of 3.4 GB``, if the hub's cache has not all of it,
+            ``loading NAME`` and ``hashing NAME``. What it raises ends the work.
+
+    Raises:
+        ModelError: there is no such model, it cannot be read or taken apart, or does not fit.
+    """
+    check_transformers()
+    running = Running(dtype, device, device_map, quant)
+    place = find(name, revision, lambda id_, commit: hub.fetch(id_, commit, tell))
+    tell(f"loading {name}")
+    if place.gguf_file is not None:  # its config is in the same file
+        place.weights()
+    config = config_at(place)
+    needed = running.n_bytes(place.weights().n_elements)
+    if device_map is None and needed > free_bytes(running.torch_device):
+        raise _too_large(place, needed, running)
+    with watched(lambda: _too_large(place, needed, running), free=lambda: None):
+        model = model_at(place, config, running)
+        tokenizer = tokenizer_at(place, config)
+        return loaded_from(
+            model,
+            tokenizer,
+            name=name,
+            revision=place.revision,
+            running=running,
+            weights_sha256=weights_sha256(
+                place.files(), cache_folder() / "digests", lambda: tell(f"hashing {name}")
+            ),
+        )
+
+
+def _too_large(place: Place, needed: int, running: Running) -> ModelError:
+    """The refusal of a model that does not fit, with what would."""
+    ways = []
+    if running.dtype in ("float32", "float64") and running.quant is None:
+        ways.append(f"--dtype bfloat16 ({size(needed * 2 // running.torch_dtype.itemsize)})")
+    if running.device_map is None:
+        ways.append("--device-map auto")
+    free = size(free_bytes(running.torch_device))
+    packed = running.packed_as or running.dtype
+    offered = ", ".join([*ways, "or a smaller model"])
+    return ModelError(
+        f"model {place.name!r} needs about {size(needed)} for its weights in {packed}, and "
+        f"{running.torch_device.type} has {free} left; give {offered}"
+    )
+
+
+def loaded_from(
+    model: Any,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    name: str,
+    weights_sha256: str | None = None,
+    revision: str | None = None,
+    running: Running | None = None,
+) -> Loaded:
+    """A model that is in memory already, ready to be traced.
+
+    Args:
+        model: A Hugging Face causal language model with eager attention.
+        tokenizer: Its tokenizer.
+        name: What the document calls it.
+        weights_sha256: What its weights are known by; worked out from them when left out.
+        revision: Its commit, of a model of the hub.
+        running: How it is run.
+
+    Raises:
+        ModelError: its family is not supported.
+    """
+    running = running or Running()
+    architecture = lay_open(model)
+    sizes = architecture.sizes
+    info = ModelInfo(
+        name=name,
+        family=architecture.family,
+        dtype=str(architecture.unembedding.dtype).removeprefix("torch."),
+        weights_sha256=weights_sha256 or _state_sha256(model),
+        n_layers=sizes.n_layers,
+        n_heads=sizes.n_heads,
+        n_kv_heads=sizes.n_kv_heads,
+        d_model=sizes.d_model,
+        d_head=sizes.d_head,
+        d_mlp=sizes.d_mlp,
+        d_vocab=sizes.d_vocab,
+        revision=revision,
+        n_experts=sizes.n_experts,
+        n_routed=sizes.n_routed,
+        limits=family_of(model.config.model_type).limits,
+        quantized=running.packed_as,
+    )
+    return Loaded(model, tokenizer, architecture, info, running)
+
+
+def _state_sha256(model: Any) -> str:
+    digest = hashlib.sha256()
+    for name, weight in plain_weights(model):
+        digest.update(name.encode())
+        digest.update(weight.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,131 @@
+"""From a name to a model's files: the bundled one's, a folder, a GGUF file, the hub's cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from visit import mini
+from visit.errors import ModelError
+from visit.models.loading.files import Damaged, Weights, examined, weight_files
+
+MINI = "mini"
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
+"""Endings of weight files that visit does not open: pickles, and other frameworks' weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a model's files are: a folder, and the GGUF file in it if it is one.
+
+    Attributes:
+        name: As the user gave it.
+        folder: Holds all its files.
+        gguf_file: The name of the GGUF file in it, or ``None``.
+        revision: The commit, of a model of the hub.
+    """
+
+    name: str
+    folder: Path
+    gguf_file: str | None = None
+    revision: str | None = None
+
+    def files(self) -> list[Path]:
+        """The files that hold the weights, in order; there is at least one.
+
+        Raises:
+            ModelError: there is none, or only such as visit does not open.
+        """
+        if self.gguf_file is not None:
+            return [self.folder / self.gguf_file]
+        try:
+            files = weight_files(self.folder)
+        except Damaged as error:
+            raise self.unreadable(error) from None
+        if not files:
+            raise without_weights(self.name, [path.name for path in self.folder.iterdir()])
+        return files
+
+    def weights(self) -> Weights:
+        """What those files hold; they are whole.
+
+        Raises:
+            ModelError: there are none, or one is missing, cut short or no such file.
+        """
+        try:
+            return examined(self.files())
+        except Damaged as error:
+            raise self.unreadable(error) from None
+
+    def unreadable(self, problem: object) -> ModelError:
+        """The refusal of weights that cannot be read."""
+        return ModelError(
+            f"the weights of model {self.name!r} cannot be read: {problem}; fetch them again"
+        )
+
+
+def without_weights(name: str, file_names: list[str]) -> ModelError:
+    """The refusal of a model that has no safetensors.
+
+    Args:
+        name: The model's.
+        file_names: Of what it has instead.
+    """
+    pickles = sorted(file for file in file_names if Path(file).suffix in PICKLES)
+    if not pickles:
+        return ModelError(f"model {name!r} has a config but no model.safetensors; add its weights")
+    return ModelError(
+        f"model {name!r} has its weights only as a pickle ({pickles[0]}), which can run code "
+        "when opened; convert it with save_pretrained(..., safe_serialization=True)"
+    )
+
+
+def find(
+    name: str,
+    revision: str | None,
+    fetch: Callable[[str, str | None], Path],
+) -> Place:
+    """Where the files of a model are.
+
+    Args:
+        name: ``mini``, a Hugging Face id, a local folder, or a ``.gguf`` file.
+        revision: Of a Hugging Face id.
+        fetch: Gives the folder of a Hugging Face id and revision.
+
+    Raises:
+        ModelError: there is no such model, or it cannot be looked at.
+    """
+    try:
+        return _find(name, revision, fetch)
+    except PermissionError as error:
+        raise ModelError(
+            f"model {name!r} cannot be read: {error.filename or name} is not yours to open; make "
+            "it readable, or give another"
+        ) from None
+
+
+def _find(name: str, revision: str | None, fetch: Callable[[str, str | None], Path]) -> Place:
+    path = Path(name).expanduser()
+    is_gguf = path.suffix.lower() == ".gguf"
+    is_folder = not is_gguf and path.is_dir()
+    if revision is not None and (name == MINI or is_gguf or is_folder):
+        raise ModelError(
+            f"model {name!r} is on this machine and has no revision {revision!r}; leave it out"
+        )
+    if name == MINI:
+        return Place(name, mini.FOLDER)
+    if is_gguf:
+        if not path.is_file():
+            raise ModelError(f"model file {name!r} does not exist; give the path of a .gguf file")
+        path.open("rb").close()
+        return Place(name, path.parent, path.name)
+    if is_folder:
+        names = {entry.name for entry in path.iterdir()}
+        if "config.json" not in names:
+            raise ModelError(
+                f"folder {name!r} has no config.json; give a folder that save_pretrained wrote"
+            )
+        return Place(name, path)
+    folder = fetch(name, revision)
+    return Place(name, folder, revision=folder.name)

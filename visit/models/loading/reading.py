@@ -1,0 +1,219 @@
+"""What transformers makes of a model's files: its config, its weights, its tokenizer."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import struct
+import tempfile
+import weakref
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from safetensors import SafetensorError
+
+from visit.errors import ModelError
+from visit.models.architectures import family_of
+from visit.models.gguf_tokens import keep_bos_flag
+from visit.models.loading.files import TOKENIZERS, has_tokenizer
+from visit.models.loading.memory import is_out_of_memory
+from visit.models.loading.places import Place
+from visit.models.loading.running import Running
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+OLDEST_TRANSFORMERS = (4, 57)
+FIRST_UNTRIED_TRANSFORMERS = (6, 0)
+
+# What transformers, safetensors and gguf raise on files that are not what they say.
+_DAMAGED = (
+    SafetensorError,
+    struct.error,
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    EOFError,
+    ArithmeticError,
+)
+
+
+def check_transformers() -> None:
+    """Refuse a transformers that visit was not tried with.
+
+    Raises:
+        ModelError: it is older or newer.
+    """
+    given = version("transformers")
+    oldest, beyond = OLDEST_TRANSFORMERS, FIRST_UNTRIED_TRANSFORMERS
+    if not oldest <= tuple(int(part) for part in given.split(".")[:2]) < beyond:
+        wanted = f"{oldest[0]}.{oldest[1]} or newer, below {beyond[0]}"
+        raise ModelError(
+            f"transformers {given} is installed; visit works with {wanted}: "
+            f"pip install 'transformers>={oldest[0]}.{oldest[1]},<{beyond[0]}'"
+        )
+
+
+def config_at(place: Place) -> Any:
+    """The model's config.
+
+    Raises:
+        ModelError: it cannot be read, its family is not supported, or its weights are stored in a
+            packed form.
+    """
+    from transformers import AutoConfig
+
+    extra = {"gguf_file": place.gguf_file} if place.gguf_file else {}
+    try:
+        if place.gguf_file is None:
+            # transformers refuses a type that it does not know in four lines.
+            written = json.loads((place.folder / "config.json").read_text(encoding="utf-8"))
+            family_of(str(written.get("model_type")))
+        config = AutoConfig.from_pretrained(place.folder, **extra)
+    except _DAMAGED as error:
+        raise ModelError(
+            f"the config of model {place.name!r} cannot be read: {_one_line(error)}"
+        ) from error
+    family_of(config.model_type)
+    packed = getattr(config, "quantization_config", None)
+    if packed is not None and place.gguf_file is None:
+        method = dict(packed).get("quant_method", "an unnamed method")
+        raise ModelError(
+            f"model {place.name!r} is stored quantised, by {method}, and cannot be taken apart as "
+            "it is; give the model it was made from, with --quant if memory is short"
+        )
+    return config
+
+
+def model_at(place: Place, config: Any, running: Running) -> Any:
+    """The model, in eval mode, where and in the numbers that it is to be run in.
+
+    Raises:
+        ModelError: its weights cannot be read.
+    """
+    with ExitStack() as stack:
+        offload_folder = None
+        if running.device_map is not None:
+            offload_folder = tempfile.mkdtemp(prefix="visit-")
+            stack.callback(shutil.rmtree, offload_folder, ignore_errors=True)
+        model = _read(place, config, running, offload_folder)
+        weakref.finalize(model, stack.pop_all().close)
+    for module in model.modules():
+        # bitsandbytes has a way for some processors that repacks the weights in place when they are
+        # first used, with coarser scales: what is multiplied would not be what was unpacked.
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+    # transformers 5's faster ways with experts know no float64; transformers 4 has this one alone.
+    if hasattr(model, "set_experts_implementation"):
+        model.set_experts_implementation("eager")
+    if running.device_map is None and running.quant is None:
+        model = model.to(running.torch_device)
+    return model.eval().requires_grad_(False)
+
+
+def _read(place: Place, config: Any, running: Running, offload_folder: str | None) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    auto: Any = AutoModelForCausalLM
+    try:
+        with _quietly():
+            model, report = auto.from_pretrained(
+                place.folder,
+                config=config,
+                use_safetensors=True,
+                local_files_only=True,
+                output_loading_info=True,
+                **_gguf_options(place),
+                **running.options(offload_folder),
+            )
+    except _DAMAGED as error:
+        if is_out_of_memory(error):
+            raise
+        if running.quant is not None and running.device_map is not None:
+            # What does not fit on the devices would have to go where it cannot stay packed.
+            raise ModelError(
+                f"model {place.name!r} cannot be packed and spread at once: {_one_line(error)}; "
+                "leave out --quant or --device-map"
+            ) from error
+        raise place.unreadable(_one_line(error)) from error
+    if missing := sorted(report["missing_keys"]):
+        # transformers would draw them at random and go on.
+        raise place.unreadable(f"{missing[0]} is not among them")
+    return model
+
+
+def _gguf_options(place: Place) -> dict[str, Any]:
+    """What makes transformers unpack a GGUF file's weights, even where it could run them packed."""
+    if place.gguf_file is None:
+        return {}
+    options: dict[str, Any] = {"gguf_file": place.gguf_file}
+    with suppress(ImportError):  # older releases know no other way than unpacking
+        from transformers import GgufConfig
+
+        options["quantization_config"] = GgufConfig(gguf_file=place.gguf_file, dequantize=True)
+    return options
+
+
+def tokenizer_at(place: Place, config: Any) -> PreTrainedTokenizerBase:
+    """The model's tokenizer.
+
+    Raises:
+        ModelError: it is not there, or cannot be read.
+    """
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    if place.gguf_file is None and not has_tokenizer(place.folder):
+        # transformers may make an empty one up.
+        raise ModelError(
+            f"the tokenizer of model {place.name!r} cannot be read: there is neither "
+            f"{', '.join(TOKENIZERS[:-1])} nor {TOKENIZERS[-1]}; add its files"
+        )
+    extra = {"gguf_file": place.gguf_file} if place.gguf_file else {}
+    reader: Any = AutoTokenizer
+    if _is_backend_alone(place):
+        reader = PreTrainedTokenizerFast
+    try:
+        with _quietly():
+            tokenizer: PreTrainedTokenizerBase = reader.from_pretrained(
+                place.folder, local_files_only=True, config=config, **extra
+            )
+    except _DAMAGED as error:
+        raise ModelError(
+            f"the tokenizer of model {place.name!r} cannot be read: {_one_line(error)}"
+        ) from error
+    if place.gguf_file is not None and version("transformers").startswith("4."):
+        keep_bos_flag(tokenizer, place.folder / place.gguf_file)
+    return tokenizer
+
+
+def _is_backend_alone(place: Place) -> bool:
+    """Whether a tokenizer is of the class that only transformers 5 knows by that name."""
+    try:
+        written = (place.folder / "tokenizer_config.json").read_text(encoding="utf-8")
+        return bool(json.loads(written).get("tokenizer_class") == "TokenizersBackend")
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep transformers' own progress bars off stderr; visit shows its own where they help."""
+    from transformers.utils import logging
+
+    was_on = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if was_on:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _one_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:200].rstrip(".: ")

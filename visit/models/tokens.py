@@ -1,0 +1,159 @@
+"""Tokens as they are: prompts to ids, and each id to the very text it stands for."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
+
+from visit.errors import RequestError
+from visit.graph.chat import messages_from_prompt
+from visit.graph.flow import Request, Token
+from visit.models.prompts import pieces_of_chat, pieces_of_text
+from visit.models.spelling import byte_level, is_byte, spelling_of
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+class Tokens:
+    """A model's tokens. ``text`` is the one function that spells them, spaces and bytes and all."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, d_vocab: int) -> None:
+        self._tokenizer = tokenizer
+        self._d_vocab = d_vocab
+        backend = getattr(tokenizer, "backend_tokenizer", None)
+        self._spelling = spelling_of(backend)
+        # Typed as if every id had a piece.
+        self._piece: Any = getattr(backend, "id_to_token", tokenizer.convert_ids_to_tokens)
+        self._added = dict(getattr(tokenizer, "added_tokens_decoder", {}))
+        self._special = {id_ for id_, added in self._added.items() if added.special}
+        self._special.update(tokenizer.all_special_ids)
+        self._texts = _Texts(self._spell)
+        # Asked of the same request again and again: for its trace, its graph, another target.
+        self._read = lru_cache(maxsize=4)(self._read)  # type: ignore[method-assign]
+
+    @property
+    def has_bos(self) -> bool:
+        """Whether there is a BOS token to begin with."""
+        return self._tokenizer.bos_token_id is not None
+
+    @property
+    def has_chat(self) -> bool:
+        """Whether there is a chat template."""
+        return bool(self._tokenizer.chat_template)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the vocabulary: two tokenizers with the same one spell every id alike."""
+        decoder = getattr(getattr(self._tokenizer, "backend_tokenizer", None), "decoder", None)
+        words = json.dumps([sorted(self._tokenizer.get_vocab().items()), repr(decoder)])
+        return hashlib.sha256(words.encode()).hexdigest()
+
+    def read(self, request: Request) -> tuple[Token, ...]:
+        """The tokens that the model reads for a request, in order.
+
+        Raises:
+            RequestError: it asks for a BOS or a chat template that the model has not, or for a
+                chat that the template does not take; or the tokenizer makes a token of it that
+                the model has no embedding for.
+        """
+        return self._read(request.prompt, request.bos, request.chat)
+
+    def _read(self, prompt: str, bos: bool | None, chat: bool) -> tuple[Token, ...]:
+        if not chat:
+            pieces, roles = pieces_of_text(self._tokenizer, prompt, bos), []
+        else:
+            messages = messages_from_prompt(prompt)
+            pieces = pieces_of_chat(self._tokenizer, messages, bos)
+            roles = [message.role for message in messages]
+        self._check_known([piece.id for piece in pieces])
+        return tuple(
+            Token(
+                position,
+                piece.id,
+                self.text(piece.id),
+                piece.id in self._special,
+                piece.message,
+                None if piece.message is None else roles[piece.message],
+            )
+            for position, piece in enumerate(pieces)
+        )
+
+    def text(self, id_: int) -> str:
+        r"""The text a token stands for: leading space kept, lone bytes written like ``\xe6``."""
+        return self._texts[id_]
+
+    def single(self, text: str, role: str) -> int:
+        """The id of the one token that the text is.
+
+        Of several that stand for the same text it is the one the tokenizer itself makes of it.
+
+        Args:
+            text: The text, leading space and all.
+            role: What the token is asked for as, for the message: ``target``, say.
+
+        Raises:
+            RequestError: the text is no token or several; the message offers the nearest.
+        """
+        pieces = [int(id_) for id_ in self._tokenizer(text, add_special_tokens=False)["input_ids"]]
+        if len(pieces) == 1 and self.text(pieces[0]) == text:
+            self._check_known(pieces)
+            return pieces[0]
+        id_ = self._by_text.get(text)
+        if id_ is not None:
+            return id_
+        split = " + ".join(repr(self.text(piece)) for piece in pieces) or "nothing"
+        count = f"{len(pieces)} tokens" if len(pieces) != 1 else "another token"
+        near = self._nearest(text)
+        offer = f", such as {' or '.join(map(repr, near))}" if near else ""
+        raise RequestError(f"{role} {text!r} is {count} ({split}); give a single token{offer}")
+
+    def _check_known(self, ids: Sequence[int]) -> None:
+        """Refuse tokens that the tokenizer has and the model has not."""
+        beyond = next((id_ for id_ in ids if id_ >= self._d_vocab), None)
+        if beyond is not None:
+            raise RequestError(
+                f"token {self.text(beyond)!r} has id {beyond}, but the model knows ids 0 to "
+                f"{self._d_vocab - 1}: its tokenizer is of a larger model; leave the token out"
+            )
+
+    def _nearest(self, text: str) -> list[str]:
+        """Tokens like the text, best first: with a space before it, then alike in spelling."""
+        spaced = [f" {text}"] if f" {text}" in self._by_text else []
+        alike = difflib.get_close_matches(f" {text.strip()}", self._by_text, n=3, cutoff=0.6)
+        return list(dict.fromkeys([*spaced, *alike]))[:3]
+
+    @cached_property
+    def _by_text(self) -> dict[str, int]:
+        """The token of each text; one that spells a byte gives way to one that is a letter."""
+        vocabulary = self._tokenizer.get_vocab().items()
+        pieces = {id_: piece for piece, id_ in vocabulary if id_ < self._d_vocab}
+        order = sorted(pieces, key=lambda id_: (is_byte(pieces[id_]), id_), reverse=True)
+        texts = {self.text(id_): id_ for id_ in order}
+        return {text: id_ for text, id_ in texts.items() if text}
+
+    def _spell(self, id_: int) -> str:
+        added = self._added.get(id_)
+        # A special token is what it says; so is any that was added where pieces are bytes.
+        if added is not None and (added.special or self._spelling is byte_level):
+            return str(added)
+        piece = self._piece(id_)
+        if piece is None:
+            return f"<unused {id_}>"  # the unembedding is padded beyond the vocabulary
+        return self._spelling(piece)
+
+
+class _Texts(dict[int, str]):
+    """The text of each token, spelled when it is first asked for."""
+
+    def __init__(self, spell: Callable[[int], str]) -> None:
+        super().__init__()
+        self._spell = spell
+
+    def __missing__(self, id_: int) -> str:
+        text = self[id_] = self._spell(id_)
+        return text

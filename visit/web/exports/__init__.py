@@ -1,0 +1,1 @@
+"""A graph taken away: files to download, the page that works offline, pictures, notebooks."""

@@ -1,0 +1,148 @@
+"""A flow graph as one HTML file that works by itself, from a disk and without a network.
+
+The page is the app's screen, drawn by the app's scripts; ``assets/offline/offline.js`` plays the
+part of Dash and of the server. What the server would work out is in the page already, compressed:
+the pictures and the inspector's panels (``prepared``), and the libraries that draw them. The
+document (``formats.embedded``) is there as it is, and can be taken back. The page's policy lets no
+script run but those it was made with, and nothing be fetched.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+from collections.abc import Sequence
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from dash import html
+
+from visit.formats import embedded
+from visit.formats.document import compact_json, json_from_flow
+from visit.formats.files import write_whole
+from visit.graph.flow import FlowGraph, NodeId
+from visit.graph.index import Index
+from visit.text import one_line
+from visit.web.exports import bundled
+from visit.web.exports.prepared import panels, pictures, tab_bars
+from visit.web.exports.svg import svg_from_elements
+from visit.web.flow import elements
+from visit.web.flow.stylesheet import GROUPS, Look, stylesheets
+from visit.web.inspector.note import editor
+from visit.web.screen.controls import furniture
+from visit.web.screen.graph_panels import surroundings
+from visit.web.screen.page import GRAPH_SETTINGS, frame, viewing
+from visit.web.state.view import View
+from visit.web.trees import html_from_tree, tree
+from visit.web.words import file_name
+
+KEY = "offline"
+"""The view's key: there is no other graph in the page."""
+PLACE = "graph-place"
+_LICENCES = "Holds React, Cytoscape.js and dash-cytoscape, each under the MIT licence."
+
+
+def html_from_flow(flow: FlowGraph, opened: Sequence[NodeId] = (), look: Look | None = None) -> str:
+    """The page. The same graph makes the same page.
+
+    Args:
+        flow: The graph, with the reader's notes; each block that it holds can be opened.
+        opened: What is open at first.
+        look: Its colours and widths at first, and what is hidden; by default when left out, and
+            light or dark as the reader's system is.
+
+    Raises:
+        DocumentError: a number is not finite, which JSON cannot say.
+    """
+    index = Index(flow)
+    view = View(KEY, flow.request, tuple(opened), flow.notes, fixed=True)
+    document = json_from_flow(flow)
+    middle = viewing(view, with_server=False)
+    parts = frame(middle, html.Div(id=PLACE), figures=())
+    screen = "".join(html_from_tree(tree(part)) for part in parts)
+    libraries, scripts = bundled.libraries(), bundled.scripts()
+    rules = policy([*libraries, *scripts])
+    return "\n".join(
+        [
+            "<!DOCTYPE html>",
+            '<html lang="en">',
+            "<head>",
+            '<meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{rules}">',
+            f'<meta name="generator" content="visit {escape(flow.visit_version)}">',
+            f"<title>{escape(one_line(flow.request.prompt))} · visit</title>",
+            f'<link rel="icon" type="image/svg+xml" href="{bundled.icon()}">',
+            f"<!-- {_LICENCES} -->",
+            f"<style>{bundled.style()}</style>",
+            "</head>",
+            "<body>",
+            f'<div class="app">{screen}</div>',
+            embedded.html_from_json(document),
+            _packed("page-data", compact_json(_page_data(index, view, look))),
+            *(_packed(f"panels-{kind}", lines) for kind, lines in panels(index).items()),
+            *(_packed(f"library-{n}", library) for n, library in enumerate(libraries)),
+            *(f"<script>{script}</script>" for script in scripts),
+            "</body>",
+            "</html>\n",
+        ]
+    )
+
+
+def write_html(flow: FlowGraph, path: str | Path) -> None:
+    """Write the page to a file, whole or not at all.
+
+    Raises:
+        OutputError: the path cannot be written.
+        DocumentError: a number is not finite.
+    """
+    write_whole(path, html_from_flow(flow))
+
+
+def policy(scripts: Sequence[str]) -> str:
+    """The Content-Security-Policy: these scripts, inline styles, and nothing from anywhere."""
+    return "; ".join(
+        [
+            "default-src 'none'",
+            " ".join(["script-src", *map(bundled.script_hash, scripts)]),
+            "style-src 'unsafe-inline'",
+            "img-src data: blob:",
+            "form-action 'none'",
+            "base-uri 'none'",
+        ]
+    )
+
+
+def _page_data(index: Index, view: View, look: Look | None) -> dict[str, Any]:
+    """What assets/offline/offline.js needs beside the document and the panels."""
+    shown = look or Look()
+    drawn = elements.draw(index, view.opened, notes=view.notes)[1]
+    return {
+        "view": view.data(),
+        "graph": {**GRAPH_SETTINGS, "place": PLACE},
+        "stylesheets": stylesheets(),
+        "furniture": furniture(with_engine=False, with_server=False),
+        "surroundings": surroundings(index, clickable=False),
+        "groups": len(GROUPS),
+        "look": {
+            "theme": look and look.theme,
+            "palette": shown.palette,
+            "colouring": shown.colouring,
+            "width": shown.width,
+            "level": shown.level,
+            "hidden": sorted(shown.hidden),
+        },
+        "tabs": tab_bars(),
+        "editor": tree(editor(index.flow.nodes[0].id)),
+        "libraries": len(bundled.libraries()),
+        "name": file_name(index.flow.request.prompt),
+        "svg": svg_from_elements(drawn, replace(shown, theme="light")),
+        **pictures(index, view.opened),
+    }
+
+
+def _packed(name: str, text: str) -> str:
+    """Text in a page, compressed; the time is left out, so that the same text packs the same."""
+    packed = base64.b64encode(gzip.compress(text.encode("utf-8"), mtime=0)).decode()
+    return f'<script type="text/plain" id="{name}">{packed}</script>'

@@ -1,0 +1,1 @@
+"""The flow view: which elements are drawn, where they stand, and how they look."""

@@ -1,0 +1,1 @@
+"""Plotly's figures, and the small charts of the inspector."""

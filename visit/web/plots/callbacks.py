@@ -1,0 +1,113 @@
+"""The Plotly figures beside the graph: the lens grid, and one layer as a Sankey."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import Dash, Input, Output, State, no_update
+
+from visit.engine.protocol import Engine
+from visit.errors import VisitError
+from visit.graph.flow import Node, NodeId, NodeKind
+from visit.graph.index import Index
+from visit.web import ids
+from visit.web.flow.stylesheet import themed
+from visit.web.plots.lens_grid import (
+    MEASURES,
+    lens_figure,
+    lens_height,
+    nodes_in_document,
+    positions_shown,
+)
+from visit.web.sankey.diagram import Palette, sankey_figure
+from visit.web.server.tracing import show_problem
+from visit.web.state.graphs import held, opened_index, with_block
+from visit.web.state.shelf import Shelf
+from visit.web.state.view import View
+
+
+def register(app: Dash, engine: Engine | None, shelf: Shelf) -> None:
+    """Attach the figures' callbacks to this app."""
+
+    def lens(
+        key: str | None,
+        dock: dict[str, Any] | None,
+        shade: str | None,
+        data: dict[str, Any] | None,
+    ) -> tuple[Any, Any]:
+        """The lens grid, while its dock is open: as high as the dock, or higher, to be scrolled."""
+        if key is None or data is None or not dock or not dock.get("open"):
+            return no_update, no_update
+        view = View.parse(data)
+        index = held(view, engine, shelf)
+        if index is None:
+            return no_update, no_update  # drawing says what is wrong
+        asked = dock.get("measure")
+        measure = next((known for known in MEASURES if known == asked), MEASURES[0])
+        figure = lens_figure(
+            lens_nodes(index, view, engine, shelf),
+            index.flow,
+            measure=measure,
+            theme=themed(shade or "light"),
+            width=int(dock.get("width") or 0) or 1080,
+        )
+        figure["layout"]["meta"]["key"] = view.key
+        least = lens_height(len(positions_shown(index.flow)))
+        return figure, {"height": f"max(100%, {least}px)"}
+
+    app.callback(
+        Output(ids.LENS, "figure"),
+        Output(ids.LENS_SHEET, "style"),
+        Input(ids.KEY, "data"),
+        Input(ids.DOCK, "data"),
+        Input(ids.SHADE, "data"),
+        State(ids.VIEW, "data"),
+        websocket=True,
+    )(lens)
+
+    def sankey(
+        key: str | None,
+        pane: dict[str, Any] | None,
+        shade: str | None,
+        look: dict[str, Any] | None,
+        data: dict[str, Any] | None,
+    ) -> Any:
+        """One layer at the traced position, while the Sankey is shown."""
+        if key is None or data is None or not pane or pane.get("name") != "sankey":
+            return no_update
+        view = View.parse(data)
+        palette: Palette = "visit" if (look or {}).get("palette") == "visit" else "safe"
+        try:
+            index = opened_index(view, engine, shelf)
+            layer = min(max(int(pane.get("layer") or 0), 0), index.flow.model.n_layers - 1)
+            block = NodeId(NodeKind.ATTN, index.flow.position, layer)
+            return sankey_figure(
+                with_block(index, block, view, engine, shelf),
+                layer,
+                themed(shade or "light", palette),
+                palette=palette,
+                neurons=bool(pane.get("neurons")),
+                width=int(pane.get("width") or 0) or 1000,
+                height=int(pane.get("height") or 0) or 560,
+            )
+        except VisitError as problem:
+            show_problem(str(problem))
+            return no_update
+
+    app.callback(
+        Output(ids.SANKEY, "figure"),
+        Input(ids.KEY, "data"),
+        Input(ids.PANE, "data"),
+        Input(ids.SHADE, "data"),
+        Input(ids.LOOK, "data"),
+        State(ids.VIEW, "data"),
+        websocket=True,
+    )(sankey)
+
+
+def lens_nodes(index: Index, view: View, engine: Engine | None, shelf: Shelf) -> tuple[Node, ...]:
+    """What every residual says that the grid has a cell for; without an engine, those drawn."""
+    if engine is None or view.fixed:
+        return nodes_in_document(index.flow)
+    shown = positions_shown(index.flow)
+    return shelf.beside(view.key, shown, lambda: engine.lens(view.request, shown))

@@ -1,0 +1,312 @@
+"""The lens grid: what the residual of every position says at every depth, as a Plotly heatmap.
+
+A row is a position, a column a depth; a cell holds the top token, and its colour a measure.
+What stays in place while the grid scrolls, and the picked cell's outline, are laid over the figure
+by the browser (assets/lens.js), from the figure's ``layout.meta``: so neither draws it again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from visit.graph.flow import FlowGraph, Node, NodeId, NodeKind, Reading
+from visit.text import shortened, visible
+from visit.web.flow.elements import rank_level
+from visit.web.flow.stylesheet import MONO, Theme
+from visit.web.plots.plotly import (
+    Figure,
+    Scale,
+    colour_at,
+    ink_on,
+    layout,
+    literal,
+    note,
+    plotly_scale,
+    scale,
+    tip,
+    token,
+)
+
+Measure = Literal["prob", "rank", "entropy"]
+"""What a cell's colour says: the target's probability or rank, or the entropy."""
+
+MEASURES: tuple[Measure, ...] = ("prob", "rank", "entropy")
+MOST_POSITIONS = 48
+ROW = 16
+"""The least height of a row in px: letters of 11 px with the gap between two cells."""
+_LEFT, _RIGHT, _TOP, _BOTTOM = 112, 8, 52, 6
+_BAR, _BAR_END = 130, 20
+_LABEL_COLUMNS = 13
+_CHARACTER = 0.61
+"""A monospace character's width, in parts of the font's size."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """How a measure is coloured.
+
+    Attributes:
+        words: What the colour says.
+        level: Of a reading, 0 (pale) to 1 (strong).
+        colours: From 0 to 1.
+        ticks: Levels, and what is written at them.
+    """
+
+    words: str
+    level: Callable[[Reading], float]
+    colours: Scale
+    ticks: dict[float, str]
+
+
+def lens_figure(
+    nodes: Iterable[Node],
+    flow: FlowGraph,
+    *,
+    measure: Measure,
+    theme: Theme,
+    width: int = 1080,
+) -> Figure:
+    """The grid of the positions that ``positions_shown`` gives.
+
+    Every cell's ``customdata`` is its node's id; a cell whose node isn't given is blank. The
+    layout's ``meta`` has the names of the ``columns``, the ``traced`` one of the rows, counted from
+    the first that is shown, and as ``left_out`` which positions have none.
+
+    Args:
+        nodes: Residuals, in any order; ``Engine.lens`` reads them all, ``nodes_in_document`` those
+            the graph has. Other nodes are passed over.
+        flow: The graph they are of.
+        measure: What the colour says.
+        theme: The page's colours.
+        width: Of the figure in px: texts are cut so that they fit.
+    """
+    shown = _shown(measure, flow, theme)
+    rows, n_columns = positions_shown(flow), flow.model.n_layers + 1
+    cells = {cell: node for node in nodes if (cell := _cell(node.id)) and cell[0] in rows}
+    names = ["embed", *(_layer_name(i, n_columns, width) for i in range(n_columns - 1))]
+    return {
+        "data": [_heatmap(cells, flow, shown, theme), *_texts(cells, flow, shown, width)],
+        "layout": layout(
+            theme,
+            margin=(_LEFT, _RIGHT, _TOP, _BOTTOM),
+            xaxis=_axis([-0.5, n_columns - 0.5], showticklabels=False),
+            yaxis=_axis(
+                [rows.stop - 0.5, rows.start - 0.5],
+                tickmode="array",
+                tickvals=list(rows),
+                ticktext=[_row_name(flow, position, theme) for position in rows],
+                tickfont={"family": MONO, "size": 11, "color": theme.ink},
+                ticklabelstandoff=4,
+            ),
+            annotations=_legend(flow, shown, theme),
+            hovermode="closest",
+            meta={
+                "columns": names,
+                "traced": flow.position - rows.start,
+                "left_out": positions_left_out(flow),
+            },
+        ),
+    }
+
+
+def lens_height(n_positions: int) -> int:
+    """The least height in px that the figure needs, so that every row can be read."""
+    return _TOP + _BOTTOM + ROW * max(n_positions, 1)
+
+
+def nodes_in_document(flow: FlowGraph) -> tuple[Node, ...]:
+    """The residuals that the graph itself has: those on the route."""
+    return tuple(node for node in flow.nodes if _cell(node.id))
+
+
+def positions_shown(flow: FlowGraph, most: int = MOST_POSITIONS) -> range:
+    """The positions with a row: the prompt's last ones, or of a long one those up to the traced.
+
+    The traced position is always among them.
+    """
+    n_tokens = len(flow.tokens)
+    stop = n_tokens if n_tokens - flow.position <= most else flow.position + 1
+    return range(max(0, stop - most), stop)
+
+
+def positions_left_out(flow: FlowGraph, most: int = MOST_POSITIONS) -> str:
+    """Which positions have no row, in words; empty when all have one."""
+    shown, n_tokens = positions_shown(flow, most), len(flow.tokens)
+    parts = [
+        f"{first} to {last}" if first < last else str(first)
+        for first, last in ((0, shown.start - 1), (shown.stop, n_tokens - 1))
+        if first <= last
+    ]
+    if not parts:
+        return ""
+    return f"{len(shown)} of {n_tokens} positions are shown, without {' and '.join(parts)}."
+
+
+def _cell(node_id: NodeId) -> tuple[int, int] | None:
+    """A residual's row and column; nothing for other nodes."""
+    if node_id.kind is NodeKind.EMBED:
+        return node_id.position, 0
+    if node_id.kind is NodeKind.RESID_POST and node_id.layer is not None:
+        return node_id.position, node_id.layer + 1
+    return None
+
+
+def _shown(measure: Measure, flow: FlowGraph, theme: Theme) -> _Shown:
+    d_vocab = max(flow.model.d_vocab, 2)
+    if measure == "prob":
+        return _Shown(
+            "target's probability",
+            lambda reading: reading.target.prob,
+            scale(theme, "target"),
+            {0.0: "0", 0.5: "50 %", 1.0: "100 %"},
+        )
+    if measure == "rank":
+        tens = [10**power for power in range(math.ceil(math.log10(d_vocab)))]
+        apart = [rank for rank in tens[:: _tick_step(len(tens))] if rank_level(rank, d_vocab) < 0.8]
+        ticks = {1 - rank_level(rank, d_vocab): _thousands(rank) for rank in (*apart, d_vocab)}
+        return _Shown(
+            "target's rank",
+            lambda reading: 1 - rank_level(reading.target.rank, d_vocab),
+            scale(theme, "target"),
+            ticks,
+        )
+    most = math.log2(d_vocab)
+    return _Shown(
+        "entropy",
+        lambda reading: reading.entropy / most,
+        scale(theme, "entropy"),
+        {0.0: "0", 1.0: f"{most:.1f} bits"},
+    )
+
+
+def _tick_step(n_powers: int) -> int:
+    """Every power of ten is written while there is room for them all."""
+    return 1 if n_powers <= 4 else 2
+
+
+def _thousands(count: int) -> str:
+    return str(count) if count < 1000 else f"{count / 1000:.{1 if count < 10_000 else 0}f}k"
+
+
+def _heatmap(
+    cells: dict[tuple[int, int], Node], flow: FlowGraph, shown: _Shown, theme: Theme
+) -> dict[str, Any]:
+    rows, columns = positions_shown(flow), range(flow.model.n_layers + 1)
+    grid = [[cells.get((row, column)) for column in columns] for row in rows]
+    return {
+        "type": "heatmap",
+        "x": list(columns),
+        "y": list(rows),
+        "z": [[node and round(shown.level(node.reading), 6) for node in line] for line in grid],
+        "customdata": [[node and str(node.id) for node in line] for line in grid],
+        "hovertext": [["" if node is None else tip(flow, node) for node in line] for line in grid],
+        "hoverinfo": "text",
+        "hoverongaps": False,
+        "zmin": 0,
+        "zmax": 1,
+        "xgap": 2,
+        "ygap": 2,
+        "colorscale": plotly_scale(shown.colours),
+        "colorbar": {
+            "orientation": "h",
+            "x": 1,
+            "xanchor": "right",
+            "xpad": _BAR_END,
+            "yref": "container",
+            "y": 1,
+            "yanchor": "top",
+            "ypad": 4,
+            "len": _BAR + 2 * _BAR_END,
+            "lenmode": "pixels",
+            "thickness": 7,
+            "outlinewidth": 0,
+            "ticks": "",
+            "tickangle": 0,
+            "tickvals": list(shown.ticks),
+            "ticktext": [literal(text) for text in shown.ticks.values()],
+            "tickfont": {"size": 10, "color": theme.faint},
+            "ticklabelposition": "outside",
+        },
+    }
+
+
+def _texts(
+    cells: dict[tuple[int, int], Node], flow: FlowGraph, shown: _Shown, width: int
+) -> list[dict[str, Any]]:
+    """The top tokens, one trace for each ink: a heatmap's own text has only one colour."""
+    room = (width - _LEFT - _RIGHT) / (flow.model.n_layers + 1) - 6
+    size = 11 if room > 7 * 11 * _CHARACTER else 10 if room > 4 * 10 * _CHARACTER else 9
+    columns = int(room / (size * _CHARACTER))
+    if columns < 2:
+        return []
+    by_ink: dict[str, list[tuple[int, int, str]]] = {}
+    for (row, column), node in cells.items():
+        ink = ink_on(colour_at(shown.colours, shown.level(node.reading)))
+        text = token(node.label, columns)
+        if node.reading.top[0].id == flow.target.id:
+            text = f"<b>{text}</b>"
+        by_ink.setdefault(ink, []).append((column, row, text))
+    return [
+        {
+            "type": "scatter",
+            "mode": "text",
+            "x": [x for x, _, _ in written],
+            "y": [y for _, y, _ in written],
+            "text": [text for _, _, text in written],
+            "textfont": {"family": MONO, "size": size, "color": ink},
+            "hoverinfo": "skip",
+        }
+        for ink, written in sorted(by_ink.items())
+    ]
+
+
+def _axis(ends: list[float], **more: Any) -> dict[str, Any]:
+    return {
+        "range": ends,
+        "ticks": "",
+        "showgrid": False,
+        "zeroline": False,
+        "showline": False,
+        "fixedrange": True,
+        **more,
+    }
+
+
+def _layer_name(layer: int, n_columns: int, width: int) -> str:
+    """``layer 3`` where there is room, else the number alone after the first."""
+    wide = (width - _LEFT - _RIGHT) / n_columns >= 56
+    return f"layer {layer}" if wide else str(layer)
+
+
+def _row_name(flow: FlowGraph, position: int, theme: Theme) -> str:
+    """A position's token; the traced one is marked, and not by its colour alone."""
+    name = token(flow.tokens[position].text, _LABEL_COLUMNS)
+    if position != flow.position:
+        return name
+    return f'<b><span style="color:{theme.picked}">▸ {name}</span></b>'
+
+
+def _legend(flow: FlowGraph, shown: _Shown, theme: Theme) -> list[dict[str, Any]]:
+    """What a cell's text says, and before the colour bar what a colour says."""
+    target = literal(shortened(visible(flow.target.text), 16))
+    said = f"Top token of each residual; <b>bold</b>: the target {target}"
+    above = {"y": 1, "yanchor": "top", "yshift": _TOP - 2}
+    return [
+        note(said, theme, x=0, xanchor="left", xshift=4 - _LEFT, **above),
+        note(shown.words, theme, x=1, xanchor="right", xshift=-_BAR - 2 * _BAR_END, **above),
+    ]
+
+
+__all__ = [
+    "MEASURES",
+    "MOST_POSITIONS",
+    "Measure",
+    "lens_figure",
+    "lens_height",
+    "nodes_in_document",
+    "positions_left_out",
+    "positions_shown",
+]

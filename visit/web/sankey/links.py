@@ -1,0 +1,231 @@
+"""One layer at the traced position, stage by stage: its parts, and how much flows between them.
+
+Parts are found by going back from the layer's last residual. A link's size is the norm of what
+flows; what only steers (a query, a key, a memory's key) writes nothing of its own, and gets the
+norm of what comes of it.
+
+Source: Katz & Belinkov 2023, figure 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+from visit.errors import RequestError
+from visit.graph.flow import EdgeKind, Ledger, NodeId, NodeKind
+from visit.graph.index import OF_MLP, RESIDUALS, Index
+
+
+class Stage(IntEnum):
+    """A column, from left to right."""
+
+    INPUT = 0
+    LN1 = 1
+    QUERY = 2
+    KEY = 3
+    VALUE = 4
+    HEAD = 5
+    NEURON = 6
+    ATTENTION = 7
+    RESIDUAL = 8
+    LN2 = 9
+    MEMORY_KEY = 10
+    MEMORY = 11
+    MLP = 12
+    OUTPUT = 13
+
+
+_STAGES = {
+    NodeKind.LN1: Stage.LN1,
+    NodeKind.QUERY: Stage.QUERY,
+    NodeKind.KEY: Stage.KEY,
+    NodeKind.VALUE: Stage.VALUE,
+    NodeKind.SOURCES_REST: Stage.VALUE,
+    NodeKind.HEAD: Stage.HEAD,
+    NodeKind.HEADS_REST: Stage.HEAD,
+    NodeKind.ATTN_NEURON: Stage.NEURON,
+    NodeKind.NEURONS_REST: Stage.NEURON,
+    NodeKind.ATTN: Stage.ATTENTION,
+    NodeKind.RESID_MID: Stage.RESIDUAL,
+    NodeKind.LN2: Stage.LN2,
+    NodeKind.MEMORY_KEY: Stage.MEMORY_KEY,
+    NodeKind.MEMORY_VALUE: Stage.MEMORY,
+    NodeKind.MLP_BIAS: Stage.MEMORY,
+    NodeKind.MEMORIES_REST: Stage.MEMORY,
+    NodeKind.EXPERT: Stage.MEMORY,
+    NodeKind.SHARED_EXPERT: Stage.MEMORY,
+    NodeKind.EXPERTS_REST: Stage.MEMORY,
+    NodeKind.MLP: Stage.MLP,
+}
+_BESIDE_ATTENTION = {
+    Stage.LN2: Stage.LN1,
+    Stage.MEMORY_KEY: Stage.KEY,
+    Stage.MEMORY: Stage.VALUE,
+    Stage.MLP: Stage.ATTENTION,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What flows from one part to another.
+
+    Attributes:
+        source: The part it leaves.
+        target: The part it enters.
+        size: Its norm, or where it only steers the norm of what comes of it.
+        measured: Whether ``size`` is its own norm.
+        kind: What the source does to the target.
+        share: Of a ledger's line: its signed part of the whole.
+        direct_logit: Of a line that writes into the residual.
+        attention: How much the position attends to the source.
+    """
+
+    source: NodeId
+    target: NodeId
+    size: float
+    measured: bool
+    kind: EdgeKind
+    share: float | None = None
+    direct_logit: float | None = None
+    attention: float | None = None
+
+    @property
+    def residual(self) -> bool:
+        """Whether it is the residual's own, past attention or MLP."""
+        return self.source.kind in RESIDUALS and self.target.kind in RESIDUALS
+
+
+def layers_in_document(index: Index) -> tuple[int, ...]:
+    """The layers whose attention and MLP the graph has taken apart at the traced position."""
+    return tuple(layer for layer in range(index.flow.model.n_layers) if _is_opened(index, layer))
+
+
+def links_of_layer(index: Index, layer: int, *, neurons: bool = False) -> tuple[Link, ...]:
+    """Everything that flows in a layer at the traced position.
+
+    Args:
+        index: The graph.
+        layer: The layer, one of ``layers_in_document``.
+        neurons: Whether attention adds up its neurons (rows of ``W_O``) instead of its heads. Each
+            neuron then comes of its head, and so does the neurons' rest: how much of that each
+            head gives is not in the graph, so it is split by the heads' norms.
+
+    Raises:
+        RequestError: the graph has not taken the layer apart at the traced position.
+    """
+    if not _is_opened(index, layer):
+        known = ", ".join(map(str, layers_in_document(index))) or "none"
+        raise RequestError(
+            f"layer {layer} is not opened at the traced position; open its attention or MLP "
+            f"first, or choose an opened layer ({known})"
+        )
+    found: list[Link] = []
+    waiting, seen = [NodeId(NodeKind.RESID_POST, index.flow.position, layer)], set[NodeId]()
+    while waiting:
+        target = waiting.pop()
+        if target in seen or _is_input(target, layer):
+            continue
+        seen.add(target)
+        into = list(_into(index, target, neurons))
+        found += into
+        waiting += [link.source for link in into]
+    return tuple(_sized(found))
+
+
+def stages_of(links: Sequence[Link]) -> dict[NodeId, Stage]:
+    """The column of every part. In a parallel block the MLP's parts stand below attention's."""
+    into = {link.target for link in links}
+    parts = dict.fromkeys(end for link in links for end in (link.source, link.target))
+    with_neurons = any(_STAGES.get(part.kind) is Stage.NEURON for part in parts)
+    parallel = is_parallel(links)
+    found = {}
+    for part in parts:
+        if part.kind is NodeKind.ATTN_BIAS:
+            found[part] = Stage.NEURON if with_neurons else Stage.HEAD
+        elif part.kind in _STAGES:
+            column = _STAGES[part.kind]
+            found[part] = _BESIDE_ATTENTION.get(column, column) if parallel else column
+        else:
+            found[part] = Stage.OUTPUT if part in into else Stage.INPUT
+    return found
+
+
+def is_parallel(links: Sequence[Link]) -> bool:
+    """Whether attention and MLP both read the layer's input."""
+    return not any(link.target.kind is NodeKind.RESID_MID for link in links)
+
+
+def _is_opened(index: Index, layer: int) -> bool:
+    attn, mlp = (NodeId(kind, index.flow.position, layer) for kind in (NodeKind.ATTN, NodeKind.MLP))
+    return bool(index.lines(attn, Ledger.HEADS)) and any(index.lines(mlp, of) for of in OF_MLP)
+
+
+def _is_input(node_id: NodeId, layer: int) -> bool:
+    return node_id.kind in RESIDUALS and node_id.layer != layer
+
+
+def _into(index: Index, target: NodeId, neurons: bool) -> Iterator[Link]:
+    """What flows into a part, along the ledgers that are drawn."""
+    left_out = {Ledger.POSITIONS, Ledger.HEADS if neurons else Ledger.NEURONS}
+    position = index.flow.position
+    for edge in index.into.get(target, ()):
+        source = edge.source
+        closed = edge.kind is EdgeKind.READS and target.kind in (NodeKind.KEY, NodeKind.MLP)
+        elsewhere = source.kind is NodeKind.QUERY and source.position != position
+        if edge.ledger in left_out or closed or elsewhere:
+            continue
+        measured = edge.norm is not None and edge.kind in (EdgeKind.ADDS, EdgeKind.NORMALIZES)
+        yield Link(
+            source,
+            target,
+            edge.norm if measured and edge.norm is not None else -1.0,
+            measured,
+            edge.kind,
+            edge.share,
+            edge.direct_logit,
+            edge.attention,
+        )
+    if neurons and target.kind in (NodeKind.ATTN_NEURON, NodeKind.NEURONS_REST):
+        yield from _from_heads(index, target)
+
+
+def _from_heads(index: Index, target: NodeId) -> Iterator[Link]:
+    """What makes an attention neuron: its head, or the heads' rest where that is not drawn."""
+    attn = NodeId(NodeKind.ATTN, target.position, target.layer)
+    size = next(
+        edge.norm or 0.0 for edge in index.lines(attn, Ledger.NEURONS) if edge.source == target
+    )
+    heads = {
+        edge.source: edge.norm or 0.0
+        for edge in index.lines(attn, Ledger.HEADS)
+        if edge.source.kind is not NodeKind.ATTN_BIAS
+    }
+    if target.index is not None:
+        number = target.index // index.flow.model.d_head
+        own = NodeId(NodeKind.HEAD, target.position, target.layer, head=number)
+        rest = NodeId(NodeKind.HEADS_REST, target.position, target.layer)
+        heads = {head: 1.0 for head in (own, rest) if head in heads}
+        heads = dict(list(heads.items())[:1])
+    total = sum(heads.values())
+    for head, norm in heads.items():
+        part = norm / total if total else 1 / len(heads)
+        yield Link(head, target, size * part, False, EdgeKind.ADDS)
+
+
+def _sized(links: list[Link]) -> Iterator[Link]:
+    """Links with a size each: those without a norm get that of what comes of them."""
+    out_of: dict[NodeId, list[Link]] = {}
+    into: dict[NodeId, int] = {}
+    for link in links:
+        out_of.setdefault(link.source, []).append(link)
+        into[link.target] = into.get(link.target, 0) + 1
+
+    def size(link: Link) -> float:
+        if link.size >= 0:
+            return link.size
+        return sum(size(after) for after in out_of.get(link.target, ())) / into[link.target]
+
+    for link in links:
+        yield replace(link, size=size(link))

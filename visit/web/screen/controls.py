@@ -1,0 +1,229 @@
+"""What fills parts of the screen from the start: the toolbar, the legend, the menus.
+
+All of it works in the browser alone, so that a page without a server has it too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dash import html
+from dash.development.base_component import Component
+
+from visit.formats.registry import MENU, MENU_OFFLINE
+from visit.graph.flows import STEPS
+from visit.web import ids
+from visit.web.flow.stylesheet import COLOURINGS, PALETTES, WIDTHS
+from visit.web.parts import aria, choice, data, field, term
+from visit.web.screen import cover, examples, help, prompt_form, tour
+from visit.web.screen.search import finder
+from visit.web.trees import Tree, tree, trees
+
+LENS_MEASURES = {"prob": "probability", "rank": "rank", "entropy": "entropy"}
+
+
+def furniture(*, with_engine: bool, with_server: bool = True) -> dict[str, list[Tree]]:
+    """The trees, by the part of the screen that they fill.
+
+    Args:
+        with_engine: Whether a model is there to ask, for the parts that need one.
+        with_server: Whether a server is there, for the lens grid, the Sankey and most exports.
+    """
+    untraced = html.P("Nothing is traced yet.", className="hint")
+    filled = {
+        ids.TOOLBAR: trees(toolbar(with_server=with_server)),
+        ids.LEGEND: trees(legend()),
+        ids.FINDER: trees(finder()),
+        ids.INSPECTOR: [tree(untraced)],
+        ids.HELP: trees([help.dialog(with_engine=with_engine), *tour.card()]),
+        ids.OFFER: trees(tour.offer()),
+    }
+    if with_server:
+        filled[ids.DOCK_HEAD] = trees(dock_head())
+    if with_engine:
+        filled[ids.EXAMPLES] = trees(examples.menu())
+        filled[ids.FORM_MENU] = trees(prompt_form.menu())
+        filled[ids.COVER] = trees(cover.cover())
+    return filled
+
+
+def toolbar(*, with_server: bool) -> list[Component]:
+    """What the graph shows and how."""
+    views = [_views()] if with_server else []
+    return [
+        *views,
+        html.Div(
+            [
+                html.Label("Hide edges below", htmlFor=ids.THRESHOLD),
+                field(id=ids.THRESHOLD, type="range", min="0", max=str(STEPS), step="1", value="0"),
+                html.Output("0 %", id=ids.THRESHOLD_TEXT, htmlFor=ids.THRESHOLD),
+            ],
+            className="tool of-flow",
+            title="Hides the edges that carry less than this part of the traced residual",
+        ),
+        html.Div(
+            [
+                html.Span(term("unexplained"), className="hint"),
+                html.Output("0 %", id=ids.UNEXPLAINED),
+            ],
+            className="tool of-flow",
+        ),
+        html.Div(id=ids.NOTE, className="note of-flow"),
+        html.Div(
+            [
+                _button(ids.UNDO, "↶", "Undo (Ctrl + Z)", disabled=True),
+                _button(ids.REDO, "↷", "Redo (Ctrl + Shift + Z)", disabled=True),
+                html.Span(
+                    [
+                        _button(
+                            ids.CLOSE_ALL, "Close all", "Close every opened block", hidden=True
+                        ),
+                        _button(ids.FIT, "Fit", "Show everything (f)"),
+                    ],
+                    className="of-flow",
+                ),
+                _menu("Look", looks()),
+                _menu("Export", exports(MENU if with_server else MENU_OFFLINE)),
+            ],
+            className="tool end",
+        ),
+    ]
+
+
+def _views() -> Component:
+    return html.Div(
+        [
+            html.Div(
+                [
+                    _pressed("Flow", "flow", "The whole model, every position"),
+                    _pressed("Sankey", "sankey", "One layer as in the paper's Figure 1"),
+                ],
+                className="segments",
+                role="group",
+                **aria(label="View"),
+            ),
+            html.Select([], id=ids.SANKEY_LAYER, className="of-sankey", **aria(label="Layer")),
+        ],
+        className="tool",
+    )
+
+
+def _pressed(words: str, pane: str, title: str) -> Component:
+    return html.Button(words, title=title, **data(pane=pane), **aria(pressed="false"))
+
+
+def _button(name: str, words: str, title: str, **more: Any) -> Component:
+    return html.Button(words, id=name, className="quiet", title=title, **more)
+
+
+def _menu(words: str, inside: Iterable[Component]) -> Component:
+    listed = html.Div(list(inside), className="menu-list")
+    return html.Details([html.Summary(words), listed], className="menu to-the-left")
+
+
+def looks() -> list[Component]:
+    """What colour and width say."""
+    return [
+        choice("Nodes coloured by", "look-colouring", COLOURINGS),
+        choice("Edges as wide as", "look-width", WIDTHS),
+        choice("Palette", "look-palette", PALETTES),
+    ]
+
+
+def exports(menu: Mapping[str, tuple[str, str]]) -> list[Component]:
+    """The files that a graph can be kept as."""
+    return [
+        html.Button(
+            [html.Span(name, className="export-name"), html.Span(said, className="hint")],
+            className="export",
+            **data(export=str(kept)),
+        )
+        for kept, (name, said) in menu.items()
+    ]
+
+
+def legend() -> list[Component]:
+    """What every mark in the graph means; a click on a kind hides it."""
+    return [
+        _shape("token", "token", "A token of the prompt, or the one predicted"),
+        _shape("residual", "residual", "The hidden state of a position at a depth"),
+        _shape("attention", "attention", "Attention as a whole, its heads, the values they add"),
+        _shape("query", "query, key", "What a head looks for, and what a source offers it"),
+        _shape("neuron", "neuron", "Attention neuron: a row of an attention's output matrix"),
+        _shape("mlp", "MLP, memory", "The MLP as a whole, its memories: key, value; experts"),
+        _shape("rest", "rest, bias", "Parts not drawn, folded into one; and biases"),
+        _stroke("stream", "residual stream"),
+        html.Span(
+            [
+                html.Span(className="stroke plus"),
+                html.Span("adds along,"),
+                html.Span(className="stroke minus"),
+                html.Span("against"),
+            ],
+            className="entry",
+        ),
+        _scale("rank", "target's rank: first", "last"),
+        _scale("entropy", "entropy: low", "high"),
+        _scale("logit", "direct logit: against", "along"),
+        html.Span(
+            [
+                html.Span(
+                    [html.Span(className=f"weight w{i}") for i in range(3)], className="weights"
+                ),
+                *(html.Span(said, className=f"width {name}") for name, said in WIDTHS.items()),
+            ],
+            className="entry",
+        ),
+    ]
+
+
+def _shape(name: str, words: str, more: str) -> Component:
+    return html.Button(
+        [html.Span(className=f"swatch {name}"), html.Span(words)],
+        className="entry",
+        title=f"{more}. A click hides them, another shows them",
+        **data(family=name),
+        **aria(pressed="true"),
+    )
+
+
+def _stroke(name: str, words: str) -> Component:
+    return html.Span([html.Span(className=f"stroke {name}"), html.Span(words)], className="entry")
+
+
+def _scale(name: str, low: str, high: str) -> Component:
+    return html.Span(
+        [html.Span(low), html.Span(className="ramp"), html.Span(high)],
+        className=f"entry scale {name}",
+    )
+
+
+def dock_head() -> list[Component]:
+    """The lens grid's title, and what its colour says."""
+    return [
+        html.Button(
+            [html.Span("▾", className="chevron"), html.Span("Lens")],
+            className="quiet fold",
+            title="What every residual says: show or hide the grid",
+            **data(dock="toggle"),
+            **aria(expanded="true", controls="dock-body"),
+        ),
+        term("lens", "what every residual says"),
+        html.Fieldset(
+            [
+                html.Legend("coloured by the target's"),
+                *(
+                    html.Label(
+                        [
+                            field(type="radio", name="dock-measure", value=value),
+                            html.Span(said),
+                        ]
+                    )
+                    for value, said in LENS_MEASURES.items()
+                ),
+            ],
+            className="segments choices",
+        ),
+        html.Span(id="lens-left-out", className="hint"),
+    ]

@@ -1,0 +1,66 @@
+"""What stands around a graph and stays while its blocks open and close, as trees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import html
+from dash.development.base_component import Component
+
+from visit.graph.flow import FlowGraph
+from visit.graph.flows import levels, unexplained
+from visit.graph.index import Index
+from visit.graph.selection import Picture
+from visit.text import visible
+from visit.web import ids, inspector
+from visit.web.screen.search import searchable
+from visit.web.trees import trees
+from visit.web.words import percent
+
+
+def note(drawn: Picture) -> list[Component]:
+    """What the picture leaves out, in numbers."""
+    if not drawn.left_out:
+        return []
+    return [
+        html.Span(
+            f"{drawn.left_out} edges left out",
+            title="To keep the graph quick. Each carries less than "
+            f"{percent(drawn.left_out_above)} of the traced residual",
+        )
+    ]
+
+
+def surroundings(index: Index, *, clickable: bool) -> dict[str, Any]:
+    """What stands around a graph: panels by the part they fill, and the threshold's steps."""
+    flow = index.flow
+    around = {
+        ids.TOKENS: inspector.tokens(flow, clickable=clickable),
+        ids.PREDICTIONS: inspector.predictions(flow, clickable=clickable),
+        ids.SANKEY_LAYER: layer_options(flow),
+    }
+    if clickable:
+        around[ids.TARGET_CHOICES] = target_options(flow)
+    return {
+        "panels": {name: trees(parts) for name, parts in around.items()},
+        "levels": levels(),
+        "unexplained": [round(part, 5) for part in unexplained(index, levels())],
+        "searchable": searchable(index),
+    }
+
+
+def target_options(flow: FlowGraph) -> list[Component]:
+    """The ten predictions, as the target picker offers them, and the best against the second."""
+    options: list[Component] = [
+        html.Option(value=visible(p.text), label=f"{visible(p.text)}  {percent(p.prob)}")
+        for p in flow.predictions
+    ]
+    if len(flow.predictions) > 1:
+        best, second = (visible(p.text) for p in flow.predictions[:2])
+        options.append(html.Option(value=f"{best} vs {second}", label="a logit difference"))
+    return options
+
+
+def layer_options(flow: FlowGraph) -> list[Component]:
+    """The layers, as the Sankey's picker offers them."""
+    return [html.Option(f"layer {layer}", value=str(layer)) for layer in range(flow.model.n_layers)]

@@ -1,0 +1,89 @@
+"""The help: the keys and the words, in one dialog that ``assets/help.js`` opens.
+
+The words are on the page only here; ``assets/terms.js`` reads them for the card that a word shows
+when it is pointed at.
+"""
+
+from __future__ import annotations
+
+from dash import html
+from dash.development.base_component import Component
+
+from visit.web.parts import aria, data
+from visit.web.screen.glossary import Word, by_topic
+
+KEYS: tuple[tuple[str, str], ...] = (
+    ("← or →", "along the strongest edge, back or on"),
+    ("↑ or ↓", "up or down the column"),
+    ("Enter", "opens the picked node, or closes it"),
+    ("Esc", "closes a menu, else unpicks the node"),
+    ("1 to 5", "the inspector's tabs"),
+    ("p", "pins the picked node, or unpins it"),
+    ("f", "shows everything"),
+    ("/", "searches the graph"),
+    ("Ctrl + Z", "undoes"),
+    ("Ctrl + Shift + Z", "does again"),
+    ("?", "shows this, or hides it"),
+)
+"""What each key does, wherever nothing is being typed."""
+TRACE_KEY = ("Ctrl + Enter", "traces")
+_BETWEEN_KEYS = frozenset({"+", "or", "to"})
+
+
+def dialog(*, with_engine: bool) -> Component:
+    """The help.
+
+    Args:
+        with_engine: Whether a model is there to ask, by the key that traces.
+    """
+    keys = (TRACE_KEY, *KEYS) if with_engine else KEYS
+    return html.Dialog(
+        [
+            html.Div(
+                [
+                    html.H2("Keys and words", id="help-title"),
+                    html.Button("Take the tour", className="quiet", **data(tour="start")),
+                    html.Button(
+                        "×", className="quiet icon", **data(help="close"), **aria(label="Close")
+                    ),
+                ],
+                className="help-head",
+            ),
+            html.Div(
+                [
+                    html.Section(
+                        [html.H3("Keys"), html.Dl([_key(*key) for key in keys], className="keys")]
+                    ),
+                    html.Section(
+                        [
+                            part
+                            for topic, words in by_topic().items()
+                            for part in (
+                                html.H3(topic),
+                                html.Dl([_word(word) for word in words], className="glossary"),
+                            )
+                        ],
+                        className="help-words",
+                        tabIndex=0,
+                        **aria(label="Words"),
+                    ),
+                ],
+                className="help-body",
+            ),
+        ],
+        id="help-dialog",
+        className="help",
+        **aria(labelledby="help-title"),
+    )
+
+
+def _key(keys: str, does: str) -> Component:
+    said = [f" {key} " if key in _BETWEEN_KEYS else html.Kbd(key) for key in keys.split(" ")]
+    return html.Div([html.Dt(said), html.Dd(does)])
+
+
+def _word(word: Word) -> Component:
+    formula = [html.Code(word.formula)] if word.formula else []
+    return html.Div(
+        [html.Dt(word.name), html.Dd([html.P(word.says), *formula])], **data(word=word.name)
+    )

@@ -1,0 +1,366 @@
+"""The screen: a header to ask with, the graph, and the panels beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import dash_cytoscape as cyto
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from visit.engine.protocol import ModelChoice
+from visit.graph.flow import Request
+from visit.web import ids
+from visit.web.flow.stylesheet import LIGHT, stylesheet, stylesheets
+from visit.web.parts import aria, data
+from visit.web.screen.controls import furniture
+from visit.web.screen.prompt_form import data_from_request
+from visit.web.server.upload import MAX_BYTES
+from visit.web.state.view import View
+
+GRAPH_SETTINGS: dict[str, Any] = {
+    "id": ids.GRAPH,
+    "layout": {"name": "preset", "fit": False},
+    "style": {"position": "absolute", "inset": "0", "width": "100%"},
+    "autoRefreshLayout": False,
+    "autoungrabify": True,
+    "boxSelectionEnabled": False,
+    "minZoom": 0.15,
+    "maxZoom": 2,
+}
+EMPTY_FIGURE: dict[str, object] = {
+    "data": [],
+    "layout": {
+        "xaxis": {"visible": False},
+        "yaxis": {"visible": False},
+        "paper_bgcolor": "rgba(0, 0, 0, 0)",
+        "plot_bgcolor": "rgba(0, 0, 0, 0)",
+    },
+}
+
+INDEX = """<!DOCTYPE html>
+<html lang="en">
+    <head>
+        {%metas%}
+        <title>{%title%}</title>
+        <link rel="icon" type="image/svg+xml" href="/assets/icon.svg">
+        {%css%}
+    </head>
+    <body>
+        {%app_entry%}
+        <footer>{%config%}{%scripts%}{%renderer%}</footer>
+    </body>
+</html>"""
+
+
+def screen(
+    *, page: str, models: Sequence[ModelChoice], request: Request | None, view: View | None
+) -> Component:
+    """Everything on the page.
+
+    Args:
+        page: The page's own unguessable name, by which its trace can be cancelled.
+        models: What the model picker offers; none for the viewer.
+        request: What the controls say at first; ``None`` for the viewer, which has no controls.
+        view: What is shown at once, where there is a graph already.
+    """
+    middle = _controls(models, request) if request is not None else viewing(view)
+    return html.Div(
+        [
+            *_stores(page, view, request),
+            *frame(middle, _graph(), _figures()),
+        ],
+        className="app",
+    )
+
+
+def _stores(page: str, view: View | None, request: Request | None) -> list[Component]:
+    """What the browser holds; each is told of in ``ids``."""
+    empty = (
+        *(ids.ADDRESS, ids.KEY, ids.PICKED, ids.TAB, ids.PANE, ids.DOCK, ids.POSITION, ids.SHADE),
+        *(ids.EXPORT, ids.SURROUNDINGS, ids.DRAWN, ids.INSPECTION),
+        *(ids.GROWN, ids.SEARCHABLE),
+    )
+    return [
+        dcc.Store(id=ids.PAGE, data=page),
+        dcc.Store(id=ids.VIEW, data=view.data() if view else None),
+        *(dcc.Store(id=name) for name in empty),
+        dcc.Store(id=ids.THEME, storage_type="local"),
+        dcc.Store(id=ids.LOOK, storage_type="local"),
+        dcc.Store(id=ids.STYLESHEETS, data=stylesheets()),
+        dcc.Store(id=ids.FORM, data=data_from_request(request) if request else None),
+        dcc.Store(id=ids.FURNITURE, data=furniture(with_engine=request is not None)),
+        dcc.Download(id=ids.DOWNLOAD),
+    ]
+
+
+def frame(middle: Component, graph: Component, figures: Sequence[Component]) -> list[Component]:
+    """The screen's parts, of plain HTML but for what is given.
+
+    Args:
+        middle: What stands in the header between the name and the buttons.
+        graph: What draws the flow.
+        figures: What draws the Sankey and the lens grid, in this order; none without Plotly.
+    """
+    return [
+        html.Header([_brand(), middle, *_header_buttons()], className="top"),
+        html.Div(
+            [
+                html.Progress(id=ids.PROGRESS, value="0", max="1", hidden=True),
+                html.Div(id=ids.PROBLEM, role="alert", hidden=True),
+            ],
+            className="news",
+        ),
+        html.Div(
+            [
+                html.Div(id=ids.TOKENS, className="strip", role="group", **aria(label="Tokens")),
+                html.Div(id=ids.FINDER, className="finder", role="search"),
+            ],
+            className="second",
+        ),
+        html.Main(
+            [
+                _graph_pane(graph, figures),
+                _splitter(ids.SPLIT_SIDE, "Width of the inspector", "vertical"),
+                _side(),
+            ],
+            className="panes",
+        ),
+        html.Div(id=ids.HELP),
+    ]
+
+
+def _brand() -> Component:
+    return html.Div([html.Span(className="mark"), html.H1("visit")], className="brand")
+
+
+def _header_buttons() -> list[Component]:
+    return [
+        html.Button(
+            "?",
+            id=ids.HELP_BUTTON,
+            className="quiet icon",
+            title="Keys and words (?)",
+            **aria(label="Keys and words"),
+        ),
+        html.Button(
+            "◐",
+            id=ids.THEME_BUTTON,
+            className="quiet icon",
+            title="Light or dark",
+            **aria(label="Switch between light and dark"),
+        ),
+    ]
+
+
+def _controls(models: Sequence[ModelChoice], request: Request) -> Component:
+    resident = models[0].name if models else ""
+    return html.Div(
+        [
+            html.Div(
+                [
+                    html.Div(
+                        [
+                            html.Label("Prompt", htmlFor=ids.PROMPT),
+                            html.Details(
+                                [
+                                    html.Summary("Examples"),
+                                    html.Div(id=ids.EXAMPLES, className="menu-list"),
+                                ],
+                                className="menu",
+                            ),
+                            _form_menu(),
+                            _open_button(),
+                        ],
+                        className="field-head",
+                    ),
+                    dcc.Textarea(
+                        id=ids.PROMPT,
+                        value=request.prompt,
+                        rows=1,
+                        spellCheck=False,
+                        placeholder="Text for the model to continue",
+                        title="Ctrl + Enter traces",
+                    ),
+                ],
+                className="field wide",
+            ),
+            _picker("Model", ids.MODEL, ids.MODEL_CHOICES, request.model or resident, models),
+            html.Div(
+                [
+                    html.Label("Target", htmlFor=ids.TARGET),
+                    dcc.Input(
+                        id=ids.TARGET,
+                        value=request.target or "",
+                        placeholder="auto",
+                        list=ids.TARGET_CHOICES,
+                        autoComplete="off",
+                        debounce=False,
+                    ),
+                    html.Datalist(id=ids.TARGET_CHOICES),
+                ],
+                className="field",
+                title="The token to explain; empty for the model's own top token",
+            ),
+            html.Div(
+                [
+                    html.Button("Trace", id=ids.TRACE, className="primary", title="Ctrl + Enter"),
+                    html.Button("Cancel", id=ids.CANCEL, hidden=True),
+                    html.Span(id=ids.STAGE, className="stage", **aria(live="polite")),
+                ],
+                className="act",
+            ),
+        ],
+        className="controls",
+    )
+
+
+def _form_menu() -> Component:
+    return html.Details(
+        [
+            html.Summary("Text", id=ids.FORM_SAID),
+            html.Div(id=ids.FORM_MENU, className="menu-list"),
+        ],
+        className="menu form",
+        title="How the prompt is read: as text or as a chat, with a BOS token or without",
+    )
+
+
+def _picker(
+    label: str, name: str, choices: str, value: str, models: Sequence[ModelChoice]
+) -> Component:
+    return html.Div(
+        [
+            html.Label(label, htmlFor=name),
+            dcc.Input(id=name, value=value, list=choices, autoComplete="off", debounce=False),
+            html.Datalist(
+                [html.Option(value=model.name, label=model.note) for model in models], id=choices
+            ),
+        ],
+        className="field",
+        title="A model that is here already, or any Hugging Face id, folder or .gguf file",
+    )
+
+
+def viewing(view: View | None, *, with_server: bool = True) -> Component:
+    """What the header says of a graph that is only looked at.
+
+    Args:
+        view: The graph's.
+        with_server: Whether a server is there, to open another document.
+    """
+    prompt = view.request.prompt if view else ""
+    said = [
+        html.Span(_viewing_words(view), className="hint"),
+        html.Span(prompt, className="viewed"),
+    ]
+    return html.Div([*said, _open_button()] if with_server else said, className="controls")
+
+
+def _viewing_words(view: View | None) -> str:
+    """What stands before the prompt of a graph that is looked at."""
+    return "Viewing a chat" if view and view.request.chat else "Viewing"
+
+
+def _open_button() -> Component:
+    return html.Button(
+        "Open…",
+        id=ids.OPEN,
+        className="open-link",
+        title="Open a document: a .json or .html file that visit made. It can be dropped anywhere",
+        **data(max=str(MAX_BYTES)),
+    )
+
+
+def _graph() -> Component:
+    graph: Component = cyto.Cytoscape(elements=[], stylesheet=stylesheet(LIGHT), **GRAPH_SETTINGS)
+    return graph
+
+
+def _figures() -> list[Component]:
+    """The Sankey, which follows the window, and the lens grid, which follows its sheet alone."""
+    config: Any = {"displayModeBar": False, "scrollZoom": False}
+    follows: dict[str, Any] = {ids.SANKEY: True, ids.LENS: "auto"}
+    return [
+        dcc.Graph(
+            id=name, figure=EMPTY_FIGURE, config=config, responsive=responsive, className="figure"
+        )
+        for name, responsive in follows.items()
+    ]
+
+
+def _graph_pane(graph: Component, figures: Sequence[Component]) -> Component:
+    sankey, lens = figures or (None, None)
+    dock = [
+        _splitter(ids.SPLIT_DOCK, "Height of the lens grid", "horizontal"),
+        html.Section(
+            [
+                html.Div(id=ids.DOCK_HEAD, className="dock-head"),
+                html.Div(
+                    _lens_sheet(lens),
+                    id="dock-body",
+                    className="dock-body",
+                    # It scrolls, so the keyboard must reach it.
+                    tabIndex=0,
+                    role="region",
+                    **aria(label="Lens"),
+                ),
+            ],
+            className="dock",
+            **aria(label="Lens grid"),
+        ),
+    ]
+    return html.Section(
+        [
+            html.Div(id=ids.TOOLBAR, className="toolbar", role="toolbar", **aria(label="Graph")),
+            html.Div(
+                [
+                    html.Div(graph, className="flow"),
+                    *([html.Div(sankey, className="sankey")] if sankey is not None else []),
+                    html.Div(id=ids.MARGIN, className="margin", **aria(hidden="true")),
+                    html.Div(id=ids.TOOLTIP, className="tooltip", hidden=True),
+                    html.Div(id=ids.COVER, className="cover"),
+                ],
+                className="canvas",
+            ),
+            html.Div(id=ids.LEGEND, className="legend of-flow"),
+            *(dock if lens is not None else []),
+        ],
+        className="graph-pane",
+        **aria(label="Flow graph"),
+    )
+
+
+def _lens_sheet(lens: Component | None) -> Component:
+    """The lens grid under what the browser lays over it; it may be higher than the dock."""
+    over = html.Div(id=ids.LENS_OVER, className="lens-over", **aria(hidden="true"))
+    return html.Div([over, lens], id=ids.LENS_SHEET, className="lens-sheet")
+
+
+def _splitter(name: str, label: str, way: str) -> Component:
+    return html.Div(
+        id=name,
+        className=f"splitter {way}",
+        role="separator",
+        tabIndex=0,
+        title="Drag, or move with the arrow keys",
+        **aria(label=label, orientation=way),
+    )
+
+
+def _side() -> Component:
+    return html.Aside(
+        [
+            html.Section(
+                [
+                    html.H2("Next token"),
+                    html.Div(id=ids.PREDICTIONS, className="predictions"),
+                ],
+                className="panel next",
+            ),
+            html.Section(id=ids.INSPECTOR, className="panel inspector", **aria(label="Inspector")),
+            html.Div(id=ids.OFFER, className="offer", hidden=True),
+        ],
+        className="side",
+    )

@@ -1,0 +1,48 @@
+"""How a prompt is read: as text or as a chat, and with what at its beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dash.development.base_component import Component
+
+from visit.engine.protocol import ModelChoice
+from visit.graph.flow import Request
+from visit.web.parts import choice
+
+CHATS = {
+    "text": "Plain text",
+    "chat": "A chat: one user message, or a JSON list",
+}
+BEGINNINGS = {
+    "auto": "As the tokenizer does",
+    "bos": "With a BOS token",
+    "none": "Without",
+}
+
+
+def menu() -> list[Component]:
+    """The choices; ``assets/form.js`` says in the browser which of them a model lacks."""
+    return [
+        choice("The prompt is", "form-chat", CHATS),
+        choice("It begins", "form-bos", BEGINNINGS),
+    ]
+
+
+def data_from_request(request: Request) -> dict[str, Any]:
+    """A request's form as the browser holds it."""
+    return {"bos": request.bos, "chat": request.chat}
+
+
+def form_from_data(data: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A form as a request takes it; what is not known is as by default."""
+    said = data or {}
+    bos = said.get("bos")
+    return {"bos": bos if isinstance(bos, bool) else None, "chat": said.get("chat") is True}
+
+
+def abilities(models: Sequence[ModelChoice], name: str) -> dict[str, Any]:
+    """What is known of a model for the menu: whether it has a chat template, and a BOS token."""
+    known = next((model for model in models if model.name == name), ModelChoice(name, ""))
+    return {"model": name, "chat": known.chat, "bos": known.bos}

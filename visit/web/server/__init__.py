@@ -1,0 +1,1 @@
+"""The server around the app: safety headers, uploads, traces under way."""

@@ -1,0 +1,179 @@
+"""A trace as a page asks for it, by its controls or its address: with progress, and cancelled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from dash import Dash, Input, Output, State, ctx, no_update, set_props
+
+from visit.engine.protocol import Engine, Progress
+from visit.errors import Cancelled, VisitError
+from visit.graph.flow import Request
+from visit.web import ids
+from visit.web.screen.prompt_form import data_from_request, form_from_data
+from visit.web.state.address import Asked, asked_by_address
+from visit.web.state.shelf import Jobs, Shelf
+from visit.web.state.view import View
+from visit.web.words import tokens_from_typed, typed_from_tokens
+
+PROGRESS_EVERY = 0.05
+
+
+def register(app: Dash, engine: Engine, shelf: Shelf, default: Request) -> None:
+    """Attach the callbacks that trace and cancel to this app.
+
+    Args:
+        app: The app.
+        engine: What answers requests.
+        shelf: Where graphs are kept.
+        default: What a page traces when its address says nothing.
+    """
+    jobs = Jobs()
+
+    def trace(
+        clicks: int | None,
+        address: str | None,
+        prompt: str | None,
+        model: str | None,
+        target: str | None,
+        position: dict[str, Any] | None,
+        form: dict[str, Any] | None,
+        page: str,
+    ) -> tuple[Any, Any]:
+        """Explain what the controls ask for, with progress; a problem is told in place."""
+        job = jobs.start(page)
+        show_problem(None)
+        show_running(True)
+        try:
+            if clicks:
+                asked = Asked(request_from_controls(default, prompt, model, target, position, form))
+            else:
+                asked = asked_by_address(address, default)
+                show_request(asked.request, asked.request.model or (model or "").strip())
+            flow = engine.explain(asked.request, progress_to_page(job.is_set, page_is_gone))
+            show_stage("drawing", 1.0)
+            view = View(shelf.put(flow), asked.request, asked.opened, flow.notes)
+            return view.data(), None if asked.picked is None else str(asked.picked)
+        except Cancelled:
+            return no_update, no_update
+        except VisitError as problem:
+            show_problem(str(problem))
+            return no_update, no_update
+        finally:
+            if jobs.end(page, job):
+                show_running(False)
+
+    app.callback(
+        Output(ids.VIEW, "data"),
+        Output(ids.PICKED, "data"),
+        Input(ids.TRACE, "n_clicks"),
+        Input(ids.ADDRESS, "data"),
+        State(ids.PROMPT, "value"),
+        State(ids.MODEL, "value"),
+        State(ids.TARGET, "value"),
+        State(ids.POSITION, "data"),
+        State(ids.FORM, "data"),
+        State(ids.PAGE, "data"),
+        websocket=True,
+    )(trace)
+
+    def cancel(_clicks: int, page: str) -> None:
+        jobs.cancel(page)
+
+    app.callback(
+        Input(ids.CANCEL, "n_clicks"),
+        State(ids.PAGE, "data"),
+        prevent_initial_call=True,
+        websocket=True,
+    )(cancel)
+
+
+def request_from_controls(
+    default: Request,
+    prompt: str | None,
+    model: str | None,
+    target: str | None,
+    position: dict[str, Any] | None,
+    form: dict[str, Any] | None = None,
+) -> Request:
+    """What the controls ask for.
+
+    Raises:
+        RequestError: no model could serve it.
+    """
+    wanted, versus = tokens_from_typed(target)
+    named = (model or "").strip()
+    return replace(
+        default,
+        prompt=prompt or "",
+        model=named or None,
+        target=wanted,
+        versus=versus,
+        position=position_in(prompt, named, position),
+        **form_from_data(form),
+    )
+
+
+def position_in(prompt: str | None, model: str, chosen: dict[str, Any] | None) -> int | None:
+    """The position that was chosen among a prompt's tokens as a model reads them.
+
+    The last one, ``None``, of any other prompt and of any other model: the same position would be
+    another token there.
+    """
+    if chosen is None or (chosen.get("prompt"), chosen.get("model")) != (prompt, model):
+        return None
+    return int(chosen["position"])
+
+
+def page_is_gone() -> bool:
+    """Whether the page that asked was closed in the meantime."""
+    return ctx.websocket is not None and ctx.websocket.is_shutdown
+
+
+def progress_to_page(is_cancelled: Callable[[], bool], is_gone: Callable[[], bool]) -> Progress:
+    """A progress callable that moves the page's bar, and stops work nobody waits for."""
+    shown_at, shown = 0.0, ""
+
+    def progress(stage: str, part: float) -> None:
+        nonlocal shown_at, shown
+        if is_cancelled() or is_gone():
+            raise Cancelled("the trace was cancelled")
+        now = time.monotonic()
+        if stage != shown or now - shown_at >= PROGRESS_EVERY:
+            shown_at, shown = now, stage
+            show_stage(stage, part)
+
+    return progress
+
+
+def show_stage(stage: str, part: float) -> None:
+    """Say what is being done, and how far it is, 0 to 1."""
+    set_props(ids.STAGE, {"children": stage})
+    set_props(ids.PROGRESS, {"value": f"{part:.3f}"})
+
+
+def show_running(running: bool) -> None:
+    """Put the controls in the state of a trace under way, or back."""
+    set_props(ids.TRACE, {"disabled": running})
+    set_props(ids.CANCEL, {"hidden": not running})
+    set_props(ids.PROGRESS, {"hidden": not running, "value": "0"})
+    set_props(ids.STAGE, {"children": ""})
+
+
+def show_request(request: Request, model: str) -> None:
+    """Put a request that came from the address into the controls, with the model that serves it."""
+    set_props(ids.PROMPT, {"value": request.prompt})
+    set_props(ids.MODEL, {"value": model})
+    if request.position is not None:
+        chosen = {"prompt": request.prompt, "model": model, "position": request.position}
+        set_props(ids.POSITION, {"data": chosen})
+    set_props(ids.TARGET, {"value": typed_from_tokens(request.target, request.versus)})
+    set_props(ids.FORM, {"data": data_from_request(request)})
+
+
+def show_problem(text: str | None) -> None:
+    """Say what is wrong, in place and in words; ``None`` takes it back."""
+    set_props(ids.PROBLEM, {"children": text or "", "hidden": text is None})

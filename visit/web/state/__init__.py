@@ -1,0 +1,1 @@
+"""What a page shows and what the server keeps for it: view, address, shelf."""

@@ -1,0 +1,57 @@
+"""What a page is looking at: the small state that the browser holds and sends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from visit.formats.document import (
+    data_from_notes,
+    data_from_request,
+    notes_from_data,
+    request_from_data,
+)
+from visit.graph.flow import NodeId, Note, Request
+from visit.web.words import typed_from_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A graph by its key, the request that gives it again, what is open and noted in it.
+
+    ``fixed`` says that the graph came from a document: no engine may add to it or make it again.
+    """
+
+    key: str
+    request: Request
+    opened: tuple[NodeId, ...] = ()
+    notes: tuple[Note, ...] = ()
+    fixed: bool = False
+
+    def data(self) -> dict[str, Any]:
+        """As the browser holds it."""
+        return {
+            "key": self.key,
+            "request": data_from_request(self.request),
+            "opened": [str(node_id) for node_id in self.opened],
+            "notes": data_from_notes(self.notes)["nodes"],
+            "fixed": self.fixed,
+            "typed": typed_from_tokens(self.request.target, self.request.versus),
+        }
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> View:
+        """As the browser sent it.
+
+        Raises:
+            ValueError: it is none that this app made.
+            RequestError: its request could not be served.
+        """
+        try:
+            request = request_from_data(data["request"])
+            opened = tuple(NodeId.parse(text) for text in data["opened"])
+            notes = notes_from_data({"nodes": data.get("notes", {})})
+            return cls(str(data["key"]), request, opened, notes, bool(data.get("fixed")))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a view of this app: {error}") from None
