@@ -5,87 +5,54 @@ import subprocess
 import sys
 from pathlib import Path
 
+import networkx
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "visit"
+ASSETS = PACKAGE.parent / "assets"
 
-PLAIN = {"errors", "flow"}
-TENSORS = {
-    "architectures", "hooks", "trace", "tokens", "positions", "projections", "measured",
-    "vocabulary", "readings", "circuits", "attribution", "precision",
-}  # fmt: skip
-EVERYTHING = None
+BELOW_ALL = {"errors", "text"}
+PLAIN = BELOW_ALL | {"graph"}
+MODELS = PLAIN | {"models", "mini", "formats.files"}
+TENSORS = MODELS | {"tracing", "attribution", "lens"}
 
-# A room may import itself, the rooms named here, and `visit` for its version.
+# What a folder or module of the package may import: whole folders, or one module of a folder.
+# Every one may import itself, and `visit` for its version. docs/architecture.md shows the table.
 MAY_IMPORT: dict[str, set[str] | None] = {
-    "__init__": {"document", "errors", "flow", "session"},
+    "__init__": {"errors", "formats", "graph", "session"},
     "errors": set(),
-    "circuits": set(),
-    "precision": set(),
     "text": set(),
-    "files": {"errors"},
-    "schema": {"errors"},
-    "ids": set(),
-    "chat": {"errors"},
-    "flow": {"chat", "errors", "ids"},
-    "embedded": {"errors"},
-    "document": PLAIN | {"embedded", "files", "schema"},
-    "export": PLAIN | {"document", "files", "text"},
-    "summary": PLAIN | {"text"},
-    "engine": PLAIN,
     "mini": {"errors"},
-    "architectures": PLAIN,
-    "spelling": set(),
-    "prompts": {"chat", "errors"},
-    "tokens": PLAIN | {"chat", "prompts", "spelling"},
-    "hooks": {"architectures", "precision"},
-    "trace": PLAIN | {"architectures", "hooks", "precision"},
-    "projections": {"circuits", "architectures", "precision", "trace"},
-    "measured": set(),
-    "vocabulary": {"architectures", "measured", "precision"},
-    "readings": PLAIN | {"measured", "tokens", "vocabulary"},
-    "attribution": PLAIN | {"circuits", "architectures", "precision", "trace"},
-    "positions": {
-        "circuits",
-        "architectures",
-        "attribution",
-        "precision",
-        "projections",
-        "trace",
-    },
-    "build": PLAIN | TENSORS | {"atlas", "engine"},
-    "gguf_tokens": set(),
-    "loading": PLAIN | {"architectures", "files", "gguf_tokens", "mini", "text"},
-    "atlas": PLAIN
-    | {
-        "architectures",
-        "engine",
-        "files",
-        "measured",
-        "precision",
-        "readings",
-        "text",
-        "tokens",
-        "vocabulary",
-    },
-    "turns": {"engine"},
-    "session": PLAIN | TENSORS | {"atlas", "build", "engine", "loading", "mini", "text", "turns"},
-    "web": PLAIN | {"document", "embedded", "engine", "export", "files", "text", "turns"},
-    "options": PLAIN | {"text"},
-    "cli": EVERYTHING,
+    "graph": BELOW_ALL,
+    "formats": PLAIN,
+    "engine": PLAIN,
+    "models": MODELS,
+    "tracing": MODELS | {"tracing"},
+    "attribution": MODELS | {"tracing"},
+    "lens": MODELS | {"tracing"},
+    "assemble": TENSORS | {"engine"},  # questions and progress: plain types
+    "session": TENSORS | {"assemble", "engine", "formats"},
+    "web": PLAIN | {"engine", "formats"},
+    "cli": None,  # everything
 }
+MOST_LINES, MOST_ENTRIES, MOST_FILES = 400, 16, 12
 
 
-def rooms() -> set[str]:
-    return {
-        path.stem if path.is_file() else path.name
-        for path in PACKAGE.iterdir()
-        if path.suffix == ".py" or (path / "__init__.py").exists()
-    }
+def modules() -> dict[str, Path]:
+    """Every module of the package by its name below it: ``graph.ids``, and ``graph`` itself."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts) or "__init__"] = path
+    return found
 
 
-def imported_rooms(path: Path) -> set[str]:
-    """The rooms that a module imports, anywhere in it, for type checking too."""
+MODULES = modules()
+
+
+def imported(name: str) -> set[str]:
+    """The modules that a module imports, anywhere in it, for type checking too."""
+    path = MODULES[name]
     package = ["visit", *path.relative_to(PACKAGE).parts[:-1]]
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -97,28 +64,59 @@ def imported_rooms(path: Path) -> set[str]:
             names = [f"{module}.{alias.name}" for alias in node.names]
         else:
             continue
-        parts = [name.split(".") for name in names]
-        found |= {name[1] for name in parts if name[0] == "visit" and len(name) > 1}
-    return found - {"__version__"}
+        for full in names:
+            if full == "visit" or not full.startswith("visit."):
+                continue
+            below = full.removeprefix("visit.")
+            while below and below not in MODULES:  # a name in a module is that module
+                below = below.rpartition(".")[0]
+            found.add(below or "__init__")
+    return found - {name, "__init__"}
+
+
+def room(module: str) -> str:
+    return module.partition(".")[0]
 
 
 def test_every_room_is_in_the_table():
-    assert rooms() == set(MAY_IMPORT)
+    assert {room(name) for name in MODULES} == set(MAY_IMPORT)
 
 
-@pytest.mark.parametrize("room", sorted(MAY_IMPORT))
-def test_a_room_imports_only_the_rooms_it_may(room: str):
-    allowed = MAY_IMPORT[room]
-    if allowed is EVERYTHING:
-        allowed = rooms()
-    folder = PACKAGE / room
-    modules = sorted(folder.rglob("*.py")) if folder.is_dir() else [PACKAGE / f"{room}.py"]
+@pytest.mark.parametrize("name", sorted(MAY_IMPORT))
+def test_a_room_imports_only_what_it_may(name: str):
+    allowed = MAY_IMPORT[name]
+    if allowed is None:
+        return
     wrong = {
-        f"{module.relative_to(PACKAGE.parent)} imports visit.{other}"
-        for module in modules
-        for other in imported_rooms(module) - allowed - {room}
+        f"{module} imports {other}"
+        for module in MODULES
+        if room(module) == name
+        for other in imported(module)
+        if not allowed & {other, room(other)} and room(other) != name
     }
     assert wrong == set()
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    """A folder's ``__init__`` may gather what its modules have; they never import it back."""
+    graph = networkx.DiGraph((module, other) for module in MODULES for other in imported(module))
+    assert [sorted(ring) for ring in networkx.simple_cycles(graph)] == []
+
+
+def test_no_file_is_too_long_and_no_folder_too_full():
+    files = [*PACKAGE.rglob("*.py"), *ASSETS.rglob("*.js"), *ASSETS.rglob("*.css")]
+    lengths = {str(f): len(f.read_text(encoding="utf-8").splitlines()) for f in files}
+    assert {name: lines for name, lines in lengths.items() if lines > MOST_LINES} == {}
+    entries = [p.name for p in PACKAGE.iterdir() if p.name != "__pycache__"]
+    assert len(entries) <= MOST_ENTRIES, entries
+    for folder in (PACKAGE / "web").rglob("*/"):
+        held = [p.name for p in folder.glob("*.*")]
+        assert len(held) <= MOST_FILES, folder
+
+
+@pytest.mark.parametrize("folder", sorted(p.parent for p in PACKAGE.rglob("__init__.py")))
+def test_a_folder_says_what_it_is_for(folder: Path):
+    assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
 
 
 def run(code: str) -> str:

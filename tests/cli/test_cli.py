@@ -472,10 +472,10 @@ def test_a_terminal_shows_progress_after_a_second(
 def test_a_download_shows_its_bytes_and_no_empty_bar(
     session: FakeSession, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
-    from visit.cli.main import main
+    from visit.cli import main as commands
 
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    with main._progress_bar() as progress:
+    with commands._progress_bar() as progress:
         time.sleep(1.1)
         progress("downloading lab/a, 1.2 of 3.4 GB", 0.0)
         shown = capsys.readouterr().err
