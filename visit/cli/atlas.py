@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from visit.engine.protocol import Progress
+from visit.engine.progress import Progress
 from visit.errors import OutputError, RequestError
 from visit.graph.flow import NodeKind
 from visit.lens.atlas import KINDS, Atlas, Found

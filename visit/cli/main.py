@@ -21,7 +21,7 @@ from visit.graph.request import RankBy, Request
 from visit.text import one_line
 
 if TYPE_CHECKING:
-    from visit.engine.protocol import Progress
+    from visit.engine.progress import Progress
     from visit.graph.flow import FlowGraph
 
 _OUR_FAULT, _INTERRUPTED, _PIPE_CLOSED = 70, 130, 141
