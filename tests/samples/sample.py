@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from visit.engine.progress import Progress
+from visit.engine.progress import Progress, silent
 from visit.engine.protocol import ModelChoice
 from visit.engine.questions import (
     Answer,
@@ -19,6 +19,7 @@ from visit.engine.questions import (
     ReadLens,
     ReadPattern,
 )
+from visit.engine.queue import Queue
 from visit.errors import RequestError
 from visit.graph.flow import (
     Audit,
@@ -315,19 +316,23 @@ def _finish(
 
 
 class FakeEngine:
-    """Answers at once with a graph made by hand; a "slow" prompt waits to be cancelled."""
+    """Answers with a graph made by hand, one at a time; a "slow" prompt waits to be cancelled."""
 
     def __init__(self, make: Callable[[Request], FlowGraph] = make_flow) -> None:
         self.make = make
         self.explained: list[Request] = []
         self.opened: list[tuple[int, int]] = []
+        self._queue = Queue()
 
     def models(self) -> tuple[ModelChoice, ...]:
         """One model."""
         return (ModelChoice("mini", "bundled"),)
 
     def ask(self, question: Question[Answer], progress: Progress | None = None) -> Answer:
-        """The answer to a question, by one of the methods below."""
+        """The answer to a question, once those that were asked before have theirs."""
+        return self._queue.run(lambda: self._answer(question, progress), progress or silent)
+
+    def _answer(self, question: Question[Answer], progress: Progress | None) -> Answer:
         answered: Any
         match question:
             case Explain(request):
