@@ -175,9 +175,14 @@ def test_another_model_is_loaded_in_place_of_the_resident_one(session: Session, 
 def test_requests_from_several_threads_get_their_own_answers(session: Session):
     prompts = ["The capital", "of France Paris", "Japan is the city", "of of of"]
     answers: dict[str, FlowGraph] = {}
+    worked_in: set[str] = set()
+
+    def tell(stage: str, part: float) -> None:
+        if stage == "forward":
+            worked_in.add(threading.current_thread().name)
 
     def ask(prompt: str) -> None:
-        answers[prompt] = session.explain(Request(prompt, layers="none"))
+        answers[prompt] = session.explain(Request(prompt, layers="none"), tell)
 
     threads = [threading.Thread(target=ask, args=(prompt,)) for prompt in prompts]
     for thread in threads:
@@ -188,6 +193,8 @@ def test_requests_from_several_threads_get_their_own_answers(session: Session):
         assert "".join(token.text for token in answers[prompt].tokens) == prompt
         alone = session.explain(replace(answers[prompt].request))
         assert alone == answers[prompt]
+    assert len(worked_in) == 1
+    assert worked_in.isdisjoint(thread.name for thread in threads)
 
 
 def test_a_session_is_an_engine(session: Session):
@@ -369,6 +376,11 @@ def test_blocks_lenses_and_patterns_wait_their_turn_too(session: Session):
         thread.join(10)
         assert not thread.is_alive()
     assert session.n_waiting == 0
+
+
+def test_the_list_of_models_does_not_wait_for_an_answer(session: Session):
+    with Held(session):
+        assert session.models()
 
 
 def test_a_request_may_be_made_from_within_one(session: Session):
