@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from math import ceil
 
 import pytest
 from sample import FakeEngine, make_flow
 
 from visit.engine.questions import Explain, ReadLens, ReadPattern
+from visit.graph.flow import Node
 from visit.graph.index import Index
 from visit.graph.request import Request
 from visit.web.state.graphs import Graphs
@@ -17,7 +19,7 @@ from visit.web.state.view import View
 
 REQUEST = Request("The capital of Japan")
 FLOW = make_flow(REQUEST, opened=())
-ELEMENTS = len(FLOW.nodes) + len(FLOW.edges)
+ELEMENTS = ceil(n_elements(FLOW))
 
 
 def test_the_graph_that_was_used_longest_ago_falls_off_first():
@@ -29,7 +31,7 @@ def test_the_graph_that_was_used_longest_ago_falls_off_first():
 
 
 def test_a_graph_larger_than_the_shelf_stands_there_alone():
-    shelf = Shelf(max_elements=ELEMENTS - 1)
+    shelf = Shelf(max_elements=ELEMENTS // 2)
     first = shelf.put(FLOW)
     assert shelf.get(first) is not None
     second = shelf.put(FLOW)
@@ -53,7 +55,7 @@ def test_a_graph_that_grows_needs_room_only_for_what_it_became():
     assert shelf.get(first) is not None and shelf.get(second) is not None
 
 
-def test_an_answer_is_kept_as_long_as_its_graph_and_while_that_grows():
+def test_an_answer_is_asked_for_once_while_there_is_room_for_it():
     shelf, asked = Shelf(max_elements=2 * ELEMENTS), []
     question = ReadPattern(REQUEST, 0, 1)
 
@@ -64,12 +66,30 @@ def test_an_answer_is_kept_as_long_as_its_graph_and_while_that_grows():
     key = shelf.put(FLOW)
     for _ in range(2):
         assert shelf.answer(key, question, ask) == ((1.0,),)
-        shelf.keep(key, Index(FLOW))
+        shelf.keep(key, Index(FLOW))  # as when a block is opened in it
     assert len(asked) == 1
     shelf.put(FLOW), shelf.put(FLOW)
-    assert shelf.answer(key, question, ask) == ((1.0,),)  # off the shelf: answered, and not kept
     assert shelf.answer(key, question, ask) == ((1.0,),)
-    assert len(asked) == 3
+    assert len(asked) == 2
+
+
+def test_answers_about_one_graph_take_no_more_room_than_there_is():
+    shelf, asked = Shelf(max_elements=2 * ELEMENTS), []
+    key = shelf.put(FLOW)
+
+    def ask(position: int) -> None:
+        def make() -> tuple[Node, ...]:
+            asked.append(position)
+            return FLOW.nodes
+
+        assert shelf.answer(key, ReadLens(REQUEST, (position,)), make) == FLOW.nodes
+
+    for position in range(20):
+        ask(position)
+    ask(19)
+    assert asked == [*range(20)]  # the newest is there
+    ask(0)
+    assert asked == [*range(20), 0]  # the oldest is not
 
 
 def test_callbacks_that_wait_for_one_answer_ask_once():

@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -27,22 +27,16 @@ VALUES_AN_ELEMENT = 50
 """About how many numbers or short texts take as much memory as a node with its reading."""
 
 
-@dataclass(slots=True)
-class _Entry:
-    """A graph, and what was answered about it."""
-
-    index: Index
-    answers: dict[Question[Any], Any] = field(default_factory=dict)
-    n_elements: float = 0.0
-
-
 class Shelf:
-    """Flow graphs by key, the least recently used falling off first; the newest always stays."""
+    """Graphs by key, and answers about them; what was used longest ago falls off first.
+
+    The newest always stays, however large it is.
+    """
 
     def __init__(self, max_elements: int = MAX_ELEMENTS) -> None:
         # What is larger than the shelf counts as large as the shelf: it then stands there alone.
-        self._entries: LRUCache[str, _Entry] = LRUCache(
-            max_elements, getsizeof=lambda entry: min(entry.n_elements, max_elements)
+        self._kept: LRUCache[str | tuple[str, Question[Any]], Any] = LRUCache(
+            max_elements, getsizeof=lambda kept: min(n_elements(kept), max_elements)
         )
         self._making: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
         self._lock = threading.Lock()
@@ -60,52 +54,46 @@ class Shelf:
 
     def keep(self, key: str, index: Index) -> Index:
         """Keep a graph that is made ready, and give it back: it may fall off again at once."""
-        with self._lock:
-            entry = self._entries.get(key)
-            self._set(key, _Entry(index, {} if entry is None else entry.answers))
+        self._set(key, index)
         return index
 
     def get(self, key: str) -> Index | None:
         """The graph of a key, unless it fell off."""
-        with self._lock:
-            entry = self._entries.get(key)
-            return None if entry is None else entry.index
+        index: Index | None = self._get(key)
+        return index
 
     def answer(self, key: str, question: Question[Answer], make: Callable[[], Answer]) -> Answer:
-        """The answer to a question about a graph: made once, kept as long as the graph is."""
-        if question not in (kept := self._answers(key)):
+        """The answer to a question about a graph, made once, however many wait for it."""
+        place = key, question
+        kept: tuple[Answer] | None = self._get(place)
+        if kept is None:
             with self.making(key):
-                if question not in (kept := self._answers(key)):
-                    kept = {**kept, question: make()}
-                    with self._lock:
-                        entry = self._entries.get(key)
-                        if entry is not None:
-                            self._set(key, _Entry(entry.index, kept))
-        answer: Answer = kept[question]
-        return answer
+                kept = self._get(place)
+                if kept is None:
+                    kept = (make(),)
+                    self._set(place, kept)
+        return kept[0]
 
-    def _answers(self, key: str) -> dict[Question[Any], Any]:
-        """What was answered about a graph so far; nothing is ever added to it in place."""
+    def _get(self, place: str | tuple[str, Question[Any]]) -> Any:
         with self._lock:
-            entry = self._entries.get(key)
-            return {} if entry is None else entry.answers
+            return self._kept.get(place)
 
-    def _set(self, key: str, entry: _Entry) -> None:
-        """Keep an entry in place of the key's last one; called under the lock."""
-        flow = entry.index.flow
-        entry.n_elements = n_elements((flow.nodes, flow.edges, tuple(entry.answers.values())))
-        self._entries.pop(key, None)  # else others would make room for both
-        self._entries[key] = entry
+    def _set(self, place: str | tuple[str, Question[Any]], kept: Any) -> None:
+        with self._lock:
+            self._kept.pop(place, None)  # else others would make room for it twice
+            self._kept[place] = kept
 
 
-def n_elements(answer: object) -> float:
-    """About how much memory an answer of any type takes; a node or an edge counts as one."""
-    if isinstance(answer, Node | Edge):
+def n_elements(kept: object) -> float:
+    """About how much memory something takes, of whatever type; a node or an edge counts as one."""
+    if isinstance(kept, Node | Edge):
         return 1.0
-    if isinstance(answer, tuple | list):
-        if answer and isinstance(answer[0], float):  # a row of a pattern: no need to look at each
-            return len(answer) / VALUES_AN_ELEMENT
-        return sum(map(n_elements, answer), 0.0)
-    if is_dataclass(answer):
-        return sum((n_elements(getattr(answer, part.name)) for part in fields(answer)), 0.0)
+    if isinstance(kept, Index):
+        return n_elements(kept.flow)  # what it finds things by is made of these
+    if isinstance(kept, tuple | list):
+        if kept and isinstance(kept[0], float):  # a row of a pattern: no need to look at each
+            return len(kept) / VALUES_AN_ELEMENT
+        return sum(map(n_elements, kept), 0.0)
+    if is_dataclass(kept):
+        return sum((n_elements(getattr(kept, part.name)) for part in fields(kept)), 0.0)
     return 1 / VALUES_AN_ELEMENT
