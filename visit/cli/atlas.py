@@ -21,7 +21,7 @@ from visit.cli.options import (
     running_from_arguments,
 )
 from visit.cli.progress import progress_bar
-from visit.engine.protocol import Progress
+from visit.engine.progress import Progress
 from visit.errors import OutputError, RequestError
 from visit.graph.flow import NodeKind
 from visit.text import aligned, duration, one_line, shortened, size, visible

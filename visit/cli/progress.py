@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from visit.engine.protocol import Progress
+    from visit.engine.progress import Progress
 
 
 @contextmanager
