@@ -10,16 +10,8 @@ import torch
 from specimens import FEW, MAKERS, TOKEN_IDS, builder, specimen
 
 from visit.errors import RequestError
-from visit.graph.flow import (
-    Edge,
-    EdgeKind,
-    FlowGraph,
-    Ledger,
-    NodeId,
-    NodeKind,
-    RankBy,
-    Request,
-)
+from visit.graph.flow import Edge, EdgeKind, FlowGraph, Ledger, NodeId, NodeKind
+from visit.graph.request import RankBy, Request
 from visit.models.architectures.base import Experts
 
 LAST = len(TOKEN_IDS) - 1

@@ -13,7 +13,8 @@ from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from visit.assemble import Builder
-from visit.graph.flow import ModelInfo, Request, Token
+from visit.graph.flow import ModelInfo, Token
+from visit.graph.request import Request
 from visit.lens.projector import Projector
 from visit.lens.readings import Reader
 from visit.models.architectures import Architecture, lay_open

@@ -9,19 +9,10 @@ from typing import Any
 import pytest
 from sample import PROMPT, FakeEngine, make_block, make_flow
 
-from visit.graph.flow import (
-    Edge,
-    EdgeKind,
-    FlowGraph,
-    Ledger,
-    NodeId,
-    NodeKind,
-    Note,
-    Request,
-    Target,
-)
+from visit.graph.flow import Edge, EdgeKind, FlowGraph, Ledger, NodeId, NodeKind, Note, Target
 from visit.graph.index import Index, merged
 from visit.graph.relations import key_of, overlap, own_logit, reader_lines, way_in
+from visit.graph.request import Request
 from visit.text import visible
 from visit.web import inspector
 from visit.web.inspector import Beside, LensOf, PatternOf, Tab, node_panel, path_ids, wants
