@@ -13,7 +13,7 @@ from visit.engine.protocol import Progress
 from visit.errors import OutputError, RequestError
 from visit.graph.flow import NodeKind
 from visit.lens.atlas import KINDS, Atlas, Found
-from visit.lens.atlas.place import cache_folder, is_name
+from visit.lens.atlas.folders import cache_folder, is_name
 from visit.text import aligned, duration, one_line, shortened, size, visible
 
 OpenAtlas = Callable[[], Atlas]
