@@ -17,8 +17,8 @@ from visit.errors import Cancelled, RequestError
 from visit.graph.flow import NodeId, NodeKind
 from visit.graph.request import Request
 from visit.lens.atlas import KINDS, Atlas, RowId, is_static
-from visit.lens.atlas.built import TOP_K
-from visit.lens.atlas.spread import Gram
+from visit.lens.atlas.build import TOP_K
+from visit.lens.atlas.logit_spread import Gram
 from visit.models.architectures import lay_open
 from visit.models.architectures.base import Experts
 from visit.models.rows import parts, vector, vectors

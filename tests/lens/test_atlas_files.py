@@ -22,9 +22,8 @@ from specimens import Numbered, specimen
 
 from visit.errors import OutputError
 from visit.graph.flow import NodeKind
-from visit.lens.atlas import Atlas, RowId, place
-from visit.lens.atlas import kept as kept_module
-from visit.lens.atlas.kept import Kept
+from visit.lens.atlas import Atlas, RowId, place, row_cache
+from visit.lens.atlas.row_cache import Kept
 from visit.lens.atlas.segment import UNFINISHED
 from visit.lens.measured import Measured
 from visit.lens.projector import Projector
@@ -282,7 +281,7 @@ def test_a_folder_that_cannot_be_written_is_told_once_and_breaks_nothing(
         raise OSError(failure, os.strerror(failure))
 
     atlas.keep(keys(ROWS[:4]), measured(ROWS[:4]))
-    monkeypatch.setattr(kept_module, "write_segment", fail)
+    monkeypatch.setattr(row_cache, "write_segment", fail)
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
             atlas.keep(keys(ROWS), measured(ROWS))

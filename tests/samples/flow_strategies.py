@@ -67,8 +67,8 @@ def small_flow() -> FlowGraph:
     resid_post = NodeId(NodeKind.RESID_POST, 2, layer=0)
     nodes = (
         Node(embed, reading(" of", "of")),
-        Node(key, reading(" Japan"), attention=0.75),
-        Node(value, reading(" Tokyo", " Japan"), attention=0.75),
+        Node(key, reading(" Japan")),
+        Node(value, reading(" Tokyo", " Japan")),
         Node(head, reading(" Tokyo", "\n", "\x1b[31m")),
         Node(rest, reading(" a")),
         Node(attn, reading(" Tokyo")),
@@ -80,7 +80,7 @@ def small_flow() -> FlowGraph:
     )
     adds = EdgeKind.ADDS
     edges = (
-        Edge(key, value, EdgeKind.WEIGHS, attention=0.75),
+        Edge(key, value, EdgeKind.WEIGHS),
         Edge(value, head, adds, Ledger.SOURCES, 1.0, 1.0, proximity=1.0, attention=0.75),
         Edge(head, attn, adds, Ledger.HEADS, 2.0, 1.25, direct_logit=3.5),
         Edge(rest, attn, adds, Ledger.HEADS, 0.5, -0.25, direct_logit=-0.5),
@@ -245,9 +245,7 @@ def flows(draw: st.DrawFn) -> FlowGraph:
     """Any flow graph a document can hold, sensible or not."""
     ids = draw(st.lists(node_ids(), min_size=1, max_size=5, unique=True))
     measure = st.none() | numbers
-    nodes = tuple(
-        draw(st.builds(Node, st.just(i), readings, measure, st.none() | magnitudes)) for i in ids
-    )
+    nodes = tuple(draw(st.builds(Node, st.just(i), readings, measure)) for i in ids)
     edges = draw(
         st.lists(edges_among(ids), max_size=5, unique_by=lambda e: (e.source, e.target, e.key))
     )

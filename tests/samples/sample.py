@@ -67,7 +67,6 @@ class _Builder:
                 node_id,
                 self.reading(layer),
                 activation=more.get("activation"),
-                attention=more.get("attention"),
             )
         return node_id
 
@@ -94,14 +93,23 @@ class _Builder:
         return Reading(top, bottom, target, self.random.uniform(0.5, 9), self.random.uniform(1, 90))
 
     def adds(
-        self, parts: Iterable[NodeId], whole: NodeId, ledger: Ledger, *, logit: float | None = None
+        self,
+        parts: Iterable[NodeId],
+        whole: NodeId,
+        ledger: Ledger,
+        *,
+        logit: float | None = None,
+        attentions: Sequence[float] = (),
     ) -> None:
         """A ledger: signed shares that add up to 1, direct logits that add up to the whole's."""
         parts = list(parts)
         shares = [self.random.gauss(0.7, 0.8) for _ in parts]
         shares[0] += 1 + abs(sum(shares))
         total = sum(shares)
+        attended = dict(zip(parts, attentions, strict=False))  # the rest, which is last, has none
         for part, share in zip(parts, shares, strict=True):
+            if ledger is Ledger.POSITIONS:
+                attended[part] = self.random.random()
             self.edge(
                 Edge(
                     part,
@@ -112,7 +120,7 @@ class _Builder:
                     share=share / total,
                     direct_logit=None if logit is None else logit * share / total,
                     proximity=abs(share) / sum(abs(s) for s in shares),
-                    attention=self.random.random() if ledger is Ledger.POSITIONS else None,
+                    attention=attended.get(part),
                     activation=self.nodes[part].activation if ledger is Ledger.EXPERTS else None,
                 )
             )
@@ -207,19 +215,20 @@ def open_block(
         query = made.node(NodeKind.QUERY, position, layer, head=h)
         heads.append(head)
         made.edge(Edge(ln1, query, EdgeKind.READS, norm=3.0))
-        parts = []
+        parts, attentions = [], []
         for s in made.random.sample(range(position + 1), min(2, position + 1)):
             attention = made.random.random()
             source = made.node(pre_kind, s, pre_layer) if on_route else None
-            key = made.node(NodeKind.KEY, s, layer, head=h, attention=attention)
-            value = made.node(NodeKind.VALUE, s, layer, head=h, attention=attention)
+            key = made.node(NodeKind.KEY, s, layer, head=h)
+            value = made.node(NodeKind.VALUE, s, layer, head=h)
             if source is not None:
                 made.edge(Edge(source, key, EdgeKind.READS, norm=3.0))
             made.edge(Edge(query, key, EdgeKind.SCORES, attention=attention))
-            made.edge(Edge(key, value, EdgeKind.WEIGHS, attention=attention))
+            made.edge(Edge(key, value, EdgeKind.WEIGHS))
             parts.append(value)
+            attentions.append(attention)
         rest = made.node(NodeKind.SOURCES_REST, position, layer, head=h)
-        made.adds([*parts, rest], head, Ledger.SOURCES, logit=0.3)
+        made.adds([*parts, rest], head, Ledger.SOURCES, logit=0.3, attentions=attentions)
     bias = made.node(NodeKind.ATTN_BIAS, position, layer)
     rest = made.node(NodeKind.HEADS_REST, position, layer)
     made.adds([*heads, bias, rest], attn, Ledger.HEADS, logit=1.0)

@@ -26,7 +26,13 @@ from visit.assemble.traced_request import (
 )
 from visit.attribution import circuits
 from visit.attribution.ledgers import Lines, audit_residual, gained, lines_of_vectors, sum_of_rows
-from visit.attribution.projections import SourceValues, before_norm, keys_by_source, queries_at
+from visit.attribution.projections import (
+    SourceValues,
+    before_norm,
+    keys_by_source,
+    queries_at,
+    value_gain,
+)
 from visit.graph.flow import Edge, EdgeKind, Ledger, NodeId, NodeKind
 from visit.models.architectures.base import Experts, Mlp
 from visit.tracing.precision import WIDENED_ELEMENTS, reading_dtype
@@ -141,6 +147,7 @@ def _draw_sources(
         values: The layer's.
     """
     recorded, direction = case.trace.layers[layer], case.direction_at(position)
+    gain = value_gain(case.architecture, case.trace, layer)
     n_sources, drawn = position + 1, Drawn()
     step = max(1, WIDENED_ELEMENTS // (n_sources * outputs.shape[1]))
     for start in range(0, len(outputs), step):
@@ -150,14 +157,14 @@ def _draw_sources(
             continue
         rows = torch.tensor(chosen, device=outputs.device) - start
         pattern = recorded.attention[some, position, :n_sources]
-        written = gained(values.of(slice(n_sources), some), recorded.attn_gain, position)
+        given = values.of(slice(n_sources), some)
+        written = gained(given, recorded.attn_gain, position)
         parts = pattern.to(written).unsqueeze(2) * written
         draft.check(audit_residual(parts.sum(1), outputs[some]))
         lines = lines_of_vectors(parts, outputs[some], direction).at(rows)
         ids = [NodeId(NodeKind.HEAD, position, layer, head=head) for head in chosen]
-        ledgers = _draw_sources_of(
-            draft, case, ids, lines, pattern[rows], written[rows], parts[rows]
-        )
+        read = given[rows] if gain is None else given[rows] * gain
+        ledgers = _draw_sources_of(draft, case, ids, lines, pattern[rows], read, parts[rows])
         drawn |= zip(chosen, ledgers, strict=True)
     return drawn
 
@@ -168,10 +175,20 @@ def _draw_sources_of(
     heads: list[NodeId],
     lines: Lines,
     pattern: Float[Tensor, "head source"],
-    written: Float[Tensor, "head source d_model"],
+    read: Float[Tensor, "head source d_model"],
     parts: Float[Tensor, "head source d_model"],
 ) -> list[tuple[list[int], list[float]]]:
-    """The ledger of each head; returns the sources that are drawn, and the attention to each."""
+    """The ledger of each head; returns the sources that are drawn, and the attention to each.
+
+    Args:
+        draft: Holds the heads already.
+        case: What is asked.
+        heads: Whose ledgers they are.
+        lines: Of every part.
+        pattern: The attention to each source.
+        read: The vector that each value is read as, which is the same for every reader.
+        parts: What each source adds to its head.
+    """
     chosen = circuits.strongest(lines.strength(case.request.rank_by), case.request.sources)
     left_out = circuits.others(chosen, parts.shape[1])
     rests = parts.take_along_dim(left_out.unsqueeze(2), dim=1).sum(1)
@@ -180,11 +197,9 @@ def _draw_sources_of(
     for row, (head, (sources, attentions)) in enumerate(zip(heads, found, strict=True)):
         ids = [
             draft.node(
-                NodeId(NodeKind.VALUE, source, head.layer, head=head.head),
-                written[row, source],
-                attention=attention,
+                NodeId(NodeKind.VALUE, source, head.layer, head=head.head), read[row, source]
             )
-            for source, attention in zip(sources, attentions, strict=True)
+            for source in sources
         ]
         draft.ledger(Ledger.SOURCES, head, ids, chosen_lines.at(row), attentions)
         rest_id = replace(head, kind=NodeKind.SOURCES_REST)
@@ -203,13 +218,12 @@ def _draw_scores(
     layer, head = query.layer, query.head
     assert layer is not None
     for row, (source, attention) in enumerate(zip(sources, attentions, strict=True)):
-        key = draft.node(
-            NodeId(NodeKind.KEY, source, layer, head=head), found_by[row], attention=attention
-        )
+        key = draft.node(NodeId(NodeKind.KEY, source, layer, head=head), found_by[row])
         value = NodeId(NodeKind.VALUE, source, layer, head=head)
         draft.edge(Edge(resid_pre_id(layer, source), key, EdgeKind.READS))
         draft.edge(Edge(query, key, EdgeKind.SCORES, attention=attention))
-        draft.edge(Edge(key, value, EdgeKind.WEIGHS, attention=attention))
+        # Every reader of the source shares this edge, so no reader's attention stands on it.
+        draft.edge(Edge(key, value, EdgeKind.WEIGHS))
 
 
 def _draw_neurons(draft: Draft, case: Case, layer: int, position: int, values: Tensor) -> None:

@@ -25,32 +25,21 @@ class Draft:
     Attributes:
         vectors: What each node stands for, to be read through the lens all at once.
         activations: The coefficients of memories and attention neurons, and experts' weights.
-        attentions: How much the traced position attends to a key's or value's source.
         worst: The worst relative error of any ledger taken so far.
     """
 
     vectors: dict[NodeId, Tensor] = field(default_factory=dict)
     activations: dict[NodeId, float] = field(default_factory=dict)
-    attentions: dict[NodeId, float] = field(default_factory=dict)
     worst: float = 0.0
     _blocks: list[Tensor] = field(default_factory=list)
     _edges: dict[tuple[NodeId, NodeId, str], Edge] = field(default_factory=dict)
 
-    def node(
-        self,
-        id_: NodeId,
-        vector: Tensor,
-        *,
-        activation: float | None = None,
-        attention: float | None = None,
-    ) -> NodeId:
+    def node(self, id_: NodeId, vector: Tensor, *, activation: float | None = None) -> NodeId:
         """Draw a node and return its id."""
         if id_ not in self.vectors:
             self.vectors[id_] = self._copy(vector)
         if activation is not None:
             self.activations.setdefault(id_, activation)
-        if attention is not None:
-            self.attentions.setdefault(id_, attention)
         return id_
 
     def _copy(self, vector: Tensor) -> Tensor:
@@ -125,7 +114,7 @@ class Draft:
     def nodes(self, readings: dict[NodeId, Reading]) -> tuple[Node, ...]:
         """The nodes in the order of the flow."""
         return tuple(
-            Node(id_, readings[id_], self.activations.get(id_), self.attentions.get(id_))
+            Node(id_, readings[id_], self.activations.get(id_))
             for id_ in sorted(readings, key=flow_order)
         )
 

@@ -79,6 +79,26 @@ def values_by_source(architecture: Architecture, trace: Trace, layer: int) -> So
     return SourceValues(v, attention.w_o.to(v))
 
 
+def value_gain(
+    architecture: Architecture, trace: Trace, layer: int
+) -> Float[Tensor, " d_model"] | None:
+    """What a value is multiplied by before it is read, the same whoever reads it.
+
+    On its way into the residual stream a value passes the output norm, if there is one, and the
+    model's multiplier. Of the norm this is the gain alone: its scale is that of the position that
+    reads, and would give one value another length for every reader. ``None`` where nothing lies
+    between.
+    """
+    block, recorded = architecture.blocks[layer], trace.layers[layer].attn_gain
+    if recorded is None:
+        return None
+    if block.attn_norm is None:
+        gain = recorded[0]  # a multiplier, the same at every position
+    else:
+        gain = block.attn_norm.gain.to(recorded) * block.write_scale
+    return gain.to(ledger_dtype(gain))
+
+
 def experts_at(
     architecture: Architecture, trace: Trace, layer: int, position: int
 ) -> tuple[Float[Tensor, " part"], Float[Tensor, "part d_model"]]:

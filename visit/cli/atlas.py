@@ -118,7 +118,7 @@ def search(arguments: Namespace, open_atlas: OpenAtlas, progress: Progress) -> s
 
 def list_(arguments: Namespace, open_atlas: OpenAtlas, progress: Progress) -> str:
     """Every atlas on this machine, with its size."""
-    from visit.lens.atlas.place import cache_folder
+    from visit.lens.atlas.folders import cache_folder
 
     root = cache_folder()
     rows = [
@@ -130,7 +130,7 @@ def list_(arguments: Namespace, open_atlas: OpenAtlas, progress: Progress) -> st
 
 def clear(arguments: Namespace, open_atlas: OpenAtlas, progress: Progress) -> str:
     """Remove every atlas."""
-    from visit.lens.atlas.place import cache_folder
+    from visit.lens.atlas.folders import cache_folder
 
     root = cache_folder()
     folders = _folders(root)
@@ -145,7 +145,7 @@ def clear(arguments: Namespace, open_atlas: OpenAtlas, progress: Progress) -> st
 
 def _folders(root: Path) -> list[Path]:
     """The folders of atlases; a user may keep other things beside them."""
-    from visit.lens.atlas.place import is_name
+    from visit.lens.atlas.folders import is_name
 
     return [path for path in sorted(root.glob("*/")) if is_name(path.name)]
 

@@ -107,7 +107,6 @@ def _data_from_node(node: Node) -> dict[str, Any]:
         norm=reading.norm,
         entropy=reading.entropy,
         activation=node.activation,
-        attention=node.attention,
         top=_data_from_tokens(reading.top),
         bottom=_data_from_tokens(reading.bottom),
         target={
@@ -235,7 +234,7 @@ def _node_from_data(data: dict[str, Any], where: str) -> Node:
         entropy=float(data["entropy"]),
         norm=float(data["norm"]),
     )
-    node = Node(place, reading, _measure(data, "activation"), _measure(data, "attention"))
+    node = Node(place, reading, _measure(data, "activation"))
     expected = {
         "id": str(place),
         "kind": place.kind.value,

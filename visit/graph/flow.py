@@ -134,13 +134,11 @@ class Node:
         reading: What it says in the model's vocabulary.
         activation: A memory's or attention neuron's coefficient at this position; an expert's
             routing weight.
-        attention: For a head's key and value: how much the traced position attends to the source.
     """
 
     id: NodeId
     reading: Reading
     activation: float | None = None
-    attention: float | None = None
 
     @property
     def label(self) -> str:
@@ -162,8 +160,8 @@ class Edge:
         direct_logit: What flows, read as a contribution to the target's logit with the final
             norm's scale frozen; only where it writes into the traced position's residual.
         proximity: Ferrando & Voita's measure, 0 to 1, 1 over a ledger.
-        attention: How much the target's position attends to the source's; for the ``positions``
-            ledger the mean over heads.
+        attention: How much a reader attends to a source: on a head's ``sources`` lines and from
+            its query to a key; on ``positions`` lines the mean over heads.
         activation: A memory's coefficient, or an expert's routing weight.
     """
 

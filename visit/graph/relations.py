@@ -54,14 +54,22 @@ def head_of(index: Index, node_id: NodeId) -> NodeId | None:
         return None
     if node_id.kind not in (NodeKind.KEY, NodeKind.VALUE):
         return NodeId(NodeKind.HEAD, node_id.position, node_id.layer, head=node_id.head)
-    value = NodeId(NodeKind.VALUE, node_id.position, node_id.layer, head=node_id.head)
-    lines = [e for e in index.out_of.get(value, ()) if e.ledger is Ledger.SOURCES]
     traced = index.flow.position
     return max(
-        (line.target for line in lines),
+        (line.target for line in reader_lines(index, node_id)),
         key=lambda head: (head.position == traced, head.position),
         default=None,
     )
+
+
+def reader_lines(index: Index, side: NodeId) -> list[Edge]:
+    """The lines by which heads add up a source, given by its key or value, in reading order.
+
+    One for each position that reads it; each bears its own reader's attention.
+    """
+    value = NodeId(NodeKind.VALUE, side.position, side.layer, head=side.head)
+    lines = [e for e in index.out_of.get(value, ()) if e.ledger is Ledger.SOURCES]
+    return sorted(lines, key=lambda e: e.target.position)
 
 
 def query_of(head: NodeId) -> NodeId:

@@ -7,13 +7,14 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from sample import FakeEngine, make_flow
+from sample import PROMPT, FakeEngine, make_block, make_flow
 
 from visit.engine.questions import ReadLens, ReadPattern
 from visit.graph.flow import Edge, EdgeKind, FlowGraph, Ledger, NodeId, NodeKind, Note, Target
-from visit.graph.index import Index
-from visit.graph.relations import overlap, own_logit, way_in
+from visit.graph.index import Index, merged
+from visit.graph.relations import key_of, overlap, own_logit, reader_lines, way_in
 from visit.graph.request import Request
+from visit.text import visible
 from visit.web import inspector
 from visit.web.inspector import Tab, node_panel, path_ids, wants
 from visit.web.inspector.depths import depth_of
@@ -24,6 +25,7 @@ from visit.web.inspector.path import path
 from visit.web.inspector.waterfall import LINES_SHOWN, By, Row, folded, steps
 from visit.web.plots.heatmap import LEVELS, WINDOW, level, window
 from visit.web.trees import Tree, trees
+from visit.web.words import percent
 
 INDEX = Index(make_flow(mixtures=(2,)))
 ENGINE = FakeEngine()
@@ -189,6 +191,43 @@ def test_a_memory_that_is_active_against_its_value_says_so():
 def test_a_value_s_panel_says_how_much_is_attended_to_it():
     value = next(n for n in INDEX.nodes if str(n).startswith("L1.head1.value"))
     assert "attention" in texts(panel(str(value)))
+
+
+def facts_of(made: list[Tree]) -> dict[str, str]:
+    """What the panel's measures say, by name."""
+    (listed,) = classed(made, "facts")
+    rows = [row["children"] for row in listed["children"]]
+    return {said(name): said(value) for name, value in rows}
+
+
+def read_twice() -> tuple[Index, NodeId, list[Edge]]:
+    """A graph opened at two positions, and a value that both add up, with its line in each."""
+    index = Index(merged(make_flow(), make_block(1, 5, Request(PROMPT))))
+    values = (n for n in index.nodes if n.kind is NodeKind.VALUE)
+    value = next(n for n in values if len(reader_lines(index, n)) > 1)
+    return index, value, reader_lines(index, value)
+
+
+def test_a_source_that_two_positions_read_says_how_much_each_attends_to_it():
+    """Its key and value are shared: the first reader's attention must not be taken for both."""
+    index, value, lines = read_twice()
+    assert [line.target.position for line in lines] == [5, 7]
+    expected = {
+        f"attention from {visible(index.flow.tokens[line.target.position].text)} "
+        f"at {line.target.position}": percent(line.attention)
+        for line in lines
+    }
+    for side in (value, key_of(value)):
+        shown = facts_of(panel(str(side), index=index))
+        assert {n: said for n, said in shown.items() if n.startswith("attention")} == expected
+
+
+def test_beside_a_head_a_key_bears_that_head_s_own_attention():
+    index, value, lines = read_twice()
+    for line in lines:
+        made = classed(panel(str(line.target), index=index), "company")
+        (entry,) = having(made, "data-node", str(key_of(value)))
+        assert said(classed([entry], "number")[0]) == percent(line.attention)
 
 
 # ------------------------------------------------------------------ ledgers

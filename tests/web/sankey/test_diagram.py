@@ -13,12 +13,14 @@ from sample import PROMPT, make_block, make_flow
 from visit.errors import RequestError
 from visit.graph.flow import Edge, EdgeKind, FlowGraph, Ledger, NodeId, NodeKind
 from visit.graph.index import RESIDUALS, RESTS, Index, merged
+from visit.graph.relations import key_of
 from visit.graph.request import Request
 from visit.web.flow.stylesheet import DARK, LIGHT, THEMES
-from visit.web.plots.plotly import VISIT_RANK, colour_at
+from visit.web.plots.plotly import VISIT_RANK, colour_at, literal
 from visit.web.sankey.diagram import layers_in_document, sankey_figure
 from visit.web.sankey.links import Stage, links_of_layer, stages_of
 from visit.web.sankey.plan import HAIRLINE, is_slim, plan_layer
+from visit.web.words import percent
 
 LAYER = 1
 
@@ -314,6 +316,27 @@ def test_another_position_s_block_does_not_leak_in():
     flow = merged(make_flow(opened=[LAYER]), make_block(LAYER, 4, Request(PROMPT)))
     plain, both = index_of("first layer only"), Index(flow)
     assert ids_of(sankey_figure(both, LAYER, LIGHT)) == ids_of(sankey_figure(plain, LAYER, LIGHT))
+
+
+def test_a_key_and_a_value_say_how_much_the_traced_position_attends_to_them():
+    """Whichever block the graph was given first: the other position's attention is not theirs."""
+    whole, block = make_flow(opened=[LAYER]), make_block(LAYER, 4, Request(PROMPT))
+    both = merged(replace(whole, nodes=(), edges=()), block)
+    index = Index(merged(both, whole))
+    figure = sankey_figure(index, LAYER, LIGHT)
+    tips = dict(zip(ids_of(figure), figure["data"][0]["node"]["label"], strict=True))
+    lines = [
+        line
+        for head in index.nodes
+        if head.kind is NodeKind.HEAD and head.position == index.flow.position
+        for line in index.lines(head, Ledger.SOURCES)
+        if line.attention is not None
+    ]
+    assert len(lines) > 4
+    for line in lines:
+        said = literal(f"attention {percent(line.attention)}")
+        assert said in tips[line.source]
+        assert said in tips[key_of(line.source)]
 
 
 def test_a_layer_that_is_not_opened_is_refused_with_what_to_do():

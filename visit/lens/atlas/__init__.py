@@ -15,9 +15,9 @@ from torch import Tensor
 
 from visit.errors import OutputError, RequestError
 from visit.graph.flow import ModelInfo, NodeKind
-from visit.lens.atlas.built import Built, Cost
-from visit.lens.atlas.kept import KEY_BYTES, Kept
-from visit.lens.atlas.place import cache_folder, folder_name, identity
+from visit.lens.atlas.build import Built, Cost
+from visit.lens.atlas.folders import cache_folder, folder_name, identity
+from visit.lens.atlas.row_cache import KEY_BYTES, Kept
 from visit.lens.atlas.search import Found, Searcher
 from visit.lens.atlas.segment import DamagedError
 from visit.lens.measured import Measured

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from visit.errors import RequestError
 from visit.graph.flow import NodeKind, Reading
-from visit.lens.atlas.built import TOP_K, Built, Part
+from visit.lens.atlas.build import TOP_K, Built, Part
 from visit.lens.projector import Projector
 from visit.lens.readings import Reader
 from visit.models.architectures import Architecture

@@ -10,7 +10,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from visit.engine.questions import Pattern
-from visit.graph.flow import Edge, Ledger, Node, NodeId, NodeKind
+from visit.graph.flow import Ledger, Node, NodeId, NodeKind
 from visit.graph.index import RESIDUALS, Index
 from visit.graph.relations import head_of, source_lines, way_in
 from visit.text import visible
@@ -55,7 +55,7 @@ def attention_tab(index: Index, node: Node, pattern: Pattern | None) -> list[Com
     known = {
         line.source.position: Taken(
             line.source.position,
-            _attention(index, line),
+            line.attention or 0.0,
             line.share,
             line.direct_logit,
             line.source,
@@ -78,13 +78,6 @@ def attention_tab(index: Index, node: Node, pattern: Pattern | None) -> list[Com
             *_picture(index, head.position, source, pattern),
         )
     ]
-
-
-def _attention(index: Index, line: Edge) -> float:
-    """How much a head attends to a drawn source; its node says so for the traced position."""
-    if line.attention is not None:
-        return line.attention
-    return index.nodes[line.source].attention or 0.0
 
 
 def _of_attention(index: Index, attention: NodeId) -> list[Component]:

@@ -115,8 +115,14 @@ def token(text: str, columns: int = _WORD_COLUMNS) -> str:
     return literal(shortened(visible(text), columns))
 
 
-def tip(flow: FlowGraph, node: Node) -> str:
-    """What hovering over a node says, in Plotly's markup: at most eight lines."""
+def tip(flow: FlowGraph, node: Node, attention: float | None = None) -> str:
+    """What hovering over a node says, in Plotly's markup: at most eight lines.
+
+    Args:
+        flow: The node's graph.
+        node: The node.
+        attention: Of a key or value: how much the head that is shown attends to its source.
+    """
     at = flow.tokens[node.id.position]
     where = ", ".join(filter(None, (place(node.id), f"position {at.position}")))
     reading, target = node.reading, node.reading.target
@@ -129,8 +135,8 @@ def tip(flow: FlowGraph, node: Node) -> str:
     measures = [f"entropy {reading.entropy:.2f} bits", f"norm {reading.norm:.3g}"]
     if node.activation is not None:
         measures.append(f"activation {signed(node.activation, 3)}")
-    if node.attention is not None:
-        measures.append(f"attention {percent(node.attention)}")
+    if attention is not None:
+        measures.append(f"attention {percent(attention)}")
     wanted = shortened(visible(flow.target.text), _WORD_COLUMNS)
     lines = [
         *said,

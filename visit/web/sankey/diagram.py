@@ -31,7 +31,13 @@ from visit.web.plots.plotly import (
     token,
 )
 from visit.web.sankey.labels import MARGIN, THICKNESS, columns, headings, labels, legend
-from visit.web.sankey.links import Link, layers_in_document, links_of_layer, stages_of
+from visit.web.sankey.links import (
+    Link,
+    attention_by_node,
+    layers_in_document,
+    links_of_layer,
+    stages_of,
+)
 from visit.web.sankey.plan import plan_layer
 from visit.web.words import percent, signed, signed_percent, title
 
@@ -74,6 +80,7 @@ def sankey_figure(
     ranks = VISIT_RANK if palette == "visit" else rank_scale(theme)
     order = list(plan.places)
     number = {node: i for i, node in enumerate(order)}
+    attended = attention_by_node(links)
     part = min(1.0, plan.scale * plan.tallest / plan.height)
     return {
         "data": [
@@ -89,7 +96,7 @@ def sankey_figure(
                     "thickness": THICKNESS,
                     "x": [xs[stages[node]] for node in order],
                     "y": [plan.places[node].middle / plan.height / part for node in order],
-                    "label": [tip(flow, index.nodes[node]) for node in order],
+                    "label": [tip(flow, index.nodes[node], attended.get(node)) for node in order],
                     "color": [_rank_colour(flow, index, node, ranks) for node in order],
                     "line": {"color": theme.faint, "width": 0.6},
                     "customdata": [str(node) for node in order],

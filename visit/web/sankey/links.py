@@ -152,6 +152,14 @@ def stages_of(links: Sequence[Link]) -> dict[NodeId, Stage]:
     return found
 
 
+def attention_by_node(links: Sequence[Link]) -> dict[NodeId, float]:
+    """How much the layer's heads attend to the source of each key and value that is shown."""
+    attended = [link for link in links if link.attention is not None]
+    keys = {link.target: link.attention for link in attended if link.kind is EdgeKind.SCORES}
+    values = {link.source: link.attention for link in attended if link.kind is EdgeKind.ADDS}
+    return {node: part for node, part in (keys | values).items() if part is not None}
+
+
 def is_parallel(links: Sequence[Link]) -> bool:
     """Whether attention and MLP both read the layer's input."""
     return not any(link.target.kind is NodeKind.RESID_MID for link in links)

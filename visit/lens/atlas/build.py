@@ -18,8 +18,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from visit.graph.flow import NodeKind
+from visit.lens.atlas.logit_spread import Gram
 from visit.lens.atlas.segment import SUFFIX, DamagedError, Segment, sweep, write_segment
-from visit.lens.atlas.spread import Gram
 from visit.lens.projector import Projector
 from visit.models.architectures import Architecture
 from visit.models.rows import KINDS, RowId, n_rows, parts, vectors
