@@ -13,14 +13,13 @@ and a handler of it in ``visit.assemble.answers``. It needs no entry anywhere el
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, Generic, TypeVar
 
-from msgspec import ValidationError, convert, to_builtins
-
 from visit.errors import RequestError
+from visit.graph.fields import hints_of, plain_from_value, value_from_given
 from visit.graph.flow import FlowGraph, Node
-from visit.graph.request import Request, data_from_request
+from visit.graph.request import Request, data_from_request, request_from_data
 
 Answer = TypeVar("Answer", covariant=True)
 Pattern = tuple[tuple[float, ...], ...]
@@ -92,11 +91,14 @@ def data_from_question(question: Question[Any]) -> dict[str, Any]:
     """A question as JSON has it, with its name under ``question``."""
     own = {field.name: getattr(question, field.name) for field in fields(question)}
     request = data_from_request(own.pop("request"))
-    return {"question": type(question).__name__, "request": request, **to_builtins(own)}
+    plain = {name: plain_from_value(value) for name, value in own.items()}
+    return {"question": type(question).__name__, "request": request, **plain}
 
 
 def question_from_data(data: object) -> Question[Any]:
     """Read a question back; the inverse of ``data_from_question``.
+
+    Fields that this version does not know are passed over.
 
     Raises:
         RequestError: there is no such question, a field of it is missing or of another type, or no
@@ -108,8 +110,17 @@ def question_from_data(data: object) -> Question[Any]:
     if not isinstance(name, str) or name not in kinds:
         known = ", ".join(sorted(kinds))
         raise RequestError(f"question {name!r} is not known; ask one of {known}")
+    kind: type = kinds[name]
+    for field in fields(kind):
+        if field.name not in data and field.default is MISSING:
+            raise RequestError(f"the question {name} lacks its {field.name}; give it")
+    hints = {field: hint for field, hint in hints_of(kind).items() if field in data}
     try:
-        question: Question[Any] = convert(data, kinds[name])
-    except ValidationError as error:
+        question: Question[Any] = kind(**{n: _read(n, hint, data[n]) for n, hint in hints.items()})
+    except RequestError as error:
         raise RequestError(f"the question {name} cannot be read: {error}") from None
     return question
+
+
+def _read(name: str, hint: Any, given: object) -> Any:
+    return request_from_data(given) if hint is Request else value_from_given(name, hint, given)
