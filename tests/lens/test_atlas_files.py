@@ -22,7 +22,7 @@ from specimens import Numbered, specimen
 
 from visit.errors import OutputError
 from visit.graph.flow import NodeKind
-from visit.lens.atlas import Atlas, RowId, place, row_cache
+from visit.lens.atlas import Atlas, RowId, folders, row_cache
 from visit.lens.atlas.row_cache import Kept
 from visit.lens.atlas.segment import UNFINISHED
 from visit.lens.measured import Measured
@@ -122,7 +122,7 @@ def test_files_of_another_version_or_other_weights_are_never_opened(
     root, projector = atlas.folder.parent, Projector(ARCHITECTURE)
     others = [Atlas(info(ARCHITECTURE, "1" * 64), ARCHITECTURE, Numbered(), projector, root)]
     with monkeypatch.context() as patch:
-        patch.setattr(place, "FORMAT", place.FORMAT + 1)
+        patch.setattr(folders, "FORMAT", folders.FORMAT + 1)
         others.append(again(atlas))
     with monkeypatch.context() as patch:
         patch.setattr(Numbered, "sha256", "of another vocabulary")
@@ -332,4 +332,4 @@ def test_the_cache_folder_is_where_the_platform_keeps_them(
     for name, value in {**environment, "HOME": "/home/u"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "platform", platform)
-    assert place.cache_folder() == Path(folder)
+    assert folders.cache_folder() == Path(folder)
