@@ -21,7 +21,7 @@ from visit.assemble.route import draw_layer
 from visit.assemble.traced_request import Case, resid_pre_id
 from visit.attribution.ledgers import Sought, audit_logit, logit_biases, logit_direction
 from visit.attribution.projections import values_by_source
-from visit.engine.protocol import Progress
+from visit.engine.progress import Progress
 from visit.errors import RequestError
 from visit.graph.flow import (
     Audit,
@@ -34,10 +34,9 @@ from visit.graph.flow import (
     NodeKind,
     Prediction,
     Reading,
-    Request,
     Target,
-    layers_from_spec,
 )
+from visit.graph.request import Request, layers_from_spec
 from visit.lens.atlas import KINDS, is_static
 from visit.lens.readings import Reader
 from visit.models.architectures import Architecture
@@ -152,19 +151,20 @@ class Builder:
         )
 
     def _target(self, trace: Trace, position: int, request: Request) -> Target:
-        if request.target is None:
-            return self._said_of(trace, position, int(trace.logits[position].argmax()))
-        return self._said_of(trace, position, self._tokens.single(request.target, "target"))
+        target_id = self._tokens.target_id(request)
+        if target_id is None:
+            target_id = int(trace.logits[position].argmax())
+        return self._said_of(trace, position, target_id)
 
     def _versus(
         self, trace: Trace, position: int, request: Request, target: Target
     ) -> Target | None:
-        if request.versus is None:
+        versus_id = self._tokens.versus_id(request)
+        if versus_id is None:
             return None
-        versus_id = self._tokens.single(request.versus, "versus")
         if versus_id == target.id:
             raise RequestError(
-                f"versus {request.versus!r} is the target itself; give another token to compare "
+                f"versus {target.text!r} is the target itself; give another token to compare "
                 "it with"
             )
         return self._said_of(trace, position, versus_id)
@@ -199,7 +199,9 @@ class Builder:
         best = log_probs.topk(min(N_PREDICTIONS, len(log_probs)))
         return FlowGraph(
             visit_version=__version__,
-            request=replace(case.request, model=case.request.model or self._model.name),
+            request=replace(
+                self._tokens.spelled(case.request), model=case.request.model or self._model.name
+            ),
             model=self._model,
             tokens=self._tokens.read(case.request),
             target=target,

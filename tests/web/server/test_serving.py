@@ -13,20 +13,22 @@ from starlette.testclient import TestClient
 from visit.engine.protocol import ModelChoice
 from visit.errors import Cancelled, OutputError, RequestError, VisitError
 from visit.formats.document import flow_from_json, json_from_flow
-from visit.graph.flow import NodeId, Note, RankBy, Request
+from visit.graph.flow import NodeId, Note
 from visit.graph.flows import levels
 from visit.graph.index import Index
+from visit.graph.request import RankBy, Request
 from visit.graph.selection import can_open, picture
 from visit.web import ids
 from visit.web.app import assets_folder, bind, create_app
 from visit.web.flow.stylesheet import COLOURINGS, PALETTES, WIDTHS, stylesheets
 from visit.web.screen import page
 from visit.web.screen.graph_panels import note, surroundings, target_options
-from visit.web.screen.prompt_form import abilities, data_from_request
+from visit.web.screen.prompt_form import abilities
 from visit.web.server.tracing import position_in, progress_to_page, request_from_controls
 from visit.web.state.address import Asked, asked_by_address
-from visit.web.state.graphs import opened_index
-from visit.web.state.shelf import Jobs, Shelf
+from visit.web.state.graphs import Graphs
+from visit.web.state.jobs import Jobs
+from visit.web.state.shelf import Shelf
 from visit.web.state.view import View
 from visit.web.words import file_name, percent, signed, tokens_from_typed, typed_from_tokens
 
@@ -120,9 +122,9 @@ def test_a_document_s_graph_is_neither_added_to_nor_made_again():
     engine, shelf = FakeEngine(), Shelf()
     key = shelf.put(make_flow(opened=()))
     opened = (NodeId.parse("L1.attn@7"),)
-    assert opened_index(View(key, Request("hi"), opened, fixed=True), engine, shelf)
+    assert Graphs(engine, shelf).find_opened(View(key, Request("hi"), opened, fixed=True))
     with pytest.raises(VisitError, match="open the document again"):
-        opened_index(View("gone", Request("hi"), fixed=True), engine, shelf)
+        Graphs(engine, shelf).find_opened(View("gone", Request("hi"), fixed=True))
     assert engine.opened == [] and engine.explained == []
 
 
@@ -154,13 +156,13 @@ def test_a_graph_that_fell_off_the_shelf_is_made_again():
     view = View(shelf.put(make_flow()), Request("The capital of Japan"))
     shelf.put(make_flow())
     assert shelf.get(view.key) is None
-    assert opened_index(view, engine, shelf).flow.request.prompt == "The capital of Japan"
+    assert Graphs(engine, shelf).find_opened(view).flow.request.prompt == "The capital of Japan"
     assert engine.explained == [view.request]
 
 
 def test_a_viewer_s_lost_graph_is_told_in_words():
     with pytest.raises(VisitError, match="no longer held"):
-        opened_index(View("gone", Request("hi")), None, Shelf())
+        Graphs(None, Shelf()).find_opened(View("gone", Request("hi")))
 
 
 def test_only_a_block_that_the_document_lacks_is_fetched_and_only_once():
@@ -168,20 +170,21 @@ def test_only_a_block_that_the_document_lacks_is_fetched_and_only_once():
     key = shelf.put(make_flow(opened=(1,)))
     opened = tuple(map(NodeId.parse, ("L1.attn@7", "L2.mlp@3", "L2.attn@3", "L2.head0@3")))
     for _ in range(2):
-        index = opened_index(View(key, Request("hi"), opened), engine, shelf)
+        index = Graphs(engine, shelf).find_opened(View(key, Request("hi"), opened))
         assert set(opened) <= index.nodes.keys()
     assert engine.opened == [(2, 3)]
 
 
 def test_callbacks_that_wait_for_one_block_fetch_it_once():
     class SlowEngine(FakeEngine):
-        def open(self, layer, position, request=None):
+        def open(self, request, layer, position):
             time.sleep(0.2)
-            return super().open(layer, position, request)
+            return super().open(request, layer, position)
 
     engine, shelf = SlowEngine(), Shelf()
     view = View(shelf.put(make_flow(opened=())), Request("hi"), (NodeId.parse("L1.mlp@7"),))
-    threads = [threading.Thread(target=opened_index, args=(view, engine, shelf)) for _ in range(4)]
+    graphs = Graphs(engine, shelf)
+    threads = [threading.Thread(target=graphs.find_opened, args=(view,)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -216,10 +219,10 @@ def test_a_graph_that_falls_off_the_shelf_at_once_is_still_shown_with_every_open
     """As when many pages share a shelf: whatever is put there pushes this view's graph off."""
 
     class Pushing(FakeEngine):
-        def open(self, layer, position, request=None):
+        def open(self, request, layer, position):
             shelf.put(make_flow(opened=()), "k")  # made anew meanwhile, with nothing open
             shelf.put(make_flow())
-            return super().open(layer, position, request)
+            return super().open(request, layer, position)
 
     class Narrow(Shelf):
         def get(self, key):
@@ -230,7 +233,8 @@ def test_a_graph_that_falls_off_the_shelf_at_once_is_still_shown_with_every_open
     shelf = Narrow(max_elements=1)
     opened = tuple(map(NodeId.parse, ("L2.mlp@3", "L1.mlp@7", "L2.attn@3")))
     view = View("k", Request("The capital of Japan"), opened)
-    index = opened_index(view, Pushing(lambda request: make_flow(request, opened=())), shelf)
+    pushing = Pushing(lambda request: make_flow(request, opened=()))
+    index = Graphs(pushing, shelf).find_opened(view)
     assert all(can_open(index, node_id) for node_id in opened)
 
 
@@ -375,14 +379,20 @@ def test_an_address_says_how_the_prompt_is_read():
         asked_by_address("?prompt=%5B%7B%7D%5D&chat=true", DEFAULT)
 
 
+def test_a_question_of_the_controls_takes_nothing_of_the_default_s_but_how_much_is_drawn():
+    served = Request("Paris is", prompt_ids=(1, 2), target_id=3, versus_id=4, heads=5)
+    asked = request_from_controls(served, "a b", "mini", "", None)
+    assert asked == Request("a b", model="mini", heads=5)
+
+
 def test_the_controls_say_how_the_prompt_is_read():
     served = Request("Paris is", bos=True, chat=True)
     for form in ({"bos": False, "chat": True}, {"bos": True, "chat": False}):
         request = request_from_controls(served, "a b", "mini", "", None, form)
-        assert data_from_request(request) == form
+        assert {"bos": request.bos, "chat": request.chat} == form
     for odd in (None, {}, {"bos": "yes", "chat": 1}):
         request = request_from_controls(served, "a b", "mini", "", None, odd)
-        assert data_from_request(request) == {"bos": None, "chat": False}
+        assert (request.bos, request.chat) == (None, False)
 
 
 def test_a_menu_knows_of_a_model_what_its_engine_does():

@@ -10,12 +10,12 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from visit.engine.protocol import ModelChoice
-from visit.graph.flow import Request
+from visit.graph.request import Request, data_from_request
 from visit.web import ids
 from visit.web.flow.stylesheet import LIGHT, stylesheet, stylesheets
 from visit.web.parts import aria, data
 from visit.web.screen.controls import furniture
-from visit.web.screen.prompt_form import data_from_request
+from visit.web.screen.prompt_form import form_from_data
 from visit.web.server.upload import MAX_BYTES
 from visit.web.state.view import View
 
@@ -89,7 +89,9 @@ def _stores(page: str, view: View | None, request: Request | None) -> list[Compo
         dcc.Store(id=ids.THEME, storage_type="local"),
         dcc.Store(id=ids.LOOK, storage_type="local"),
         dcc.Store(id=ids.STYLESHEETS, data=stylesheets()),
-        dcc.Store(id=ids.FORM, data=data_from_request(request) if request else None),
+        dcc.Store(
+            id=ids.FORM, data=form_from_data(data_from_request(request)) if request else None
+        ),
         dcc.Store(id=ids.FURNITURE, data=furniture(with_engine=request is not None)),
         dcc.Download(id=ids.DOWNLOAD),
     ]

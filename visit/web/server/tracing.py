@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from dash import Dash, Input, Output, State, ctx, no_update, set_props
 
-from visit.engine.protocol import Engine, Progress
+from visit.engine.progress import Progress
+from visit.engine.protocol import Engine
+from visit.engine.questions import Explain
 from visit.errors import Cancelled, VisitError
-from visit.graph.flow import Request
+from visit.graph.request import Request, data_from_request, request_like
 from visit.web import ids
-from visit.web.screen.prompt_form import data_from_request, form_from_data
+from visit.web.screen.prompt_form import form_from_data
 from visit.web.state.address import Asked, asked_by_address
-from visit.web.state.shelf import Jobs, Shelf
+from visit.web.state.jobs import Jobs
+from visit.web.state.shelf import Shelf
 from visit.web.state.view import View
 from visit.web.words import tokens_from_typed, typed_from_tokens
 
@@ -53,7 +55,8 @@ def register(app: Dash, engine: Engine, shelf: Shelf, default: Request) -> None:
             else:
                 asked = asked_by_address(address, default)
                 show_request(asked.request, asked.request.model or (model or "").strip())
-            flow = engine.explain(asked.request, progress_to_page(job.is_set, page_is_gone))
+            progress = progress_to_page(job.is_set, page_is_gone)
+            flow = engine.ask(Explain(asked.request), progress)
             show_stage("drawing", 1.0)
             view = View(shelf.put(flow), asked.request, asked.opened, flow.notes)
             return view.data(), None if asked.picked is None else str(asked.picked)
@@ -106,15 +109,14 @@ def request_from_controls(
     """
     wanted, versus = tokens_from_typed(target)
     named = (model or "").strip()
-    return replace(
-        default,
-        prompt=prompt or "",
-        model=named or None,
-        target=wanted,
-        versus=versus,
-        position=position_in(prompt, named, position),
-        **form_from_data(form),
-    )
+    asked = {
+        "prompt": prompt or "",
+        "model": named or None,
+        "target": wanted,
+        "versus": versus,
+        "position": position_in(prompt, named, position),
+    }
+    return request_like(default, asked | form_from_data(form))
 
 
 def position_in(prompt: str | None, model: str, chosen: dict[str, Any] | None) -> int | None:
@@ -171,7 +173,7 @@ def show_request(request: Request, model: str) -> None:
         chosen = {"prompt": request.prompt, "model": model, "position": request.position}
         set_props(ids.POSITION, {"data": chosen})
     set_props(ids.TARGET, {"value": typed_from_tokens(request.target, request.versus)})
-    set_props(ids.FORM, {"data": data_from_request(request)})
+    set_props(ids.FORM, {"data": form_from_data(data_from_request(request))})
 
 
 def show_problem(text: str | None) -> None:

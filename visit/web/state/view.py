@@ -6,13 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from visit.formats.document import (
-    data_from_notes,
-    data_from_request,
-    notes_from_data,
-    request_from_data,
-)
-from visit.graph.flow import NodeId, Note, Request
+from visit.errors import RequestError
+from visit.formats.document import data_from_notes, notes_from_data
+from visit.graph.flow import NodeId, Note
+from visit.graph.request import Request, data_from_request, request_from_data
 from visit.web.words import typed_from_tokens
 
 
@@ -46,12 +43,11 @@ class View:
 
         Raises:
             ValueError: it is none that this app made.
-            RequestError: its request could not be served.
         """
         try:
             request = request_from_data(data["request"])
             opened = tuple(NodeId.parse(text) for text in data["opened"])
             notes = notes_from_data({"nodes": data.get("notes", {})})
             return cls(str(data["key"]), request, opened, notes, bool(data.get("fixed")))
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, RequestError) as error:
             raise ValueError(f"not a view of this app: {error}") from None
