@@ -21,8 +21,8 @@ from visit.graph.index import RESIDUALS, Index
 from visit.web import ids, inspector
 from visit.web.exports.downloads import download
 from visit.web.flow import elements
-from visit.web.flow.stylesheet import Look
 from visit.web.inspector.needs import Beside, LensOf, PatternOf, Tab, wants
+from visit.web.look import Look
 from visit.web.plots import callbacks
 from visit.web.screen.graph_panels import note, surroundings
 from visit.web.screen.prompt_form import abilities
