@@ -22,8 +22,8 @@ from visit.graph.request import Request
 from visit.web import ids, inspector
 from visit.web.exports.downloads import download
 from visit.web.flow import elements
-from visit.web.flow.stylesheet import Look
 from visit.web.inspector.needs import Tab, wants
+from visit.web.look import Look
 from visit.web.plots import callbacks
 from visit.web.screen.graph_panels import note, surroundings
 from visit.web.screen.prompt_form import abilities

@@ -20,7 +20,8 @@ from visit.graph.request import RankBy, Request
 from visit.graph.selection import can_open, picture
 from visit.web import ids
 from visit.web.app import assets_folder, bind, create_app
-from visit.web.flow.stylesheet import COLOURINGS, PALETTES, WIDTHS, stylesheets
+from visit.web.flow.stylesheet import stylesheets
+from visit.web.look import COLOURINGS, WIDTHS
 from visit.web.screen import page
 from visit.web.screen.graph_panels import note, surroundings, target_options
 from visit.web.screen.prompt_form import abilities
@@ -30,6 +31,7 @@ from visit.web.state.graphs import Graphs
 from visit.web.state.jobs import Jobs
 from visit.web.state.shelf import Shelf
 from visit.web.state.view import View
+from visit.web.theme import PALETTES
 from visit.web.words import file_name, percent, signed, tokens_from_typed, typed_from_tokens
 
 

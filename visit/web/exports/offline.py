@@ -29,12 +29,14 @@ from visit.web.exports import bundled
 from visit.web.exports.prepared import panels, pictures, tab_bars
 from visit.web.exports.svg import svg_from_elements
 from visit.web.flow import elements
-from visit.web.flow.stylesheet import GROUPS, Look, stylesheets
+from visit.web.flow.stylesheet import stylesheets
 from visit.web.inspector.note import editor
+from visit.web.look import Look
 from visit.web.screen.controls import furniture
 from visit.web.screen.graph_panels import surroundings
 from visit.web.screen.page import GRAPH_SETTINGS, frame, viewing
 from visit.web.state.view import View
+from visit.web.theme import GROUPS, css_variables
 from visit.web.trees import html_from_tree, tree
 from visit.web.words import file_name
 
@@ -75,7 +77,7 @@ def html_from_flow(flow: FlowGraph, opened: Sequence[NodeId] = (), look: Look | 
             f"<title>{escape(one_line(flow.request.prompt))} · visit</title>",
             f'<link rel="icon" type="image/svg+xml" href="{bundled.icon()}">',
             f"<!-- {_LICENCES} -->",
-            f"<style>{bundled.style()}</style>",
+            f"<style>{css_variables()}\n{bundled.style()}</style>",
             "</head>",
             "<body>",
             f'<div class="app">{screen}</div>',

@@ -11,18 +11,18 @@ from visit.errors import VisitError
 from visit.graph.flow import Node, NodeId, NodeKind
 from visit.graph.index import Index
 from visit.web import ids
-from visit.web.flow.stylesheet import themed
 from visit.web.plots.lens_grid import (
     MEASURES,
+    choose_positions,
     lens_figure,
     lens_height,
     nodes_in_document,
-    positions_shown,
 )
-from visit.web.sankey.diagram import Palette, sankey_figure
+from visit.web.sankey.diagram import sankey_figure
 from visit.web.server.tracing import show_problem
 from visit.web.state.graphs import Graphs
 from visit.web.state.view import View
+from visit.web.theme import SAFE, choose_theme
 
 
 def register(app: Dash, graphs: Graphs) -> None:
@@ -47,11 +47,11 @@ def register(app: Dash, graphs: Graphs) -> None:
             lens_nodes(index, view, graphs),
             index.flow,
             measure=measure,
-            theme=themed(shade or "light"),
+            theme=choose_theme(shade or "light"),
             width=int(dock.get("width") or 0) or 1080,
         )
         figure["layout"]["meta"]["key"] = view.key
-        least = lens_height(len(positions_shown(index.flow)))
+        least = lens_height(len(choose_positions(index.flow)))
         return figure, {"height": f"max(100%, {least}px)"}
 
     app.callback(
@@ -75,7 +75,6 @@ def register(app: Dash, graphs: Graphs) -> None:
         if key is None or data is None or not pane or pane.get("name") != "sankey":
             return no_update
         view = View.parse(data)
-        palette: Palette = "visit" if (look or {}).get("palette") == "visit" else "safe"
         try:
             index = graphs.find_opened(view)
             layer = min(max(int(pane.get("layer") or 0), 0), index.flow.model.n_layers - 1)
@@ -83,8 +82,7 @@ def register(app: Dash, graphs: Graphs) -> None:
             return sankey_figure(
                 graphs.add_block(view, index, block),
                 layer,
-                themed(shade or "light", palette),
-                palette=palette,
+                choose_theme(shade or "light", (look or {}).get("palette") or SAFE),
                 neurons=bool(pane.get("neurons")),
                 width=int(pane.get("width") or 0) or 1000,
                 height=int(pane.get("height") or 0) or 560,
@@ -106,5 +104,5 @@ def register(app: Dash, graphs: Graphs) -> None:
 
 def lens_nodes(index: Index, view: View, graphs: Graphs) -> tuple[Node, ...]:
     """What every residual says that the grid has a cell for; without an engine, those drawn."""
-    read = graphs.answer(view, ReadLens(view.request, tuple(positions_shown(index.flow))))
+    read = graphs.answer(view, ReadLens(view.request, tuple(choose_positions(index.flow))))
     return nodes_in_document(index.flow) if read is None else read

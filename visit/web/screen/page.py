@@ -12,12 +12,13 @@ from dash.development.base_component import Component
 from visit.engine.protocol import ModelChoice
 from visit.graph.request import Request, data_from_request
 from visit.web import ids
-from visit.web.flow.stylesheet import LIGHT, stylesheet, stylesheets
+from visit.web.flow.stylesheet import stylesheet, stylesheets
 from visit.web.parts import aria, data
 from visit.web.screen.controls import furniture
 from visit.web.screen.prompt_form import form_from_data
 from visit.web.server.upload import MAX_BYTES
 from visit.web.state.view import View
+from visit.web.theme import CLEAR, LIGHT, css_variables
 
 GRAPH_SETTINGS: dict[str, Any] = {
     "id": ids.GRAPH,
@@ -34,17 +35,18 @@ EMPTY_FIGURE: dict[str, object] = {
     "layout": {
         "xaxis": {"visible": False},
         "yaxis": {"visible": False},
-        "paper_bgcolor": "rgba(0, 0, 0, 0)",
-        "plot_bgcolor": "rgba(0, 0, 0, 0)",
+        "paper_bgcolor": CLEAR,
+        "plot_bgcolor": CLEAR,
     },
 }
 
-INDEX = """<!DOCTYPE html>
+_INDEX = """<!DOCTYPE html>
 <html lang="en">
     <head>
         {%metas%}
         <title>{%title%}</title>
         <link rel="icon" type="image/svg+xml" href="/assets/icon.svg">
+        <style>@VARIABLES@</style>
         {%css%}
     </head>
     <body>
@@ -52,6 +54,11 @@ INDEX = """<!DOCTYPE html>
         <footer>{%config%}{%scripts%}{%renderer%}</footer>
     </body>
 </html>"""
+
+
+def page_template() -> str:
+    """The page that Dash fills, with the themes' colours as CSS variables."""
+    return _INDEX.replace("@VARIABLES@", css_variables())
 
 
 def screen(
