@@ -20,7 +20,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from sized import gpt2_medium_sized, gpt2_sized, numbered_prompt
 from torch import Tensor
 
-from visit.graph.flow import FlowGraph, Request
+from visit.graph.flow import FlowGraph
+from visit.graph.request import Request
 from visit.models.loading import Loaded
 from visit.session import Session
 from visit.tracing.trace import record

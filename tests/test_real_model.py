@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from visit.graph.flow import FlowGraph, NodeKind, RankBy, Request
+from visit.graph.flow import FlowGraph, NodeKind
+from visit.graph.request import RankBy, Request
 from visit.models.loading import load
 from visit.session import Session
 

@@ -14,7 +14,8 @@ from vocabularies import chatty
 from visit import session as session_module
 from visit.engine.protocol import Engine, ModelChoice
 from visit.errors import Cancelled, ModelError, RequestError
-from visit.graph.flow import FlowGraph, NodeKind, RankBy, Request
+from visit.graph.flow import FlowGraph, NodeKind
+from visit.graph.request import RankBy, Request
 from visit.session import Session
 
 PROMPT = "The capital of Japan is"

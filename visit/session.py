@@ -11,7 +11,8 @@ from visit.assemble import Builder
 from visit.engine.protocol import ModelChoice, Progress, silent
 from visit.engine.queue import Turns
 from visit.errors import RequestError
-from visit.graph.flow import FlowGraph, ModelInfo, Node, Request
+from visit.graph.flow import FlowGraph, ModelInfo, Node
+from visit.graph.request import Request
 from visit.lens.atlas import Atlas
 from visit.lens.projector import Projector
 from visit.lens.readings import Reader

@@ -11,17 +11,8 @@ from specimens import MAKERS, TOKEN_IDS, Numbered, specimen
 
 from visit.assemble import Builder
 from visit.errors import RequestError
-from visit.graph.flow import (
-    Edge,
-    EdgeKind,
-    FlowGraph,
-    Ledger,
-    ModelInfo,
-    NodeId,
-    NodeKind,
-    RankBy,
-    Request,
-)
+from visit.graph.flow import Edge, EdgeKind, FlowGraph, Ledger, ModelInfo, NodeId, NodeKind
+from visit.graph.request import RankBy, Request
 from visit.lens.projector import Projector
 from visit.lens.readings import Reader
 from visit.models.architectures.base import Experts

@@ -16,7 +16,8 @@ from visit.attribution.positions import PositionLedgers, position_ledgers
 from visit.attribution.projections import values_by_source
 from visit.errors import Cancelled
 from visit.formats.document import json_from_flow
-from visit.graph.flow import ModelInfo, Request
+from visit.graph.flow import ModelInfo
+from visit.graph.request import Request
 from visit.lens.projector import Projector
 from visit.lens.readings import Reader
 from visit.tracing.trace import Trace, record

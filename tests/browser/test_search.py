@@ -6,8 +6,9 @@ import pytest
 from sample import make_flow
 from screen import CY, wait_until
 
-from visit.graph.flow import NodeKind, Request
+from visit.graph.flow import NodeKind
 from visit.graph.index import Index
+from visit.graph.request import Request
 from visit.web.screen.search import searchable
 
 pytestmark = pytest.mark.browser

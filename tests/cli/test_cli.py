@@ -18,7 +18,8 @@ import visit
 from visit.cli.main import WAITING, main
 from visit.errors import RequestError
 from visit.formats.document import flow_from_json, read_flow, write_flow
-from visit.graph.flow import FlowGraph, RankBy, Request
+from visit.graph.flow import FlowGraph
+from visit.graph.request import RankBy, Request
 
 ROOT = Path(__file__).parents[2]
 PROMPT = "The capital of Japan is the city of"

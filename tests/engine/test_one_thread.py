@@ -9,7 +9,7 @@ from sample import FakeEngine
 
 from visit.engine.one_thread import Alone
 from visit.errors import Cancelled
-from visit.graph.flow import Request
+from visit.graph.request import Request
 
 
 class Watched(FakeEngine):

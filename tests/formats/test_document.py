@@ -22,18 +22,8 @@ from visit.formats.document import (
     write_flow,
 )
 from visit.formats.schema import schema
-from visit.graph.flow import (
-    Audit,
-    EdgeKind,
-    FlowGraph,
-    Ledger,
-    NodeId,
-    NodeKind,
-    Note,
-    RankBy,
-    Request,
-    Target,
-)
+from visit.graph.flow import Audit, EdgeKind, FlowGraph, Ledger, NodeId, NodeKind, Note, Target
+from visit.graph.request import RankBy, Request
 
 
 @given(flows())

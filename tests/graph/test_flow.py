@@ -4,15 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from visit.errors import RequestError
-from visit.graph.flow import (
-    Edge,
-    EdgeKind,
-    Ledger,
-    NodeId,
-    NodeKind,
-    Request,
-    layers_from_spec,
-)
+from visit.graph.flow import Edge, EdgeKind, Ledger, NodeId, NodeKind
+from visit.graph.request import Request, layers_from_spec
 
 
 @given(node_ids(n_layers=200, n_heads=128, n_tokens=4096))

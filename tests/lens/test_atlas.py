@@ -14,7 +14,8 @@ from atlases import atlas_of
 from specimens import MAKERS, logits_of, specimen
 
 from visit.errors import Cancelled, RequestError
-from visit.graph.flow import NodeId, NodeKind, Request
+from visit.graph.flow import NodeId, NodeKind
+from visit.graph.request import Request
 from visit.lens.atlas import KINDS, Atlas, RowId, is_static
 from visit.lens.atlas.built import TOP_K
 from visit.lens.atlas.spread import Gram

@@ -8,7 +8,7 @@ from transformers import AutoTokenizer
 from vocabularies import byte_level, chatty, sentencepiece, wordpiece
 
 from visit.errors import RequestError
-from visit.graph.flow import Request
+from visit.graph.request import Request
 from visit.models import spelling
 from visit.models.tokens import Tokens
 

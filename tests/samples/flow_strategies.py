@@ -18,14 +18,13 @@ from visit.graph.flow import (
     NodeKind,
     Note,
     Prediction,
-    RankBy,
     Reading,
-    Request,
     Target,
     TargetReading,
     Token,
     TokenProbability,
 )
+from visit.graph.request import RankBy, Request
 
 MODEL = ModelInfo(
     name="toy",

@@ -21,12 +21,12 @@ from visit.graph.flow import (
     NodeKind,
     Prediction,
     Reading,
-    Request,
     Target,
     TargetReading,
     Token,
     TokenProbability,
 )
+from visit.graph.request import Request
 
 WORDS = (
     " Tokyo", " Japan", " city", " the", " Paris", " of", ".", " and", " Kyoto", "\n", " Berlin",

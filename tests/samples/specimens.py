@@ -12,7 +12,8 @@ import transformers
 from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from visit.graph.flow import Request, Token
+from visit.graph.flow import Token
+from visit.graph.request import Request
 from visit.models.architectures import Architecture, lay_open
 from visit.models.tokens import Tokens
 from visit.tracing.trace import Trace, record

@@ -34,10 +34,9 @@ from visit.graph.flow import (
     NodeKind,
     Prediction,
     Reading,
-    Request,
     Target,
-    layers_from_spec,
 )
+from visit.graph.request import Request, layers_from_spec
 from visit.lens.atlas import KINDS, is_static
 from visit.lens.readings import Reader
 from visit.models.architectures import Architecture

@@ -8,7 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from visit.attribution.ledgers import Sought
-from visit.graph.flow import NodeId, NodeKind, Request, Target
+from visit.graph.flow import NodeId, NodeKind, Target
+from visit.graph.request import Request
 from visit.models.architectures import Architecture
 from visit.tracing.trace import Trace
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from visit.cli.options import USERS_FAULT, complain, parser
 from visit.errors import RequestError, VisitError
-from visit.graph.flow import RankBy, Request
+from visit.graph.request import RankBy, Request
 from visit.text import one_line
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import Any, NoReturn
 
 from visit import __version__
-from visit.graph.flow import RankBy, Request
+from visit.graph.request import RankBy, Request
 from visit.text import one_line
 
 USERS_FAULT = 2

@@ -15,7 +15,8 @@ from typing import ParamSpec, TypeVar
 
 from visit.engine.protocol import Engine, ModelChoice, Progress, silent
 from visit.engine.queue import Turns
-from visit.graph.flow import FlowGraph, Node, Request
+from visit.graph.flow import FlowGraph, Node
+from visit.graph.request import Request
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from visit.graph.flow import FlowGraph, Node, Request
+from visit.graph.flow import FlowGraph, Node
+from visit.graph.request import Request
 
 Progress = Callable[[str, float], None]
 """Called with a stage in words and how far the whole is, 0 to 1; raise ``Cancelled`` to stop."""

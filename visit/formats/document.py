@@ -32,14 +32,13 @@ from visit.graph.flow import (
     NodeKind,
     Note,
     Prediction,
-    RankBy,
     Reading,
-    Request,
     Target,
     TargetReading,
     Token,
     TokenProbability,
 )
+from visit.graph.request import Request, data_from_request, request_from_data
 
 if TYPE_CHECKING:
     import networkx
@@ -76,12 +75,6 @@ def data_from_flow(flow: FlowGraph) -> dict[str, Any]:
         "nodes": [_data_from_node(node) for node in flow.nodes],
         "edges": [_data_from_edge(edge) for edge in flow.edges],
     }
-
-
-def data_from_request(request: Request) -> dict[str, Any]:
-    """A request as the document has it; the inverse of ``request_from_data``."""
-    rank_by, chat = request.rank_by.value, request.chat or None
-    return _present(**{**asdict(request), "rank_by": rank_by, "chat": chat})
 
 
 def _data_from_token(token: Token) -> dict[str, Any]:
@@ -177,15 +170,6 @@ def flow_from_data(data: object) -> FlowGraph:
     )
     _check_prompt(flow)
     return flow
-
-
-def request_from_data(data: dict[str, Any]) -> Request:
-    """Read a request back; fields that this version does not know are passed over.
-
-    Raises:
-        RequestError: no model could serve it.
-    """
-    return Request(**_known(Request, data))
 
 
 def notes_from_data(data: dict[str, Any]) -> tuple[Note, ...]:
@@ -342,7 +326,6 @@ def _converters(type_: type) -> dict[str, Callable[[Any], Any]]:
         "int": int,
         "int | None": int,
         "float": float,
-        "RankBy": RankBy,
     }
     return {field.name: by_annotation.get(str(field.type), _same) for field in fields(type_)}
 

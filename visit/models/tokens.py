@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from visit.errors import RequestError
 from visit.graph.chat import messages_from_prompt
-from visit.graph.flow import Request, Token
+from visit.graph.flow import Token
+from visit.graph.request import Request
 from visit.models.prompts import pieces_of_chat, pieces_of_text
 from visit.models.spelling import byte_level, is_byte, spelling_of
 

@@ -14,7 +14,8 @@ from fastapi.responses import PlainTextResponse
 from visit.engine.one_thread import Alone
 from visit.engine.protocol import Engine, Warming
 from visit.errors import OutputError
-from visit.graph.flow import FlowGraph, Request
+from visit.graph.flow import FlowGraph
+from visit.graph.request import Request
 from visit.web import callbacks
 from visit.web.exports.bundled import OFFLINE, assets_folder
 from visit.web.screen import page

@@ -16,8 +16,9 @@ from dash.development.base_component import Component
 from visit.engine.protocol import Engine
 from visit.errors import VisitError
 from visit.formats.registry import Kept
-from visit.graph.flow import Node, NodeId, Request
+from visit.graph.flow import Node, NodeId
 from visit.graph.index import RESIDUALS, Index
+from visit.graph.request import Request
 from visit.web import ids, inspector
 from visit.web.exports.downloads import download
 from visit.web.flow import elements

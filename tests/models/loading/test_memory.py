@@ -13,7 +13,7 @@ from specimens import save_tiny_model
 
 from visit import session as session_module
 from visit.errors import ModelError, RequestError
-from visit.graph.flow import Request
+from visit.graph.request import Request
 from visit.models.loading import load, memory
 from visit.models.loading.memory import free_bytes, is_out_of_memory
 from visit.session import Session

@@ -11,8 +11,9 @@ from sample import make_flow
 
 from visit.formats.document import flow_from_html, flow_from_json
 from visit.formats.registry import Kept
-from visit.graph.flow import NodeId, Note, Request
+from visit.graph.flow import NodeId, Note
 from visit.graph.index import Index
+from visit.graph.request import Request
 from visit.web.exports.downloads import download
 from visit.web.exports.svg import svg_from_elements
 from visit.web.flow import elements

@@ -13,8 +13,9 @@ from sample import make_flow
 
 from visit.errors import DocumentError
 from visit.formats.document import flow_from_html, json_from_flow, read_flow
-from visit.graph.flow import NodeId, Note, Request
+from visit.graph.flow import NodeId, Note
 from visit.graph.index import Index
+from visit.graph.request import Request
 from visit.web.exports import bundled
 from visit.web.exports.offline import html_from_flow, policy, write_html
 from visit.web.exports.prepared import panels, pictures

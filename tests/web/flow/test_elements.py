@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 from sample import PROMPT, make_block, make_flow
 
-from visit.graph.flow import FlowGraph, Ledger, NodeId, NodeKind, Request
+from visit.graph.flow import FlowGraph, Ledger, NodeId, NodeKind
 from visit.graph.index import Index, merged
+from visit.graph.request import Request
 from visit.graph.selection import BUDGET, Picture, picture
 from visit.web.exports.svg import svg_from_elements
 from visit.web.flow.elements import control_points, draw, rank_level

@@ -9,19 +9,10 @@ from typing import Any
 import pytest
 from sample import FakeEngine, make_flow
 
-from visit.graph.flow import (
-    Edge,
-    EdgeKind,
-    FlowGraph,
-    Ledger,
-    NodeId,
-    NodeKind,
-    Note,
-    Request,
-    Target,
-)
+from visit.graph.flow import Edge, EdgeKind, FlowGraph, Ledger, NodeId, NodeKind, Note, Target
 from visit.graph.index import Index
 from visit.graph.relations import overlap, own_logit, way_in
+from visit.graph.request import Request
 from visit.web import inspector
 from visit.web.inspector import Beside, LensOf, PatternOf, Tab, node_panel, path_ids, wants
 from visit.web.inspector.depths import depth_of

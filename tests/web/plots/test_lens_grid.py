@@ -7,7 +7,8 @@ import pytest
 from hostile import OURS, hostile_flow, texts_of
 from sample import FakeEngine, make_flow
 
-from visit.graph.flow import NodeId, NodeKind, Request
+from visit.graph.flow import NodeId, NodeKind
+from visit.graph.request import Request
 from visit.web.flow.elements import rank_level
 from visit.web.flow.stylesheet import DARK, LIGHT, THEMES
 from visit.web.plots.lens_grid import (

@@ -11,8 +11,9 @@ from hostile import OURS, hostile_flow, texts_of
 from sample import PROMPT, make_block, make_flow
 
 from visit.errors import RequestError
-from visit.graph.flow import Edge, EdgeKind, FlowGraph, Ledger, NodeId, NodeKind, Request
+from visit.graph.flow import Edge, EdgeKind, FlowGraph, Ledger, NodeId, NodeKind
 from visit.graph.index import RESIDUALS, RESTS, Index, merged
+from visit.graph.request import Request
 from visit.web.flow.stylesheet import DARK, LIGHT, THEMES
 from visit.web.plots.plotly import VISIT_RANK, colour_at
 from visit.web.sankey.diagram import layers_in_document, sankey_figure

@@ -19,14 +19,32 @@ ASSETS = Path(__file__).parents[3] / "assets"
 
 OF_THE_DESIGN = [
     "residual", "norm", "head", "source", "query", "key", "value", "memory", "attention neuron",
-    "lens", "reading", "target", "ledger", "share", "direct logit", "proximity", "rest", "route",
-    "atlas",
+    "lens", "reading", "target", "versus", "ledger", "share", "direct logit", "proximity", "rest",
+    "route", "atlas",
 ]  # fmt: skip
 OF_THE_SCREEN = [
     "entropy", "rank", "probability", "logit", "activation", "attention", "carried", "threshold",
     "unexplained", "audit", "logit difference", "MLP", "embedding", "bias", "expert",
     "mixture of experts", "routing weight",
 ]  # fmt: skip
+
+OF_THE_FIELD = {
+    "residual": ["hidden state", "HS", "residual stream"],
+    "norm": ["LayerNorm", "RMSNorm"],
+    "source": ["key position"],
+    "query": ["q", "QK circuit"],
+    "key": ["k", "QK circuit"],
+    "value": ["v", "OV circuit"],
+    "memory": ["MLP neuron"],
+    "attention neuron": ["row of W_O"],
+    "lens": ["logit lens"],
+    "target": ["answer token"],
+    "ledger": ["decomposition"],
+    "direct logit": ["direct logit attribution", "DLA", "direct effect"],
+    "proximity": ["ALTI"],
+    "MLP": ["feed-forward layer", "FFN"],
+    "mixture of experts": ["MoE"],
+}
 
 
 def elements(parts: list[Tree]) -> Iterator[dict[str, Any]]:
@@ -70,6 +88,30 @@ def test_a_word_is_explained_in_a_few_whole_sentences(word):
     assert word.says[0].isupper() and word.says.endswith(".")
     assert 30 < len(word.says) < 330 and "  " not in word.says
     assert len(word.formula) < 90
+
+
+@pytest.mark.parametrize("word", OF_THE_FIELD)
+def test_a_word_stands_with_what_the_field_calls_it(word):
+    assert set(OF_THE_FIELD[word]) <= set(GLOSSARY[word].also)
+
+
+def test_what_the_field_calls_a_word_is_not_another_of_our_words():
+    for word in GLOSSARY.values():
+        assert not set(word.also) & set(GLOSSARY), word.name
+        assert len(set(word.also)) == len(word.also) and all(word.also)
+
+
+def test_the_help_says_what_the_field_calls_each_word():
+    said = {
+        entry["attributes"]["data-word"]: text(entry)
+        for entry in elements(furniture(with_engine=False)[ids.HELP])
+        if "data-word" in entry["attributes"]
+    }
+    assert said["direct logit"].endswith(
+        "Also called direct logit attribution, DLA, direct effect."
+    )
+    for word in GLOSSARY.values():
+        assert (f"Also called {', '.join(word.also)}." in said[word.name]) is bool(word.also)
 
 
 def test_the_glossary_cannot_be_changed():

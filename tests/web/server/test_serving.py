@@ -13,9 +13,10 @@ from starlette.testclient import TestClient
 from visit.engine.protocol import ModelChoice
 from visit.errors import Cancelled, OutputError, RequestError, VisitError
 from visit.formats.document import flow_from_json, json_from_flow
-from visit.graph.flow import NodeId, Note, RankBy, Request
+from visit.graph.flow import NodeId, Note
 from visit.graph.flows import levels
 from visit.graph.index import Index
+from visit.graph.request import RankBy, Request
 from visit.graph.selection import can_open, picture
 from visit.web import ids
 from visit.web.app import assets_folder, bind, create_app

@@ -84,6 +84,7 @@ def _key(keys: str, does: str) -> Component:
 
 def _word(word: Word) -> Component:
     formula = [html.Code(word.formula)] if word.formula else []
+    also = [html.P(f"Also called {', '.join(word.also)}.", className="also")] if word.also else []
     return html.Div(
-        [html.Dt(word.name), html.Dd([html.P(word.says), *formula])], **data(word=word.name)
+        [html.Dt(word.name), html.Dd([html.P(word.says), *formula, *also])], **data(word=word.name)
     )

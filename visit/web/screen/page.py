@@ -10,7 +10,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from visit.engine.protocol import ModelChoice
-from visit.graph.flow import Request
+from visit.graph.request import Request
 from visit.web import ids
 from visit.web.flow.stylesheet import LIGHT, stylesheet, stylesheets
 from visit.web.parts import aria, data

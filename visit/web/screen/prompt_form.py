@@ -8,7 +8,7 @@ from typing import Any
 from dash.development.base_component import Component
 
 from visit.engine.protocol import ModelChoice
-from visit.graph.flow import Request
+from visit.graph.request import Request
 from visit.web.parts import choice
 
 CHATS = {

@@ -11,7 +11,7 @@ from dash import Dash, Input, Output, State, ctx, no_update, set_props
 
 from visit.engine.protocol import Engine, Progress
 from visit.errors import Cancelled, VisitError
-from visit.graph.flow import Request
+from visit.graph.request import Request
 from visit.web import ids
 from visit.web.screen.prompt_form import data_from_request, form_from_data
 from visit.web.state.address import Asked, asked_by_address

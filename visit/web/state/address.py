@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qs
 
-from visit.graph.flow import NodeId, Request
+from visit.graph.flow import NodeId
+from visit.graph.request import Request
 
 _TRUTH = {"true": True, "false": False}
 
