@@ -2,9 +2,8 @@
 (function () {
   "use strict";
 
-  const V = (window.visit = window.visit || {});
-  const $ = (id) => V.$(id);
-  const setProps = (id, props) => V.setProps(id, props);
+  const V = window.visit;
+  const $ = V.$;
 
   // A menu is a <details>; it closes when something else is clicked, and on Escape.
   V.closeMenus = (except) => {
@@ -17,46 +16,22 @@
 
   // ------------------------------------------------------------------ clicks
 
-  // Once the properties that were set have reached Dash.
-  const trace = () => setTimeout(() => $("trace").click(), 0);
-
   const CLICKS = {
     node: ({ node, open }) => V.goTo(node, open),
-    tab: ({ tab }) => V.showTab(tab),
+    tab: ({ tab }) => V.set("tab", tab),
     note: (_, button) => {
       const id = noted(button);
       V.note(id, { pinned: !V.noteOf(id).pinned });
     },
     family: ({ family }) => V.toggleFamily(family),
-    dock: () => V.setDock({ open: !V.dock.open }),
+    dock: () => V.set("dockOpen", !V.dockIsOpen()),
     pane: ({ pane }) => V.setPane(pane === "sankey" ? { name: pane, layer: layerForSankey() } : { name: pane }),
-    target: ({ target }) => {
-      if (!$("target")) return;
-      setProps("target", { value: target });
-      trace();
-    },
-    prompt: ({ prompt }) => {
-      V.closeMenus();
-      setProps("prompt", { value: prompt });
-      setProps("target", { value: "" });
-      setProps("position", { data: null });
-      V.setForm({});
-      trace();
-    },
+    target: ({ target }, button) => V.askTarget(V.chosenFrom(button, target)),
+    prompt: ({ prompt }) => V.askPrompt(prompt),
+    position: ({ position }) => V.askPosition(Number(position)),
     export: (data) => {
       V.closeMenus();
       exportAs(data.export);
-    },
-    position: ({ position }) => {
-      if (!$("trace") || V.state.view.fixed) return;
-      const { request } = V.state.view;
-      const { prompt } = request;
-      const model = V.modelOf(V.state.view);
-      setProps("prompt", { value: prompt });
-      setProps("model", { value: model });
-      V.setForm(request);
-      setProps("position", { data: { prompt, model, position: Number(position) } });
-      trace();
     },
   };
 
@@ -64,11 +39,8 @@
     fit: () => V.fit(true),
     undo: () => V.undo(),
     redo: () => V.redo(),
-    "close-all": () => V.setView({ opened: [] }),
-    "theme-button": () => {
-      const dark = document.documentElement.dataset.theme === "dark";
-      setProps("theme", { data: dark ? "light" : "dark" });
-    },
+    "close-all": () => V.closeAll(),
+    "theme-button": () => V.set("theme", V.shade() === "dark" ? "light" : "dark"),
   };
 
   document.addEventListener("click", (event) => {
@@ -100,8 +72,8 @@
 
   document.addEventListener("change", (event) => {
     const { name, value, id, dataset } = event.target;
-    if (/^look-/.test(name)) V.setLook({ [name.slice(5)]: value });
-    else if (name === "dock-measure") V.setDock({ measure: value });
+    if (/^look-/.test(name)) V.set(name.slice(5), value);
+    else if (name === "dock-measure") V.set("dockMeasure", value);
     else if (id === "sankey-layer") V.setPane({ name: "sankey", layer: Number(value) });
     else if (dataset.note) V.note(noted(event.target), { [dataset.note]: value.trim() });
   });
@@ -164,9 +136,9 @@
     if (!V.state.view || !V.cy()) return;
     if (kept === "png") savePng();
     else {
-      const theme = document.documentElement.dataset.theme;
-      const look = { ...V.state.look, theme, level: V.level(), hidden: [...V.state.hidden] };
-      setProps("export", { data: { kept, look, asked: Date.now() } });
+      const { colouring, palette, width, hidden } = V.state;
+      const look = { colouring, palette, width, theme: V.shade(), level: V.level(), hidden: [...hidden] };
+      V.setProps("export", { data: { kept, look, asked: Date.now() } });
     }
   }
 

@@ -2,37 +2,42 @@
 (function () {
   "use strict";
 
-  const V = (window.visit = window.visit || {});
-  const LOOKS = ["colouring", "palette", "width"];
+  const V = window.visit;
+  const LOOKS = /** @type {("colouring" | "palette" | "width")[]} */ (["colouring", "palette", "width"]);
+  /** @type {Stylesheets | null} */
+  let sheets = null;
 
-  V.isDark = (theme) => (theme ? theme === "dark" : window.matchMedia("(prefers-color-scheme: dark)").matches);
+  const systemIsDark = () => window.matchMedia("(prefers-color-scheme: dark)").matches;
+  V.shade = () => (V.state.theme === "dark" || (!V.state.theme && systemIsDark()) ? "dark" : "light");
 
-  // The graph's rules for a theme and a look, and the theme's name.
-  V.dress = (theme, look, sheets) => {
-    const shade = V.isDark(theme) ? "dark" : "light";
-    const asked = V.asked;
-    const chosen = { ...V.state.look, ...look };
-    for (const name of ["colouring", "width"]) {
-      if (asked[name]) chosen[name] = asked[name];
-      asked[name] = null;
-    }
-    const { rules, colourings, widths } = sheets[shade][chosen.palette] || sheets[shade].safe;
-    if (!(chosen.colouring in colourings)) chosen.colouring = "kind";
-    if (!(chosen.width in widths)) chosen.width = "carried";
-    V.state.look = chosen;
-    Object.assign(document.documentElement.dataset, { theme: shade, ...chosen });
+  // At once, before anything is drawn in another shade.
+  document.documentElement.dataset.theme = V.shade();
+
+  // The graph's rules in the reader's look, the theme's name, and what figures need of the look.
+  V.dress = (given) => {
+    sheets = given;
+    const { state } = V;
+    const shade = V.shade();
+    const { rules, colourings, widths } = sheets[shade][state.palette] || sheets[shade].safe;
+    if (!(state.colouring in colourings)) state.colouring = "kind";
+    if (!(state.width in widths)) state.width = "carried";
+    const { colouring, palette, width } = state;
+    Object.assign(document.documentElement.dataset, { theme: shade, colouring, palette, width });
     showLook();
-    V.writeAddress();
-    return [[...rules, ...colourings[chosen.colouring], ...widths[chosen.width]], shade];
+    return [[...rules, ...colourings[colouring], ...widths[width]], shade, { palette }];
   };
 
-  V.setLook = (change) => V.setProps("look", { data: { ...V.state.look, ...change } });
+  V.onChange(["theme", ...LOOKS], () => {
+    if (!sheets) return;
+    const [stylesheet, shade, look] = V.dress(sheets);
+    V.setProps("graph", { stylesheet });
+    V.setProps("shade", { data: shade });
+    V.setProps("look", { data: look });
+  });
 
   function showLook() {
     for (const name of LOOKS) {
-      for (const input of document.querySelectorAll(`input[name="look-${name}"]`)) {
-        input.checked = input.value === V.state.look[name];
-      }
+      for (const input of V.inputs(`input[name="look-${name}"]`)) input.checked = input.value === V.state[name];
     }
   }
 
@@ -107,32 +112,30 @@
 
   // ------------------------------------------------------------------ the lens dock
 
-  const isOpenAtFirst = () => {
-    const said = localStorage.getItem(kept("dock-open"));
-    return said === null ? window.innerHeight >= 860 : said === "1";
-  };
+  // A window's first height does not choose for every later one: only what the reader chose is kept.
+  const opensByItself = window.innerHeight >= 860;
+  V.dockIsOpen = () => V.state.dockOpen ?? opensByItself;
 
-  V.dock = { open: isOpenAtFirst(), measure: localStorage.getItem(kept("dock-measure")) || "prob" };
-
-  V.setDock = (change) => {
-    Object.assign(V.dock, change);
-    // Only what was chosen is kept, so that a window's first height does not choose for every later one.
-    if ("open" in change) localStorage.setItem(kept("dock-open"), change.open ? "1" : "0");
-    if ("measure" in change) localStorage.setItem(kept("dock-measure"), change.measure);
-    showDock();
+  // The grid is drawn by the server, as wide as it is shown.
+  V.askForLens = () => {
     const body = V.$("dock-body");
-    V.setProps("dock", { data: { ...V.dock, width: body ? body.clientWidth - 20 : 0 } });
+    const asked = { open: V.dockIsOpen(), measure: V.state.dockMeasure, width: body ? body.clientWidth - 20 : 0 };
+    V.setProps("dock", { data: asked });
   };
+
+  V.onChange(["dockOpen", "dockMeasure"], () => {
+    showDock();
+    V.askForLens();
+  });
 
   function showDock() {
-    document.documentElement.dataset.dock = V.dock.open ? "open" : "closed";
+    const isOpen = V.dockIsOpen();
+    document.documentElement.dataset.dock = isOpen ? "open" : "closed";
     const button = document.querySelector("button[data-dock]");
-    if (button) button.setAttribute("aria-expanded", String(V.dock.open));
-    for (const input of document.querySelectorAll('input[name="dock-measure"]')) {
-      input.checked = input.value === V.dock.measure;
-    }
+    if (button) button.setAttribute("aria-expanded", String(isOpen));
+    for (const input of V.inputs('input[name="dock-measure"]')) input.checked = input.value === V.state.dockMeasure;
   }
-  document.documentElement.dataset.dock = V.dock.open ? "open" : "closed";
+  document.documentElement.dataset.dock = V.dockIsOpen() ? "open" : "closed";
 
   V.onFilled((id) => {
     if (id === "dock-head") showDock();
@@ -141,23 +144,22 @@
   // ------------------------------------------------------------------ graph or Sankey
 
   V.setPane = (pane) => {
-    const canvas = document.querySelector(".canvas");
-    const { clientWidth: width, clientHeight: height } = canvas || {};
-    V.setProps("pane", { data: pane.name === "flow" ? pane : { ...V.state.pane, ...pane, width, height } });
+    const canvas = V.part("graph").closest(".canvas");
+    const { clientWidth: width, clientHeight: height } = canvas || document.body;
+    V.set("pane", pane.name === "flow" ? pane : { ...V.state.pane, ...pane, width, height });
   };
 
-  V.showPane = (pane) => {
-    V.state.pane = pane;
+  function showPane() {
+    const { pane } = V.state;
     document.documentElement.dataset.pane = pane.name;
     for (const button of document.querySelectorAll("button[data-pane]")) {
-      button.setAttribute("aria-pressed", String(button.dataset.pane === pane.name));
+      button.setAttribute("aria-pressed", String(button.getAttribute("data-pane") === pane.name));
     }
-    const layer = V.$("sankey-layer");
-    if (layer && pane.layer !== undefined) layer.value = String(pane.layer);
-    V.writeAddress();
-  };
+    if (V.$("sankey-layer") && pane.layer !== undefined) V.field("sankey-layer").value = String(pane.layer);
+  }
 
+  V.onChange(["pane"], showPane);
   V.onFilled((id) => {
-    if (id === "toolbar" || id === "sankey-layer") V.showPane(V.state.pane);
+    if (id === "toolbar" || id === "sankey-layer") showPane();
   });
 })();

@@ -6,46 +6,18 @@
   const V = window.visit;
   const dash = window.dash_clientside;
   const $ = V.$;
-  const own = { data: null, root: null, graph: {}, theme: null, look: null };
+  const own = { data: null, root: null, graph: {} };
 
   dash.no_update = Symbol("no update");
+  // A piece of the state goes to its store, from which it comes back; whatever else is set for the server
+  // alone says nothing here.
   dash.set_props = (id, props) => {
-    if (id in CHANGED && "data" in props) CHANGED[id](props.data);
+    if (id === "graph") render(props);
+    else if (id === "view") show(props.data);
+    else if (id === "export") EXPORTS[props.data.kept]();
+    else if (id in dash.state) dash.state[id](props.data);
   };
-
-  const ALONE = {
-    tag: "span",
-    attributes: { title: "This file holds a picture of each block opened alone, and none of these together" },
-    children: ["one block at a time"],
-  };
-
-  const CHANGED = {
-    view(asked) {
-      const opened = nearest(asked.opened);
-      dash.visit.remember(opened.join() === asked.opened.join() ? asked : { ...asked, opened });
-      draw();
-      if (opened.length < asked.opened.length) $("note").append(V.build(ALONE));
-      inspect();
-    },
-    picked(picked) {
-      dash.visit.mark(picked);
-      inspect();
-    },
-    tab(tab) {
-      dash.visit.tab(tab);
-      inspect();
-    },
-    pane: (pane) => dash.visit.pane(pane),
-    theme(theme) {
-      own.theme = theme;
-      dress();
-    },
-    look(look) {
-      own.look = look;
-      dress();
-    },
-    export: ({ kept }) => EXPORTS[kept](),
-  };
+  V.onChange(["picked", "tab"], () => inspect());
 
   // ------------------------------------------------------------------ the graph
 
@@ -70,23 +42,32 @@
       .reduce((best, other) => (isBelow(rank(best), rank(other)) ? other : best)).opened;
   }
 
+  const ALONE = {
+    tag: "span",
+    attributes: { title: "This file holds a picture of each block opened alone, and none of these together" },
+    children: ["one block at a time"],
+  };
+
+  function show(asked) {
+    const opened = nearest(asked.opened);
+    dash.visit.remember(opened.join() === asked.opened.join() ? asked : { ...asked, opened });
+    draw();
+    if (opened.length < asked.opened.length) V.part("note").append(V.build(ALONE));
+    inspect();
+  }
+
   function draw() {
     const { opened, notes } = V.state.view;
     const isShown = (shown) => shown.opened.length === opened.length && shown.opened.every((id) => opened.includes(id));
     const picture = own.data.pictures.find(isShown);
     const groups = [...new Set(Object.values(notes).map((note) => note.group).filter(Boolean))].sort();
     const { parts, groups: nColours } = own.data;
-    own.graph.elements = picture.parts.map((part) => V.offline.noted(JSON.parse(parts[part]), notes, groups, nColours));
-    render();
+    render({ elements: picture.parts.map((part) => V.offline.noted(JSON.parse(parts[part]), notes, groups, nColours)) });
     dash.visit.fill(picture.panels);
   }
 
-  function dress() {
-    [own.graph.stylesheet] = dash.visit.dress(own.theme, own.look, own.data.stylesheets);
-    render();
-  }
-
-  function render() {
+  function render(changed) {
+    Object.assign(own.graph, changed);
     const { React, dash_cytoscape: library } = window;
     own.root.render(React.createElement(library.Cytoscape, { ...own.graph, setProps: () => {} }));
   }
@@ -107,6 +88,7 @@
 
   let asked = 0;
   async function inspect() {
+    if (!V.state.view) return;
     const mine = ++asked;
     const tab = V.state.tab in own.data.tabs ? V.state.tab : "words";
     const [heads, bodies, rows] = await Promise.all(["head", tab, "noted"].map(piecesOf));
@@ -154,18 +136,19 @@
 
   async function begin() {
     own.data = JSON.parse(await unpacked("page-data"));
-    const { view, graph, look, furniture, surroundings, libraries } = own.data;
+    const { view, graph, look, fixed_panels: fixed, graph_panels: panels, libraries } = own.data;
     for (let n = 0; n < libraries; n++) await load(`library-${n}`);
     const { place, ...settings } = graph;
-    const { theme, level, hidden, ...looks } = look;
-    Object.assign(own, { theme, look: looks, graph: settings, root: window.ReactDOM.createRoot($(place)) });
-    V.asked.level = Math.max(0, surroundings.levels.findIndex((step) => step >= level));
-    V.asked.hidden = new Set(hidden);
-    dash.visit.fill(furniture);
-    dress();
-    dash.visit.address();
-    dash.visit.around(surroundings);
-    CHANGED.view(view);
+    Object.assign(own, { graph: settings, root: window.ReactDOM.createRoot(V.part(place)) });
+    const { level, hidden, ...looks } = look;
+    const step = Math.max(0, panels.levels.findIndex((least) => least >= level));
+    Object.assign(V.state, { ...looks, level: step, hidden: new Set(hidden) });
+    dash.visit.fill(fixed);
+    const [stylesheet] = dash.visit.dress(own.data.stylesheets);
+    render({ stylesheet });
+    dash.visit.begin();
+    dash.visit.showGraphPanels(panels);
+    show(view);
   }
 
   begin().catch((error) => {

@@ -51,7 +51,7 @@ def create_app(
         backend="fastapi",
         assets_folder=str(assets_folder()),
         assets_path_ignore=[f"^{OFFLINE}$"],
-        index_string=page.INDEX,
+        index_string=page.index(),
         title="visit",
         update_title="",
         compress=True,

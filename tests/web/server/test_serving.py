@@ -22,7 +22,7 @@ from visit.web import ids
 from visit.web.app import assets_folder, bind, create_app
 from visit.web.flow.stylesheet import COLOURINGS, PALETTES, WIDTHS, stylesheets
 from visit.web.screen import page
-from visit.web.screen.graph_panels import note, surroundings, target_options
+from visit.web.screen.graph_panels import build_graph_panels, note, target_options
 from visit.web.screen.prompt_form import abilities, data_from_request
 from visit.web.server.tracing import position_in, progress_to_page, request_from_controls
 from visit.web.state.address import Asked, asked_by_address
@@ -35,7 +35,7 @@ from visit.web.words import file_name, percent, signed, tokens_from_typed, typed
 def ids_of(component) -> set[str]:
     """The ids of a screen's components and of the trees that fill it from the start."""
     found = {part.id for part in component._traverse() if getattr(part, "id", None)}
-    filled = next(p.data for p in component._traverse() if getattr(p, "id", "") == ids.FURNITURE)
+    filled = next(p.data for p in component._traverse() if getattr(p, "id", "") == ids.FIXED_PANELS)
     return found | {name for trees in filled.values() for tree in trees for name in ids_in(tree)}
 
 
@@ -192,16 +192,16 @@ def test_callbacks_that_wait_for_one_block_fetch_it_once():
 
 def test_what_stands_around_a_graph_can_be_clicked_only_where_an_engine_answers():
     index = Index(make_flow())
-    around = surroundings(index, clickable=True)["panels"]
+    around = build_graph_panels(index, clickable=True)["panels"]
     assert len(around[ids.TARGET_CHOICES]) == 11 and len(around[ids.SANKEY_LAYER]) == 3
-    viewed = surroundings(index, clickable=False)["panels"]
+    viewed = build_graph_panels(index, clickable=False)["panels"]
     assert ids.TARGET_CHOICES not in viewed
     assert "disabled" in viewed[ids.PREDICTIONS][0]["attributes"]
 
 
 def test_each_step_of_the_threshold_says_what_it_leaves_unexplained():
     index = Index(make_flow())
-    around = surroundings(index, clickable=True)
+    around = build_graph_panels(index, clickable=True)
     assert around["levels"] == levels() and len(around["unexplained"]) == len(levels())
     assert around["unexplained"][0] == pytest.approx(index.unexplained, abs=1e-4)
     assert around["unexplained"] == sorted(around["unexplained"])

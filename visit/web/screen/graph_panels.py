@@ -1,4 +1,4 @@
-"""What stands around a graph and stays while its blocks open and close, as trees."""
+"""The panels beside a graph that stay while its blocks open and close, as trees."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ def note(drawn: Picture) -> list[Component]:
     ]
 
 
-def surroundings(index: Index, *, clickable: bool) -> dict[str, Any]:
-    """What stands around a graph: panels by the part they fill, and the threshold's steps."""
+def build_graph_panels(index: Index, *, clickable: bool) -> dict[str, Any]:
+    """The panels by the part they fill, the threshold's steps, and what can be searched."""
     flow = index.flow
-    around = {
+    panels = {
         ids.TOKENS: inspector.tokens(flow, clickable=clickable),
         ids.PREDICTIONS: inspector.predictions(flow, clickable=clickable),
         ids.SANKEY_LAYER: layer_options(flow),
     }
     if clickable:
-        around[ids.TARGET_CHOICES] = target_options(flow)
+        panels[ids.TARGET_CHOICES] = target_options(flow)
     return {
-        "panels": {name: trees(parts) for name, parts in around.items()},
+        "panels": {name: trees(parts) for name, parts in panels.items()},
         "levels": levels(),
         "unexplained": [round(part, 5) for part in unexplained(index, levels())],
         "searchable": searchable(index),

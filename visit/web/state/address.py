@@ -48,6 +48,17 @@ def asked_by_address(search: str | None, default: Request) -> Asked:
     return Asked(request, _node_ids(said.get("open", "")), picked[0] if picked else None)
 
 
+def texts_for_address(request: Request) -> dict[str, str]:
+    """What an address says of a request; ``asked_by_address`` reads it."""
+    names = ("prompt", "model", "target", "versus", "position", "bos", "chat")
+    values = ((name, getattr(request, name)) for name in names)
+    return {
+        n: str(v).lower() if isinstance(v, bool) else str(v)
+        for n, v in values
+        if v not in (None, False)
+    }
+
+
 def _node_ids(text: str) -> tuple[NodeId, ...]:
     """The ids that can be read; a link that was cut short still shows the rest."""
     found = []
