@@ -199,7 +199,7 @@ def test_the_dock_is_as_the_window_is_high_until_it_is_opened_or_closed(open_app
     low.page.locator("button[data-dock]").click()
     low.page.reload()
     low.wait_for_graph()
-    assert (low.ask(shown), low.ask(kept)) == ("closed", "0")
+    assert (low.ask(shown), low.ask(kept)) == ("closed", "false")
 
 
 IN_STRIP = """() => {
