@@ -14,6 +14,7 @@ from vocabularies import chatty
 from visit import session as session_module
 from visit.engine.protocol import Engine, ModelChoice
 from visit.errors import Cancelled, ModelError, RequestError
+from visit.formats.document import flow_from_json, json_from_flow
 from visit.graph.flow import FlowGraph, NodeKind
 from visit.graph.request import RankBy, Request
 from visit.session import Session
@@ -440,3 +441,40 @@ def test_only_allowed_models_are_offered_the_resident_one_first(
         ModelChoice("lab/a", "9M"),
         ModelChoice("lab/b", "8M"),
     )
+
+
+def test_a_prompt_of_ids_is_the_same_trace_as_its_text(session: Session, n_forwards: list[int]):
+    by_text = session.explain(Request(PROMPT))
+    ids = tuple(token.id for token in by_text.tokens)
+    by_id = session.explain(
+        Request(prompt_ids=ids, target_id=by_text.target.id, versus_id=by_text.predictions[1].id)
+    )
+    assert len(n_forwards) == 1
+    assert by_id.tokens == by_text.tokens
+    assert by_id.target == by_text.target
+    assert by_id.versus is not None and by_id.versus.id == by_text.predictions[1].id
+    assert by_id.request == Request(
+        PROMPT,
+        by_text.request.model,
+        by_text.target.text,
+        by_id.versus.text,
+        prompt_ids=ids,
+        target_id=by_text.target.id,
+        versus_id=by_id.versus.id,
+    )
+    assert flow_from_json(json_from_flow(by_id)) == by_id
+    block = session.explain(replace(by_id.request, layers="0"))
+    assert len(n_forwards) == 1 and block.request == replace(by_id.request, layers="0")
+
+
+def test_a_document_whose_prompt_of_ids_shows_as_nothing_reads_back(session: Session):
+    flow = session.explain(Request(PROMPT, prompt_ids=(5,), layers="none"))
+    shown_as_nothing = replace(flow, request=replace(flow.request, prompt=""))
+    assert flow_from_json(json_from_flow(shown_as_nothing)) == shown_as_nothing
+
+
+@pytest.mark.parametrize("field", ["prompt_ids", "target_id", "versus_id"])
+def test_an_id_that_the_model_does_not_have_is_refused_in_one_line(session: Session, field: str):
+    id_ = session.model.d_vocab
+    with pytest.raises(RequestError, match=rf"is {id_}; the model knows ids 0 to {id_ - 1}; give"):
+        session.explain(Request(PROMPT, **{field: (1, id_) if field == "prompt_ids" else id_}))

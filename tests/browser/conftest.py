@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +101,11 @@ def profiles(browser: Browser) -> Profiles:
     return Profiles(browser)
 
 
-@pytest.fixture
-def open_app(profiles: Profiles, serve: Callable[[str], str]) -> Iterator[Callable[..., Screen]]:
-    """Open the app in an empty profile; at the end its console must be empty."""
+@contextmanager
+def opened_pages(
+    profiles: Profiles, serve: Callable[[str], str]
+) -> Iterator[Callable[..., Screen]]:
+    """Open the app in empty profiles; at the end the pages' consoles must be empty."""
     screens: list[Screen] = []
     taken: list[tuple[dict[str, Any], BrowserContext]] = []
 
@@ -132,3 +135,17 @@ def open_app(profiles: Profiles, serve: Callable[[str], str]) -> Iterator[Callab
         assert screen.outside == []
     for how, context in taken:
         profiles.give_back(how, context)
+
+
+@pytest.fixture
+def open_app(profiles: Profiles, serve: Callable[[str], str]) -> Iterator[Callable[..., Screen]]:
+    """Open the app for one test."""
+    with opened_pages(profiles, serve) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def open_shared(profiles: Profiles, serve: Callable[[str], str]) -> Iterator[Callable[..., Screen]]:
+    """Open the app for all the tests of a module, which leave it as they found it."""
+    with opened_pages(profiles, serve) as start:
+        yield start

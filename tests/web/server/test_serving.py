@@ -23,7 +23,7 @@ from visit.web.app import assets_folder, bind, create_app
 from visit.web.flow.stylesheet import COLOURINGS, PALETTES, WIDTHS, stylesheets
 from visit.web.screen import page
 from visit.web.screen.graph_panels import build_graph_panels, note, target_options
-from visit.web.screen.prompt_form import abilities, data_from_request
+from visit.web.screen.prompt_form import abilities
 from visit.web.server.tracing import position_in, progress_to_page, request_from_controls
 from visit.web.state.address import Asked, asked_by_address
 from visit.web.state.graphs import opened_index
@@ -376,14 +376,20 @@ def test_an_address_says_how_the_prompt_is_read():
         asked_by_address("?prompt=%5B%7B%7D%5D&chat=true", DEFAULT)
 
 
+def test_a_question_of_the_controls_takes_nothing_of_the_default_s_but_how_much_is_drawn():
+    served = Request("Paris is", prompt_ids=(1, 2), target_id=3, versus_id=4, heads=5)
+    asked = request_from_controls(served, "a b", "mini", "", None)
+    assert asked == Request("a b", model="mini", heads=5)
+
+
 def test_the_controls_say_how_the_prompt_is_read():
     served = Request("Paris is", bos=True, chat=True)
     for form in ({"bos": False, "chat": True}, {"bos": True, "chat": False}):
         request = request_from_controls(served, "a b", "mini", "", None, form)
-        assert data_from_request(request) == form
+        assert {"bos": request.bos, "chat": request.chat} == form
     for odd in (None, {}, {"bos": "yes", "chat": 1}):
         request = request_from_controls(served, "a b", "mini", "", None, odd)
-        assert data_from_request(request) == {"bos": None, "chat": False}
+        assert (request.bos, request.chat) == (None, False)
 
 
 def test_a_menu_knows_of_a_model_what_its_engine_does():

@@ -11,12 +11,12 @@ from dash.development.base_component import Component
 
 from visit.engine.protocol import ModelChoice
 from visit.formats.document import compact_json
-from visit.graph.request import Request
+from visit.graph.request import Request, data_from_request
 from visit.web import ids
 from visit.web.flow.stylesheet import LIGHT, stylesheet, stylesheets
 from visit.web.parts import aria, data
 from visit.web.screen.controls import build_fixed_panels
-from visit.web.screen.prompt_form import data_from_request
+from visit.web.screen.prompt_form import form_from_data
 from visit.web.server.upload import MAX_BYTES
 from visit.web.state.table import PLACE, STORES, data_from_table
 from visit.web.state.view import View
@@ -97,7 +97,7 @@ def _stores(page: str, view: View | None, request: Request | None) -> list[Compo
     given: dict[str, Any] = {
         ids.PAGE: page,
         ids.VIEW: view.data() if view else None,
-        ids.FORM: data_from_request(request) if request else None,
+        ids.FORM: form_from_data(data_from_request(request)) if request else None,
         ids.STYLESHEETS: stylesheets(),
         ids.FIXED_PANELS: build_fixed_panels(with_engine=request is not None),
     }

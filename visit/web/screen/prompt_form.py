@@ -8,7 +8,6 @@ from typing import Any
 from dash.development.base_component import Component
 
 from visit.engine.protocol import ModelChoice
-from visit.graph.request import Request
 from visit.web.parts import choice
 
 CHATS = {
@@ -30,13 +29,11 @@ def menu() -> list[Component]:
     ]
 
 
-def data_from_request(request: Request) -> dict[str, Any]:
-    """A request's form as the browser holds it."""
-    return {"bos": request.bos, "chat": request.chat}
-
-
 def form_from_data(data: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A form as a request takes it; what is not known is as by default."""
+    """How a request's data say that its prompt is read; what is not known is as by default.
+
+    The browser holds a form alone, or a whole request's data.
+    """
     said = data or {}
     bos = said.get("bos")
     return {"bos": bos if isinstance(bos, bool) else None, "chat": said.get("chat") is True}

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from dash import Dash, Input, Output, State, ctx, no_update, set_props
 
 from visit.engine.protocol import Engine, Progress
 from visit.errors import Cancelled, VisitError
-from visit.graph.request import Request
+from visit.graph.request import Request, data_from_request, request_like
 from visit.web import ids
-from visit.web.screen.prompt_form import data_from_request, form_from_data
+from visit.web.screen.prompt_form import form_from_data
 from visit.web.state.address import Asked, asked_by_address
 from visit.web.state.shelf import Jobs, Shelf
 from visit.web.state.view import View
@@ -106,15 +105,14 @@ def request_from_controls(
     """
     wanted, versus = tokens_from_typed(target)
     named = (model or "").strip()
-    return replace(
-        default,
-        prompt=prompt or "",
-        model=named or None,
-        target=wanted,
-        versus=versus,
-        position=position_in(prompt, named, position),
-        **form_from_data(form),
-    )
+    asked = {
+        "prompt": prompt or "",
+        "model": named or None,
+        "target": wanted,
+        "versus": versus,
+        "position": position_in(prompt, named, position),
+    }
+    return request_like(default, asked | form_from_data(form))
 
 
 def position_in(prompt: str | None, model: str, chosen: dict[str, Any] | None) -> int | None:
@@ -171,7 +169,7 @@ def show_request(request: Request, model: str) -> None:
         chosen = {"prompt": request.prompt, "model": model, "position": request.position}
         set_props(ids.POSITION, {"data": chosen})
     set_props(ids.TARGET, {"value": typed_from_tokens(request.target, request.versus)})
-    set_props(ids.FORM, {"data": data_from_request(request)})
+    set_props(ids.FORM, {"data": form_from_data(data_from_request(request))})
 
 
 def show_problem(text: str | None) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from visit.errors import RequestError
 from visit.formats.document import data_from_notes, notes_from_data
 from visit.graph.flow import NodeId, Note
 from visit.graph.request import Request, data_from_request, request_from_data
@@ -44,12 +45,11 @@ class View:
 
         Raises:
             ValueError: it is none that this app made.
-            RequestError: its request could not be served.
         """
         try:
             request = request_from_data(data["request"])
             opened = tuple(NodeId.parse(text) for text in data["opened"])
             notes = notes_from_data({"nodes": data.get("notes", {})})
             return cls(str(data["key"]), request, opened, notes, bool(data.get("fixed")))
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, RequestError) as error:
             raise ValueError(f"not a view of this app: {error}") from None
