@@ -13,6 +13,7 @@ from visit.graph.index import Index
 from visit.graph.selection import Picture
 from visit.text import visible
 from visit.web import ids, inspector
+from visit.web.parts import data
 from visit.web.screen.search import searchable
 from visit.web.trees import trees
 from visit.web.words import percent
@@ -51,13 +52,21 @@ def build_graph_panels(index: Index, *, clickable: bool) -> dict[str, Any]:
 
 def target_options(flow: FlowGraph) -> list[Component]:
     """The ten predictions, as the target picker offers them, and the best against the second."""
-    options: list[Component] = [
-        html.Option(value=visible(p.text), label=f"{visible(p.text)}  {percent(p.prob)}")
-        for p in flow.predictions
-    ]
-    if len(flow.predictions) > 1:
-        best, second = (visible(p.text) for p in flow.predictions[:2])
-        options.append(html.Option(value=f"{best} vs {second}", label="a logit difference"))
+    options: list[Component] = []
+    shown: list[str] = []
+    for prediction in flow.predictions:
+        text = visible(prediction.text)
+        # A list offers nothing twice, and a space looks like a middle dot.
+        shown.append(f"{text} #{prediction.id}" if text in shown else text)
+        label = f"{text}  {percent(prediction.prob)}"
+        options.append(
+            html.Option(value=shown[-1], label=label, **data(target_id=str(prediction.id)))
+        )
+    if len(shown) > 1:
+        best, second = flow.predictions[:2]
+        chosen = data(target_id=str(best.id), versus_id=str(second.id))
+        value = f"{shown[0]} vs {shown[1]}"
+        options.append(html.Option(value=value, label="a logit difference", **chosen))
     return options
 
 
