@@ -26,7 +26,8 @@
     return found;
   };
   V.field = (id) => /** @type {HTMLInputElement} */ (V.part(id));
-  V.inputs = (selector) => document.querySelectorAll(selector);
+  V.inputs = (selector) => /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll(selector));
+  // What an event fell on: a text or the document is no element, and is as the page.
   V.element = (target) => /** @type {HTMLElement} */ (target instanceof Element ? target : document.body);
   V.setProps = (id, props) => window.dash_clientside.set_props(id, props);
 
@@ -41,7 +42,7 @@
   // visit/web/state/table.py, which the page carries.
   /** @type {StatePiece[]} */
   V.table = JSON.parse(V.part("state-table").textContent || "[]");
-  const pieces = new Map(V.table.map((piece) => [piece.name, piece]));
+  const pieces = /** @type {Map<string, StatePiece>} */ (new Map(V.table.map((piece) => [piece.name, piece])));
   const kept = (/** @type {string} */ name) => `visit.${name}`;
 
   // What the address says goes before what the browser kept of an earlier page.

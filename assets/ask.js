@@ -8,7 +8,7 @@
   const $ = V.$;
 
   // Once the properties that were set have reached Dash.
-  const trace = () => setTimeout(() => $("trace").click(), 0);
+  const trace = () => setTimeout(() => V.part("trace").click(), 0);
 
   // The model that a graph is of, as the header's field named it: a request may leave it out.
   /** @type {Map<string, string>} */
@@ -25,7 +25,7 @@
     const viewed = document.querySelector(".viewed");
     if (viewed) {
       viewed.textContent = request.prompt;
-      document.querySelector(".viewing").textContent = request.chat ? "Viewing a chat" : "Viewing";
+      V.part("viewing").textContent = request.chat ? "Viewing a chat" : "Viewing";
     }
     if (!$("trace")) return;
     const { prompt, position, target_id, versus_id } = request;
@@ -34,8 +34,8 @@
     V.setProps("model", { value: model });
     V.setProps("target", { value: typed });
     V.setForm(request);
-    V.set("position", Number.isInteger(position) ? { prompt, model, position } : null);
-    const isById = Number.isInteger(target_id) || Number.isInteger(versus_id);
+    V.set("position", position == null ? null : { prompt, model, position });
+    const isById = target_id != null || versus_id != null;
     V.set("chosen", isById ? { typed, model, target_id, versus_id } : null);
   };
 

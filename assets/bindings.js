@@ -17,7 +17,9 @@
     begin(_page, form) {
       if (form) V.hold("form", form);
       const said = V.address.read(V.table, window.location.search);
-      for (const [name, value] of Object.entries(said)) V.set(name, value);
+      for (const { name, store } of V.table) {
+        if (store === "page" && name in said) V.set(name, V.state[name]);
+      }
       V.askForLens();
       return window.location.search;
     },

@@ -41,7 +41,7 @@
         field.checked = field.value === chosen[name];
         if (field.value !== name) continue;
         field.disabled = known[name] === false;
-        sayWhy(field.closest("label"), field.disabled ? LACKS[name] : "");
+        sayWhy(field.closest("label") || field, field.disabled ? LACKS[name] : "");
       }
     }
   }

@@ -48,23 +48,24 @@
   // ------------------------------------------------------------------ panes
 
   // A separator is dragged, or moved by the arrow keys; the size it sets is a variable of the page.
+  /** @type {Record<string, Size>} */
   const SIZES = {
     "split-side": { variable: "--side", low: 300, high: 640, fallback: 364, sign: -1, axis: "x" },
     "split-dock": { variable: "--dock", low: 120, high: 520, fallback: 238, sign: -1, axis: "y" },
   };
-  const kept = (name) => `visit.${name}`;
+  const kept = (/** @type {string} */ name) => `visit.${name}`;
 
-  function setSize(id, size) {
+  function setSize(/** @type {string} */ id, /** @type {number} */ size) {
     const { variable, low, high } = SIZES[id];
     const clamped = Math.round(Math.max(low, Math.min(high, size)));
     document.documentElement.style.setProperty(variable, `${clamped}px`);
-    localStorage.setItem(kept(id), clamped);
+    localStorage.setItem(kept(id), String(clamped));
     const bar = V.$(id);
-    if (bar) bar.setAttribute("aria-valuenow", clamped);
+    if (bar) bar.setAttribute("aria-valuenow", String(clamped));
     window.dispatchEvent(new Event("resize")); // Plotly's figures follow the window
   }
 
-  const sizeOf = (id) => Number(localStorage.getItem(kept(id))) || SIZES[id].fallback;
+  const sizeOf = (/** @type {string} */ id) => Number(localStorage.getItem(kept(id))) || SIZES[id].fallback;
   for (const id of Object.keys(SIZES)) {
     document.documentElement.style.setProperty(SIZES[id].variable, `${sizeOf(id)}px`);
   }
@@ -74,20 +75,20 @@
     for (const [name, { low, high }] of Object.entries(SIZES)) {
       const bar = V.$(name);
       if (!bar) continue;
-      for (const [which, size] of [["min", low], ["max", high], ["now", sizeOf(name)]]) {
-        bar.setAttribute(`aria-value${which}`, size);
+      for (const [which, size] of Object.entries({ min: low, max: high, now: sizeOf(name) })) {
+        bar.setAttribute(`aria-value${which}`, String(size));
       }
     }
   });
 
   document.addEventListener("pointerdown", (event) => {
-    const bar = event.target.closest && event.target.closest(".splitter");
+    const bar = V.element(event.target).closest(".splitter");
     if (!bar) return;
     const { axis, sign } = SIZES[bar.id];
-    const place = (moved) => (axis === "x" ? moved.clientX : moved.clientY);
+    const place = (/** @type {PointerEvent} */ moved) => (axis === "x" ? moved.clientX : moved.clientY);
     const from = place(event);
     const size = sizeOf(bar.id);
-    const move = (moved) => setSize(bar.id, size + sign * (place(moved) - from));
+    const move = (/** @type {PointerEvent} */ moved) => setSize(bar.id, size + sign * (place(moved) - from));
     const end = () => {
       document.removeEventListener("pointermove", move);
       document.documentElement.classList.remove("resizing");
@@ -99,15 +100,21 @@
     document.addEventListener("pointercancel", end, { once: true });
   });
 
+  /** @type {Record<string, { axis: string, by: number }>} */
+  const STEPS = {
+    ...{ ArrowLeft: { axis: "x", by: -16 }, ArrowRight: { axis: "x", by: 16 } },
+    ...{ ArrowUp: { axis: "y", by: -16 }, ArrowDown: { axis: "y", by: 16 } },
+  };
+
   document.addEventListener("keydown", (event) => {
-    const bar = event.target.closest && event.target.closest(".splitter");
+    const bar = V.element(event.target).closest(".splitter");
     if (!bar) return;
     const { axis, sign } = SIZES[bar.id];
-    const step = { ArrowLeft: ["x", -16], ArrowRight: ["x", 16], ArrowUp: ["y", -16], ArrowDown: ["y", 16] }[event.key];
-    if (!step || step[0] !== axis) return;
+    const step = STEPS[event.key];
+    if (!step || step.axis !== axis) return;
     event.preventDefault();
     event.stopPropagation();
-    setSize(bar.id, sizeOf(bar.id) + sign * step[1]);
+    setSize(bar.id, sizeOf(bar.id) + sign * step.by);
   });
 
   // ------------------------------------------------------------------ the lens dock

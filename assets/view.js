@@ -46,10 +46,9 @@
   };
 
   function showButtons() {
-    for (const [id, way] of [["undo", history.past], ["redo", history.future]]) {
-      if (V.$(id)) V.$(id).disabled = !way.length;
-    }
-    if (V.$("close-all")) V.$("close-all").hidden = !V.state.view || !V.state.view.opened.length;
+    if (V.$("undo")) V.field("undo").disabled = !history.past.length;
+    if (V.$("redo")) V.field("redo").disabled = !history.future.length;
+    if (V.$("close-all")) V.part("close-all").hidden = !V.state.view?.opened.length;
   }
 
   V.onFilled((id) => {

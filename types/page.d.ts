@@ -42,8 +42,8 @@ interface ChosenPosition {
 interface ChosenTokens {
   typed: string;
   model?: string;
-  target_id?: number;
-  versus_id?: number;
+  target_id?: number | null;
+  versus_id?: number | null;
 }
 
 /** Every piece of the table, and the view. */
@@ -64,6 +64,18 @@ interface PageState {
   form: PromptForm;
   position: ChosenPosition | null;
   chosen: ChosenTokens | null;
+}
+
+
+
+/** How large a pane may be, in pixels, and which way its separator is dragged. */
+interface Size {
+  variable: string;
+  low: number;
+  high: number;
+  fallback: number;
+  sign: number;
+  axis: string;
 }
 
 interface NodeNote {
@@ -252,23 +264,54 @@ interface Visit {
   onDrawn: (ids: string[]) => void;
 
   // panels.js, controls.js, help.js, tour.js
-  build: (tree: Tree) => any;
+  build: (tree: Exclude<Tree, string>) => HTMLElement;
   fill: (panels: Panels | null) => void;
   closeMenus: (except?: Element | null) => boolean;
   isTyping: (target: Element) => boolean;
   save: (blob: Blob, name: string) => void;
   showHelp: (wanted: boolean) => void;
-  endTour?: () => void;
+  endTour: () => void;
 
   // offline/
   offline: OfflineTools;
 }
 
+/** An element of the drawing, as Cytoscape takes it. */
+interface DrawnElement {
+  data: { id: string; family?: string; label?: string; tip?: string; pinned?: number; group?: number };
+}
+
+/** What a page without a server carries (visit/web/exports/offline.py). */
+interface OfflineData {
+  view: View;
+  graph: { place: string };
+  stylesheets: Stylesheets;
+  fixed_panels: Panels;
+  graph_panels: GraphPanels;
+  groups: number; // how many colours they have
+  look: Pick<PageState, "theme" | "palette" | "colouring" | "width"> & { level: number; hidden: string[] };
+  tabs: Record<string, Tree>;
+  editor: Exclude<Tree, string>;
+  libraries: number;
+  name: string;
+  svg: string;
+  parts: string[];
+  pictures: Picture[];
+}
+
+/** A drawing with some blocks open: its elements by number, and the panels that go with it. */
+interface Picture {
+  opened: string[];
+  parts: number[];
+  panels: Panels;
+}
+
 interface OfflineTools {
-  noted: (element: any, notes: Notes, groups: string[], nColours: number) => any;
+  noted: (element: DrawnElement, notes: Notes, groups: string[], nColours: number) => DrawnElement;
   showNote: (panel: HTMLElement, note: NodeNote) => void;
   listNotes: (panel: HTMLElement, notes: Notes, rowOf: (id: string) => Tree[]) => void;
   documentWith: (text: string, notes: Notes) => string;
+  groupsOf: (notes: Notes, isOne?: (id: string) => boolean) => string[];
 }
 
 // ------------------------------------------------------------------ the page's globals

@@ -5,8 +5,9 @@
 
   const V = window.visit;
   const dash = window.dash_clientside;
-  const $ = V.$;
-  const own = { data: null, root: null, graph: {} };
+  // What the page carries, what draws its graph, and with what.
+  /** @type {{ data: OfflineData, root: { render: (element: unknown) => void }, graph: object }} */
+  const own = /** @type {any} */ ({ graph: {} });
 
   dash.no_update = Symbol("no update");
   // A piece of the state goes to its store, from which it comes back; whatever else is set for the server
@@ -24,15 +25,16 @@
   // The page holds a picture of each block opened alone, and few others (visit/web/exports/prepared.py).
   // Shown is one that has open nothing but what is asked for: with what was opened last, then with
   // as much as can be of what else was, then of all that is asked for.
-  function nearest(asked) {
+  function nearest(/** @type {string[]} */ asked) {
     const before = V.state.view ? V.state.view.opened : [];
     const added = asked.filter((id) => !before.includes(id));
-    const last = added.at(-1);
-    const rank = ({ opened }) => [
+    const last = added.at(-1) ?? "";
+    const rank = (/** @type {Picture} */ { opened }) => [
       opened.includes(last) ? 1 : 0,
       opened.filter((id) => added.includes(id)).length,
       opened.length,
     ];
+    /** @type {(a: number[], b: number[]) => boolean} */
     const isBelow = (a, b) => {
       const at = a.findIndex((part, i) => part !== b[i]);
       return at >= 0 && a[at] < b[at];
@@ -48,7 +50,7 @@
     children: ["one block at a time"],
   };
 
-  function show(asked) {
+  function show(/** @type {View} */ asked) {
     const opened = nearest(asked.opened);
     dash.visit.remember(opened.join() === asked.opened.join() ? asked : { ...asked, opened });
     draw();
@@ -57,16 +59,17 @@
   }
 
   function draw() {
-    const { opened, notes } = V.state.view;
-    const isShown = (shown) => shown.opened.length === opened.length && shown.opened.every((id) => opened.includes(id));
+    const { opened, notes } = /** @type {View} */ (V.state.view);
+    const isShown = (/** @type {Picture} */ shown) => shown.opened.length === opened.length && shown.opened.every((id) => opened.includes(id));
     const picture = own.data.pictures.find(isShown);
-    const groups = [...new Set(Object.values(notes).map((note) => note.group).filter(Boolean))].sort();
+    if (!picture) throw new Error("this page holds no such picture");
+    const groups = V.offline.groupsOf(notes);
     const { parts, groups: nColours } = own.data;
     render({ elements: picture.parts.map((part) => V.offline.noted(JSON.parse(parts[part]), notes, groups, nColours)) });
     dash.visit.fill(picture.panels);
   }
 
-  function render(changed) {
+  function render(/** @type {object} */ changed) {
     Object.assign(own.graph, changed);
     const { React, dash_cytoscape: library } = window;
     own.root.render(React.createElement(library.Cytoscape, { ...own.graph, setProps: () => {} }));
@@ -75,15 +78,18 @@
   // ------------------------------------------------------------------ the inspector
 
   // Pieces of panels by node, as JSON; a kind of piece is unpacked when it is first needed.
+  /** @typedef {Map<string, string>} Pieces */
+  /** @type {Map<string, Promise<Pieces>>} */
   const kinds = new Map();
-  function piecesOf(kind) {
-    if (!kinds.has(kind)) {
-      kinds.set(
-        kind,
-        unpacked(`panels-${kind}`).then((text) => new Map(text.split("\n").map((line) => line.split("\t")))),
-      );
-    }
-    return kinds.get(kind);
+  function piecesOf(/** @type {string} */ kind) {
+    const pieces = kinds.get(kind) || unpacked(`panels-${kind}`).then(piecesFrom);
+    kinds.set(kind, pieces);
+    return pieces;
+  }
+
+  function piecesFrom(/** @type {string} */ text) {
+    const lines = text.split("\n").map((line) => line.split("\t"));
+    return new Map(lines.map(([id, piece]) => [id, piece]));
   }
 
   let asked = 0;
@@ -94,8 +100,10 @@
     const [heads, bodies, rows] = await Promise.all(["head", tab, "noted"].map(piecesOf));
     if (mine !== asked) return;
     const { picked, view } = V.state;
-    const panel = $("inspector");
-    const read = (pieces, id) => (pieces.has(id) ? JSON.parse(pieces.get(id)) : []);
+    if (!view) return;
+    const panel = V.part("inspector");
+    /** @type {(pieces: Pieces, id: string) => Tree[]} */
+    const read = (pieces, id) => JSON.parse(pieces.get(id) || "[]");
     if (!picked || !heads.has(picked)) {
       dash.visit.fill({ inspector: read(heads, "") });
       V.offline.listNotes(panel, view.notes, (id) => read(rows, id));
@@ -110,25 +118,29 @@
   // ------------------------------------------------------------------ files
 
   const embedded = () =>
-    $("document").textContent.replace(/\\(u003c|[^])/g, (all, one) => (one === "u003c" ? "<" : all));
+    (V.part("document").textContent || "").replace(/\\(u003c|[^])/g, (all, one) => (one === "u003c" ? "<" : all));
 
+  const notesNow = () => (V.state.view ? V.state.view.notes : {});
+
+  /** @type {Record<string, () => void>} */
   const EXPORTS = {
-    json: () => save(V.offline.documentWith(embedded(), V.state.view.notes), "json", "application/json"),
+    json: () => save(V.offline.documentWith(embedded(), notesNow()), "json", "application/json"),
     svg: () => save(own.data.svg, "svg", "image/svg+xml"),
   };
 
+  /** @type {(text: string, ending: string, type: string) => void} */
   const save = (text, ending, type) => V.save(new Blob([text], { type }), `${own.data.name}.${ending}`);
 
   // ------------------------------------------------------------------ the beginning
 
-  async function unpacked(id) {
-    const bytes = Uint8Array.from(atob($(id).textContent), (letter) => letter.charCodeAt(0));
+  async function unpacked(/** @type {string} */ id) {
+    const bytes = Uint8Array.from(atob(V.part(id).textContent || ""), (letter) => letter.charCodeAt(0));
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
     return new Response(stream).text();
   }
 
   // The page's policy knows each library by its hash, and lets no other script be added.
-  async function load(id) {
+  async function load(/** @type {string} */ id) {
     const script = document.createElement("script");
     script.textContent = await unpacked(id);
     document.body.append(script);
@@ -152,7 +164,7 @@
   }
 
   begin().catch((error) => {
-    const problem = $("problem");
+    const problem = V.part("problem");
     problem.textContent = `This page cannot be shown (${error.message}); visit show can open it, and its document is in it.`;
     problem.hidden = false;
   });

@@ -265,7 +265,7 @@ def viewing(view: View | None, *, with_server: bool = True) -> Component:
     """
     prompt = view.request.prompt if view else ""
     said = [
-        html.Span(_viewing_words(view), className="hint viewing"),
+        html.Span(_viewing_words(view), id="viewing", className="hint"),
         html.Span(prompt, className="viewed"),
     ]
     return html.Div([*said, _open_button()] if with_server else said, className="controls")
