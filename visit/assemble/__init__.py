@@ -21,7 +21,7 @@ from visit.assemble.route import draw_layer
 from visit.assemble.traced_request import Case, resid_pre_id
 from visit.attribution.ledgers import Sought, audit_logit, logit_biases, logit_direction
 from visit.attribution.projections import values_by_source
-from visit.engine.protocol import Progress
+from visit.engine.progress import Progress
 from visit.errors import RequestError
 from visit.graph.flow import (
     Audit,

@@ -23,14 +23,14 @@ from visit.web import ids, inspector
 from visit.web.exports.downloads import download
 from visit.web.flow import elements
 from visit.web.flow.stylesheet import Look
-from visit.web.inspector.needs import Beside, LensOf, PatternOf, Tab, wants
+from visit.web.inspector.needs import Tab, wants
 from visit.web.plots import callbacks
 from visit.web.screen.graph_panels import build_graph_panels, note
 from visit.web.screen.prompt_form import abilities
 from visit.web.screen.search import searchable
 from visit.web.server import tracing
 from visit.web.server.tracing import show_problem
-from visit.web.state.graphs import held, opened_index
+from visit.web.state.graphs import Graphs
 from visit.web.state.shelf import Shelf
 from visit.web.state.table import STORES
 from visit.web.state.view import View
@@ -50,19 +50,20 @@ def register(
     """
     if engine is not None and default is not None:
         tracing.register(app, engine, shelf, default)
-    callbacks.register(app, engine, shelf)
-    _register_graph(app, engine, shelf)
+    graphs = Graphs(engine, shelf)
+    callbacks.register(app, graphs)
+    _register_graph(app, engine, graphs)
     _register_browser(app)
 
 
-def _register_graph(app: Dash, engine: Engine | None, shelf: Shelf) -> None:
+def _register_graph(app: Dash, engine: Engine | None, graphs: Graphs) -> None:
     def draw(data: dict[str, Any] | None) -> tuple[Any, Any]:
         """The graph as the view says."""
         if data is None:
             return no_update, no_update
         try:
             view = View.parse(data)
-            index = opened_index(view, engine, shelf)
+            index = graphs.find_opened(view)
         except VisitError as problem:
             show_problem(str(problem))
             return no_update, no_update
@@ -81,7 +82,7 @@ def _register_graph(app: Dash, engine: Engine | None, shelf: Shelf) -> None:
         if key is None or data is None:
             return no_update
         view = View.parse(data)
-        index = held(view, engine, shelf)
+        index = graphs.find(view)
         if index is None:
             return no_update  # drawing says what is wrong
         panels = build_graph_panels(index, clickable=engine is not None and not view.fixed)
@@ -100,7 +101,7 @@ def _register_graph(app: Dash, engine: Engine | None, shelf: Shelf) -> None:
         """What can be searched of a graph that a fetched block was added to."""
         if key is None or data is None:
             return no_update
-        index = held(View.parse(data), engine, shelf)
+        index = graphs.find(View.parse(data))
         return no_update if index is None else searchable(index)
 
     app.callback(
@@ -117,8 +118,8 @@ def _register_graph(app: Dash, engine: Engine | None, shelf: Shelf) -> None:
             return no_update
         view = View.parse(data)
         try:
-            index = opened_index(view, engine, shelf)
-            panel = inspection(index, view, picked, tab, engine, shelf)
+            index = graphs.find_opened(view)
+            panel = inspection(index, view, picked, tab, graphs)
         except VisitError:
             return no_update  # drawing says what is wrong
         return {ids.INSPECTOR: trees(panel)}
@@ -137,7 +138,7 @@ def _register_graph(app: Dash, engine: Engine | None, shelf: Shelf) -> None:
             return no_update
         view = View.parse(data)
         try:
-            index = opened_index(view, engine, shelf)
+            index = graphs.find_opened(view)
         except VisitError as problem:
             show_problem(str(problem))
             return no_update
@@ -183,44 +184,22 @@ def _register_browser(app: Dash) -> None:
 
 
 def inspection(
-    index: Index,
-    view: View,
-    picked: str | None,
-    tab: str | None,
-    engine: Engine | None,
-    shelf: Shelf,
+    index: Index, view: View, picked: str | None, tab: str | None, graphs: Graphs
 ) -> list[Component]:
     """One tab of the picked node's panel, with what the engine has to add to it."""
-    node = None if not picked else _node(NodeId.parse(picked), index, view, engine, shelf)
+    node = None if not picked else _node(NodeId.parse(picked), index, view, graphs)
     if node is None:
         return inspector.about(index, view.notes)
     shown = next((known for known in Tab if known == tab), Tab.WORDS)
-    beside = _beside(wants(shown, node.id), view, engine, shelf)
+    question = wants(shown, node.id, view.request)
+    answer = None if question is None else graphs.answer(view, question)
     noted = next((note for note in view.notes if note.node == node.id), None)
-    return inspector.node_panel(index, node, shown, beside, noted)
+    return inspector.node_panel(index, node, shown, answer, noted)
 
 
-def _node(
-    node_id: NodeId, index: Index, view: View, engine: Engine | None, shelf: Shelf
-) -> Node | None:
+def _node(node_id: NodeId, index: Index, view: View, graphs: Graphs) -> Node | None:
     """A node of the graph, or a residual off the route that the lens grid has."""
     if node_id in index.nodes or node_id.kind not in RESIDUALS:
         return index.nodes.get(node_id)
-    read = callbacks.lens_nodes(index, view, engine, shelf)
+    read = callbacks.lens_nodes(index, view, graphs)
     return next((node for node in read if node.id == node_id), None)
-
-
-def _beside(
-    wanted: PatternOf | LensOf | None, view: View, engine: Engine | None, shelf: Shelf
-) -> Beside:
-    """What the engine answers to what a tab wants; it is asked once."""
-    if engine is None or view.fixed or wanted is None:
-        return Beside()
-    asked = view.request
-    if isinstance(wanted, PatternOf):
-        layer, head = wanted.layer, wanted.head
-        return Beside(
-            pattern=shelf.beside(view.key, wanted, lambda: engine.pattern(layer, head, asked))
-        )
-    positions = wanted.positions
-    return Beside(lens=shelf.beside(view.key, wanted, lambda: engine.lens(asked, positions)))

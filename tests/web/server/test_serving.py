@@ -27,8 +27,9 @@ from visit.web.screen.graph_panels import build_graph_panels, note, target_optio
 from visit.web.screen.prompt_form import abilities, chosen_from_request
 from visit.web.server.tracing import position_in, progress_to_page, request_from_controls
 from visit.web.state.address import Asked, asked_by_address
-from visit.web.state.graphs import opened_index
-from visit.web.state.shelf import Jobs, Shelf
+from visit.web.state.graphs import Graphs
+from visit.web.state.jobs import Jobs
+from visit.web.state.shelf import Shelf
 from visit.web.state.view import View
 from visit.web.trees import trees
 from visit.web.words import file_name, percent, signed, tokens_from_typed, typed_from_tokens
@@ -123,9 +124,9 @@ def test_a_document_s_graph_is_neither_added_to_nor_made_again():
     engine, shelf = FakeEngine(), Shelf()
     key = shelf.put(make_flow(opened=()))
     opened = (NodeId.parse("L1.attn@7"),)
-    assert opened_index(View(key, Request("hi"), opened, fixed=True), engine, shelf)
+    assert Graphs(engine, shelf).find_opened(View(key, Request("hi"), opened, fixed=True))
     with pytest.raises(VisitError, match="open the document again"):
-        opened_index(View("gone", Request("hi"), fixed=True), engine, shelf)
+        Graphs(engine, shelf).find_opened(View("gone", Request("hi"), fixed=True))
     assert engine.opened == [] and engine.explained == []
 
 
@@ -157,13 +158,13 @@ def test_a_graph_that_fell_off_the_shelf_is_made_again():
     view = View(shelf.put(make_flow()), Request("The capital of Japan"))
     shelf.put(make_flow())
     assert shelf.get(view.key) is None
-    assert opened_index(view, engine, shelf).flow.request.prompt == "The capital of Japan"
+    assert Graphs(engine, shelf).find_opened(view).flow.request.prompt == "The capital of Japan"
     assert engine.explained == [view.request]
 
 
 def test_a_viewer_s_lost_graph_is_told_in_words():
     with pytest.raises(VisitError, match="no longer held"):
-        opened_index(View("gone", Request("hi")), None, Shelf())
+        Graphs(None, Shelf()).find_opened(View("gone", Request("hi")))
 
 
 def test_only_a_block_that_the_document_lacks_is_fetched_and_only_once():
@@ -171,20 +172,21 @@ def test_only_a_block_that_the_document_lacks_is_fetched_and_only_once():
     key = shelf.put(make_flow(opened=(1,)))
     opened = tuple(map(NodeId.parse, ("L1.attn@7", "L2.mlp@3", "L2.attn@3", "L2.head0@3")))
     for _ in range(2):
-        index = opened_index(View(key, Request("hi"), opened), engine, shelf)
+        index = Graphs(engine, shelf).find_opened(View(key, Request("hi"), opened))
         assert set(opened) <= index.nodes.keys()
     assert engine.opened == [(2, 3)]
 
 
 def test_callbacks_that_wait_for_one_block_fetch_it_once():
     class SlowEngine(FakeEngine):
-        def open(self, layer, position, request=None):
+        def open(self, request, layer, position):
             time.sleep(0.2)
-            return super().open(layer, position, request)
+            return super().open(request, layer, position)
 
     engine, shelf = SlowEngine(), Shelf()
     view = View(shelf.put(make_flow(opened=())), Request("hi"), (NodeId.parse("L1.mlp@7"),))
-    threads = [threading.Thread(target=opened_index, args=(view, engine, shelf)) for _ in range(4)]
+    graphs = Graphs(engine, shelf)
+    threads = [threading.Thread(target=graphs.find_opened, args=(view,)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -219,10 +221,10 @@ def test_a_graph_that_falls_off_the_shelf_at_once_is_still_shown_with_every_open
     """As when many pages share a shelf: whatever is put there pushes this view's graph off."""
 
     class Pushing(FakeEngine):
-        def open(self, layer, position, request=None):
+        def open(self, request, layer, position):
             shelf.put(make_flow(opened=()), "k")  # made anew meanwhile, with nothing open
             shelf.put(make_flow())
-            return super().open(layer, position, request)
+            return super().open(request, layer, position)
 
     class Narrow(Shelf):
         def get(self, key):
@@ -233,7 +235,8 @@ def test_a_graph_that_falls_off_the_shelf_at_once_is_still_shown_with_every_open
     shelf = Narrow(max_elements=1)
     opened = tuple(map(NodeId.parse, ("L2.mlp@3", "L1.mlp@7", "L2.attn@3")))
     view = View("k", Request("The capital of Japan"), opened)
-    index = opened_index(view, Pushing(lambda request: make_flow(request, opened=())), shelf)
+    pushing = Pushing(lambda request: make_flow(request, opened=()))
+    index = Graphs(pushing, shelf).find_opened(view)
     assert all(can_open(index, node_id) for node_id in opened)
 
 

@@ -76,8 +76,8 @@ def lens_figure(
     the first that is shown, and as ``left_out`` which positions have none.
 
     Args:
-        nodes: Residuals, in any order; ``Engine.lens`` reads them all, ``nodes_in_document`` those
-            the graph has. Other nodes are passed over.
+        nodes: Residuals, in any order: all of them as ``ReadLens`` is answered, or those that the
+            graph has, as ``nodes_in_document`` gives them. Other nodes are passed over.
         flow: The graph they are of.
         measure: What the colour says.
         theme: The page's colours.

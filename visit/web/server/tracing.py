@@ -9,13 +9,16 @@ from typing import Any
 
 from dash import Dash, Input, Output, State, ctx, no_update, set_props
 
-from visit.engine.protocol import Engine, Progress
+from visit.engine.progress import Progress
+from visit.engine.protocol import Engine
+from visit.engine.questions import Explain
 from visit.errors import Cancelled, VisitError
 from visit.graph.request import Request, data_from_request, request_like
 from visit.web import ids
 from visit.web.screen.prompt_form import chosen_from_request, form_from_data
 from visit.web.state.address import Asked, asked_by_address
-from visit.web.state.shelf import Jobs, Shelf
+from visit.web.state.jobs import Jobs
+from visit.web.state.shelf import Shelf
 from visit.web.state.view import View
 from visit.web.words import tokens_from_typed, typed_from_tokens
 
@@ -56,7 +59,8 @@ def register(app: Dash, engine: Engine, shelf: Shelf, default: Request) -> None:
             else:
                 asked = asked_by_address(address, default)
                 show_request(asked.request, asked.request.model or (model or "").strip())
-            flow = engine.explain(asked.request, progress_to_page(job.is_set, page_is_gone))
+            progress = progress_to_page(job.is_set, page_is_gone)
+            flow = engine.ask(Explain(asked.request), progress)
             show_stage("drawing", 1.0)
             # With the texts of the tokens that were asked for by their ids.
             request = replace(asked.request, target=flow.request.target, versus=flow.request.versus)
