@@ -72,7 +72,7 @@ def _register_graph(app: Dash, engine: Engine | None, graphs: Graphs) -> None:
 
     app.callback(
         Output(ids.GRAPH, "elements"),
-        Output(ids.DRAWN, "data"),
+        Output(ids.DRAWN_PANELS, "data"),
         Input(ids.VIEW, "data"),
         websocket=True,
     )(draw)
@@ -125,7 +125,7 @@ def _register_graph(app: Dash, engine: Engine | None, graphs: Graphs) -> None:
         return {ids.INSPECTOR: trees(panel)}
 
     app.callback(
-        Output(ids.INSPECTION, "data"),
+        Output(ids.INSPECTOR_PANELS, "data"),
         Input(ids.PICKED, "data"),
         Input(ids.TAB, "data"),
         Input(ids.VIEW, "data"),
@@ -179,7 +179,7 @@ def _register_browser(app: Dash) -> None:
     browser("lens", Input(ids.LENS, "figure"), Input(ids.PICKED, "data"))
     browser("showGraphPanels", Input(ids.GRAPH_PANELS, "data"))
     browser("setSearchable", Input(ids.SEARCHABLE, "data"))
-    for store in (ids.FIXED_PANELS, ids.DRAWN, ids.INSPECTION):
+    for store in (ids.FIXED_PANELS, ids.DRAWN_PANELS, ids.INSPECTOR_PANELS):
         browser("fill", Input(store, "data"))
 
 

@@ -66,19 +66,22 @@ POSITION = "position"
 FORM = "form"
 CHOSEN = "chosen"
 
-# What the browser and the server tell each other.
+# What the scripts tell the server: the page's own name, its address, the graph that is shown, how
+# the lens grid and the Sankey are to look, a file that is wanted, nodes that the search lacks.
 PAGE = "page"
 ADDRESS = "address"
 KEY = "key"
 DOCK = "dock"
 SHADE = "shade"
 LOOK = "look"
+EXPORT = "export"
+GROWN = "grown"
+
+# What the server tells the scripts. Panels are trees by the part of the screen that they fill.
 STYLESHEETS = "stylesheets"
 FIXED_PANELS = "fixed-panels"
 GRAPH_PANELS = "graph-panels"
-GROWN = "grown"
+DRAWN_PANELS = "drawn-panels"
+INSPECTOR_PANELS = "inspector-panels"
 SEARCHABLE = "searchable"
-DRAWN = "drawn"
-INSPECTION = "inspection"
-EXPORT = "export"
 DOWNLOAD = "download"

@@ -92,7 +92,7 @@ def _stores(page: str, view: View | None, request: Request | None) -> list[Compo
     """What the browser holds; each is told of in ``ids``."""
     messages = (
         *(ids.ADDRESS, ids.KEY, ids.DOCK, ids.SHADE, ids.LOOK, ids.EXPORT),
-        *(ids.GRAPH_PANELS, ids.DRAWN, ids.INSPECTION, ids.GROWN, ids.SEARCHABLE),
+        *(ids.GRAPH_PANELS, ids.DRAWN_PANELS, ids.INSPECTOR_PANELS, ids.GROWN, ids.SEARCHABLE),
     )
     given: dict[str, Any] = {
         ids.PAGE: page,
