@@ -294,7 +294,11 @@ def _index(words: tuple[str, ...], word: str) -> int:
 def _finish(
     made: _Builder, request: Request, texts: list[str], n_layers: int, n_heads: int
 ) -> FlowGraph:
+    by_id = request.target_id
+    if by_id is not None and request.target is None:
+        request = replace(request, target=made.words[by_id])
     chosen = request.target or made.words[0]
+    found = made.words.index(chosen) if chosen in made.words else 0
     probs = [0.62 * 0.5**i for i in range(10)]
     return FlowGraph(
         visit_version="0.0.0",
@@ -313,9 +317,7 @@ def _finish(
             len(made.words),
         ),
         tokens=tuple(Token(i, i, text) for i, text in enumerate(texts)),
-        target=Target(
-            made.words.index(chosen) if chosen in made.words else 0, chosen, 12.0, 0.62, 1
-        ),
+        target=Target(found if by_id is None else by_id, chosen, 12.0, 0.62, 1),
         predictions=tuple(Prediction(i, made.words[i], 12.0 - i, p) for i, p in enumerate(probs)),
         audit=Audit(residual=3e-7, logit=2e-5),
         nodes=tuple(made.nodes.values()),

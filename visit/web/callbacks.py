@@ -25,13 +25,14 @@ from visit.web.flow import elements
 from visit.web.inspector.needs import Tab, wants
 from visit.web.look import Look
 from visit.web.plots import callbacks
-from visit.web.screen.graph_panels import note, surroundings
+from visit.web.screen.graph_panels import build_graph_panels, note
 from visit.web.screen.prompt_form import abilities
 from visit.web.screen.search import searchable
 from visit.web.server import tracing
 from visit.web.server.tracing import show_problem
 from visit.web.state.graphs import Graphs
 from visit.web.state.shelf import Shelf
+from visit.web.state.table import STORES
 from visit.web.state.view import View
 from visit.web.trees import trees
 
@@ -71,30 +72,30 @@ def _register_graph(app: Dash, engine: Engine | None, graphs: Graphs) -> None:
 
     app.callback(
         Output(ids.GRAPH, "elements"),
-        Output(ids.DRAWN, "data"),
+        Output(ids.DRAWN_PANELS, "data"),
         Input(ids.VIEW, "data"),
         websocket=True,
     )(draw)
 
-    def surround(key: str | None, data: dict[str, Any] | None) -> Any:
-        """What stands around a graph and stays while its blocks open and close."""
+    def show_panels(key: str | None, data: dict[str, Any] | None) -> Any:
+        """The panels beside a graph that stay while its blocks open and close."""
         if key is None or data is None:
             return no_update
         view = View.parse(data)
         index = graphs.find(view)
         if index is None:
             return no_update  # drawing says what is wrong
-        around = surroundings(index, clickable=engine is not None and not view.fixed)
+        panels = build_graph_panels(index, clickable=engine is not None and not view.fixed)
         if engine is not None:
-            around["abilities"] = abilities(engine.models(), index.flow.model.name)
-        return around
+            panels["abilities"] = abilities(engine.models(), index.flow.model.name)
+        return panels
 
     app.callback(
-        Output(ids.SURROUNDINGS, "data"),
+        Output(ids.GRAPH_PANELS, "data"),
         Input(ids.KEY, "data"),
         State(ids.VIEW, "data"),
         websocket=True,
-    )(surround)
+    )(show_panels)
 
     def look_again(key: str | None, data: dict[str, Any] | None) -> Any:
         """What can be searched of a graph that a fetched block was added to."""
@@ -124,7 +125,7 @@ def _register_graph(app: Dash, engine: Engine | None, graphs: Graphs) -> None:
         return {ids.INSPECTOR: trees(panel)}
 
     app.callback(
-        Output(ids.INSPECTION, "data"),
+        Output(ids.INSPECTOR_PANELS, "data"),
         Input(ids.PICKED, "data"),
         Input(ids.TAB, "data"),
         Input(ids.VIEW, "data"),
@@ -154,31 +155,31 @@ def _register_graph(app: Dash, engine: Engine | None, graphs: Graphs) -> None:
 
 def _register_browser(app: Dash) -> None:
     """What the browser does by itself; the functions are in assets/bindings.js."""
+    untyped: Any = app
 
     def browser(name: str, *dependencies: Output | Input | State) -> None:
-        untyped: Any = app
         untyped.clientside_callback(ClientsideFunction("visit", name), *dependencies)
 
+    # What is put into a store of the state, by the server or a script, is held by the scripts.
+    for name in STORES:
+        untyped.clientside_callback(
+            ClientsideFunction("state", name), Input(name, "data"), prevent_initial_call=True
+        )
+    browser("begin", Output(ids.ADDRESS, "data"), Input(ids.PAGE, "data"), State(ids.FORM, "data"))
     browser(
         "dress",
         Output(ids.GRAPH, "stylesheet"),
         Output(ids.SHADE, "data"),
-        Input(ids.THEME, "data"),
-        Input(ids.LOOK, "data"),
-        State(ids.STYLESHEETS, "data"),
+        Output(ids.LOOK, "data"),
+        Input(ids.STYLESHEETS, "data"),
     )
-    browser("address", Output(ids.ADDRESS, "data"), Input(ids.PAGE, "data"))
     browser("remember", Output(ids.KEY, "data"), Input(ids.VIEW, "data"))
-    browser("mark", Input(ids.PICKED, "data"))
-    browser("tab", Input(ids.TAB, "data"))
-    browser("form", Input(ids.FORM, "data"))
-    browser("pane", Input(ids.PANE, "data"))
     browser("choose", Input(ids.LENS, "clickData"))
     browser("choose", Input(ids.SANKEY, "clickData"))
     browser("lens", Input(ids.LENS, "figure"), Input(ids.PICKED, "data"))
-    browser("around", Input(ids.SURROUNDINGS, "data"))
-    browser("searchable", Input(ids.SEARCHABLE, "data"))
-    for store in (ids.FURNITURE, ids.DRAWN, ids.INSPECTION):
+    browser("showGraphPanels", Input(ids.GRAPH_PANELS, "data"))
+    browser("setSearchable", Input(ids.SEARCHABLE, "data"))
+    for store in (ids.FIXED_PANELS, ids.DRAWN_PANELS, ids.INSPECTOR_PANELS):
         browser("fill", Input(store, "data"))
 
 

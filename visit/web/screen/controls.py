@@ -24,7 +24,7 @@ from visit.web.trees import Tree, tree, trees
 LENS_MEASURES = {"prob": "probability", "rank": "rank", "entropy": "entropy"}
 
 
-def furniture(*, with_engine: bool, with_server: bool = True) -> dict[str, list[Tree]]:
+def build_fixed_panels(*, with_engine: bool, with_server: bool = True) -> dict[str, list[Tree]]:
     """The trees, by the part of the screen that they fill.
 
     Args:

@@ -10,6 +10,7 @@ from visit.errors import RequestError
 from visit.formats.document import data_from_notes, notes_from_data
 from visit.graph.flow import NodeId, Note
 from visit.graph.request import Request, data_from_request, request_from_data
+from visit.web.state.address import texts_for_address
 from visit.web.words import typed_from_tokens
 
 
@@ -34,6 +35,7 @@ class View:
             "opened": [str(node_id) for node_id in self.opened],
             "notes": data_from_notes(self.notes)["nodes"],
             "fixed": self.fixed,
+            "texts": texts_for_address(self.request),
             "typed": typed_from_tokens(self.request.target, self.request.versus),
         }
 
