@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from visit.attribution import circuits
-from visit.tracing.precision import WIDENED_ELEMENTS, widened
+from visit.tracing.precision import WIDENED_ELEMENTS, widen
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def sum_rows(
     # With the few vectors on the left: on the right, two would take four times as long as one.
     vectors, norms = torch.stack(along), coefficients.new_empty(len(rows))
     dots = coefficients.new_empty(len(vectors), len(rows))
-    for some, wide in widened(rows, coefficients, chunk_elements):
+    for some, wide in widen(rows, coefficients, chunk_elements):
         if gain is not None:
             wide = wide * gain
         norms[some] = torch.linalg.vector_norm(wide, dim=1)

@@ -17,7 +17,7 @@ from torch import Tensor
 from visit.attribution import circuits
 from visit.models.architectures import Architecture
 from visit.models.architectures.base import Experts, Norm
-from visit.tracing.precision import ledger_dtype, reading_dtype, wide_product
+from visit.tracing.precision import ledger_dtype, multiply_wide, reading_dtype
 from visit.tracing.trace import Trace
 
 
@@ -132,7 +132,7 @@ def _project(
 ) -> Float[Tensor, "any_head pos d_head"]:
     # Side by side, the heads are one matrix, a view of what the model holds.
     flat = weight.transpose(0, 1).flatten(1)
-    together = wide_product(ln1, flat)
+    together = multiply_wide(ln1, flat)
     projected: Tensor = together.unflatten(1, (len(weight), -1)).transpose(0, 1)
     return projected if bias is None else projected + bias.to(projected).unsqueeze(1)
 
