@@ -53,7 +53,7 @@ def ids_in(tree) -> set[str]:
 
 def screen(**how):
     how = {"page": "p", "models": (ModelChoice("mini", "bundled"),), "view": None, **how}
-    return page.screen(**how)
+    return page.build_screen(**how)
 
 
 def test_health_answers_ok_before_anything_is_traced():

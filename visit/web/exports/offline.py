@@ -32,9 +32,10 @@ from visit.web.flow import elements
 from visit.web.flow.stylesheet import stylesheets
 from visit.web.inspector.note import editor
 from visit.web.look import Look
-from visit.web.screen.controls import build_fixed_panels
+from visit.web.screen.fixed_panels import build_fixed_panels
 from visit.web.screen.graph_panels import build_graph_panels
-from visit.web.screen.page import GRAPH_SETTINGS, frame, state_table, viewing
+from visit.web.screen.header import build_viewer_fields
+from visit.web.screen.page import GRAPH_SETTINGS, build_frame, state_table
 from visit.web.state import table
 from visit.web.state.view import View
 from visit.web.theme import GROUPS, css_variables
@@ -62,8 +63,8 @@ def html_from_flow(flow: FlowGraph, opened: Sequence[NodeId] = (), look: Look | 
     index = Index(flow)
     view = View(KEY, flow.request, tuple(opened), flow.notes, fixed=True)
     document = json_from_flow(flow)
-    middle = viewing(view, with_server=False)
-    parts = frame(middle, html.Div(id=PLACE), figures=())
+    middle = build_viewer_fields(view, with_server=False)
+    parts = build_frame(middle, html.Div(id=PLACE), figures=())
     screen = "".join(html_from_tree(tree(part)) for part in parts)
     libraries, scripts = bundled.libraries(), bundled.scripts()
     rules = policy([*libraries, *scripts])
