@@ -4,6 +4,7 @@ import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 
 import plotly.graph_objects as go
 import pytest
@@ -59,6 +60,7 @@ every_flow = pytest.mark.parametrize("name", FLOWS)
 either_way = pytest.mark.parametrize("neurons", [False, True], ids=["heads", "neurons"])
 
 
+@cache
 def index_of(name: str = "sequential") -> Index:
     return Index(FLOWS[name]())
 
