@@ -23,7 +23,7 @@ from specimens import Numbered, specimen
 from visit.errors import OutputError
 from visit.graph.flow import NodeKind
 from visit.lens.atlas import Atlas, RowId, folders, row_cache
-from visit.lens.atlas.row_cache import Kept
+from visit.lens.atlas.row_cache import RowCache
 from visit.lens.atlas.segment import UNFINISHED
 from visit.lens.measured import Measured
 from visit.lens.projector import Projector
@@ -249,8 +249,8 @@ def test_rows_that_another_process_removes_are_simply_not_found(atlas: Atlas):
 def test_the_oldest_rows_of_any_model_are_removed_first(tmp_path: Path):
     like = ARCHITECTURE.unembedding[:0]
 
-    def kept(folder: str, max_bytes: int) -> Kept:
-        return Kept(tmp_path / folder, folder, like, 61, max_bytes)
+    def kept(folder: str, max_bytes: int) -> RowCache:
+        return RowCache(tmp_path / folder, folder, like, 61, max_bytes)
 
     kept("a", 1 << 30).keep(keys(ROWS[:4]), measured(ROWS[:4]))
     size = 64 + sum(map(len, contents(tmp_path).values()))  # checksums have not all as many digits
@@ -265,7 +265,8 @@ def test_the_oldest_rows_of_any_model_are_removed_first(tmp_path: Path):
 
 def test_a_whole_atlas_is_no_part_of_what_is_bounded(atlas: Atlas):
     atlas.build()
-    Kept(atlas.folder, "x", ARCHITECTURE.unembedding[:0], 61, 0).keep(keys(ROWS), measured(ROWS))
+    cache = RowCache(atlas.folder, "x", ARCHITECTURE.unembedding[:0], 61, 0)
+    cache.keep(keys(ROWS), measured(ROWS))
     assert again(atlas).is_whole()
     assert not [name for name in contents(atlas.folder) if name.startswith("kept-")]
 

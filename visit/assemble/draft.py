@@ -34,7 +34,7 @@ class Draft:
     _blocks: list[Tensor] = field(default_factory=list)
     _edges: dict[tuple[NodeId, NodeId, str], Edge] = field(default_factory=dict)
 
-    def node(self, id_: NodeId, vector: Tensor, *, activation: float | None = None) -> NodeId:
+    def add_node(self, id_: NodeId, vector: Tensor, *, activation: float | None = None) -> NodeId:
         """Draw a node and return its id."""
         if id_ not in self.vectors:
             self.vectors[id_] = self._copy(vector)
@@ -55,11 +55,11 @@ class Draft:
         copy: Tensor = self._blocks[-1][row]
         return copy.copy_(vector)
 
-    def edge(self, edge: Edge) -> None:
+    def add_edge(self, edge: Edge) -> None:
         """Draw an edge. One whose ends are not both drawn by the end is left out."""
         self._edges.setdefault((edge.source, edge.target, edge.key), edge)
 
-    def ledger(
+    def add_ledger(
         self,
         ledger: Ledger,
         target: NodeId,
@@ -73,7 +73,7 @@ class Draft:
         logits = None if lines.direct_logit is None else lines.direct_logit.tolist()
         proximities = None if lines.proximity is None else lines.proximity.tolist()
         for i, source in enumerate(sources):
-            self.edge(
+            self.add_edge(
                 Edge(
                     source,
                     target,
@@ -88,7 +88,7 @@ class Draft:
                 )
             )
 
-    def rest(
+    def add_rest(
         self,
         ledger: Ledger,
         target: NodeId,
@@ -98,13 +98,13 @@ class Draft:
     ) -> None:
         """Fold the parts of a ledger that are not drawn into one node, if there are any."""
         if len(lines.norm):
-            self.ledger(ledger, target, [self.node(rest_id, vector)], lines.folded(vector))
+            self.add_ledger(ledger, target, [self.add_node(rest_id, vector)], lines.fold(vector))
 
-    def check(self, error: float) -> None:
+    def note_error(self, error: float) -> None:
         """Note the error of a ledger that was taken."""
         self.worst = max(self.worst, error)
 
-    def taken(self) -> Tensor:
+    def take_vectors(self) -> Tensor:
         """Every node's vector, in drawing order, and no longer the draft's: they are large."""
         taken = torch.cat(self._blocks)[: len(self.vectors)]
         self.vectors.clear()

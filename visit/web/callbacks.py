@@ -17,7 +17,8 @@ from visit.engine.protocol import Engine
 from visit.errors import VisitError
 from visit.formats.registry import Kept
 from visit.graph.flow import Node, NodeId
-from visit.graph.index import RESIDUALS, Index
+from visit.graph.index import Index
+from visit.graph.kinds import RESIDUALS
 from visit.graph.request import Request
 from visit.web import ids, inspector
 from visit.web.exports.downloads import download

@@ -50,7 +50,7 @@ class Cost:
     seconds: float
 
 
-class Built:
+class AtlasFiles:
     """The files of a whole atlas in one folder."""
 
     def __init__(
@@ -171,7 +171,7 @@ class Built:
 
     def _rows(self, part: Part) -> Float[Tensor, "row d_model"]:
         layer, kind, sign = part
-        rows = self._projector.seen(vectors(self._architecture, kind, layer))
+        rows = self._projector.cast(vectors(self._architecture, kind, layer))
         return rows if sign > 0 else -rows
 
     def _segment(self, part: Part) -> Segment | None:

@@ -74,7 +74,7 @@ def _is_shown(edge: Element, places: dict[str, Any], level: float) -> bool:
     data = edge["data"]
     if data["source"] not in places or data["target"] not in places:
         return False
-    return bool(data.get("stream")) or data["carried"] >= level
+    return not (data["hides"] and data["carried"] < level)
 
 
 def _frame(root: Xml.Element, element: Element, theme: Theme) -> None:
