@@ -12,15 +12,14 @@ from hypothesis import strategies as st
 
 from visit.errors import DocumentError, OutputError
 from visit.formats.document import (
-    data_from_flow,
-    flow_from_data,
     flow_from_json,
     json_from_flow,
     networkx_from_flow,
-    notes_from_data,
     read_flow,
     write_flow,
 )
+from visit.formats.notes import notes_from_data
+from visit.formats.records import data_from_flow, flow_from_data
 from visit.formats.schema import schema
 from visit.graph.flow import (
     Audit,

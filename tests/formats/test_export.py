@@ -11,7 +11,6 @@ from flow_strategies import flows, small_flow
 from hypothesis import given, settings
 
 from visit.errors import OutputError
-from visit.formats.document import data_from_flow
 from visit.formats.export import (
     Format,
     csv_from_flow,
@@ -21,6 +20,7 @@ from visit.formats.export import (
     graphml_from_flow,
     path_beside,
 )
+from visit.formats.records import data_from_flow
 from visit.graph.flow import FlowGraph, NodeId, Note
 
 

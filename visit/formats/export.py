@@ -17,8 +17,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from visit.formats.document import compact_json, data_from_flow, json_from_flow, networkx_from_flow
+from visit.formats.document import compact_json, json_from_flow, networkx_from_flow
 from visit.formats.files import check_writable, write_whole
+from visit.formats.records import data_from_flow
 from visit.graph.flow import FlowGraph
 from visit.text import escaped
 

@@ -6,12 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from visit.formats.document import (
-    data_from_notes,
-    data_from_request,
-    notes_from_data,
-    request_from_data,
-)
+from visit.formats.notes import data_from_notes, notes_from_data
+from visit.formats.records import data_from_request, request_from_data
 from visit.graph.flow import NodeId, Note, Request
 from visit.web.words import typed_from_tokens
 
