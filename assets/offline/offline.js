@@ -131,11 +131,12 @@
     $("document").textContent.replace(/\\(u003c|[^])/g, (all, one) => (one === "u003c" ? "<" : all));
 
   const EXPORTS = {
-    json: () => save(V.offline.documentWith(embedded(), V.state.view.notes), "json", "application/json"),
-    svg: () => save(own.data.svg, "svg", "image/svg+xml"),
+    json: () => save("json", V.offline.documentWith(embedded(), V.state.view.notes)),
+    svg: () => save("svg", own.data.svg),
   };
 
-  const save = (text, ending, type) => V.save(new Blob([text], { type }), `${own.data.name}.${ending}`);
+  const save = (ending, text) =>
+    V.save(new Blob([text], { type: own.data.media_types[ending] }), `${own.data.name}.${ending}`);
 
   // ------------------------------------------------------------------ the beginning
 

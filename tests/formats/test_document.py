@@ -435,11 +435,14 @@ def test_the_examples_in_the_docs_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     docs = Path(__file__).parents[2] / "docs" / "document.md"
-    first, worked, _ = re.findall(r"^```python\n(.*?)^```$", docs.read_text("utf-8"), re.M | re.S)
+    blocks = re.findall(r"^```python\n(.*?)^```$", docs.read_text("utf-8"), re.M | re.S)
+    first, worked, exported, _ = blocks
     monkeypatch.chdir(tmp_path)
     write_flow(small_flow(), "g.json")
     exec(first, {})
     exec(worked, {})
+    exec(exported, {})
+    assert networkx.read_graphml("g.graphml").number_of_nodes() == len(small_flow().nodes)
     assert capsys.readouterr().out == (
         "' Tokyo', probability 0.750\n"
         "L0.head3@2       +3.50  ' Tokyo'\n"

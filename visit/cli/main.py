@@ -169,18 +169,18 @@ def _warn_of_open_host(host: str) -> None:
 
 def _export(arguments: argparse.Namespace) -> None:
     from visit.formats.document import read_flow
-    from visit.formats.export import Format, export, path_beside
+    from visit.formats.export import export, path_beside
+    from visit.formats.registry import FORMATS
 
     flow = read_flow(arguments.file)
     path = arguments.output or path_beside(arguments.file, arguments.to)
-    if arguments.to == "html":
-        from visit.web.exports.offline import write_html
+    write = FORMATS[arguments.to].write
+    if write is None:
+        from visit.web.exports.downloads import DRAWN
 
-        write_html(flow, path)
-        print(path)
-    else:
-        for written in export(flow, Format(arguments.to), path):
-            print(written)
+        write = DRAWN[arguments.to]
+    for written in export(flow, write, path):
+        print(written)
 
 
 def _models(arguments: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ from dataclasses import fields
 from typing import Any, NoReturn
 
 from visit import __version__
+from visit.formats.registry import Maker, formats_made_by
 from visit.graph.flow import RankBy, Request
 from visit.text import one_line
 
@@ -180,9 +181,9 @@ def _describe_export(command: Parser) -> None:
     command.add_argument(
         "--to",
         required=True,
-        choices=["html", "json", "graphml", "gexf", "cyjs", "csv"],
-        help="the format; html is one file that works offline, and csv makes two, OUT.nodes.csv "
-        "and OUT.edges.csv",
+        choices=list(formats_made_by(Maker.COMMAND_LINE)),
+        help="the format; html is one file that works offline, svg a picture of the route, and csv "
+        "makes two files, OUT.nodes.csv and OUT.edges.csv",
     )
     command.add_argument(
         "-o",

@@ -6,11 +6,13 @@ can hold anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from xml.etree import ElementTree as Xml
 
-from visit.web.flow.elements import Element
+from visit.graph.flow import FlowGraph, NodeId
+from visit.graph.index import Index
+from visit.web.flow.elements import Element, draw
 from visit.web.flow.stylesheet import (
     FONT,
     MONO,
@@ -28,6 +30,17 @@ MARGIN = 24.0
 _CORNER = 6.0
 _LETTER = {MONO: 0.6, FONT: 0.55}
 """How wide a letter is beside its font's size, on average."""
+
+
+def svg_from_flow(flow: FlowGraph, opened: Sequence[NodeId] = (), look: Look | None = None) -> str:
+    """The picture of a graph with these blocks open and its reader's notes.
+
+    Args:
+        flow: The graph.
+        opened: The blocks that are open in it.
+        look: Its colours and widths, and what it hides; as by default when left out.
+    """
+    return svg_from_elements(draw(Index(flow), opened, notes=flow.notes)[1], look)
 
 
 def svg_from_elements(made: Iterable[Element], look: Look | None = None) -> str:
