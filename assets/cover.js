@@ -9,7 +9,7 @@
   let watching = null;
 
   const isShown = (/** @type {HTMLElement | null} */ element) => element !== null && !element.hidden;
-  const isDrawn = () => Boolean(V.cy() && V.cy().nodes("[family]").length);
+  const isDrawn = () => Boolean(V.cy()?.nodes("[family]").length);
 
   // A graph that has arrived and is not drawn yet is still under way.
   function state() {
