@@ -346,6 +346,7 @@ interface OfflineData {
   libraries: number;
   name: string;
   svg: string;
+  media_types: Record<string, string>; // of the files that the page makes, by their endings
   parts: string[];
   pictures: Picture[];
 }
