@@ -34,7 +34,8 @@
   V.onFilled((id) => {
     if (id === "cover") {
       watching = new MutationObserver(update);
-      const seen = { attributes: true, attributeFilter: ["hidden"], childList: true, characterData: true, subtree: true };
+      const inside = { childList: true, characterData: true, subtree: true };
+      const seen = { attributes: true, attributeFilter: ["hidden"], ...inside };
       for (const name of ["progress", "problem", "stage"]) watching.observe(V.part(name), seen);
     }
     if (watching) update();

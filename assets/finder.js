@@ -6,8 +6,15 @@
   const LISTED = 40; // more are counted and marked, not listed
   // The table looked through, of which graph it is, the words of the glossary and the rows found, which
   // of these is active, and for which graph a table with fetched blocks was asked for.
-  /** @type {{ table: PreparedTable | null, key: string, meanings: Meaning[], rows: number[], terms: Term[], active: number, asked: string }} */
-  const own = { table: null, key: "", meanings: [], rows: [], terms: [], active: 0, asked: "" };
+  const own = {
+    table: /** @type {PreparedTable | null} */ (null),
+    key: "",
+    meanings: /** @type {Meaning[]} */ ([]),
+    rows: /** @type {number[]} */ ([]),
+    terms: /** @type {Term[]} */ ([]),
+    active: 0,
+    asked: "",
+  };
 
   const box = () => V.field("search");
   const isOpen = () => !V.part("found-panel").hidden;
@@ -109,7 +116,8 @@
     const [, family, title] = table.kinds[table.kind[row]];
     const number = table.head[row] ?? table.index[row] ?? "";
     const layer = table.layer[row] === null ? [] : [`layer ${table.layer[row]}`];
-    const place = part("span", "place", [...layer, ""].join(" · "), part("span", "token", table.tokens[table.position[row]]));
+    const token = part("span", "token", table.tokens[table.position[row]]);
+    const place = part("span", "place", [...layer, ""].join(" · "), token);
     const { name, group } = notes[table.id[row]] || {};
     const noted = [name || "", group ? `#${group}` : ""]
       .filter(Boolean)
@@ -130,7 +138,8 @@
       part("span", "number rank", `rank ${table.rank[row].toLocaleString("en")}`),
     );
     made.dataset.row = String(row);
-    made.title = `${table.id[row]}\ncarries ${(100 * table.carried[row]).toFixed(2)} %; on the right the direct logit and the target's rank`;
+    const carried = `carries ${(100 * table.carried[row]).toFixed(2)} %`;
+    made.title = `${table.id[row]}\n${carried}; on the right the direct logit and the target's rank`;
     return made;
   }
 
@@ -145,7 +154,8 @@
     if (sought === undefined || folded.length !== text.length) return [text];
     const at = folded.indexOf(sought);
     const end = at + sought.length;
-    return [text.slice(0, at), part("mark", "", text.slice(at, end)), text.slice(end)].filter((piece) => piece !== "");
+    const pieces = [text.slice(0, at), part("mark", "", text.slice(at, end)), text.slice(end)];
+    return pieces.filter((piece) => piece !== "");
   }
 
   // ------------------------------------------------------------------ moving, going, closing
