@@ -6,9 +6,9 @@
   const $ = (id) => V.$(id);
   const state = V.state;
   // Of the canvas alone: the instance, its edges by what they carry, how many of them are hidden,
-  // the key of the graph that was fitted, whether the reader has moved it since, and what a search
-  // found.
-  const own = { cy: null, edges: [], shown: 0, fitted: null, moved: false, found: new Set(), levels: [0], unexplained: [0] };
+  // the key of the graph that was fitted, whether the reader has moved it since, what a search found,
+  // and what part of the graph a link asks to see.
+  const own = { cy: null, edges: [], shown: 0, fitted: null, moved: false, found: new Set(), levels: [0], unexplained: [0], asked: state.viewport };
 
   // dash-cytoscape always passes on its default wheel sensitivity of 1, and Cytoscape warns of any.
   const warn = console.warn;
@@ -89,7 +89,7 @@
     const isOther = own.fitted !== state.view.key;
     if (isOther) own.moved = false;
     own.fitted = state.view.key;
-    if (V.asked.at) seeAgain(V.asked);
+    if (own.asked) seeAgain(own.asked);
     if (!own.moved) {
       const node = state.picked ? cy.getElementById(state.picked) : null;
       if (node && node.length && node.data("open")) focus(node);
@@ -102,7 +102,7 @@
   // What part of the graph is seen, as "x,y,zoom" of the middle, once the reader has chosen it.
   V.viewport = () => {
     const cy = own.cy;
-    if (!cy || !own.moved) return null;
+    if (!cy || !own.moved) return own.asked;
     const zoom = cy.zoom();
     const { x, y } = cy.pan();
     const numbers = [(cy.width() / 2 - x) / zoom, (cy.height() / 2 - y) / zoom, zoom];
@@ -110,8 +110,8 @@
   };
 
   function seeAgain(asked) {
-    const [x, y, zoom] = asked.at.split(",").map(Number);
-    asked.at = null;
+    const [x, y, zoom] = asked.split(",").map(Number);
+    own.asked = null;
     if (![x, y, zoom].every(Number.isFinite)) return;
     const cy = own.cy;
     cy.resize();
@@ -371,11 +371,11 @@
   V.neighbour = neighbour;
   V.fit = fit;
   V.tap = tap;
-  V.mark = () => {
+  V.onChange(["picked"], () => {
     if (!own.cy) return;
     own.cy.batch(mark);
     keepInSight();
-  };
+  });
   V.settle = () => own.cy && scheduleSettle();
   V.cy = () => own.cy;
 

@@ -70,7 +70,7 @@ def test_the_papers_prompt_leads_to_tokyo(flow: FlowGraph):
 
 
 def test_logits_are_transformers_own(session: Session, flow: FlowGraph):
-    model = session._loaded.model
+    model = session.resident.loaded.model
     model.set_attn_implementation("sdpa")  # its default: nothing of ours, hooks or eager, is in it
     try:
         ids = torch.tensor([[token.id for token in flow.tokens]])
@@ -130,8 +130,8 @@ def strongest_heads(session: Session) -> set[str]:
 def folder(session: Session, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same weights as ``save_pretrained`` writes them, which loads much faster."""
     folder = tmp_path_factory.mktemp("converted")
-    session._loaded.model.save_pretrained(folder)
-    session._loaded.tokenizer.save_pretrained(folder)
+    session.resident.loaded.model.save_pretrained(folder)
+    session.resident.loaded.tokenizer.save_pretrained(folder)
     return folder
 
 
@@ -164,7 +164,7 @@ def test_its_chat_template_is_the_files_and_its_messages_are_told_apart(session:
     """It is tuned to answer; the file says that no BOS is added, and the template has its own."""
     question = "What is the capital of Japan?"
     flow = session.explain(Request(question, chat=True, layers="none"))
-    tokenizer = session._loaded.tokenizer
+    tokenizer = session.resident.loaded.tokenizer
     ids = tokenizer.apply_chat_template(
         [{"role": "user", "content": question}], add_generation_prompt=True, return_dict=False
     )

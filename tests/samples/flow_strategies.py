@@ -193,21 +193,27 @@ def edges_among(draw: st.DrawFn, ids: list[NodeId]) -> Edge:
 others = st.builds(
     Target, st.integers(13, 2**40), texts, numbers, magnitudes, st.integers(1, 10**6)
 )
+_asked = {
+    "model": st.none() | texts,
+    "target": st.none() | texts,
+    "versus": st.none() | texts,
+    "position": st.none() | st.integers(-3, 2),
+    "layers": texts,
+    "heads": counts,
+    "top_k": st.integers(1, 50),
+    "threshold": st.floats(0, 1),
+    "rank_by": st.sampled_from(RankBy),
+    "target_id": st.none() | counts,
+    "versus_id": st.none() | counts,
+}
+_ids = st.lists(counts, min_size=1, max_size=4).map(tuple)
 requests = st.builds(
     Request,
     prompt=texts.filter(bool),
-    model=st.none() | texts,
-    target=st.none() | texts,
-    versus=st.none() | texts,
-    position=st.none() | st.integers(-3, 2),
-    layers=texts,
-    heads=counts,
-    top_k=st.integers(1, 50),
-    threshold=st.floats(0, 1),
-    rank_by=st.sampled_from(RankBy),
     bos=st.none() | st.booleans(),
     chat=st.booleans(),
-)
+    **_asked,
+) | st.builds(Request, prompt=texts, prompt_ids=_ids, **_asked)
 
 
 @st.composite

@@ -6,8 +6,20 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Any, cast
 
-from visit.engine.protocol import ModelChoice, Progress
+from visit.engine.progress import Progress, silent
+from visit.engine.protocol import ModelChoice
+from visit.engine.questions import (
+    Answer,
+    Explain,
+    OpenBlock,
+    Pattern,
+    Question,
+    ReadLens,
+    ReadPattern,
+)
+from visit.engine.queue import Queue
 from visit.errors import RequestError
 from visit.graph.flow import (
     Audit,
@@ -157,7 +169,7 @@ def make_flow(
 
 
 def make_block(layer: int, position: int, request: Request, n_heads: int = 3) -> FlowGraph:
-    """One block at one position, as ``Engine.open`` answers."""
+    """One block at one position, as ``OpenBlock`` is answered."""
     made = _Builder(request, WORDS, seed=layer * 100 + position)
     texts = _tokens(request.prompt)
     open_block(made, layer, position, n_heads, on_route=False)
@@ -282,7 +294,11 @@ def _index(words: tuple[str, ...], word: str) -> int:
 def _finish(
     made: _Builder, request: Request, texts: list[str], n_layers: int, n_heads: int
 ) -> FlowGraph:
+    by_id = request.target_id
+    if by_id is not None and request.target is None:
+        request = replace(request, target=made.words[by_id])
     chosen = request.target or made.words[0]
+    found = made.words.index(chosen) if chosen in made.words else 0
     probs = [0.62 * 0.5**i for i in range(10)]
     return FlowGraph(
         visit_version="0.0.0",
@@ -301,9 +317,7 @@ def _finish(
             len(made.words),
         ),
         tokens=tuple(Token(i, i, text) for i, text in enumerate(texts)),
-        target=Target(
-            made.words.index(chosen) if chosen in made.words else 0, chosen, 12.0, 0.62, 1
-        ),
+        target=Target(found if by_id is None else by_id, chosen, 12.0, 0.62, 1),
         predictions=tuple(Prediction(i, made.words[i], 12.0 - i, p) for i, p in enumerate(probs)),
         audit=Audit(residual=3e-7, logit=2e-5),
         nodes=tuple(made.nodes.values()),
@@ -313,16 +327,36 @@ def _finish(
 
 
 class FakeEngine:
-    """Answers at once with a graph made by hand; a "slow" prompt waits to be cancelled."""
+    """Answers with a graph made by hand, one at a time; a "slow" prompt waits to be cancelled."""
 
     def __init__(self, make: Callable[[Request], FlowGraph] = make_flow) -> None:
         self.make = make
         self.explained: list[Request] = []
         self.opened: list[tuple[int, int]] = []
+        self._queue = Queue()
 
     def models(self) -> tuple[ModelChoice, ...]:
         """One model."""
         return (ModelChoice("mini", "bundled"),)
+
+    def ask(self, question: Question[Answer], progress: Progress | None = None) -> Answer:
+        """The answer to a question, once those that were asked before have theirs."""
+        return self._queue.run(lambda: self._answer(question, progress), progress or silent)
+
+    def _answer(self, question: Question[Answer], progress: Progress | None) -> Answer:
+        answered: Any
+        match question:
+            case Explain(request):
+                answered = self.explain(request, progress)
+            case OpenBlock(request, layer, position):
+                answered = self.open(request, layer, position)
+            case ReadLens(request, positions):
+                answered = self.lens(request, positions)
+            case ReadPattern(request, layer, head):
+                answered = self.pattern(request, layer, head)
+            case _:
+                raise RequestError(f"nothing here answers {question}")
+        return cast("Answer", answered)
 
     def explain(self, request: Request, progress: Progress | None = None) -> FlowGraph:
         """The graph of the request."""
@@ -336,10 +370,10 @@ class FakeEngine:
             raise RequestError("target 'no such token' is not one token; the nearest is ' such'")
         return self.make(request)
 
-    def open(self, layer: int, position: int, request: Request | None = None) -> FlowGraph:
-        """One block of the last request."""
+    def open(self, request: Request, layer: int, position: int) -> FlowGraph:
+        """One block of the request."""
         self.opened.append((layer, position))
-        return make_block(layer, position, request or Request(PROMPT))
+        return make_block(layer, position, request)
 
     def lens(self, request: Request, positions: Sequence[int]) -> tuple[Node, ...]:
         """A seeded reading of every residual."""
@@ -349,10 +383,10 @@ class FakeEngine:
             made.node(NodeKind.EMBED, position)
             for layer in range(flow.model.n_layers):
                 made.node(NodeKind.RESID_POST, position, layer)
-        held = {node.id: node for node in flow.nodes}
-        return tuple(held.get(node_id, node) for node_id, node in made.nodes.items())
+        drawn = {node.id: node for node in flow.nodes}
+        return tuple(drawn.get(node_id, node) for node_id, node in made.nodes.items())
 
-    def pattern(self, layer: int, head: int, request: Request) -> tuple[tuple[float, ...], ...]:
+    def pattern(self, request: Request, layer: int, head: int) -> Pattern:
         """A seeded pattern whose rows add to 1."""
         seeded = random.Random(layer * 100 + head)
         n_tokens = len(_tokens(request.prompt))

@@ -21,7 +21,7 @@ from visit.assemble.route import draw_layer
 from visit.assemble.traced_request import TracedRequest, resid_pre_id
 from visit.attribution.metric import Metric, audit_logit, metric_biases, metric_direction
 from visit.attribution.projections import values_by_source
-from visit.engine.protocol import Progress
+from visit.engine.progress import Progress
 from visit.errors import RequestError
 from visit.graph.flow import (
     Audit,
@@ -151,19 +151,20 @@ class Builder:
         )
 
     def _target(self, trace: Trace, position: int, request: Request) -> Target:
-        if request.target is None:
-            return self._said_of(trace, position, int(trace.logits[position].argmax()))
-        return self._said_of(trace, position, self._tokens.single(request.target, "target"))
+        target_id = self._tokens.target_id(request)
+        if target_id is None:
+            target_id = int(trace.logits[position].argmax())
+        return self._said_of(trace, position, target_id)
 
     def _versus(
         self, trace: Trace, position: int, request: Request, target: Target
     ) -> Target | None:
-        if request.versus is None:
+        versus_id = self._tokens.versus_id(request)
+        if versus_id is None:
             return None
-        versus_id = self._tokens.single(request.versus, "versus")
         if versus_id == target.id:
             raise RequestError(
-                f"versus {request.versus!r} is the target itself; give another token to compare "
+                f"versus {target.text!r} is the target itself; give another token to compare "
                 "it with"
             )
         return self._said_of(trace, position, versus_id)
@@ -198,7 +199,9 @@ class Builder:
         best = log_probs.topk(min(N_PREDICTIONS, len(log_probs)))
         return FlowGraph(
             visit_version=__version__,
-            request=replace(asked.request, model=asked.request.model or self._model.name),
+            request=replace(
+                self._tokens.spelled(asked.request), model=asked.request.model or self._model.name
+            ),
             model=self._model,
             tokens=self._tokens.read(asked.request),
             target=target,

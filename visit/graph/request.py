@@ -1,16 +1,38 @@
-"""What is asked of a model: a request, as text says it and as plain data holds it."""
+"""What is asked of a model: a request, as plain data hold it and as texts say it.
+
+The fields of ``Request`` are listed here and nowhere else. A document, the page and HTTP hold
+``data_from_request``; an address says ``texts_from_request``; the command line gives its options to
+``request_from_data``.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from enum import StrEnum
-from functools import cache
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 from visit.errors import RequestError
 from visit.graph.chat import messages_from_prompt
+from visit.graph.fields import (
+    Range,
+    fields_marked,
+    hints_of,
+    plain_from_value,
+    text_from_value,
+    value_from_given,
+    value_from_text,
+)
+
+_T = TypeVar("_T")
+_DRAWN = "how much is drawn"
+
+Count = Annotated[int, Range("0 or more", 0.0)]
+CountFromOne = Annotated[int, Range("1 or more", 1.0)]
+PartOfOne = Annotated[float, Range("a number from 0 to 1", 0.0, 1.0)]
+TokenId = Annotated[int, Range("a token's id, 0 or more", 0.0)]
+Drawn = Annotated[_T, _DRAWN]
 
 
 class RankBy(StrEnum):
@@ -24,6 +46,12 @@ class RankBy(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Request:
     """What to explain, and how much of it to draw.
+
+    Each field is checked against its annotation, so that a request of whatever origin holds what it
+    says: a list of ids becomes a tuple, and the name of a ``RankBy`` becomes that.
+
+    Where an id is given, it decides, and the text beside it is only what is shown; an answer's
+    request has the text filled in where an id came without one.
 
     Attributes:
         prompt: The text the model reads.
@@ -49,45 +77,61 @@ class Request:
             what the tokenizer does by itself (in a chat, the template).
         chat: Whether the prompt is a chat for the model's template: a JSON list of messages, or
             plain text for one user message, as ``visit.graph.chat`` has it.
+        prompt_ids: The tokens the model reads, by id, in place of the prompt's: as they are, with
+            no BOS added and no template applied. A text that the model went on with is read again
+            so, since tokenizing it once more may split it otherwise. The prompt may then be empty.
+        target_id: The token to explain, by id: any token of the vocabulary, whatever its text.
+        versus_id: The token to explain the target's lead over, by id.
     """
 
-    prompt: str
+    prompt: str = ""
     model: str | None = None
     target: str | None = None
     versus: str | None = None
     position: int | None = None
-    layers: str = "all"
-    heads: int = 10
-    sources: int = 2
-    memories: int = 18
-    anti_memories: int = 7
-    attn_neurons: int = 18
-    anti_attn_neurons: int = 7
-    top_k: int = 10
-    threshold: float = 0.01
-    rank_by: RankBy = RankBy.NORM
+    layers: Drawn[str] = "all"
+    heads: Drawn[Count] = 10
+    sources: Drawn[Count] = 2
+    memories: Drawn[Count] = 18
+    anti_memories: Drawn[Count] = 7
+    attn_neurons: Drawn[Count] = 18
+    anti_attn_neurons: Drawn[Count] = 7
+    top_k: Drawn[CountFromOne] = 10
+    threshold: Drawn[PartOfOne] = 0.01
+    rank_by: Drawn[RankBy] = RankBy.NORM
     bos: bool | None = None
     chat: bool = False
+    prompt_ids: tuple[TokenId, ...] | None = None
+    target_id: TokenId | None = None
+    versus_id: TokenId | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no model could serve.
 
         Raises:
-            RequestError: the prompt is empty or no chat where it must be one, a count is
-                negative, or the threshold is not 0 to 1.
+            RequestError: a field holds what it does not take, the prompt is empty or no chat where
+                it must be one, or ids are to be read otherwise than as they are.
         """
-        if not self.prompt:
-            raise RequestError("the prompt is empty; give at least one token of text")
-        if self.chat:
-            messages_from_prompt(self.prompt)
-        counts = ("heads", "sources", "memories", "anti_memories", "attn_neurons")
-        for name in (*counts, "anti_attn_neurons"):
-            if getattr(self, name) < 0:
-                raise RequestError(f"{name} is {getattr(self, name)}; give 0 or more")
-        if self.top_k < 1:
-            raise RequestError(f"top_k is {self.top_k}; give 1 or more")
-        if not 0 <= self.threshold <= 1:
-            raise RequestError(f"threshold is {self.threshold}; give a number from 0 to 1")
+        for name, hint in hints_of(Request).items():
+            object.__setattr__(self, name, value_from_given(name, hint, getattr(self, name)))
+        if self.prompt_ids is None:
+            if not self.prompt:
+                raise RequestError("the prompt is empty; give at least one token of text")
+            if self.chat:
+                messages_from_prompt(self.prompt)
+            return
+        if not self.prompt_ids:
+            raise RequestError("prompt_ids is empty; give the id of at least one token")
+        for name, asked in (("bos", self.bos is not None), ("chat", self.chat)):
+            if asked:
+                raise RequestError(
+                    f"{name} is {getattr(self, name)}, but prompt_ids are read as they are; "
+                    f"leave {name} out, or give the prompt as text"
+                )
+
+
+DRAWN = fields_marked(Request, _DRAWN)
+"""The fields that say how much is drawn, rather than what is asked."""
 
 
 def layers_from_spec(spec: str, n_layers: int) -> tuple[int, ...]:
@@ -115,28 +159,67 @@ def layers_from_spec(spec: str, n_layers: int) -> tuple[int, ...]:
 
 
 def data_from_request(request: Request) -> dict[str, Any]:
-    """A request as a document has it; the inverse of ``request_from_data``."""
-    rank_by, chat = request.rank_by.value, request.chat or None
-    data = {**asdict(request), "rank_by": rank_by, "chat": chat}
-    return {name: value for name, value in data.items() if value is not None}
+    """A request as JSON has it; the inverse of ``request_from_data``.
+
+    What is ``None`` or ``False`` by default is absent while it is.
+    """
+    data = {field.name: plain_from_value(getattr(request, field.name)) for field in fields(request)}
+    by_default = {field.name: field.default for field in fields(request)}
+    return {
+        name: value
+        for name, value in data.items()
+        if not (value is by_default[name] and value in (None, False))
+    }
 
 
-def request_from_data(data: dict[str, Any]) -> Request:
+def request_from_data(data: object) -> Request:
     """Read a request back; fields that this version does not know are passed over.
+
+    Raises:
+        RequestError: no model could serve it; the text says which field, and what is allowed.
+    """
+    if not isinstance(data, Mapping):
+        raise RequestError(f"the request is of type {type(data).__name__}; give its fields by name")
+    hints = hints_of(Request)
+    return Request(**{n: value_from_given(n, hints[n], data[n]) for n in hints if n in data})
+
+
+def texts_from_request(request: Request) -> dict[str, str]:
+    """What a request says beyond the defaults, each field in a text: for an address.
+
+    The inverse of ``request_from_texts``.
+    """
+    return {
+        field.name: text_from_value(value)
+        for field in fields(request)
+        if (value := getattr(request, field.name)) != field.default
+    }
+
+
+def request_from_texts(texts: Mapping[str, str], default: Request) -> Request:
+    """Read a request from texts, by field, as ``request_like`` does; others are passed over.
+
+    Raises:
+        RequestError: a text cannot be read, or no model could serve what they say.
+    """
+    return request_like(
+        default,
+        {
+            name: value_from_text(name, hint, texts[name])
+            for name, hint in hints_of(Request).items()
+            if name in texts
+        },
+    )
+
+
+def request_like(default: Request, data: Mapping[str, Any]) -> Request:
+    """Another question: to the default's model and drawn as it is, where the data do not say.
+
+    Whatever else the default says is of its own prompt (a target, a position, how it is read), and
+    left behind.
 
     Raises:
         RequestError: no model could serve it.
     """
-    convert = _converters()
-    return Request(**{name: convert[name](data[name]) for name in data if name in convert})
-
-
-@cache
-def _converters() -> dict[str, Callable[[Any], Any]]:
-    """What tells JSON's ``1`` and ``1.0`` apart as each field wants them."""
-    by_annotation = {"int": int, "int | None": int, "float": float, "RankBy": RankBy}
-    return {field.name: by_annotation.get(str(field.type), _same) for field in fields(Request)}
-
-
-def _same(value: Any) -> Any:
-    return value
+    kept = {name: getattr(default, name) for name in {"model", *DRAWN}}
+    return request_from_data({**kept, **data})

@@ -68,7 +68,7 @@ def test_a_request_is_answered_alike_however_often_it_is_made():
     """bitsandbytes may repack weights when they are first used; the ledgers must not notice."""
     session = Session.load("mini", quant="4bit")
     first = session.explain(Request(PROMPT))
-    session._traces.clear()
+    session.resident.traces.clear()
     assert session.explain(Request(PROMPT)) == first
 
 

@@ -20,8 +20,8 @@ from visit.web.exports import bundled
 from visit.web.exports.offline import html_from_flow, policy, write_html
 from visit.web.exports.prepared import panels, pictures
 from visit.web.flow import elements
-from visit.web.flow.stylesheet import Look
 from visit.web.inspector import Tab
+from visit.web.look import Look
 
 HOSTILE = "<img src=x onerror=alert(1)> </script><!--<script> \\u003c \u202ekcab ]]>"
 ATTENTION, HEAD, MLP = map(NodeId.parse, ("L1.attn@7", "L1.head0@7", "L1.mlp@7"))

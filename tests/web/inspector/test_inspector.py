@@ -9,15 +9,17 @@ from typing import Any
 import pytest
 from sample import PROMPT, FakeEngine, make_block, make_flow
 
+from visit.engine.questions import ReadLens, ReadPattern
 from visit.graph.flow import Edge, EdgeKind, FlowGraph, Ledger, NodeId, NodeKind, Note, Target
 from visit.graph.index import Index, merged
 from visit.graph.relations import key_of, overlap, own_logit, reader_lines, way_in
 from visit.graph.request import Request
 from visit.text import visible
 from visit.web import inspector
-from visit.web.inspector import Beside, LensOf, PatternOf, Tab, node_panel, path_ids, wants
+from visit.web.inspector import Tab, node_panel, path_ids, wants
 from visit.web.inspector.depths import depth_of
 from visit.web.inspector.ledger import logit_rows
+from visit.web.inspector.needs import TabAnswer
 from visit.web.inspector.overview import group_logit
 from visit.web.inspector.path import path
 from visit.web.inspector.waterfall import LINES_SHOWN, By, Row, folded, steps
@@ -36,11 +38,11 @@ def panel(
     node_id: str,
     tab: Tab = Tab.WORDS,
     index: Index = INDEX,
-    beside: Beside | None = None,
+    answer: TabAnswer | None = None,
     note: Note | None = None,
 ) -> list[Tree]:
     node = index.nodes[NodeId.parse(node_id)]
-    return trees(node_panel(index, node, tab, beside or Beside(), note))
+    return trees(node_panel(index, node, tab, answer, note))
 
 
 def elements(parts: list[Tree]) -> Iterator[dict[str, Any]]:
@@ -77,15 +79,10 @@ def classed(parts: list[Tree], name: str) -> list[dict[str, Any]]:
     return [e for e in elements(parts) if name in e["attributes"].get("class", "").split()]
 
 
-def beside(tab: Tab, node_id: NodeId, flow: FlowGraph = INDEX.flow) -> Beside:
+def answer(tab: Tab, node_id: NodeId, flow: FlowGraph = INDEX.flow) -> TabAnswer | None:
     """What an engine answers to what a tab wants."""
-    match wants(tab, node_id):
-        case PatternOf(layer, head):
-            return Beside(pattern=ENGINE.pattern(layer, head, flow.request))
-        case LensOf(positions):
-            return Beside(lens=ENGINE.lens(flow.request, positions))
-        case _:
-            return Beside()
+    question = wants(tab, node_id, flow.request)
+    return None if question is None else ENGINE.ask(question)
 
 
 def everywhere() -> list[Any]:
@@ -99,8 +96,8 @@ def everywhere() -> list[Any]:
 
 @pytest.mark.parametrize(("node_id", "tab"), everywhere())
 def test_every_tab_of_every_kind_of_node_is_a_tree_that_json_holds(node_id: NodeId, tab: Tab):
-    for more in (Beside(), beside(tab, node_id)):
-        made = panel(str(node_id), tab, beside=more)
+    for more in (None, answer(tab, node_id)):
+        made = panel(str(node_id), tab, answer=more)
         assert json.loads(json.dumps(made)) == made
         body = having(made, "role", "tabpanel")[0]
         assert said(body).strip()
@@ -122,12 +119,14 @@ def test_the_tabs_say_which_one_is_shown_and_what_it_shows():
 
 def test_a_tab_wants_only_what_the_document_does_not_hold():
     head, memory = NodeId.parse("L1.head2@7"), NodeId.parse("L1.memory7.value@5")
-    assert wants(Tab.ATTENTION, head) == PatternOf(layer=1, head=2)
-    assert wants(Tab.ATTENTION, NodeId.parse("L1.head2.key@3")) == PatternOf(layer=1, head=2)
-    assert wants(Tab.ATTENTION, memory) is None
-    assert wants(Tab.ATTENTION, NodeId.parse("L1.attn@7")) is None
-    assert wants(Tab.WHERE, memory) == LensOf((5,))
-    assert {wants(tab, head) for tab in (Tab.WORDS, Tab.LEDGER, Tab.PATH)} == {None}
+    asked = INDEX.flow.request
+    pattern = ReadPattern(asked, layer=1, head=2)
+    assert wants(Tab.ATTENTION, head, asked) == pattern
+    assert wants(Tab.ATTENTION, NodeId.parse("L1.head2.key@3"), asked) == pattern
+    assert wants(Tab.ATTENTION, memory, asked) is None
+    assert wants(Tab.ATTENTION, NodeId.parse("L1.attn@7"), asked) is None
+    assert wants(Tab.WHERE, memory, asked) == ReadLens(asked, (5,))
+    assert {wants(tab, head, asked) for tab in (Tab.WORDS, Tab.LEDGER, Tab.PATH)} == {None}
 
 
 def test_hostile_tokens_are_text_in_every_tab():
@@ -135,7 +134,7 @@ def test_hostile_tokens_are_text_in_every_tab():
     index = Index(make_flow(Request("<b>bold</b> \u202eend"), words=words))
     for name in ("L1.attn@1", "L1.head1@1", "L1.memory7.value@1", "L1.resid_post@1"):
         for tab in Tab:
-            more = beside(tab, NodeId.parse(name), index.flow)
+            more = answer(tab, NodeId.parse(name), index.flow)
             made = panel(name, tab, index, more)
             assert "\u202e" not in json.dumps(made, ensure_ascii=False)
             assert not any(e["tag"] in ("img", "b", "script") for e in elements(made))
@@ -379,12 +378,12 @@ def test_a_logit_that_the_document_cannot_take_apart_is_not():
 
 def test_a_head_s_row_is_listed_and_given_to_the_tokens():
     node_id = NodeId.parse("L1.head1@7")
-    more = beside(Tab.ATTENTION, node_id)
-    made = panel(str(node_id), Tab.ATTENTION, beside=more)
+    more = answer(Tab.ATTENTION, node_id)
+    made = panel(str(node_id), Tab.ATTENTION, answer=more)
     root = having(made, "data-attention")[0]
     parts = [float(part) for part in root["attributes"]["data-attention"].split(",")]
-    assert more.pattern is not None
-    assert parts == pytest.approx(more.pattern[7], rel=1e-3)
+    assert more is not None
+    assert parts == pytest.approx(more[7], rel=1e-3)
     assert root["attributes"]["data-reader"] == "7"
     rows = [e for e in elements(classed(made, "sources")) if e["tag"] == "tr"][1:]
     assert len(rows) == 8
@@ -400,7 +399,7 @@ def test_a_head_s_row_is_listed_and_given_to_the_tokens():
 
 def test_a_source_s_part_marks_the_row_that_reads_it_and_its_own_column():
     key = next(n for n in INDEX.nodes if n.kind is NodeKind.KEY and n.position < 7)
-    made = panel(str(key), Tab.ATTENTION, beside=beside(Tab.ATTENTION, key))
+    made = panel(str(key), Tab.ATTENTION, answer=answer(Tab.ATTENTION, key))
     assert having(made, "data-reader", "7")
     assert len(classed(made, "frame")) == 2
     marked = [said(row) for row in classed(made, "is-here") if row["tag"] == "tr"]
@@ -433,7 +432,7 @@ def test_a_node_that_reads_no_tokens_says_which_ones_do():
 def test_a_long_prompt_shows_a_window_around_the_reader_and_says_so():
     index = Index(make_flow(Request(" ".join(["word"] * 60)), n_layers=1))
     node_id = NodeId.parse("L0.head1@59")
-    made = panel(str(node_id), Tab.ATTENTION, index, beside(Tab.ATTENTION, node_id, index.flow))
+    made = panel(str(node_id), Tab.ATTENTION, index, answer(Tab.ATTENTION, node_id, index.flow))
     assert f"Tokens 12 to 59 of 60: the {WINDOW} around the reader." in "".join(texts(made))
     assert (
         len(made_rows := [e for e in elements(classed(made, "sources")) if e["tag"] == "tr"]) < 20
@@ -553,7 +552,7 @@ def test_a_cycle_in_a_document_ends():
 
 def test_the_chart_has_a_point_for_every_depth_and_the_node_s_own():
     node_id = NodeId.parse("L1.head1@7")
-    made = panel(str(node_id), Tab.WHERE, beside=beside(Tab.WHERE, node_id))
+    made = panel(str(node_id), Tab.WHERE, answer=answer(Tab.WHERE, node_id))
     charts = [e for e in elements(made) if e["attributes"].get("role") == "img"]
     assert [len(classed([c], "dot")) for c in charts] == [4, 4]  # the embedding and three layers
     assert [len(classed([c], "own-dot")) for c in charts] == [1, 1]
@@ -566,11 +565,11 @@ def test_the_chart_has_a_point_for_every_depth_and_the_node_s_own():
 
 def test_the_best_rank_is_on_top():
     node_id = NodeId.parse("L2.resid_post@7")
-    more = beside(Tab.WHERE, node_id)
-    made = panel(str(node_id), Tab.WHERE, beside=more)
+    more = answer(Tab.WHERE, node_id)
+    made = panel(str(node_id), Tab.WHERE, answer=more)
     chart = classed(made, "of-rank")[0]
     heights = [float(dot["attributes"]["cy"]) for dot in classed([chart], "dot")]
-    ranks = [n.reading.target.rank for n in more.lens]
+    ranks = [n.reading.target.rank for n in more]
     assert [r for _, r in sorted(zip(heights, ranks, strict=True))] == sorted(ranks)
 
 
@@ -587,7 +586,7 @@ def test_a_residual_off_the_route_has_a_panel_and_can_be_gone_to(tab: Tab):
     edges = [e for e in INDEX.flow.edges if e.source in held and e.target in held]
     index = Index(replace(INDEX.flow, nodes=tuple(nodes), edges=tuple(edges)))
     gone = INDEX.nodes[NodeId.parse("L0.resid_post@7")]
-    more = beside(tab, gone.id)
+    more = answer(tab, gone.id)
     assert said(having(trees(node_panel(index, gone, tab, more)), "role", "tabpanel")[0])
     if tab is Tab.WHERE:
         made = panel("L1.mlp@7", tab, index, more)

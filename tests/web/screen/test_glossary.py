@@ -11,7 +11,7 @@ from sample import make_flow
 from visit.graph.index import Index
 from visit.web import ids, inspector
 from visit.web.screen import cover, help, tour
-from visit.web.screen.controls import furniture
+from visit.web.screen.controls import build_fixed_panels
 from visit.web.screen.glossary import GLOSSARY, by_topic
 from visit.web.trees import Tree, trees
 
@@ -65,7 +65,7 @@ def text(part: Tree) -> str:
 
 def everything_on_the_screen() -> list[Tree]:
     index = Index(make_flow(mixtures=(2,)))
-    filled = [part for panel in furniture(with_engine=True).values() for part in panel]
+    filled = [part for panel in build_fixed_panels(with_engine=True).values() for part in panel]
     panels = [inspector.about(index)]
     panels += [
         inspector.node_panel(index, node, tab) for node in index.flow.nodes for tab in inspector.Tab
@@ -104,7 +104,7 @@ def test_what_the_field_calls_a_word_is_not_another_of_our_words():
 def test_the_help_says_what_the_field_calls_each_word():
     said = {
         entry["attributes"]["data-word"]: text(entry)
-        for entry in elements(furniture(with_engine=False)[ids.HELP])
+        for entry in elements(build_fixed_panels(with_engine=False)[ids.HELP])
         if "data-word" in entry["attributes"]
     }
     assert said["direct logit"].endswith(
@@ -120,7 +120,7 @@ def test_the_glossary_cannot_be_changed():
 
 
 def test_the_help_holds_each_word_once_with_its_formula():
-    shown = furniture(with_engine=False)[ids.HELP]
+    shown = build_fixed_panels(with_engine=False)[ids.HELP]
     assert attribute(shown, "data-word") == [w.name for ws in by_topic().values() for w in ws]
     assert sorted(attribute(shown, "data-word")) == sorted(GLOSSARY)
     said = text({"tag": "div", "attributes": {}, "children": shown})
@@ -150,5 +150,5 @@ def test_the_cover_has_a_state_for_each_that_the_script_shows_and_none_without_a
     states = attribute(trees(cover.cover()), "data-when")
     assert sorted(states) == ["empty", "failed", "running"]
     assert all(f'"{state}"' in script for state in states)
-    assert ids.COVER in furniture(with_engine=True)
-    assert ids.COVER not in furniture(with_engine=False)
+    assert ids.COVER in build_fixed_panels(with_engine=True)
+    assert ids.COVER not in build_fixed_panels(with_engine=False)

@@ -29,12 +29,15 @@ from visit.web.exports import bundled
 from visit.web.exports.prepared import panels, pictures, tab_bars
 from visit.web.exports.svg import svg_from_elements
 from visit.web.flow import elements
-from visit.web.flow.stylesheet import GROUPS, Look, stylesheets
+from visit.web.flow.stylesheet import stylesheets
 from visit.web.inspector.note import editor
-from visit.web.screen.controls import furniture
-from visit.web.screen.graph_panels import surroundings
-from visit.web.screen.page import GRAPH_SETTINGS, frame, viewing
+from visit.web.look import Look
+from visit.web.screen.controls import build_fixed_panels
+from visit.web.screen.graph_panels import build_graph_panels
+from visit.web.screen.page import GRAPH_SETTINGS, frame, state_table, viewing
+from visit.web.state import table
 from visit.web.state.view import View
+from visit.web.theme import GROUPS, css_variables
 from visit.web.trees import html_from_tree, tree
 from visit.web.words import file_name
 
@@ -75,10 +78,11 @@ def html_from_flow(flow: FlowGraph, opened: Sequence[NodeId] = (), look: Look | 
             f"<title>{escape(one_line(flow.request.prompt))} · visit</title>",
             f'<link rel="icon" type="image/svg+xml" href="{bundled.icon()}">',
             f"<!-- {_LICENCES} -->",
-            f"<style>{bundled.style()}</style>",
+            f"<style>{css_variables()}\n{bundled.style()}</style>",
             "</head>",
             "<body>",
             f'<div class="app">{screen}</div>',
+            f'<script type="application/json" id="{table.PLACE}">{state_table()}</script>',
             embedded.html_from_json(document),
             _packed("page-data", compact_json(_page_data(index, view, look))),
             *(_packed(f"panels-{kind}", lines) for kind, lines in panels(index).items()),
@@ -122,8 +126,8 @@ def _page_data(index: Index, view: View, look: Look | None) -> dict[str, Any]:
         "view": view.data(),
         "graph": {**GRAPH_SETTINGS, "place": PLACE},
         "stylesheets": stylesheets(),
-        "furniture": furniture(with_engine=False, with_server=False),
-        "surroundings": surroundings(index, clickable=False),
+        "fixed_panels": build_fixed_panels(with_engine=False, with_server=False),
+        "graph_panels": build_graph_panels(index, clickable=False),
         "groups": len(GROUPS),
         "look": {
             "theme": look and look.theme,

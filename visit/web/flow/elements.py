@@ -15,7 +15,8 @@ from visit.graph.index import RESIDUALS, RESTS, Index
 from visit.graph.selection import BUDGET, OPENABLE, Line, Picture, picture
 from visit.text import visible
 from visit.web.flow import placement
-from visit.web.flow.stylesheet import GROUPS, THIN
+from visit.web.marks import THIN
+from visit.web.theme import GROUPS
 from visit.web.words import place, title
 
 Element = dict[str, Any]

@@ -9,11 +9,11 @@ from typing import Any
 from dash import html
 from dash.development.base_component import Component
 
+from visit.engine.questions import Pattern
 from visit.graph.flow import Ledger, Node, NodeId, NodeKind
 from visit.graph.index import RESIDUALS, Index
 from visit.graph.relations import head_of, source_lines, way_in
 from visit.text import visible
-from visit.web.inspector.needs import Beside
 from visit.web.inspector.pieces import hint, measure, swatch
 from visit.web.parts import bar, data, word
 from visit.web.plots.heatmap import WINDOW, heatmap, window
@@ -44,7 +44,7 @@ class Taken:
     node: NodeId | None = None
 
 
-def attention_tab(index: Index, node: Node, beside: Beside) -> list[Component]:
+def attention_tab(index: Index, node: Node, pattern: Pattern | None) -> list[Component]:
     """The pattern of the node's head, and the row of the position that reads."""
     if node.id.kind is NodeKind.ATTN:
         return _of_attention(index, node.id)
@@ -63,7 +63,6 @@ def attention_tab(index: Index, node: Node, beside: Beside) -> list[Component]:
         for line in source_lines(index, head)
     }
     source = node.id.position if node.id.kind in (NodeKind.KEY, NodeKind.VALUE) else None
-    pattern = beside.pattern
     if pattern is None or head.position >= len(pattern):
         said = hint("What the document holds of this head: its drawn sources, not the whole row.")
         return [_root(index, head.position, list(known.values()), source, said)]
@@ -114,9 +113,7 @@ def _root(
     )
 
 
-def _picture(
-    index: Index, reader: int, source: int | None, pattern: tuple[tuple[float, ...], ...]
-) -> list[Component]:
+def _picture(index: Index, reader: int, source: int | None, pattern: Pattern) -> list[Component]:
     texts = [visible(token.text) for token in index.flow.tokens]
     shown = window(len(texts), reader)
     said = ["Each row is a reader, each column a source; a token stands where both meet."]

@@ -9,7 +9,6 @@ from dash.development.base_component import Component
 
 from visit.graph.flow import Node, NodeId, NodeKind
 from visit.graph.index import Index
-from visit.web.inspector.needs import Beside
 from visit.web.inspector.pieces import hint, measure, probability, swatch
 from visit.web.parts import data, term, word
 from visit.web.plots.depth_chart import Point, charts
@@ -39,10 +38,10 @@ _AFTER = {
 _PART_OF_ATTENTION = 0.3
 
 
-def where_tab(index: Index, node: Node, beside: Beside) -> list[Component]:
+def where_tab(index: Index, node: Node, read: Sequence[Node] | None) -> list[Component]:
     """The target's rank and probability over the layers, and what each layer says."""
     at = node.id.position
-    lens = tuple(n for n in beside.lens if n.id.position == at)
+    lens = tuple(n for n in read or () if n.id.position == at)
     residuals = lens or _held(index, at)
     token = index.flow.tokens[at]
     head: list[Component | str] = [

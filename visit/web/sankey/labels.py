@@ -9,11 +9,12 @@ from typing import Any
 from visit.graph.flow import NodeId, NodeKind
 from visit.graph.index import EXPERTS, RESTS, Index
 from visit.text import shortened, visible
+from visit.web.colours import colour_at
 from visit.web.flow.elements import mark_of
-from visit.web.flow.stylesheet import FONT, Theme
-from visit.web.plots.plotly import Scale, chips, colour_at, literal, note, scale
-from visit.web.sankey.links import Link, Stage, is_parallel
+from visit.web.plots.plotly import chips, literal, note
+from visit.web.sankey.links import Link, SankeyColumn, is_parallel
 from visit.web.sankey.plan import HAIRLINE, Plan, is_slim
+from visit.web.theme import SANS, Theme
 
 MARGIN = (14, 14, 24, 44)
 """Left, right, top and bottom, in px."""
@@ -23,43 +24,43 @@ _LABEL_SIZE = 10
 _CHARACTER = 0.62
 _N_CHIPS = 5
 _ROOM = {
-    Stage.INPUT: 62,
-    Stage.LN1: 48,
-    Stage.QUERY: 70,
-    Stage.KEY: 104,
-    Stage.VALUE: 76,
-    Stage.HEAD: 84,
-    Stage.NEURON: 78,
-    Stage.ATTENTION: 66,
-    Stage.RESIDUAL: 62,
-    Stage.LN2: 52,
-    Stage.MEMORY_KEY: 74,
-    Stage.MEMORY: 80,
-    Stage.MLP: 66,
-    Stage.OUTPUT: 0,
+    SankeyColumn.INPUT: 62,
+    SankeyColumn.LN1: 48,
+    SankeyColumn.QUERY: 70,
+    SankeyColumn.KEY: 104,
+    SankeyColumn.VALUE: 76,
+    SankeyColumn.HEAD: 84,
+    SankeyColumn.NEURON: 78,
+    SankeyColumn.ATTENTION: 66,
+    SankeyColumn.RESIDUAL: 62,
+    SankeyColumn.LN2: 52,
+    SankeyColumn.MEMORY_KEY: 74,
+    SankeyColumn.MEMORY: 80,
+    SankeyColumn.MLP: 66,
+    SankeyColumn.OUTPUT: 0,
 }
 """How wide each column is, its label's room included, as parts of the whole."""
 _HEADINGS = {
-    Stage.INPUT: "input",
-    Stage.LN1: "norm",
-    Stage.QUERY: "query",
-    Stage.KEY: "key @ source",
-    Stage.VALUE: "value",
-    Stage.HEAD: "head",
-    Stage.NEURON: "neuron",
-    Stage.ATTENTION: "attention",
-    Stage.RESIDUAL: "residual",
-    Stage.LN2: "norm",
-    Stage.MEMORY_KEY: "key",
-    Stage.MEMORY: "memory",
-    Stage.MLP: "MLP",
-    Stage.OUTPUT: "output",
+    SankeyColumn.INPUT: "input",
+    SankeyColumn.LN1: "norm",
+    SankeyColumn.QUERY: "query",
+    SankeyColumn.KEY: "key @ source",
+    SankeyColumn.VALUE: "value",
+    SankeyColumn.HEAD: "head",
+    SankeyColumn.NEURON: "neuron",
+    SankeyColumn.ATTENTION: "attention",
+    SankeyColumn.RESIDUAL: "residual",
+    SankeyColumn.LN2: "norm",
+    SankeyColumn.MEMORY_KEY: "key",
+    SankeyColumn.MEMORY: "memory",
+    SankeyColumn.MLP: "MLP",
+    SankeyColumn.OUTPUT: "output",
 }
-_PARALLEL_HEADINGS = {Stage.VALUE: "value, memory", Stage.ATTENTION: "attention, MLP"}
+_PARALLEL_HEADINGS = {SankeyColumn.VALUE: "value, memory", SankeyColumn.ATTENTION: "attention, MLP"}
 _BIASES = (NodeKind.ATTN_BIAS, NodeKind.MLP_BIAS)
 
 
-def columns(used: set[Stage], width: int) -> dict[Stage, float]:
+def place_columns(used: set[SankeyColumn], width: int) -> dict[SankeyColumn, float]:
     """The middle of each column that is used, 0 to 1 over the figure's inside."""
     inside = width - MARGIN[0] - MARGIN[1]
     total, at, found = sum(_ROOM[s] for s in used), 0.0, {}
@@ -69,7 +70,7 @@ def columns(used: set[Stage], width: int) -> dict[Stage, float]:
     return found
 
 
-def _label_rooms(xs: dict[Stage, float], width: int) -> dict[Stage, float]:
+def _label_rooms(xs: dict[SankeyColumn, float], width: int) -> dict[SankeyColumn, float]:
     """How wide a label may be in each column, in px; the last one's stands before its column."""
     ends = sorted(xs.values())
     apart = {x: after - x for x, after in itertools.pairwise(ends)}
@@ -83,8 +84,8 @@ def _label_rooms(xs: dict[Stage, float], width: int) -> dict[Stage, float]:
 def labels(
     index: Index,
     plan: Plan,
-    stages: dict[NodeId, Stage],
-    xs: dict[Stage, float],
+    parts: dict[NodeId, SankeyColumn],
+    xs: dict[SankeyColumn, float],
     width: int,
     theme: Theme,
 ) -> list[dict[str, Any]]:
@@ -94,7 +95,7 @@ def labels(
     for node, place in plan.places.items():
         if is_slim(plan.links, node):
             continue
-        column = stages[node]
+        column = parts[node]
         shift = -_LABEL_GAP if column is last else _LABEL_GAP
         made.append(
             note(
@@ -107,7 +108,7 @@ def labels(
                 yanchor="middle",
                 xshift=shift,
                 font={
-                    "family": FONT,
+                    "family": SANS,
                     "size": _LABEL_SIZE,
                     "color": theme.ink,
                     "shadow": _halo(theme),
@@ -142,12 +143,14 @@ def _halo(theme: Theme) -> str:
     return ", ".join([f"0 0 2px {page}"] * 4)
 
 
-def headings(xs: dict[Stage, float], links: tuple[Link, ...], theme: Theme) -> list[dict[str, Any]]:
-    """The stages' names above the columns."""
+def headings(
+    xs: dict[SankeyColumn, float], links: tuple[Link, ...], theme: Theme
+) -> list[dict[str, Any]]:
+    """The names above the columns."""
     last = max(xs)
     names = _HEADINGS | (_PARALLEL_HEADINGS if is_parallel(links) else {})
     if any(link.source.kind in EXPERTS for link in links):
-        names = {stage: name.replace("memory", "expert") for stage, name in names.items()}
+        names = {column: name.replace("memory", "expert") for column, name in names.items()}
     return [
         note(
             names[column],
@@ -163,14 +166,14 @@ def headings(xs: dict[Stage, float], links: tuple[Link, ...], theme: Theme) -> l
     ]
 
 
-def legend(index: Index, plan: Plan, ranks: Scale, theme: Theme) -> list[dict[str, Any]]:
+def legend(index: Index, plan: Plan, theme: Theme) -> list[dict[str, Any]]:
     """What the colours and widths mean, and what isn't to scale."""
     d_vocab = index.flow.model.d_vocab
     steps = [i / (_N_CHIPS - 1) for i in range(_N_CHIPS)]
-    entropies = scale(theme, "link")
+    entropies = theme.ramps["link"]
     target = literal(shortened(visible(index.flow.target.text), 16))
     colours = (
-        f"Node: rank of {target}, 1 {chips(colour_at(ranks, i) for i in steps)} {d_vocab:,}"
+        f"Node: rank of {target}, 1 {chips(colour_at(theme.ranks, i) for i in steps)} {d_vocab:,}"
         f"   Link: entropy of its source, 0 {chips(colour_at(entropies, i) for i in steps)} "
         f"{math.log2(max(d_vocab, 2)):.1f} bits   {chips([theme.minus])} (−) against the whole"
         f"   {chips([theme.stream])} residual"

@@ -1,4 +1,4 @@
-"""One layer at the traced position, stage by stage: its parts, and how much flows between them.
+"""One layer at the traced position, column by column: its parts, and how much flows between them.
 
 Parts are found by going back from the layer's last residual. A link's size is the norm of what
 flows; what only steers (a query, a key, a memory's key) writes nothing of its own, and gets the
@@ -18,7 +18,7 @@ from visit.graph.flow import EdgeKind, Ledger, NodeId, NodeKind
 from visit.graph.index import OF_MLP, RESIDUALS, Index
 
 
-class Stage(IntEnum):
+class SankeyColumn(IntEnum):
     """A column, from left to right."""
 
     INPUT = 0
@@ -37,33 +37,33 @@ class Stage(IntEnum):
     OUTPUT = 13
 
 
-_STAGES = {
-    NodeKind.LN1: Stage.LN1,
-    NodeKind.QUERY: Stage.QUERY,
-    NodeKind.KEY: Stage.KEY,
-    NodeKind.VALUE: Stage.VALUE,
-    NodeKind.SOURCES_REST: Stage.VALUE,
-    NodeKind.HEAD: Stage.HEAD,
-    NodeKind.HEADS_REST: Stage.HEAD,
-    NodeKind.ATTN_NEURON: Stage.NEURON,
-    NodeKind.NEURONS_REST: Stage.NEURON,
-    NodeKind.ATTN: Stage.ATTENTION,
-    NodeKind.RESID_MID: Stage.RESIDUAL,
-    NodeKind.LN2: Stage.LN2,
-    NodeKind.MEMORY_KEY: Stage.MEMORY_KEY,
-    NodeKind.MEMORY_VALUE: Stage.MEMORY,
-    NodeKind.MLP_BIAS: Stage.MEMORY,
-    NodeKind.MEMORIES_REST: Stage.MEMORY,
-    NodeKind.EXPERT: Stage.MEMORY,
-    NodeKind.SHARED_EXPERT: Stage.MEMORY,
-    NodeKind.EXPERTS_REST: Stage.MEMORY,
-    NodeKind.MLP: Stage.MLP,
+_COLUMNS = {
+    NodeKind.LN1: SankeyColumn.LN1,
+    NodeKind.QUERY: SankeyColumn.QUERY,
+    NodeKind.KEY: SankeyColumn.KEY,
+    NodeKind.VALUE: SankeyColumn.VALUE,
+    NodeKind.SOURCES_REST: SankeyColumn.VALUE,
+    NodeKind.HEAD: SankeyColumn.HEAD,
+    NodeKind.HEADS_REST: SankeyColumn.HEAD,
+    NodeKind.ATTN_NEURON: SankeyColumn.NEURON,
+    NodeKind.NEURONS_REST: SankeyColumn.NEURON,
+    NodeKind.ATTN: SankeyColumn.ATTENTION,
+    NodeKind.RESID_MID: SankeyColumn.RESIDUAL,
+    NodeKind.LN2: SankeyColumn.LN2,
+    NodeKind.MEMORY_KEY: SankeyColumn.MEMORY_KEY,
+    NodeKind.MEMORY_VALUE: SankeyColumn.MEMORY,
+    NodeKind.MLP_BIAS: SankeyColumn.MEMORY,
+    NodeKind.MEMORIES_REST: SankeyColumn.MEMORY,
+    NodeKind.EXPERT: SankeyColumn.MEMORY,
+    NodeKind.SHARED_EXPERT: SankeyColumn.MEMORY,
+    NodeKind.EXPERTS_REST: SankeyColumn.MEMORY,
+    NodeKind.MLP: SankeyColumn.MLP,
 }
 _BESIDE_ATTENTION = {
-    Stage.LN2: Stage.LN1,
-    Stage.MEMORY_KEY: Stage.KEY,
-    Stage.MEMORY: Stage.VALUE,
-    Stage.MLP: Stage.ATTENTION,
+    SankeyColumn.LN2: SankeyColumn.LN1,
+    SankeyColumn.MEMORY_KEY: SankeyColumn.KEY,
+    SankeyColumn.MEMORY: SankeyColumn.VALUE,
+    SankeyColumn.MLP: SankeyColumn.ATTENTION,
 }
 
 
@@ -131,24 +131,24 @@ def links_of_layer(index: Index, layer: int, *, neurons: bool = False) -> tuple[
         into = list(_into(index, target, neurons))
         found += into
         waiting += [link.source for link in into]
-    return tuple(_sized(found))
+    return tuple(_give_sizes(found))
 
 
-def stages_of(links: Sequence[Link]) -> dict[NodeId, Stage]:
+def find_columns(links: Sequence[Link]) -> dict[NodeId, SankeyColumn]:
     """The column of every part. In a parallel block the MLP's parts stand below attention's."""
     into = {link.target for link in links}
     parts = dict.fromkeys(end for link in links for end in (link.source, link.target))
-    with_neurons = any(_STAGES.get(part.kind) is Stage.NEURON for part in parts)
+    with_neurons = any(_COLUMNS.get(part.kind) is SankeyColumn.NEURON for part in parts)
     parallel = is_parallel(links)
     found = {}
     for part in parts:
         if part.kind is NodeKind.ATTN_BIAS:
-            found[part] = Stage.NEURON if with_neurons else Stage.HEAD
-        elif part.kind in _STAGES:
-            column = _STAGES[part.kind]
+            found[part] = SankeyColumn.NEURON if with_neurons else SankeyColumn.HEAD
+        elif part.kind in _COLUMNS:
+            column = _COLUMNS[part.kind]
             found[part] = _BESIDE_ATTENTION.get(column, column) if parallel else column
         else:
-            found[part] = Stage.OUTPUT if part in into else Stage.INPUT
+            found[part] = SankeyColumn.OUTPUT if part in into else SankeyColumn.INPUT
     return found
 
 
@@ -222,7 +222,7 @@ def _from_heads(index: Index, target: NodeId) -> Iterator[Link]:
         yield Link(head, target, size * part, False, EdgeKind.ADDS)
 
 
-def _sized(links: list[Link]) -> Iterator[Link]:
+def _give_sizes(links: list[Link]) -> Iterator[Link]:
     """Links with a size each: those without a norm get that of what comes of them."""
     out_of: dict[NodeId, list[Link]] = {}
     into: dict[NodeId, int] = {}

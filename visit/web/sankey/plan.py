@@ -1,7 +1,7 @@
 """Where the parts of one layer stand: the residual on a lane above, what adds to it stacked below.
 
-Columns are stages. In a column the parts are stacked so that a head stands beside its query, its
-keys and its values, and a memory's value beside its key. The scale is the largest at which all fit.
+In a column the parts are stacked so that a head stands beside its query, its keys and its values,
+and a memory's value beside its key. The scale is the largest at which all fit.
 Two exceptions to scale keep links legible: none is thinner than a hairline, and the residual's own
 are cut to a little more than what the layer adds to it.
 """
@@ -77,7 +77,7 @@ class _Band:
 def plan_layer(links: Iterable[Link], height: int) -> Plan:
     """Where the parts of a layer stand in a height, or in the least one that holds them."""
     links = tuple(links)
-    largest = max(_drawn(links, HAIRLINE / 1e-9))
+    largest = max(_choose_sizes(links, HAIRLINE / 1e-9))
     room = max(height, math.ceil(_extent(links, 1e-9) + _ROOM_FOR_WIDTHS))
     low, high = 0.0, WIDEST / largest if largest else 1.0
     for _ in range(30):
@@ -86,7 +86,9 @@ def plan_layer(links: Iterable[Link], height: int) -> Plan:
         low, high = (middle, high) if needed <= room else (low, middle)
     places = _places(links, low, room)
     order = sorted(links, key=lambda link: (places[link.source].middle, places[link.target].middle))
-    return Plan(places, tuple(order), tuple(_drawn(order, low)), low, _tallest(links, low), room)
+    return Plan(
+        places, tuple(order), tuple(_choose_sizes(order, low)), low, _tallest(links, low), room
+    )
 
 
 def is_slim(links: Sequence[Link], node_id: NodeId) -> bool:
@@ -98,7 +100,7 @@ def is_slim(links: Sequence[Link], node_id: NodeId) -> bool:
     return sum(link.size for link in into if link.source == node_id) < _SLIM_PART * whole
 
 
-def _drawn(links: Sequence[Link], scale: float) -> list[float]:
+def _choose_sizes(links: Sequence[Link], scale: float) -> list[float]:
     """The links' sizes as drawn, in the unit of the norms."""
     added = [
         link.size
@@ -114,7 +116,7 @@ def _sums(links: Sequence[Link], scale: float) -> dict[NodeId, float]:
     """What enters or leaves each part, whichever is more, in the unit of the norms."""
     into: dict[NodeId, float] = {}
     out_of: dict[NodeId, float] = {}
-    for link, size in zip(links, _drawn(links, scale), strict=True):
+    for link, size in zip(links, _choose_sizes(links, scale), strict=True):
         out_of[link.source] = out_of.get(link.source, 0.0) + size
         into[link.target] = into.get(link.target, 0.0) + size
     return {node: max(into.get(node, 0.0), out_of.get(node, 0.0)) for node in {**out_of, **into}}
@@ -261,7 +263,7 @@ def _places(links: Sequence[Link], scale: float, room: int) -> dict[NodeId, Plac
     for band in bands:
         bottom = top + _band_height(band, heights, slim) + spare / len(bands)
         for stack in band.stacks:
-            for node, middle in _stacked(stack, heights, slim, top, bottom):
+            for node, middle in _stack(stack, heights, slim, top, bottom):
                 found[node] = Place(middle, heights[node])
         for node in found:
             if node.kind in band.wholes:
@@ -278,7 +280,7 @@ def _places(links: Sequence[Link], scale: float, room: int) -> dict[NodeId, Plac
     return found
 
 
-def _stacked(
+def _stack(
     stack: list[_Group],
     heights: dict[NodeId, float],
     slim: set[NodeId],

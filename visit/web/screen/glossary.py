@@ -92,8 +92,8 @@ _WORDS = (
     Word(
         "key",
         _MODEL,
-        "What a source offers a head to be found by, as a direction in the residual space. The key "
-        "of a memory is a column of W_in: what the memory responds to.",
+        "The direction in the residual space by which a source can be found: what it offers to a "
+        "head's query. The key of a memory is a column of W_in: what the memory responds to.",
         "W_Q · k",
         also=("k", "QK circuit"),
     ),
@@ -109,7 +109,7 @@ _WORDS = (
         "attention neuron",
         _MODEL,
         "One row of W_O, the matrix by which attention writes into the residual. The row is the "
-        "same for every prompt; how much of it flows is its activation.",
+        "same for every prompt; its activation says how much of it is added.",
         also=("row of W_O",),
     ),
     Word(
@@ -131,8 +131,8 @@ _WORDS = (
     Word(
         "expert",
         _MODEL,
-        "One of the MLPs that a layer chooses from at every position, as it wrote here: its output "
-        "with its routing weight in it. A shared expert is there at every position, unchosen. "
+        "One of the MLPs that a layer chooses from at every position. Shown is its output here, "
+        "times its routing weight. A shared expert is used at every position without being chosen. "
         "Experts are shown whole, not opened into memories.",
         "weight · expert(ln2)",
     ),
@@ -164,8 +164,8 @@ _WORDS = (
     Word(
         "bias",
         _MODEL,
-        "A constant vector that attention or an MLP adds whatever the prompt is. It is a line of "
-        "the ledger like any other part.",
+        "A constant vector that attention or an MLP adds, whatever the prompt is. It is a part in "
+        "the ledger like any other.",
     ),
     Word(
         "norm",
@@ -209,14 +209,14 @@ _WORDS = (
     Word(
         "logit",
         _READING,
-        "A token's score before the softmax, in nats. Only differences count: 1 more multiplies "
-        "the odds against any other token by e, about 2.7.",
+        "A token's score before the softmax, in nats. Only differences matter: raising it by 1 "
+        "multiplies the token's odds against any other by e, about 2.7.",
     ),
     Word(
         "logit difference",
         _READING,
         "With “A vs B” as the target, what is explained is A's lead over B. Direct logits are then "
-        "of the difference, in nats: positive ones speak for A, negative ones for B.",
+        "of the difference, in nats: positive ones favour A, negative ones B.",
         "logit(A) − logit(B) = ln(p(A) / p(B))",
         also=("logit diff",),
     ),
@@ -243,14 +243,14 @@ _WORDS = (
     Word(
         "ledger",
         _SUMS,
-        "A list of parts that add up to a vector, with their sum beneath. One vector can have "
-        "several: attention adds up by head, by attention neuron and by position.",
+        "A list of parts that add up to a vector, with their sum below. One vector can have "
+        "several: attention can be taken apart by head, by attention neuron and by position.",
         also=("decomposition",),
     ),
     Word(
         "share",
         _SUMS,
-        "How much of a whole is a part's, along the whole's own direction. It is signed, below 0 "
+        "How much of a whole a part makes up, measured along the whole's direction. It is negative "
         "for a part that points the other way, and adds up to 100 % over a ledger.",
         "⟨part, whole⟩ / ⟨whole, whole⟩",
     ),
@@ -275,40 +275,40 @@ _WORDS = (
     Word(
         "rest",
         _SUMS,
-        "The parts that are not drawn, folded into one, so that a ledger with few lines still adds "
+        "The parts that are not drawn, folded into one, so that a ledger with few parts still adds "
         "up.",
     ),
     Word(
         "audit",
         _SUMS,
         "How far the sums are from what the model itself computed: the worst relative error of any "
-        "ledger, and the error of the target's logit in nats. What is left is rounding.",
+        "ledger, and the error of the target's logit in nats. Only rounding should remain.",
     ),
     Word(
         "route",
         _GRAPH,
-        "The part of the whole model that the traced position's residual comes through: residuals, "
-        "attention and MLPs, every layer and position, less what carries too little.",
+        "The part of the model through which the traced residual comes: residuals, attention and "
+        "MLPs of every layer and position, without those that carry too little.",
         also=("information flow route",),
     ),
     Word(
         "carried",
         _GRAPH,
-        "The part of the traced residual that comes through an edge or a node, 0 to 100 %. Going "
-        "back from the output, which carries all of it, each whole splits what it carries over its "
-        "parts by the size of their shares.",
+        "The part of the traced residual that comes through an edge or a node, from 0 to 100 %. "
+        "The output carries all of it; going backwards, each whole splits what it carries among "
+        "its parts by the size of their shares.",
     ),
     Word(
         "threshold",
         _GRAPH,
-        "Edges that carry less than this are hidden; the residual stream never is. A trace has one "
-        "too: what carries less is folded into rests from the start.",
+        "Edges that carry less than this are hidden; the residual stream never is. A trace has a "
+        "threshold of its own: edges below it are folded into rests when the graph is made.",
     ),
     Word(
         "unexplained",
         _GRAPH,
         "The part of the traced residual that does not come from a token or a bias through what is "
-        "drawn: it is in rests, or below the threshold.",
+        "drawn. It comes through rests, or through edges below the threshold.",
     ),
     Word(
         "atlas",

@@ -10,14 +10,17 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from visit.engine.protocol import ModelChoice
-from visit.graph.request import Request
+from visit.formats.document import compact_json
+from visit.graph.request import Request, data_from_request
 from visit.web import ids
-from visit.web.flow.stylesheet import LIGHT, stylesheet, stylesheets
+from visit.web.flow.stylesheet import stylesheet, stylesheets
 from visit.web.parts import aria, data
-from visit.web.screen.controls import furniture
-from visit.web.screen.prompt_form import data_from_request
+from visit.web.screen.controls import build_fixed_panels
+from visit.web.screen.prompt_form import form_from_data
 from visit.web.server.upload import MAX_BYTES
+from visit.web.state.table import PLACE, STORES, data_from_table
 from visit.web.state.view import View
+from visit.web.theme import CLEAR, LIGHT, css_variables
 
 GRAPH_SETTINGS: dict[str, Any] = {
     "id": ids.GRAPH,
@@ -34,24 +37,44 @@ EMPTY_FIGURE: dict[str, object] = {
     "layout": {
         "xaxis": {"visible": False},
         "yaxis": {"visible": False},
-        "paper_bgcolor": "rgba(0, 0, 0, 0)",
-        "plot_bgcolor": "rgba(0, 0, 0, 0)",
+        "paper_bgcolor": CLEAR,
+        "plot_bgcolor": CLEAR,
     },
 }
 
-INDEX = """<!DOCTYPE html>
+_INDEX = """<!DOCTYPE html>
 <html lang="en">
     <head>
         {%metas%}
         <title>{%title%}</title>
         <link rel="icon" type="image/svg+xml" href="/assets/icon.svg">
+        <style>@VARIABLES@</style>
         {%css%}
     </head>
     <body>
         {%app_entry%}
+        <script type="application/json" id="@STATE_TABLE_ID@">@STATE_TABLE@</script>
         <footer>{%config%}{%scripts%}{%renderer%}</footer>
     </body>
 </html>"""
+
+
+def page_template() -> str:
+    """The page that Dash fills: the themes' colours, and the state's table for the scripts."""
+    parts = {
+        "@VARIABLES@": css_variables(),
+        "@STATE_TABLE_ID@": PLACE,
+        "@STATE_TABLE@": state_table(),
+    }
+    page = _INDEX
+    for mark, part in parts.items():
+        page = page.replace(mark, part)
+    return page
+
+
+def state_table() -> str:
+    """The table of a page's state as JSON that can stand in a page."""
+    return compact_json(data_from_table()).replace("<", "\u003c")
 
 
 def screen(
@@ -77,20 +100,20 @@ def screen(
 
 def _stores(page: str, view: View | None, request: Request | None) -> list[Component]:
     """What the browser holds; each is told of in ``ids``."""
-    empty = (
-        *(ids.ADDRESS, ids.KEY, ids.PICKED, ids.TAB, ids.PANE, ids.DOCK, ids.POSITION, ids.SHADE),
-        *(ids.EXPORT, ids.SURROUNDINGS, ids.DRAWN, ids.INSPECTION),
-        *(ids.GROWN, ids.SEARCHABLE),
+    messages = (
+        *(ids.ADDRESS, ids.KEY, ids.DOCK, ids.SHADE, ids.LOOK, ids.EXPORT),
+        *(ids.GRAPH_PANELS, ids.DRAWN_PANELS, ids.INSPECTOR_PANELS, ids.GROWN, ids.SEARCHABLE),
     )
+    given: dict[str, Any] = {
+        ids.PAGE: page,
+        ids.VIEW: view.data() if view else None,
+        ids.FORM: form_from_data(data_from_request(request)) if request else None,
+        ids.STYLESHEETS: stylesheets(),
+        ids.FIXED_PANELS: build_fixed_panels(with_engine=request is not None),
+    }
+    names = dict.fromkeys([*STORES, *messages, *given])
     return [
-        dcc.Store(id=ids.PAGE, data=page),
-        dcc.Store(id=ids.VIEW, data=view.data() if view else None),
-        *(dcc.Store(id=name) for name in empty),
-        dcc.Store(id=ids.THEME, storage_type="local"),
-        dcc.Store(id=ids.LOOK, storage_type="local"),
-        dcc.Store(id=ids.STYLESHEETS, data=stylesheets()),
-        dcc.Store(id=ids.FORM, data=data_from_request(request) if request else None),
-        dcc.Store(id=ids.FURNITURE, data=furniture(with_engine=request is not None)),
+        *(dcc.Store(id=name, data=given.get(name)) for name in names),
         dcc.Download(id=ids.DOWNLOAD),
     ]
 
@@ -252,7 +275,7 @@ def viewing(view: View | None, *, with_server: bool = True) -> Component:
     """
     prompt = view.request.prompt if view else ""
     said = [
-        html.Span(_viewing_words(view), className="hint"),
+        html.Span(_viewing_words(view), id="viewing", className="hint"),
         html.Span(prompt, className="viewed"),
     ]
     return html.Div([*said, _open_button()] if with_server else said, className="controls")
