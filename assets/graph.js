@@ -19,7 +19,7 @@
   // A tap picks a node and opens it; a tap on the picked one closes it again.
   function tap(node) {
     const id = node.id();
-    if (node.data("open") && state.picked === id) V.close(id);
+    if (node.data("open") && state.picked === id) V.close(id, node.data("closes").split(" "));
     else if (node.data("opens") && !node.data("open")) V.open([id]);
     V.pick(id);
   }
@@ -71,8 +71,7 @@
   function settle() {
     const cy = own.cy;
     own.edges = cy
-      .edges("[carried]")
-      .filter((edge) => !edge.data("stream"))
+      .edges("[?hides]")
       .sort((a, b) => a.data("carried") - b.data("carried"))
       .toArray();
     own.shown = 0;
@@ -203,7 +202,7 @@
     const node = state.picked ? cy.getElementById(state.picked) : null;
     if (!node || !node.length) return;
     const kept = node.union(node.connectedEdges()).union(node.neighborhood("node")).union(insides(node));
-    const way = strongest(node, "incomers", "source").union(strongest(node, "outgoers", "target"));
+    const way = wayFrom(node, "back").union(wayFrom(node, "on"));
     cy.elements("[family], edge").difference(kept.union(way)).addClass("faded");
     node.addClass("picked");
   }
@@ -216,25 +215,38 @@
       const edges = waiting.pop().incomers("edge").difference(found);
       found = found.union(edges).union(edges.sources());
       edges.sources().forEach((source) => {
-        if (!["residual", "token"].includes(source.data("family"))) waiting.push(source);
+        if (!source.data("residual")) waiting.push(source);
       });
     }
     return found;
   }
 
-  function strongest(start, step, end) {
+  // The strongest way through a node, "back" or "on": each step is the server's (visit/graph/paths.py),
+  // with what leads from one to the next.
+  function wayFrom(start, direction) {
     let way = own.cy.collection();
     let node = start;
-    const seen = new Set();
-    while (node.length && !seen.has(node.id())) {
-      seen.add(node.id());
-      const edges = node[step]("edge");
-      if (!edges.length) break;
-      const edge = edges.max((e) => e.data("carried")).ele;
-      node = edge[end]();
-      way = way.union(edge).union(node);
+    while (node.length && node.data(direction)) {
+      const next = own.cy.getElementById(node.data(direction));
+      way = way.union(next).union(direction === "back" ? between(next, node) : between(node, next));
+      node = next;
     }
     return way;
+  }
+
+  // The edges from one node to another; into an opened block, the parts of it that lead there.
+  function between(from, to) {
+    const edges = from.edgesTo(to);
+    if (edges.length || !from.length || !to.length) return edges;
+    const inside = insides(to);
+    let found = own.cy.collection();
+    const waiting = [from];
+    while (waiting.length) {
+      const more = waiting.pop().outgoers("edge").intersection(inside).difference(found);
+      found = found.union(more).union(more.targets());
+      more.targets().forEach((target) => waiting.push(target));
+    }
+    return found;
   }
 
   function hover(node) {
@@ -293,7 +305,7 @@
   // What was opened, large enough to read.
   function focus(node) {
     const cy = own.cy;
-    const inside = insides(node).nodes().filter((part) => !["residual", "token"].includes(part.data("family")));
+    const inside = insides(node).nodes().filter((part) => !part.data("residual"));
     const box = node.union(inside).union(node.outgoers("node")).boundingBox({ includeLabels: false });
     const margin = 70;
     const zoom = Math.min((cy.width() - 2 * margin) / box.w, (cy.height() - 2 * margin) / box.h);

@@ -11,16 +11,11 @@
     return added.length ? { ...view, opened: [...view.opened, ...added] } : view;
   }
 
-  // Closing a node closes what is open inside it: a head goes with its attention.
+  // Closing a node closes what is open inside it, which its element names (visit/web/flow/elements.py):
+  // a head goes with its attention.
   /** @type {ViewTools["withClosed"]} */
-  function withClosed(view, id) {
-    const attention = /^(L\d+)\.attn(@\d+)$/.exec(id);
-    const isInside = (/** @type {string} */ other) =>
-      attention !== null &&
-      other.endsWith(attention[2]) &&
-      /\.(head|neurons)/.test(other) &&
-      other.startsWith(`${attention[1]}.`);
-    return { ...view, opened: view.opened.filter((other) => other !== id && !isInside(other)) };
+  function withClosed(view, id, inside) {
+    return { ...view, opened: view.opened.filter((other) => other !== id && !inside.includes(other)) };
   }
 
   // A note of which nothing is left is none.

@@ -20,7 +20,7 @@
 
   V.pick = (id) => V.set("picked", id);
   V.open = (ids) => V.changeView((view) => V.views.withOpened(view, ids));
-  V.close = (id) => V.changeView((view) => V.views.withClosed(view, id));
+  V.close = (id, inside) => V.changeView((view) => V.views.withClosed(view, id, inside));
   V.closeAll = () => V.changeView((view) => ({ ...view, opened: [] }));
   V.note = (id, change) => V.changeView((view) => V.views.withNote(view, id, change));
   V.noteOf = (id) => (V.state.view && V.state.view.notes[id]) || {};

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import re
 from pathlib import Path
 
@@ -33,6 +34,13 @@ def test_every_file_that_a_page_names_exists(page: Path):
     assert [path for path in named if not (ROOT / path).exists() and "NAME" not in path] == []
     linked = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
     assert [path for path in linked if not (page.parent / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_name_of_the_package_that_a_page_gives_is_there(page: Path):
+    text = page.read_text(encoding="utf-8").replace("visit.flow/", "")  # the document's schema
+    for name in re.findall(r"`(visit(?:\.\w+)+)[`(]", text):
+        assert pkgutil.resolve_name(name) is not None
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -188,7 +188,7 @@ interface ViewHistory {
 
 interface ViewTools {
   withOpened: (view: View, ids: string[]) => View;
-  withClosed: (view: View, id: string) => View;
+  withClosed: (view: View, id: string, inside: string[]) => View;
   withNote: (view: View, id: string, change: NodeNote) => View;
   History: new (most?: number) => ViewHistory;
 }
@@ -218,7 +218,7 @@ interface Visit {
   changeView: (change: (view: View) => View) => void;
   pick: (id: string | null) => void;
   open: (ids: string[]) => void;
-  close: (id: string) => void;
+  close: (id: string, inside: string[]) => void;
   closeAll: () => void;
   note: (id: string, change: NodeNote) => void;
   noteOf: (id: string) => NodeNote;
@@ -295,6 +295,7 @@ interface OfflineData {
   libraries: number;
   name: string;
   svg: string;
+  media_types: Record<string, string>; // of the files that the page makes, by their endings
   parts: string[];
   pictures: Picture[];
 }

@@ -124,12 +124,13 @@
 
   /** @type {Record<string, () => void>} */
   const EXPORTS = {
-    json: () => save(V.offline.documentWith(embedded(), notesNow()), "json", "application/json"),
-    svg: () => save(own.data.svg, "svg", "image/svg+xml"),
+    json: () => save("json", V.offline.documentWith(embedded(), notesNow())),
+    svg: () => save("svg", own.data.svg),
   };
 
-  /** @type {(text: string, ending: string, type: string) => void} */
-  const save = (text, ending, type) => V.save(new Blob([text], { type }), `${own.data.name}.${ending}`);
+  /** @type {(ending: string, text: string) => void} */
+  const save = (ending, text) =>
+    V.save(new Blob([text], { type: own.data.media_types[ending] }), `${own.data.name}.${ending}`);
 
   // ------------------------------------------------------------------ the beginning
 

@@ -11,7 +11,7 @@ from specimens import FEW, TOKEN_IDS, builder, specimen
 
 from visit.formats.document import data_from_flow
 from visit.graph.flow import Edge, EdgeKind, FlowGraph, Ledger, Node, NodeId, NodeKind
-from visit.graph.index import merged
+from visit.graph.index import merge
 
 LAYER, EARLY, LATE = 1, 3, len(TOKEN_IDS) - 1
 EVERYTHING = replace(FEW, heads=99, sources=99, threshold=0.0)
@@ -79,7 +79,7 @@ def test_a_value_points_where_the_output_norm_sends_it(name: str):
 def test_every_reader_has_its_own_attention_on_its_own_edges(name: str):
     pattern = specimen(name).trace.layers[LAYER].attention
     first, second = opened_at(name, EARLY), opened_at(name, LATE)
-    for flow in (merged(first, second), merged(second, first)):
+    for flow in (merge(first, second), merge(second, first)):
         lines = list(lines_of_values(flow))
         assert {line.target.position for line in lines} == {EARLY, LATE}
         scores = [edge for edge in flow.edges if edge.kind is EdgeKind.SCORES]

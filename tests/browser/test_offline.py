@@ -13,11 +13,12 @@ from sample import make_flow
 from screen import CY, Screen, wait_until
 
 from visit.formats.document import json_from_flow, read_flow
+from visit.formats.export import export
 from visit.graph.flow import FlowGraph, NodeId, Note
 from visit.graph.request import Request
 from visit.text import one_line, visible
 from visit.web.exports.notebook import frame_from_flow
-from visit.web.exports.offline import write_html
+from visit.web.exports.offline import html_from_flow
 
 pytestmark = pytest.mark.browser
 
@@ -34,7 +35,7 @@ def page_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[FlowGraph], P
         name = flow.request.prompt
         if name not in written:
             written[name] = tmp_path_factory.mktemp("offline") / "flow.html"
-            write_html(flow, written[name])
+            export(flow, html_from_flow, written[name])
         return written[name]
 
     return write

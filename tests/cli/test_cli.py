@@ -397,6 +397,7 @@ def test_serve_refuses_a_model_that_is_not_among_those_allowed(
         ("gexf", ["g.gexf"]),
         ("cyjs", ["g.cyjs"]),
         ("csv", ["g.nodes.csv", "g.edges.csv"]),
+        ("svg", ["g.svg"]),
     ],
 )
 def test_an_export_goes_beside_its_document_and_says_where(

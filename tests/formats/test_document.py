@@ -12,15 +12,14 @@ from hypothesis import strategies as st
 
 from visit.errors import DocumentError, OutputError
 from visit.formats.document import (
-    data_from_flow,
-    flow_from_data,
     flow_from_json,
     json_from_flow,
     networkx_from_flow,
-    notes_from_data,
     read_flow,
     write_flow,
 )
+from visit.formats.notes import notes_from_data
+from visit.formats.records import data_from_flow, flow_from_data
 from visit.formats.schema import schema
 from visit.graph.flow import Audit, EdgeKind, FlowGraph, Ledger, NodeId, NodeKind, Note, Target
 from visit.graph.request import RankBy, Request
@@ -434,11 +433,14 @@ def test_the_examples_in_the_docs_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     docs = Path(__file__).parents[2] / "docs" / "document.md"
-    first, worked, _ = re.findall(r"^```python\n(.*?)^```$", docs.read_text("utf-8"), re.M | re.S)
+    blocks = re.findall(r"^```python\n(.*?)^```$", docs.read_text("utf-8"), re.M | re.S)
+    first, worked, exported, _ = blocks
     monkeypatch.chdir(tmp_path)
     write_flow(small_flow(), "g.json")
     exec(first, {})
     exec(worked, {})
+    exec(exported, {})
+    assert networkx.read_graphml("g.graphml").number_of_nodes() == len(small_flow().nodes)
     assert capsys.readouterr().out == (
         "' Tokyo', probability 0.750\n"
         "L0.head3@2       +3.50  ' Tokyo'\n"

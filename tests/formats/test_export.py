@@ -11,9 +11,7 @@ from flow_strategies import flows, small_flow
 from hypothesis import given, settings
 
 from visit.errors import OutputError
-from visit.formats.document import data_from_flow
 from visit.formats.export import (
-    Format,
     csv_from_flow,
     cytoscape_from_flow,
     export,
@@ -21,6 +19,8 @@ from visit.formats.export import (
     graphml_from_flow,
     path_beside,
 )
+from visit.formats.records import data_from_flow
+from visit.formats.registry import FORMATS, Format
 from visit.graph.flow import FlowGraph, NodeId, Note
 
 
@@ -60,7 +60,10 @@ def test_a_note_stands_on_its_node_in_xml():
 
 
 def test_a_note_stands_on_its_node_in_csv_and_is_no_formula():
-    rows = {row["id"]: row for row in csv.DictReader(io.StringIO(csv_from_flow(noted_flow())[0]))}
+    rows = {
+        row["id"]: row
+        for row in csv.DictReader(io.StringIO(csv_from_flow(noted_flow())["nodes.csv"]))
+    }
     head = rows["L0.head3@2"]
     assert [json.loads(head[f"note_{name}"]) for name in ("name", "text", "group")] == [
         "=1+1", "a\x1bb", "movers",
@@ -109,7 +112,7 @@ def test_cytoscape_json_keeps_everything():
 def test_csv_holds_what_the_document_holds(flow: FlowGraph):
     document = data_from_flow(flow)
     for text, records in zip(
-        csv_from_flow(flow), (document["nodes"], document["edges"]), strict=True
+        csv_from_flow(flow).values(), (document["nodes"], document["edges"]), strict=True
     ):
         text.encode("utf-8")
         rows = list(csv.DictReader(io.StringIO(text, newline="")))
@@ -127,28 +130,35 @@ def test_csv_holds_what_the_document_holds(flow: FlowGraph):
 @given(flows())
 @settings(deadline=None, max_examples=40)
 def test_no_csv_cell_is_a_formula_to_a_spreadsheet(flow: FlowGraph):
-    for text in csv_from_flow(flow):
+    for text in csv_from_flow(flow).values():
         for row in csv.reader(io.StringIO(text, newline="")):
             for cell in row:
                 assert cell[:1] not in {"=", "+", "@", "\t", "\r"}
                 assert not cell.startswith("-") or float(cell) <= 0
 
 
-@pytest.mark.parametrize("format_", Format)
+@pytest.mark.parametrize("format_", [row for row in FORMATS.values() if row.write])
 def test_an_export_writes_the_files_it_names_and_no_other(format_: Format, tmp_path: Path):
-    written = export(small_flow(), format_, path_beside(tmp_path / "g.json", format_))
-    expected = ["g.edges.csv", "g.nodes.csv"] if format_ is Format.CSV else [f"g.{format_}"]
+    ending = format_.ending
+    written = export(small_flow(), format_.write, path_beside(tmp_path / "g.json", ending))
+    expected = ["g.edges.csv", "g.nodes.csv"] if ending == "csv" else [f"g.{ending}"]
     assert sorted(path.name for path in written) == expected
     assert sorted(path.name for path in tmp_path.iterdir()) == expected
 
 
 def test_a_csv_name_with_another_ending_keeps_it(tmp_path: Path):
-    written = export(small_flow(), Format.CSV, tmp_path / "run.1")
+    written = export(small_flow(), csv_from_flow, tmp_path / "run.1")
     assert [path.name for path in written] == ["run.1.nodes.csv", "run.1.edges.csv"]
+
+
+@pytest.mark.parametrize("name", ["run", "run.csv"])
+def test_a_csv_name_without_another_ending_says_it_once(name: str, tmp_path: Path):
+    written = export(small_flow(), csv_from_flow, tmp_path / name)
+    assert [path.name for path in written] == ["run.nodes.csv", "run.edges.csv"]
 
 
 def test_neither_csv_file_is_written_where_one_cannot_be(tmp_path: Path):
     (tmp_path / "g.edges.csv").mkdir()
     with pytest.raises(OutputError, match=r"g\.edges\.csv cannot be written: is a directory"):
-        export(small_flow(), Format.CSV, tmp_path / "g")
+        export(small_flow(), csv_from_flow, tmp_path / "g")
     assert [path.name for path in tmp_path.iterdir()] == ["g.edges.csv"]

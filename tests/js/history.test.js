@@ -15,11 +15,11 @@ test("a block is opened once", () => {
   assert.deepEqual(withOpened(view, ["L1.attn@7", "L2.mlp@7"]).opened, ["L1.attn@7", "L2.mlp@7"]);
 });
 
-test("attention closes with its heads and neurons at its position, and nothing else does", () => {
+test("a block closes with what is open inside it, and nothing else does", () => {
   const others = ["L1.attn@6", "L1.head0@6", "L11.attn@7", "L11.head0@7", "L1.mlp@7"];
   const view = viewOf(["L1.attn@7", "L1.head0@7", "L1.neurons_rest@7", ...others]);
-  assert.deepEqual(withClosed(view, "L1.attn@7").opened, others);
-  assert.deepEqual(withClosed(viewOf(["L1.attn@7", "L1.head0@7"]), "L1.head0@7").opened, ["L1.attn@7"]);
+  assert.deepEqual(withClosed(view, "L1.attn@7", ["L1.head0@7", "L1.neurons_rest@7"]).opened, others);
+  assert.deepEqual(withClosed(viewOf(["L1.attn@7", "L1.head0@7"]), "L1.head0@7", []).opened, ["L1.attn@7"]);
 });
 
 test("a note is written, added to, and gone when nothing of it is left", () => {

@@ -12,9 +12,17 @@ const TABLE = search.prepare({
   id: ["L0.attn@1", "L0.head3@1", "L1.mlp@1"],
   kind: [0, 1, 2],
   kinds: [
-    ["attn", "attention", "Attention"],
-    ["head", "attention", "Head "],
-    ["mlp", "mlp", "MLP"],
+    ["attn", "attention", "Attention", null, "attn"],
+    ["head", "attention", "Head ", "head", "head"],
+    ["mlp", "mlp", "MLP", null, "mlp"],
+  ],
+  names: {
+    ...{ attn: ["attn"], attention: ["attn"], head: ["head"], heads: ["head"], "attention head": ["head"] },
+    ...{ mlp: ["mlp"], "feed-forward": ["mlp"] },
+  },
+  glossary: [
+    ["direct logit", ["direct logit attribution", "DLA"], "What a part adds by itself."],
+    ["lens", ["logit lens"], "From the residual to the vocabulary."],
   ],
   layer: [0, 0, 1],
   position: [1, 1, 1],
@@ -30,7 +38,7 @@ const TABLE = search.prepare({
 });
 
 const found = (query) => {
-  const { terms, unread } = search.parse(query);
+  const { terms, unread } = search.parse(query, TABLE);
   assert.deepEqual(unread, []);
   return search.find(TABLE, terms, {}).map((row) => TABLE.id[row]);
 };
@@ -43,6 +51,24 @@ test("every term must hold", () => {
 test("a kind goes by the words that researchers use", () => {
   assert.deepEqual(found("attention"), ["L0.attn@1"]);
   assert.deepEqual(found("heads"), ["L0.head3@1"]);
+  assert.deepEqual(found("attention head"), ["L0.head3@1"]);
+  assert.deepEqual(found("feed-forward"), ["L1.mlp@1"]);
+});
+
+test("a kind's number is a comparison, of the measure that its kinds are numbered by", () => {
+  assert.deepEqual(found("head 3"), ["L0.head3@1"]);
+  assert.deepEqual(found("attention head 3"), ["L0.head3@1"]);
+  assert.deepEqual(found("head3"), ["L0.head3@1"]);
+  assert.deepEqual(found("head=4"), []);
+});
+
+test("a word of the glossary is found by its name and by the field's, and by nothing less", () => {
+  const meanings = (query) => search.meaningsOf(query, TABLE).map(([name]) => name);
+  assert.deepEqual(meanings("DLA"), ["direct logit"]);
+  assert.deepEqual(meanings("Direct logits "), ["direct logit"]);
+  assert.deepEqual(meanings("logit lens"), ["lens"]);
+  assert.deepEqual(meanings("logit"), []);
+  assert.deepEqual(meanings(""), []);
 });
 
 test("numbers are compared, as they are shown and as they are typed", () => {
@@ -56,6 +82,6 @@ test("the first word of a reading comes before its others", () => {
 });
 
 test("what cannot be read is said in words", () => {
-  assert.deepEqual(search.parse("rank<x").unread, ["“rank<x” is not read: “x” is no number"]);
-  assert.deepEqual(search.parse("#").unread, ["“#” lacks the name of a group"]);
+  assert.deepEqual(search.parse("rank<x", TABLE).unread, ["“rank<x” is not read: “x” is no number"]);
+  assert.deepEqual(search.parse("#", TABLE).unread, ["“#” lacks the name of a group"]);
 });

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from visit.cli.options import FILE_HELP, Parser
+from visit.formats.registry import FORMATS, Maker, formats_made_by
 
 
 def describe(command: Parser) -> None:
@@ -13,9 +14,9 @@ def describe(command: Parser) -> None:
     command.add_argument(
         "--to",
         required=True,
-        choices=["html", "json", "graphml", "gexf", "cyjs", "csv"],
-        help="the format; html is one file that works offline, and csv makes two, OUT.nodes.csv "
-        "and OUT.edges.csv",
+        choices=list(formats_made_by(Maker.COMMAND_LINE)),
+        help="the format; html is one file that works offline, svg a picture of the route, and csv "
+        "makes two files, OUT.nodes.csv and OUT.edges.csv",
     )
     command.add_argument(
         "-o",
@@ -28,15 +29,14 @@ def describe(command: Parser) -> None:
 def run(arguments: Namespace) -> None:
     """Write a document in another format, and say where."""
     from visit.formats.document import read_flow
-    from visit.formats.export import Format, export, path_beside
+    from visit.formats.export import export, path_beside
 
     flow = read_flow(arguments.file)
     path = arguments.output or path_beside(arguments.file, arguments.to)
-    if arguments.to == "html":
-        from visit.web.exports.offline import write_html
+    write = FORMATS[arguments.to].write
+    if write is None:
+        from visit.web.exports.downloads import DRAWN
 
-        write_html(flow, path)
-        print(path)
-    else:
-        for written in export(flow, Format(arguments.to), path):
-            print(written)
+        write = DRAWN[arguments.to]
+    for written in export(flow, write, path):
+        print(written)

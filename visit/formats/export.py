@@ -12,13 +12,13 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable
-from enum import StrEnum
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from visit.formats.document import compact_json, data_from_flow, json_from_flow, networkx_from_flow
+from visit.formats.document import compact_json, networkx_from_flow
 from visit.formats.files import check_writable, write_whole
+from visit.formats.records import data_from_flow
 from visit.graph.flow import FlowGraph
 from visit.text import escaped
 
@@ -37,22 +37,16 @@ _EDGE_COLUMNS = (
 _TEXT_COLUMNS = {"label", "note_name", "note_text", "note_group"}
 
 
-class Format(StrEnum):
-    """What a flow graph can be exported to; the value is also the file's ending."""
-
-    JSON = "json"
-    GRAPHML = "graphml"
-    GEXF = "gexf"
-    CYTOSCAPE = "cyjs"
-    CSV = "csv"
+Texts = str | dict[str, str]
+"""What a format is written as: one file, or several by what their names end with."""
 
 
-def export(flow: FlowGraph, format_: Format, path: str | Path) -> list[Path]:
+def export(flow: FlowGraph, write: Callable[[FlowGraph], Texts], path: str | Path) -> list[Path]:
     """Write the flow graph in another format, each file whole or not at all.
 
     Args:
         flow: The flow graph.
-        format_: The format.
+        write: What makes the format's text, such as ``graphml_from_flow``.
         path: The file; for CSV, ``g`` or ``g.csv`` makes ``g.nodes.csv`` and ``g.edges.csv``.
 
     Returns:
@@ -61,7 +55,8 @@ def export(flow: FlowGraph, format_: Format, path: str | Path) -> list[Path]:
     Raises:
         OutputError: a file cannot be written.
     """
-    texts = _texts(flow, format_, Path(path))
+    made = write(flow)
+    texts = {Path(path): made} if isinstance(made, str) else _texts_by_path(made, Path(path))
     for place in texts:
         check_writable(place)
     for place, text in texts.items():
@@ -74,20 +69,11 @@ def path_beside(document: str | Path, ending: str) -> Path:
     return Path(document).with_suffix(f".{ending}")
 
 
-def _texts(flow: FlowGraph, format_: Format, path: Path) -> dict[Path, str]:
-    match format_:
-        case Format.JSON:
-            return {path: json_from_flow(flow)}
-        case Format.GRAPHML:
-            return {path: graphml_from_flow(flow)}
-        case Format.GEXF:
-            return {path: gexf_from_flow(flow)}
-        case Format.CYTOSCAPE:
-            return {path: cytoscape_from_flow(flow)}
-        case Format.CSV:
-            stem = path.with_suffix("") if path.suffix == ".csv" else path
-            nodes, edges = csv_from_flow(flow)
-            return {Path(f"{stem}.nodes.csv"): nodes, Path(f"{stem}.edges.csv"): edges}
+def _texts_by_path(texts: dict[str, str], path: Path) -> dict[Path, str]:
+    """Several files beside each other; an ending that all of them have is not said twice."""
+    is_said = all(name.endswith(path.suffix) for name in texts)
+    stem = path.with_suffix("") if is_said else path
+    return {Path(f"{stem}.{name}"): text for name, text in texts.items()}
 
 
 def graphml_from_flow(flow: FlowGraph) -> str:
@@ -115,14 +101,17 @@ def cytoscape_from_flow(flow: FlowGraph) -> str:
     return compact_json(data) + "\n"
 
 
-def csv_from_flow(flow: FlowGraph) -> tuple[str, str]:
+def csv_from_flow(flow: FlowGraph) -> dict[str, str]:
     """Nodes and edges as CSV (RFC 4180, UTF-8), a header line first, absent fields empty.
 
     A token or a note is written as a JSON string, quotes and all: its spaces show, no line breaks,
     and a spreadsheet cannot take ``=1+1`` for a formula. ``json.loads`` gives it back.
     """
     data = _data_with_notes_on_nodes(flow)
-    return _table(_NODE_COLUMNS, data["nodes"]), _table(_EDGE_COLUMNS, data["edges"])
+    return {
+        "nodes.csv": _table(_NODE_COLUMNS, data["nodes"]),
+        "edges.csv": _table(_EDGE_COLUMNS, data["edges"]),
+    }
 
 
 def _table(columns: list[str], records: Iterable[dict[str, Any]]) -> str:

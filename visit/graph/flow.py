@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import NamedTuple
 
-from visit.graph.ids import EdgeKind, Ledger, NodeId, NodeKind
+from visit.graph.ids import NodeId
+from visit.graph.kinds import EdgeKind, Ledger, NodeKind
 from visit.graph.request import Request
 
 __all__ = [

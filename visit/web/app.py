@@ -48,7 +48,7 @@ def create_app(
         backend="fastapi",
         assets_folder=str(assets_folder()),
         assets_path_ignore=[f"^{OFFLINE}$"],
-        index_string=page.page_template(),
+        index_string=page.build_page_template(),
         title="visit",
         update_title="",
         compress=True,
@@ -64,7 +64,7 @@ def create_app(
     )
 
     def screen() -> Component:
-        return page.screen(
+        return page.build_screen(
             page=secrets.token_urlsafe(18),
             models=engine.models() if engine is not None else (),
             request=first if engine is not None else None,

@@ -15,9 +15,10 @@ from dash.development.base_component import Component
 
 from visit.engine.protocol import Engine
 from visit.errors import VisitError
-from visit.formats.registry import Kept
+from visit.formats.registry import FORMATS
 from visit.graph.flow import Node, NodeId
-from visit.graph.index import RESIDUALS, Index
+from visit.graph.index import Index
+from visit.graph.kinds import RESIDUALS
 from visit.graph.request import Request
 from visit.web import ids, inspector
 from visit.web.exports.downloads import download
@@ -142,7 +143,7 @@ def _register_graph(app: Dash, engine: Engine | None, graphs: Graphs) -> None:
         except VisitError as problem:
             show_problem(str(problem))
             return no_update
-        return download(Kept(asked["kept"]), index, view, Look.parse(asked["look"]))
+        return download(FORMATS[asked["kept"]], index, view, Look.parse(asked["look"]))
 
     app.callback(
         Output(ids.DOWNLOAD, "data"),

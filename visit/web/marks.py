@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypedDict
 
+from visit.graph.kinds import SHAPES
 from visit.web.theme import MONO, SANS
 
 
@@ -56,18 +57,6 @@ class Change(TypedDict, total=False):
     turned: bool
 
 
-SHAPES = {
-    "token": "rectangle",
-    "residual": "round-rectangle",
-    "attention": "ellipse",
-    "query": "ellipse",
-    "neuron": "barrel",
-    "mlp": "cut-rectangle",
-    "memory-key": "cut-rectangle",
-    "norm": "ellipse",
-    "rest": "round-tag",
-}
-"""A family's shape: one is told from another by it, as well as by the colour."""
 NODE = Mark(shape="rectangle", font=SANS, size=14, weight=400, border=1.3, room=68)
 FAMILIES: dict[str, Change] = {
     "token": Change(font=MONO, room=78),

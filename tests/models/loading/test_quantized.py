@@ -10,7 +10,7 @@ import torch
 from specimens import MAKERS, TOKEN_IDS, save_tiny_model
 
 from visit.errors import ModelError
-from visit.formats.document import data_from_flow, flow_from_data
+from visit.formats.records import data_from_flow, flow_from_data
 from visit.formats.summary import text_from_flow
 from visit.graph.flow import FlowGraph
 from visit.graph.request import Request

@@ -13,7 +13,7 @@ from specimens import MAKERS, TOKEN_IDS, Numbered, save_tiny_model
 
 from visit.assemble import Builder
 from visit.errors import ModelError
-from visit.formats.document import data_from_flow
+from visit.formats.records import data_from_flow
 from visit.graph.flow import FlowGraph
 from visit.graph.request import Request
 from visit.lens.projector import Projector

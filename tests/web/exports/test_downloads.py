@@ -10,12 +10,12 @@ import pytest
 from sample import make_flow
 
 from visit.formats.document import flow_from_html, flow_from_json
-from visit.formats.registry import Kept
+from visit.formats.registry import FORMATS, Maker, formats_made_by
 from visit.graph.flow import NodeId, Note
 from visit.graph.index import Index
 from visit.graph.request import Request
 from visit.web.colours import colour_at
-from visit.web.exports.downloads import download
+from visit.web.exports.downloads import DRAWN, download
 from visit.web.exports.svg import svg_from_elements
 from visit.web.flow import elements
 from visit.web.look import COLOURINGS, WIDTHS, Look
@@ -71,19 +71,38 @@ def test_an_empty_picture_is_still_an_svg():
     assert ElementTree.fromstring(svg_from_elements([])).tag == f"{SVG}svg"
 
 
-@pytest.mark.parametrize("kept", Kept)
+def test_every_format_of_the_command_line_and_the_server_has_one_writer():
+    made = formats_made_by(Maker.COMMAND_LINE | Maker.SERVER)
+    assert {ending for ending, row in made.items() if row.write is None} == DRAWN.keys()
+
+
+@pytest.mark.parametrize(
+    ("maker", "endings"),
+    [
+        (Maker.COMMAND_LINE, ["json", "html", "svg", "graphml", "gexf", "cyjs", "csv"]),
+        (Maker.SERVER, ["json", "html", "svg", "graphml", "csv"]),
+        (Maker.OFFLINE_PAGE, ["json", "svg"]),
+        (Maker.BROWSER, ["png"]),
+    ],
+)
+def test_each_can_make_these_formats(maker, endings):
+    assert list(formats_made_by(maker)) == endings
+
+
+@pytest.mark.parametrize("kept", formats_made_by(Maker.SERVER))
 def test_every_format_is_a_file_named_after_the_prompt(kept):
     flow = make_flow()
     view = View("k", flow.request, OPENED)
-    file = download(kept, Index(flow), view, Look("dark"))
-    assert file["filename"] == f"visit-the-capital-of-japan-is-the-city-of.{kept}"
-    if kept is Kept.JSON:
+    file = download(FORMATS[kept], Index(flow), view, Look("dark"))
+    ending = "csv.zip" if kept == "csv" else kept
+    assert file["filename"] == f"visit-the-capital-of-japan-is-the-city-of.{ending}"
+    if kept == "json":
         assert json.loads(file["content"])["schema"] == "visit.flow/1"
-    elif kept is Kept.CSV:
+    elif kept == "csv":
         archive = zipfile.ZipFile(io.BytesIO(base64.b64decode(file["content"])))
         assert archive.namelist() == ["nodes.csv", "edges.csv"]
         assert archive.read("nodes.csv").count(b"\r\n") == len(flow.nodes) + 1
-    elif kept is Kept.HTML:
+    elif kept == "html":
         assert flow_from_html(file["content"]) == flow
     else:
         ElementTree.fromstring(file["content"])
@@ -122,7 +141,7 @@ def test_the_svg_says_in_colour_and_width_what_the_screen_says(colouring, width)
 def test_a_kept_graph_has_the_reader_s_notes():
     flow = make_flow()
     note = Note(NodeId.parse("L1.head0@7"), name="mover", text="reads Japan", group="facts")
-    file = download(Kept.JSON, Index(flow), View("k", flow.request, OPENED, (note,)))
+    file = download(FORMATS["json"], Index(flow), View("k", flow.request, OPENED, (note,)))
     assert flow_from_json(file["content"]).notes == (note,)
-    picture = download(Kept.SVG, Index(flow), View("k", flow.request, OPENED, (note,)))
+    picture = download(FORMATS["svg"], Index(flow), View("k", flow.request, OPENED, (note,)))
     assert ">mover<" in picture["content"]

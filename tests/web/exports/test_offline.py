@@ -13,11 +13,13 @@ from sample import make_flow
 
 from visit.errors import DocumentError
 from visit.formats.document import flow_from_html, json_from_flow, read_flow
+from visit.formats.export import export
+from visit.formats.registry import Maker, formats_made_by
 from visit.graph.flow import NodeId, Note
 from visit.graph.index import Index
 from visit.graph.request import Request
 from visit.web.exports import bundled
-from visit.web.exports.offline import html_from_flow, policy, write_html
+from visit.web.exports.offline import html_from_flow, policy
 from visit.web.exports.prepared import panels, pictures
 from visit.web.flow import elements
 from visit.web.inspector import Tab
@@ -86,7 +88,7 @@ def test_the_graph_comes_back_from_the_page_as_it_went_in(plain, noted):
 
 
 def test_a_page_that_was_written_is_read_as_a_document(tmp_path):
-    write_html(NOTED, tmp_path / "g.html")
+    export(NOTED, html_from_flow, tmp_path / "g.html")
     assert read_flow(tmp_path / "g.html") == NOTED
 
 
@@ -166,6 +168,12 @@ def test_the_page_begins_in_the_look_it_was_made_in(noted):
 def test_the_menu_offers_only_what_works_without_a_server(plain):
     said = Page(plain).unpacked("page-data")
     assert re.findall(r'"data-export":"([\w.]+)"', said) == ["json", "svg", "png"]
+
+
+def test_the_pages_scripts_make_the_formats_that_the_registry_says_they_make():
+    script = (bundled.assets_folder() / "offline" / "offline.js").read_text(encoding="utf-8")
+    exports = re.search(r"const EXPORTS = {(.*?)};", script, re.DOTALL)[1]
+    assert re.findall(r"(\w+): \(\) =>", exports) == list(formats_made_by(Maker.OFFLINE_PAGE))
 
 
 def test_a_policy_names_each_script_by_its_hash():

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -11,17 +10,16 @@ from sample import PROMPT, FakeEngine, make_block, make_flow
 
 from visit.engine.questions import ReadLens, ReadPattern
 from visit.graph.flow import Edge, EdgeKind, FlowGraph, Ledger, NodeId, NodeKind, Note, Target
-from visit.graph.index import Index, merged
-from visit.graph.relations import key_of, overlap, own_logit, reader_lines, way_in
+from visit.graph.index import Index, merge
+from visit.graph.paths import Ways
+from visit.graph.relations import key_of, reader_lines, sum_logits, way_in
 from visit.graph.request import Request
 from visit.text import visible
 from visit.web import inspector
-from visit.web.inspector import Tab, node_panel, path_ids, wants
+from visit.web.inspector import Tab, node_panel, wants
 from visit.web.inspector.depths import depth_of
 from visit.web.inspector.ledger import logit_rows
 from visit.web.inspector.needs import TabAnswer
-from visit.web.inspector.overview import group_logit
-from visit.web.inspector.path import path
 from visit.web.inspector.waterfall import LINES_SHOWN, By, Row, folded, steps
 from visit.web.plots.heatmap import LEVELS, WINDOW, level, window
 from visit.web.trees import Tree, trees
@@ -202,7 +200,7 @@ def facts_of(made: list[Tree]) -> dict[str, str]:
 
 def read_twice() -> tuple[Index, NodeId, list[Edge]]:
     """A graph opened at two positions, and a value that both add up, with its line in each."""
-    index = Index(merged(make_flow(), make_block(1, 5, Request(PROMPT))))
+    index = Index(merge(make_flow(), make_block(1, 5, Request(PROMPT))))
     values = (n for n in index.nodes if n.kind is NodeKind.VALUE)
     value = next(n for n in values if len(reader_lines(index, n)) > 1)
     return index, value, reader_lines(index, value)
@@ -300,24 +298,17 @@ def test_a_ledger_off_the_traced_position_is_shown_by_share_alone():
 
 def test_the_whole_s_own_direct_logit_stands_under_the_sum():
     line = next(e for e in INDEX.out_of[NodeId.parse("L1.mlp@7")] if e.ledger is Ledger.RESIDUAL)
-    assert own_logit(INDEX, line.source) == line.direct_logit
+    assert INDEX.direct_logit(line.source) == line.direct_logit
     foot = [e for e in elements(panel("L1.mlp@7", Tab.LEDGER)) if e["tag"] == "tfoot"]
     assert f"{line.direct_logit:+.2f}".replace("-", "−") in said(foot[0])
     assert "the whole itself" in said(foot[0])
-
-
-def test_what_attention_takes_from_a_residual_is_not_the_residual_s_own_direct_logit():
-    embed, attn = NodeId.parse("embed@7"), NodeId.parse("L0.attn@7")
-    taken = next(e for e in INDEX.lines(attn, Ledger.POSITIONS) if e.source == embed)
-    own = next(e for e in INDEX.out_of[embed] if e.ledger is Ledger.RESIDUAL)
-    assert own_logit(INDEX, embed) == own.direct_logit != taken.direct_logit
 
 
 def test_a_ledger_line_knows_what_must_be_open_to_see_its_part():
     assert having(panel("L1.head1@7", Tab.LEDGER), "data-open", "L1.attn@7 L1.head1@7")
     assert having(panel("L1.mlp@7", Tab.LEDGER), "data-open", "L1.mlp@7")
     neuron = next(n for n in INDEX.nodes if n.kind is NodeKind.ATTN_NEURON)
-    assert way_in(INDEX, neuron) == "L0.attn@7 L0.neurons_rest@7"
+    assert list(map(str, way_in(INDEX, neuron))) == ["L0.attn@7", "L0.neurons_rest@7"]
 
 
 def test_a_mixture_s_ledger_says_each_expert_s_weight_and_what_is_not_taken_apart():
@@ -339,7 +330,7 @@ def test_an_expert_says_its_weight_and_that_it_is_shown_whole():
     assert "routing weight" in texts(classed(made, "own-line"))
     assert "activation" not in texts(panel("L2.expert3@7"))
     assert {"routing weight", "0.625"} <= set(texts(panel("L2.expert3@7")))
-    assert way_in(INDEX, NodeId.parse("L2.expert3@7")) == "L2.mlp@7"
+    assert list(map(str, way_in(INDEX, NodeId.parse("L2.expert3@7")))) == ["L2.mlp@7"]
 
 
 def test_a_part_says_what_it_adds_to():
@@ -456,72 +447,13 @@ def test_more_attention_is_never_lighter():
 # ------------------------------------------------------------------ path
 
 
-def ending_in(index: Index, end: NodeId) -> set[NodeId]:
-    """Every node from which edges, and the readings of MLPs, lead to an end."""
-    pairs = {(e.source, e.target) for e in index.flow.edges}
-    pairs |= {
-        (read, n) for n in index.nodes if n.kind is NodeKind.MLP and (read := index.read_by(n))
-    }
-    found = {end}
-    while True:
-        more = {source for source, target in pairs if target in found} - found
-        if not more:
-            return found
-        found |= more
-
-
-@pytest.mark.parametrize("opened", [(0, 1, 2), ()], ids=["opened", "closed"])
-def test_the_way_through_a_node_goes_from_the_tokens_to_the_output(opened: tuple[int, ...]):
-    """A bias comes from no token, and a rest of sources from those that are not drawn."""
-    index = Index(make_flow(opened=opened))
-    output = NodeId(NodeKind.OUTPUT, 7)
-    reaching = ending_in(index, output)
-    assert sum(n.position == 7 for n in reaching) == sum(n.position == 7 for n in index.nodes)
-    for node_id in index.nodes:
-        way = path_ids(index, node_id)
-        assert way.count(node_id) == 1
-        assert len(set(way)) == len(way)
-        if node_id in reaching:
-            assert way[-1] == output
-        else:  # no attention reads the last residual of its position
-            assert way[-1] == NodeId(NodeKind.RESID_POST, node_id.position, 2)
-        if node_id.kind in BIASES | FOLDED:
-            assert way[0] == node_id
-        else:
-            assert way[0].kind is NodeKind.EMBED
-
-
-def test_each_step_of_a_way_is_an_edge_or_the_reading_of_a_block():
-    for node_id in INDEX.nodes:
-        way = path_ids(INDEX, node_id)
-        for source, target in pairwise(way):
-            edges = [e for e in INDEX.out_of[source] if e.target == target]
-            reads = target.kind in MLP_AND_RESTS and INDEX.read_by(
-                NodeId(NodeKind.MLP, target.position, target.layer)
-            )
-            folded = target.kind in (
-                NodeKind.HEADS_REST,
-                NodeKind.NEURONS_REST,
-                NodeKind.ATTN_NEURON,
-            )
-            assert edges or reads == source or folded, f"{source} to {target}"
-
-
-def test_a_way_follows_the_strongest_edge_and_says_what_it_carries():
-    for step, following in zip(
-        way := path(INDEX, NodeId.parse("L1.head1@7")), way[1:], strict=False
-    ):
-        edges = [e for e in INDEX.out_of[step.node] if e.target == following.node]
-        if edges:
-            carried = {INDEX.carried[e.source, e.target, e.key] for e in edges}
-            assert step.carried in carried
-
-
 def test_a_path_is_listed_from_the_first_token_to_the_output_with_the_node_marked():
     made = panel("L1.memory7.value@7", Tab.PATH)
     steps_ = having(classed(made, "path"), "data-node")
     names = [e["attributes"]["data-node"] for e in steps_]
-    assert names == [str(n) for n in path_ids(INDEX, NodeId.parse("L1.memory7.value@7"))]
+    assert names == [
+        str(step.node) for step in Ways(INDEX).through(NodeId.parse("L1.memory7.value@7"))
+    ]
     here = having(made, "aria-current", "step")
     assert [e["attributes"]["data-node"] for e in here] == ["L1.memory7.value@7"]
 
@@ -534,17 +466,8 @@ def test_a_way_whose_beginning_was_pruned_starts_where_the_document_does():
     held = {n.id for n in nodes}
     edges = [e for e in edges if e.source in held and e.target in held]
     index = Index(replace(INDEX.flow, nodes=tuple(nodes), edges=tuple(edges)))
-    assert path_ids(index, key)[0] == key
+    assert Ways(index).through(key)[0].node == key
     assert "less than the graph's threshold" in "".join(texts(panel(str(key), Tab.PATH, index)))
-
-
-def test_a_cycle_in_a_document_ends():
-    one, other = NodeId.parse("L0.mlp@7"), NodeId.parse("L0.resid_post@7")
-    back = Edge(other, one, EdgeKind.READS)
-    index = Index(replace(INDEX.flow, edges=(*INDEX.flow.edges, back)))
-    for node_id in index.nodes:
-        way = path_ids(index, node_id)
-        assert len(set(way)) == len(way)
 
 
 # ------------------------------------------------------------------ where
@@ -635,38 +558,13 @@ def notes(*names: str, group: str = "g") -> list[Note]:
 
 def test_a_group_s_direct_logits_are_summed():
     members = [note.node for note in notes("L0.attn@7", "L1.mlp@7", "L1.head1@7")]
-    total = group_logit(INDEX, members)
-    assert total == pytest.approx(sum(own_logit(INDEX, m) or 0.0 for m in members))
+    total = sum_logits(INDEX, members)
+    assert total == pytest.approx(sum(INDEX.direct_logit(m) or 0.0 for m in members))
     made = trees(inspector.about(INDEX, notes("L0.attn@7", "L1.mlp@7", group="<i>two")))
     assert "<i>two" in texts(made)
     assert {"L0.attn@7", "L1.mlp@7"} <= {
         e["attributes"]["data-node"] for e in having(classed(made, "company"), "data-node")
     }
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("L1.head1@7", "L1.attn@7"),  # a part of it
-        ("L0.mlp@7", "L2.resid_post@7"),  # a part of it, from far
-        ("L1.head1@7", "L1.attn_neuron3@7"),  # two ways of taking one attention apart
-        ("L1.heads_rest@7", "L1.positions_rest@7"),
-    ],
-)
-def test_what_would_count_twice_is_not_summed(one: str, other: str):
-    members = [NodeId.parse(one), NodeId.parse(other)]
-    assert overlap(INDEX, members)
-    assert group_logit(INDEX, members) is None
-
-
-def test_a_member_without_a_direct_logit_makes_no_sum():
-    members = [NodeId.parse("L1.memory7.key@7"), NodeId.parse("L0.attn@7")]
-    assert not overlap(INDEX, members)
-    assert group_logit(INDEX, members) is None
-
-
-def test_a_bias_may_stand_beside_any_ledger_s_parts():
-    assert not overlap(INDEX, [NodeId.parse("L1.attn_bias@7"), NodeId.parse("L1.attn_neuron3@7")])
 
 
 def test_the_whole_trace_lists_what_was_pinned_and_noted():

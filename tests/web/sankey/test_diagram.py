@@ -13,13 +13,14 @@ from sample import PROMPT, make_block, make_flow
 
 from visit.errors import RequestError
 from visit.graph.flow import Edge, EdgeKind, FlowGraph, Ledger, NodeId, NodeKind
-from visit.graph.index import RESIDUALS, RESTS, Index, merged
+from visit.graph.index import Index, merge
+from visit.graph.kinds import RESIDUALS, RESTS, Stage
 from visit.graph.relations import key_of
 from visit.graph.request import Request
 from visit.web.colours import colour_at
 from visit.web.plots.plotly import literal
 from visit.web.sankey.diagram import layers_in_document, sankey_figure
-from visit.web.sankey.links import SankeyColumn, find_columns, links_of_layer
+from visit.web.sankey.links import find_columns, links_of_layer
 from visit.web.sankey.plan import HAIRLINE, is_slim, plan_layer
 from visit.web.theme import DARK, LIGHT, THEMES, VISIT_RANKS, choose_theme
 from visit.web.words import percent
@@ -110,7 +111,7 @@ def test_columns_stand_in_the_order_of_the_flow():
     by_x = sorted(zip(made["data"][0]["node"]["x"], ids_of(made), strict=True), key=lambda p: p[0])
     order = [columns[node_id] for _, node_id in by_x]
     assert order == sorted(order)
-    assert set(order) == set(SankeyColumn) - {SankeyColumn.NEURON}
+    assert set(order) == set(Stage) - {Stage.NEURON, Stage.FINAL_NORM, Stage.PREDICTION}
 
 
 @every_flow
@@ -193,7 +194,7 @@ def test_no_two_nodes_of_a_column_overlap_and_labels_have_a_line_each(name, neur
     index = index_of(name)
     links = links_of_layer(index, LAYER, neurons=neurons)
     plan, own = plan_layer(links, height), find_columns(links)
-    columns: dict[SankeyColumn, list[NodeId]] = {}
+    columns: dict[Stage, list[NodeId]] = {}
     for node in plan.places:
         columns.setdefault(own[node], []).append(node)
     for column in columns.values():
@@ -316,7 +317,7 @@ def test_an_attention_neuron_comes_of_its_head_and_the_rest_of_all():
 
 
 def test_another_position_s_block_does_not_leak_in():
-    flow = merged(make_flow(opened=[LAYER]), make_block(LAYER, 4, Request(PROMPT)))
+    flow = merge(make_flow(opened=[LAYER]), make_block(LAYER, 4, Request(PROMPT)))
     plain, both = index_of("first layer only"), Index(flow)
     assert ids_of(sankey_figure(both, LAYER, LIGHT)) == ids_of(sankey_figure(plain, LAYER, LIGHT))
 
@@ -324,8 +325,8 @@ def test_another_position_s_block_does_not_leak_in():
 def test_a_key_and_a_value_say_how_much_the_traced_position_attends_to_them():
     """Whichever block the graph was given first: the other position's attention is not theirs."""
     whole, block = make_flow(opened=[LAYER]), make_block(LAYER, 4, Request(PROMPT))
-    both = merged(replace(whole, nodes=(), edges=()), block)
-    index = Index(merged(both, whole))
+    both = merge(replace(whole, nodes=(), edges=()), block)
+    index = Index(merge(both, whole))
     figure = sankey_figure(index, LAYER, LIGHT)
     tips = dict(zip(ids_of(figure), figure["data"][0]["node"]["label"], strict=True))
     lines = [

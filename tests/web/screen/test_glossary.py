@@ -11,7 +11,7 @@ from sample import make_flow
 from visit.graph.index import Index
 from visit.web import ids, inspector
 from visit.web.screen import cover, help, tour
-from visit.web.screen.controls import build_fixed_panels
+from visit.web.screen.fixed_panels import build_fixed_panels
 from visit.web.screen.glossary import GLOSSARY, by_topic
 from visit.web.trees import Tree, trees
 

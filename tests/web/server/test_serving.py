@@ -17,7 +17,7 @@ from visit.graph.flow import NodeId, Note
 from visit.graph.flows import levels
 from visit.graph.index import Index
 from visit.graph.request import RankBy, Request
-from visit.graph.selection import can_open, picture
+from visit.graph.selection import can_open, select
 from visit.text import visible
 from visit.web import ids, inspector
 from visit.web.app import assets_folder, bind, create_app
@@ -53,7 +53,7 @@ def ids_in(tree) -> set[str]:
 
 def screen(**how):
     how = {"page": "p", "models": (ModelChoice("mini", "bundled"),), "view": None, **how}
-    return page.screen(**how)
+    return page.build_screen(**how)
 
 
 def test_health_answers_ok_before_anything_is_traced():
@@ -267,9 +267,9 @@ def test_a_trace_whose_page_is_gone_stops_at_its_next_step():
 
 def test_the_note_says_what_is_not_drawn():
     index = Index(make_flow(Request(" ".join("abcdefghijklmnop")), n_layers=6))
-    said = [span.children for span in note(picture(index, (), 200))]
+    said = [span.children for span in note(select(index, (), 200))]
     assert len(said) == 1 and said[0].endswith("edges left out")
-    assert note(picture(index)) == [] or picture(index).left_out
+    assert note(select(index)) == [] or select(index).left_out
 
 
 def test_the_ten_predictions_are_offered_as_targets():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from visit.web import ids
 from visit.web.screen import page
-from visit.web.state.table import STORES, TABLE, data_from_table
+from visit.web.state.table import STORES, TABLE, Piece, data_from_table
 
 SHARED = Path(__file__).parents[2] / "js" / "state_table.json"
 
@@ -18,12 +18,15 @@ def test_the_scripts_are_tested_with_the_pages_own_table():
     )
 
 
-def test_the_page_carries_the_table_as_data_that_ends_no_element():
+def test_the_page_carries_the_table_as_data_that_ends_no_element(monkeypatch):
+    harmful = Piece("x", default="</script><!--")
+    monkeypatch.setattr(page, "data_from_table", lambda: data_from_table((*TABLE, harmful)))
     carried = re.search(
-        r'<script type="application/json" id="state-table">(.*?)</script>', page.page_template()
+        r'<script type="application/json" id="state-table">(.*?)</script>',
+        page.build_page_template(),
     )
     assert carried is not None and "<" not in carried[1]
-    assert json.loads(carried[1]) == json.loads(json.dumps(data_from_table()))
+    assert json.loads(carried[1]) == json.loads(json.dumps(data_from_table((*TABLE, harmful))))
 
 
 def test_names_and_address_keys_are_each_used_once():

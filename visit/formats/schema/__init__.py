@@ -34,7 +34,7 @@ def _validator() -> jsonschema_rs.Validator:
     return jsonschema_rs.validator_for(schema())
 
 
-def checked(data: object) -> dict[str, Any]:
+def check_shape(data: object) -> dict[str, Any]:
     """The same data, known to have the shape of a ``visit.flow/1`` document.
 
     Raises:

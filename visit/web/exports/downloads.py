@@ -5,17 +5,15 @@ from __future__ import annotations
 import base64
 import io
 import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
-from visit.formats.document import json_from_flow
-from visit.formats.export import csv_from_flow, graphml_from_flow
-from visit.formats.registry import Kept
-from visit.graph.flow import FlowGraph
+from visit.formats.registry import Format
+from visit.graph.flow import FlowGraph, NodeId
 from visit.graph.index import Index
 from visit.web.exports.offline import html_from_flow
-from visit.web.exports.svg import svg_from_elements
-from visit.web.flow import elements
+from visit.web.exports.svg import svg_from_flow
 from visit.web.look import Look
 from visit.web.state.view import View
 from visit.web.words import file_name
@@ -24,40 +22,44 @@ _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 """The earliest one, so that the same graph makes the same file."""
 
 
-def download(kept: Kept, index: Index, view: View, look: Look | None = None) -> dict[str, Any]:
-    """A file for ``dcc.Download``.
+class Drawing(Protocol):
+    """What makes a file of a graph by drawing it."""
+
+    def __call__(
+        self, flow: FlowGraph, opened: Sequence[NodeId] = (), look: Look | None = None
+    ) -> str:
+        """The file's text: the graph with these blocks open, in this look."""
+
+
+DRAWN: Mapping[str, Drawing] = {"html": html_from_flow, "svg": svg_from_flow}
+"""The writers that the registry (``visit.formats.registry``) leaves to this room."""
+
+
+def download(format_: Format, index: Index, view: View, look: Look | None = None) -> dict[str, Any]:
+    """A file for ``dcc.Download``; where a format is several files, they come zipped.
 
     Args:
-        kept: The format.
+        format_: The format.
         index: The graph, with every opened block in it.
         view: What is open in it and noted, which the file keeps.
         look: The picture's.
     """
     flow = replace(index.flow, notes=view.notes)
-    name = f"{file_name(flow.request.prompt)}.{kept}"
-    match kept:
-        case Kept.JSON:
-            return _text(name, json_from_flow(flow), "application/json")
-        case Kept.HTML:
-            return _text(name, html_from_flow(flow, view.opened, look), "text/html")
-        case Kept.GRAPHML:
-            return _text(name, graphml_from_flow(flow), "application/xml")
-        case Kept.SVG:
-            made = elements.draw(index, view.opened, notes=view.notes)[1]
-            return _text(name, svg_from_elements(made, look), "image/svg+xml")
-        case Kept.CSV:
-            content = base64.b64encode(_zipped(flow)).decode()
-            return {"content": content, "filename": name, "type": "application/zip", "base64": True}
+    name = f"{file_name(flow.request.prompt)}.{format_.ending}"
+    if format_.write is None:
+        made: str | dict[str, str] = DRAWN[format_.ending](flow, view.opened, look)
+    else:
+        made = format_.write(flow)
+    if isinstance(made, str):
+        return {"content": made, "filename": name, "type": format_.media_type}
+    content = base64.b64encode(_zip_from_texts(made)).decode()
+    zipped = {"filename": f"{name}.zip", "type": "application/zip"}
+    return {"content": content, "base64": True, **zipped}
 
 
-def _text(name: str, content: str, kind: str) -> dict[str, Any]:
-    return {"content": content, "filename": name, "type": kind}
-
-
-def _zipped(flow: FlowGraph) -> bytes:
-    """The two tables of a graph, in one file."""
+def _zip_from_texts(texts: dict[str, str]) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, table in zip(("nodes", "edges"), csv_from_flow(flow), strict=True):
-            archive.writestr(zipfile.ZipInfo(f"{name}.csv", _ZIP_DATE), table)
+        for name, text in texts.items():
+            archive.writestr(zipfile.ZipInfo(name, _ZIP_DATE), text)
     return file.getvalue()

@@ -14,11 +14,9 @@ from dash.development.base_component import Component
 
 from visit.errors import VisitError
 from visit.graph.flow import FlowGraph, Prediction
-from visit.graph.index import Index
 from visit.text import one_line, visible
 from visit.web.exports.offline import html_from_flow
-from visit.web.exports.svg import svg_from_elements
-from visit.web.flow import elements
+from visit.web.exports.svg import svg_from_flow
 from visit.web.theme import LINE_ON_ANY
 from visit.web.trees import html_from_tree, tree
 from visit.web.words import percent
@@ -64,8 +62,7 @@ def frame_from_flow(flow: FlowGraph, height: int) -> str:
 
 def picture_from_flow(flow: FlowGraph) -> str:
     """The route as a still picture, over the best next tokens; nothing in it runs or is fetched."""
-    drawn = elements.draw(Index(flow), notes=flow.notes)[1]
-    image = base64.b64encode(svg_from_elements(drawn).encode("utf-8")).decode()
+    image = base64.b64encode(svg_from_flow(flow).encode("utf-8")).decode()
     picture = html.Img(
         src=f"data:image/svg+xml;base64,{image}",
         alt=f"The route to {_in_words(flow)}",

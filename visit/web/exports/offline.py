@@ -14,27 +14,26 @@ import gzip
 from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
-from pathlib import Path
 from typing import Any
 
 from dash import html
 
 from visit.formats import embedded
 from visit.formats.document import compact_json, json_from_flow
-from visit.formats.files import write_whole
+from visit.formats.registry import Maker, formats_made_by
 from visit.graph.flow import FlowGraph, NodeId
 from visit.graph.index import Index
 from visit.text import one_line
 from visit.web.exports import bundled
 from visit.web.exports.prepared import panels, pictures, tab_bars
-from visit.web.exports.svg import svg_from_elements
-from visit.web.flow import elements
+from visit.web.exports.svg import svg_from_flow
 from visit.web.flow.stylesheet import stylesheets
 from visit.web.inspector.note import editor
 from visit.web.look import Look
-from visit.web.screen.controls import build_fixed_panels
+from visit.web.screen.fixed_panels import build_fixed_panels
 from visit.web.screen.graph_panels import build_graph_panels
-from visit.web.screen.page import GRAPH_SETTINGS, frame, state_table, viewing
+from visit.web.screen.header import build_viewer_fields
+from visit.web.screen.page import GRAPH_SETTINGS, build_frame, state_table
 from visit.web.state import table
 from visit.web.state.view import View
 from visit.web.theme import GROUPS, css_variables
@@ -62,8 +61,8 @@ def html_from_flow(flow: FlowGraph, opened: Sequence[NodeId] = (), look: Look | 
     index = Index(flow)
     view = View(KEY, flow.request, tuple(opened), flow.notes, fixed=True)
     document = json_from_flow(flow)
-    middle = viewing(view, with_server=False)
-    parts = frame(middle, html.Div(id=PLACE), figures=())
+    middle = build_viewer_fields(view, with_server=False)
+    parts = build_frame(middle, html.Div(id=PLACE), figures=())
     screen = "".join(html_from_tree(tree(part)) for part in parts)
     libraries, scripts = bundled.libraries(), bundled.scripts()
     rules = policy([*libraries, *scripts])
@@ -94,16 +93,6 @@ def html_from_flow(flow: FlowGraph, opened: Sequence[NodeId] = (), look: Look | 
     )
 
 
-def write_html(flow: FlowGraph, path: str | Path) -> None:
-    """Write the page to a file, whole or not at all.
-
-    Raises:
-        OutputError: the path cannot be written.
-        DocumentError: a number is not finite.
-    """
-    write_whole(path, html_from_flow(flow))
-
-
 def policy(scripts: Sequence[str]) -> str:
     """The Content-Security-Policy: these scripts, inline styles, and nothing from anywhere."""
     return "; ".join(
@@ -121,7 +110,6 @@ def policy(scripts: Sequence[str]) -> str:
 def _page_data(index: Index, view: View, look: Look | None) -> dict[str, Any]:
     """What assets/offline/offline.js needs beside the document and the panels."""
     shown = look or Look()
-    drawn = elements.draw(index, view.opened, notes=view.notes)[1]
     return {
         "view": view.data(),
         "graph": {**GRAPH_SETTINGS, "place": PLACE},
@@ -141,7 +129,11 @@ def _page_data(index: Index, view: View, look: Look | None) -> dict[str, Any]:
         "editor": tree(editor(index.flow.nodes[0].id)),
         "libraries": len(bundled.libraries()),
         "name": file_name(index.flow.request.prompt),
-        "svg": svg_from_elements(drawn, replace(shown, theme="light")),
+        "media_types": {
+            ending: format_.media_type
+            for ending, format_ in formats_made_by(Maker.OFFLINE_PAGE).items()
+        },
+        "svg": svg_from_flow(index.flow, view.opened, replace(shown, theme="light")),
         **pictures(index, view.opened),
     }
 

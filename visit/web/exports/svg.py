@@ -6,14 +6,16 @@ nodes, escaped by the XML writer, so one can hold anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from xml.etree import ElementTree as Xml
 
+from visit.graph.flow import FlowGraph, NodeId
+from visit.graph.index import Index
 from visit.text import shortened
 from visit.web.colours import colour_at
 from visit.web.exports.outlines import Style, add, outline
-from visit.web.flow.elements import Element
+from visit.web.flow.elements import Element, draw
 from visit.web.look import Look
 from visit.web.marks import (
     BORDER_DASH,
@@ -29,6 +31,17 @@ from visit.web.theme import GROUPS, MONO, Hue, Theme, choose_theme
 MARGIN = 24.0
 _MONO_LETTER, _SANS_LETTER = 0.6, 0.55
 """How wide a letter is beside its font's size, on average."""
+
+
+def svg_from_flow(flow: FlowGraph, opened: Sequence[NodeId] = (), look: Look | None = None) -> str:
+    """The picture of a graph with these blocks open and its reader's notes.
+
+    Args:
+        flow: The graph.
+        opened: The blocks that are open in it.
+        look: Its colours and widths, and what it hides; as by default when left out.
+    """
+    return svg_from_elements(draw(Index(flow), opened, notes=flow.notes)[1], look)
 
 
 def svg_from_elements(made: Iterable[Element], look: Look | None = None) -> str:
@@ -74,7 +87,7 @@ def _is_shown(edge: Element, places: dict[str, Any], level: float) -> bool:
     data = edge["data"]
     if data["source"] not in places or data["target"] not in places:
         return False
-    return bool(data.get("stream")) or data["carried"] >= level
+    return not (data["hides"] and data["carried"] < level)
 
 
 def _frame(root: Xml.Element, element: Element, theme: Theme) -> None:

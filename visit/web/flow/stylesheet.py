@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from visit.graph.kinds import SHAPES
 from visit.web.look import COLOURINGS, WIDTHS
 from visit.web.marks import (
     EDGE_DASH,
@@ -20,7 +21,6 @@ from visit.web.marks import (
     NODE,
     OPEN,
     PALE,
-    SHAPES,
     STRONG,
     THICK,
     THIN,

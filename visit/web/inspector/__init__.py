@@ -15,14 +15,14 @@ from visit.engine.questions import Pattern
 from visit.graph.flow import FlowGraph, Node, Note
 from visit.graph.index import Index
 from visit.text import one_line
-from visit.web.flow.elements import family
 from visit.web.inspector import note as notes
 from visit.web.inspector.attention import attention_tab
 from visit.web.inspector.depths import where_tab
 from visit.web.inspector.ledger import ledger_tab
 from visit.web.inspector.needs import TAB_WORDS, Tab, TabAnswer, wants
 from visit.web.inspector.overview import about, noted_node, versus
-from visit.web.inspector.path import path_ids, path_tab
+from visit.web.inspector.path import path_tab
+from visit.web.inspector.pieces import swatch
 from visit.web.inspector.tokens import predictions, tokens
 from visit.web.inspector.words import words
 from visit.web.parts import aria, data, word
@@ -34,7 +34,6 @@ __all__ = [
     "node_head",
     "node_panel",
     "noted_node",
-    "path_ids",
     "predictions",
     "tab_bar",
     "tab_body",
@@ -130,7 +129,7 @@ def node_head(flow: FlowGraph, node: Node, note: Note | None = None) -> Componen
         [
             html.Div(
                 [
-                    html.Span(className=f"swatch {family(node.id.kind)}"),
+                    swatch(node.id),
                     html.H2(one_line(note.name) if note is not None and note.name else name),
                     html.Code(str(node.id), className="node-id"),
                 ],

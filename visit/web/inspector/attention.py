@@ -11,10 +11,11 @@ from dash.development.base_component import Component
 
 from visit.engine.questions import Pattern
 from visit.graph.flow import Ledger, Node, NodeId, NodeKind
-from visit.graph.index import RESIDUALS, Index
-from visit.graph.relations import head_of, source_lines, way_in
+from visit.graph.index import Index
+from visit.graph.kinds import RESIDUALS, SOURCES
+from visit.graph.relations import head_of, source_lines
 from visit.text import visible
-from visit.web.inspector.pieces import hint, measure, swatch
+from visit.web.inspector.pieces import hint, leads_to, measure, swatch
 from visit.web.parts import bar, data, word
 from visit.web.plots.heatmap import WINDOW, heatmap, window
 from visit.web.words import percent, signed, signed_percent
@@ -62,7 +63,7 @@ def attention_tab(index: Index, node: Node, pattern: Pattern | None) -> list[Com
         )
         for line in source_lines(index, head)
     }
-    source = node.id.position if node.id.kind in (NodeKind.KEY, NodeKind.VALUE) else None
+    source = node.id.position if node.id.kind in SOURCES else None
     if pattern is None or head.position >= len(pattern):
         said = hint("What the document holds of this head: its drawn sources, not the whole row.")
         return [_root(index, head.position, list(known.values()), source, said)]
@@ -165,7 +166,7 @@ def _source(index: Index, taken: Taken, marked: bool) -> Component:
     to: dict[str, Any] = {}
     if node_id is not None:
         name = html.Button([swatch(node_id), text, number], className="go", title=str(node_id))
-        to = data(node=str(node_id), open=way_in(index, node_id))
+        to = leads_to(index, node_id)
     share = "" if taken.share is None else signed_percent(taken.share)
     logit = "" if taken.logit is None else signed(taken.logit)
     return _row(name, taken.attention, share, logit, marked=marked, to=to)

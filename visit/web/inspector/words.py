@@ -5,13 +5,13 @@ from __future__ import annotations
 from dash import html
 from dash.development.base_component import Component
 
-from visit.graph.flow import Node, NodeId, NodeKind
-from visit.graph.index import EXPERTS, Index
+from visit.graph.flow import Node, NodeId
+from visit.graph.index import Index
+from visit.graph.kinds import EXPERTS, MEMORIES, SOURCES
 from visit.graph.relations import (
     head_of,
     key_of,
     memory_sides,
-    own_logit,
     query_of,
     reader_lines,
     source_lines,
@@ -21,13 +21,11 @@ from visit.web.inspector.pieces import Said, both_ends, facts, go, hint, said_wo
 from visit.web.parts import term
 from visit.web.words import percent, signed, title
 
-_MEMORY_SIDES = (NodeKind.MEMORY_KEY, NodeKind.MEMORY_VALUE)
-
 
 def words(index: Index, node: Node) -> list[Component]:
     """A node's measures and its words, then those of its company."""
     made: list[Component] = [facts(_measures(index, node))]
-    if node.id.kind in _MEMORY_SIDES:
+    if node.id.kind in MEMORIES:
         made += _memory(index, node)
     else:
         made.append(both_ends(node.reading))
@@ -48,7 +46,7 @@ def _measures(index: Index, node: Node) -> list[tuple[Said, Said]]:
     elif node.activation is not None:
         said.append((term("activation"), signed(node.activation, 3)))
     said += _attention(index, node.id)
-    logit = own_logit(index, node.id)
+    logit = index.direct_logit(node.id)
     if logit is not None:
         said.append((term("direct logit"), signed(logit)))
     return said
@@ -56,7 +54,7 @@ def _measures(index: Index, node: Node) -> list[tuple[Said, Said]]:
 
 def _attention(index: Index, node_id: NodeId) -> list[tuple[Said, Said]]:
     """How much a key's or value's source is attended to, by each position that reads it."""
-    if node_id.kind not in (NodeKind.KEY, NodeKind.VALUE):
+    if node_id.kind not in SOURCES:
         return []
     read = [e for e in reader_lines(index, node_id) if e.attention is not None]
     said: list[tuple[Said, Said]] = []
@@ -108,7 +106,7 @@ def _companion(index: Index, node_id: NodeId, attention: float | None) -> Compon
     node = index.nodes[node_id]
     name = title(node_id).split(" of ")[0]
     more = []
-    if node_id.kind in (NodeKind.KEY, NodeKind.VALUE):
+    if node_id.kind in SOURCES:
         name = f"{name} of {visible(index.flow.tokens[node_id.position].text)}"
         if attention is not None:
             more = [html.Span(percent(attention), className="number")]

@@ -7,12 +7,13 @@ import math
 from typing import Any
 
 from visit.graph.flow import NodeId, NodeKind
-from visit.graph.index import EXPERTS, RESTS, Index
+from visit.graph.index import Index
+from visit.graph.kinds import EXPERTS, NODES, Stage
 from visit.text import shortened, visible
 from visit.web.colours import colour_at
 from visit.web.flow.elements import mark_of
 from visit.web.plots.plotly import chips, literal, note
-from visit.web.sankey.links import Link, SankeyColumn, is_parallel
+from visit.web.sankey.links import Link, is_parallel
 from visit.web.sankey.plan import HAIRLINE, Plan, is_slim
 from visit.web.theme import SANS, Theme
 
@@ -24,43 +25,42 @@ _LABEL_SIZE = 10
 _CHARACTER = 0.62
 _N_CHIPS = 5
 _ROOM = {
-    SankeyColumn.INPUT: 62,
-    SankeyColumn.LN1: 48,
-    SankeyColumn.QUERY: 70,
-    SankeyColumn.KEY: 104,
-    SankeyColumn.VALUE: 76,
-    SankeyColumn.HEAD: 84,
-    SankeyColumn.NEURON: 78,
-    SankeyColumn.ATTENTION: 66,
-    SankeyColumn.RESIDUAL: 62,
-    SankeyColumn.LN2: 52,
-    SankeyColumn.MEMORY_KEY: 74,
-    SankeyColumn.MEMORY: 80,
-    SankeyColumn.MLP: 66,
-    SankeyColumn.OUTPUT: 0,
+    Stage.INPUT: 62,
+    Stage.LN1: 48,
+    Stage.QUERY: 70,
+    Stage.KEY: 104,
+    Stage.VALUE: 76,
+    Stage.HEAD: 84,
+    Stage.NEURON: 78,
+    Stage.ATTENTION: 66,
+    Stage.RESIDUAL: 62,
+    Stage.LN2: 52,
+    Stage.MEMORY_KEY: 74,
+    Stage.MEMORY: 80,
+    Stage.MLP: 66,
+    Stage.OUTPUT: 0,
 }
 """How wide each column is, its label's room included, as parts of the whole."""
 _HEADINGS = {
-    SankeyColumn.INPUT: "input",
-    SankeyColumn.LN1: "norm",
-    SankeyColumn.QUERY: "query",
-    SankeyColumn.KEY: "key @ source",
-    SankeyColumn.VALUE: "value",
-    SankeyColumn.HEAD: "head",
-    SankeyColumn.NEURON: "neuron",
-    SankeyColumn.ATTENTION: "attention",
-    SankeyColumn.RESIDUAL: "residual",
-    SankeyColumn.LN2: "norm",
-    SankeyColumn.MEMORY_KEY: "key",
-    SankeyColumn.MEMORY: "memory",
-    SankeyColumn.MLP: "MLP",
-    SankeyColumn.OUTPUT: "output",
+    Stage.INPUT: "input",
+    Stage.LN1: "norm",
+    Stage.QUERY: "query",
+    Stage.KEY: "key @ source",
+    Stage.VALUE: "value",
+    Stage.HEAD: "head",
+    Stage.NEURON: "neuron",
+    Stage.ATTENTION: "attention",
+    Stage.RESIDUAL: "residual",
+    Stage.LN2: "norm",
+    Stage.MEMORY_KEY: "key",
+    Stage.MEMORY: "memory",
+    Stage.MLP: "MLP",
+    Stage.OUTPUT: "output",
 }
-_PARALLEL_HEADINGS = {SankeyColumn.VALUE: "value, memory", SankeyColumn.ATTENTION: "attention, MLP"}
-_BIASES = (NodeKind.ATTN_BIAS, NodeKind.MLP_BIAS)
+_PARALLEL_HEADINGS = {Stage.VALUE: "value, memory", Stage.ATTENTION: "attention, MLP"}
 
 
-def place_columns(used: set[SankeyColumn], width: int) -> dict[SankeyColumn, float]:
+def place_columns(used: set[Stage], width: int) -> dict[Stage, float]:
     """The middle of each column that is used, 0 to 1 over the figure's inside."""
     inside = width - MARGIN[0] - MARGIN[1]
     total, at, found = sum(_ROOM[s] for s in used), 0.0, {}
@@ -70,7 +70,7 @@ def place_columns(used: set[SankeyColumn], width: int) -> dict[SankeyColumn, flo
     return found
 
 
-def _label_rooms(xs: dict[SankeyColumn, float], width: int) -> dict[SankeyColumn, float]:
+def _label_rooms(xs: dict[Stage, float], width: int) -> dict[Stage, float]:
     """How wide a label may be in each column, in px; the last one's stands before its column."""
     ends = sorted(xs.values())
     apart = {x: after - x for x, after in itertools.pairwise(ends)}
@@ -84,8 +84,8 @@ def _label_rooms(xs: dict[SankeyColumn, float], width: int) -> dict[SankeyColumn
 def labels(
     index: Index,
     plan: Plan,
-    parts: dict[NodeId, SankeyColumn],
-    xs: dict[SankeyColumn, float],
+    parts: dict[NodeId, Stage],
+    xs: dict[Stage, float],
     width: int,
     theme: Theme,
 ) -> list[dict[str, Any]]:
@@ -123,12 +123,7 @@ def _label(index: Index, node: NodeId, links: tuple[Link, ...], room: float) -> 
     against = any(
         link.source == node and link.share is not None and link.share < 0 for link in links
     )
-    if node.kind in RESTS:
-        said = "rest"
-    elif node.kind in _BIASES:
-        said = "bias"
-    else:
-        said = visible(index.nodes[node].label)
+    said = NODES[node.kind].label or visible(index.nodes[node].label)
     if node.kind is NodeKind.KEY:
         said = f"@{visible(index.flow.tokens[node.position].text)} {said}"
     elif mark_of(node):
@@ -143,9 +138,7 @@ def _halo(theme: Theme) -> str:
     return ", ".join([f"0 0 2px {page}"] * 4)
 
 
-def headings(
-    xs: dict[SankeyColumn, float], links: tuple[Link, ...], theme: Theme
-) -> list[dict[str, Any]]:
+def headings(xs: dict[Stage, float], links: tuple[Link, ...], theme: Theme) -> list[dict[str, Any]]:
     """The names above the columns."""
     last = max(xs)
     names = _HEADINGS | (_PARALLEL_HEADINGS if is_parallel(links) else {})

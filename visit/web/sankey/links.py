@@ -11,59 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import IntEnum
 
 from visit.errors import RequestError
 from visit.graph.flow import EdgeKind, Ledger, NodeId, NodeKind
-from visit.graph.index import OF_MLP, RESIDUALS, Index
+from visit.graph.index import Index
+from visit.graph.kinds import BIASES, EDGES, NODES, RESIDUALS, Stage, kinds_inside
 
-
-class SankeyColumn(IntEnum):
-    """A column, from left to right."""
-
-    INPUT = 0
-    LN1 = 1
-    QUERY = 2
-    KEY = 3
-    VALUE = 4
-    HEAD = 5
-    NEURON = 6
-    ATTENTION = 7
-    RESIDUAL = 8
-    LN2 = 9
-    MEMORY_KEY = 10
-    MEMORY = 11
-    MLP = 12
-    OUTPUT = 13
-
-
-_COLUMNS = {
-    NodeKind.LN1: SankeyColumn.LN1,
-    NodeKind.QUERY: SankeyColumn.QUERY,
-    NodeKind.KEY: SankeyColumn.KEY,
-    NodeKind.VALUE: SankeyColumn.VALUE,
-    NodeKind.SOURCES_REST: SankeyColumn.VALUE,
-    NodeKind.HEAD: SankeyColumn.HEAD,
-    NodeKind.HEADS_REST: SankeyColumn.HEAD,
-    NodeKind.ATTN_NEURON: SankeyColumn.NEURON,
-    NodeKind.NEURONS_REST: SankeyColumn.NEURON,
-    NodeKind.ATTN: SankeyColumn.ATTENTION,
-    NodeKind.RESID_MID: SankeyColumn.RESIDUAL,
-    NodeKind.LN2: SankeyColumn.LN2,
-    NodeKind.MEMORY_KEY: SankeyColumn.MEMORY_KEY,
-    NodeKind.MEMORY_VALUE: SankeyColumn.MEMORY,
-    NodeKind.MLP_BIAS: SankeyColumn.MEMORY,
-    NodeKind.MEMORIES_REST: SankeyColumn.MEMORY,
-    NodeKind.EXPERT: SankeyColumn.MEMORY,
-    NodeKind.SHARED_EXPERT: SankeyColumn.MEMORY,
-    NodeKind.EXPERTS_REST: SankeyColumn.MEMORY,
-    NodeKind.MLP: SankeyColumn.MLP,
-}
 _BESIDE_ATTENTION = {
-    SankeyColumn.LN2: SankeyColumn.LN1,
-    SankeyColumn.MEMORY_KEY: SankeyColumn.KEY,
-    SankeyColumn.MEMORY: SankeyColumn.VALUE,
-    SankeyColumn.MLP: SankeyColumn.ATTENTION,
+    Stage.LN2: Stage.LN1,
+    Stage.MEMORY_KEY: Stage.KEY,
+    Stage.MEMORY: Stage.VALUE,
+    Stage.MLP: Stage.ATTENTION,
 }
 
 
@@ -134,21 +92,21 @@ def links_of_layer(index: Index, layer: int, *, neurons: bool = False) -> tuple[
     return tuple(_give_sizes(found))
 
 
-def find_columns(links: Sequence[Link]) -> dict[NodeId, SankeyColumn]:
+def find_columns(links: Sequence[Link]) -> dict[NodeId, Stage]:
     """The column of every part. In a parallel block the MLP's parts stand below attention's."""
     into = {link.target for link in links}
     parts = dict.fromkeys(end for link in links for end in (link.source, link.target))
-    with_neurons = any(_COLUMNS.get(part.kind) is SankeyColumn.NEURON for part in parts)
+    with_neurons = any(NODES[part.kind].stage is Stage.NEURON for part in parts)
     parallel = is_parallel(links)
     found = {}
     for part in parts:
-        if part.kind is NodeKind.ATTN_BIAS:
-            found[part] = SankeyColumn.NEURON if with_neurons else SankeyColumn.HEAD
-        elif part.kind in _COLUMNS:
-            column = _COLUMNS[part.kind]
-            found[part] = _BESIDE_ATTENTION.get(column, column) if parallel else column
+        stage = NODES[part.kind].stage
+        if stage in (Stage.INPUT, Stage.OUTPUT):  # another layer's output is this one's input
+            found[part] = Stage.OUTPUT if part in into else Stage.INPUT
+        elif part.kind is NodeKind.ATTN_BIAS and with_neurons:
+            found[part] = Stage.NEURON
         else:
-            found[part] = SankeyColumn.OUTPUT if part in into else SankeyColumn.INPUT
+            found[part] = _BESIDE_ATTENTION.get(stage, stage) if parallel else stage
     return found
 
 
@@ -167,7 +125,10 @@ def is_parallel(links: Sequence[Link]) -> bool:
 
 def _is_opened(index: Index, layer: int) -> bool:
     attn, mlp = (NodeId(kind, index.flow.position, layer) for kind in (NodeKind.ATTN, NodeKind.MLP))
-    return bool(index.lines(attn, Ledger.HEADS)) and any(index.lines(mlp, of) for of in OF_MLP)
+    return all(
+        any(index.lines(whole, ledger) for ledger in NODES[whole.kind].opens)
+        for whole in (attn, mlp)
+    )
 
 
 def _is_input(node_id: NodeId, layer: int) -> bool:
@@ -184,7 +145,7 @@ def _into(index: Index, target: NodeId, neurons: bool) -> Iterator[Link]:
         elsewhere = source.kind is NodeKind.QUERY and source.position != position
         if edge.ledger in left_out or closed or elsewhere:
             continue
-        measured = edge.norm is not None and edge.kind in (EdgeKind.ADDS, EdgeKind.NORMALIZES)
+        measured = edge.norm is not None and EDGES[edge.kind].is_measured
         yield Link(
             source,
             target,
@@ -195,7 +156,7 @@ def _into(index: Index, target: NodeId, neurons: bool) -> Iterator[Link]:
             edge.direct_logit,
             edge.attention,
         )
-    if neurons and target.kind in (NodeKind.ATTN_NEURON, NodeKind.NEURONS_REST):
+    if neurons and target.kind in kinds_inside(NodeKind.NEURONS_REST):
         yield from _from_heads(index, target)
 
 
@@ -208,7 +169,7 @@ def _from_heads(index: Index, target: NodeId) -> Iterator[Link]:
     heads = {
         edge.source: edge.norm or 0.0
         for edge in index.lines(attn, Ledger.HEADS)
-        if edge.source.kind is not NodeKind.ATTN_BIAS
+        if edge.source.kind not in BIASES
     }
     if target.index is not None:
         number = target.index // index.flow.model.d_head

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from visit.graph.flow import NodeId, NodeKind
-from visit.graph.index import RESIDUALS
+from visit.graph.kinds import BLOCKS, EXPERTS, NORMS, RESIDUALS
 from visit.web.sankey.links import Link, is_parallel
 
 HAIRLINE = 0.7
@@ -25,8 +25,7 @@ _CUT = 1.25
 _ROW, _SLIM_ROW, _GAP, _MOST_SPREAD, _LANE_GAP = 13.0, 4.0, 2.5, 10.0, 18.0
 _ROOM_FOR_WIDTHS = 120.0
 _SLIM_PART = 0.05
-_NORMS = (NodeKind.LN1, NodeKind.LN2)
-_IN_MLP = (NodeKind.MEMORY_VALUE, NodeKind.EXPERT, NodeKind.SHARED_EXPERT)
+_IN_MLP = (NodeKind.MEMORY_VALUE, *sorted(EXPERTS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +102,7 @@ def is_slim(links: Sequence[Link], node_id: NodeId) -> bool:
 def _choose_sizes(links: Sequence[Link], scale: float) -> list[float]:
     """The links' sizes as drawn, in the unit of the norms."""
     added = [
-        link.size
-        for link in links
-        if link.source.kind in (NodeKind.ATTN, NodeKind.MLP) and link.target.kind in RESIDUALS
+        link.size for link in links if link.source.kind in BLOCKS and link.target.kind in RESIDUALS
     ]
     cut = _CUT * max(added, default=0.0) or float("inf")
     least = HAIRLINE / scale
@@ -231,7 +228,7 @@ def _extent(links: Sequence[Link], scale: float) -> float:
     heights = {node: size * scale for node, size in _sums(links, scale).items()}
     slim, bands = _slim(links), _bands(links)
     below = sum(_band_height(band, heights, slim) for band in bands) + _GAP * (len(bands) - 1)
-    norms = sum(height for node, height in heights.items() if node.kind in _NORMS)
+    norms = sum(height for node, height in heights.items() if node.kind in NORMS)
     return _lane(heights) + max(below, norms)
 
 
@@ -270,7 +267,7 @@ def _places(links: Sequence[Link], scale: float, room: int) -> dict[NodeId, Plac
                 found[node] = Place((top + bottom) / 2, heights[node])
         top = bottom
     for node in found:
-        if node.kind in _NORMS:  # level with what it is read by
+        if node.kind in NORMS:  # level with what it is read by
             read = [found[link.target] for link in links if link.source == node]
             edges = [
                 (place.middle - place.height / 2, place.middle + place.height / 2) for place in read

@@ -10,17 +10,18 @@ from dash.development.base_component import Component
 from visit.graph.flow import FlowGraph
 from visit.graph.flows import levels, unexplained
 from visit.graph.index import Index
-from visit.graph.selection import Picture
+from visit.graph.selection import Selection
 from visit.text import visible
 from visit.web import ids, inspector
+from visit.web.flow.elements import choose
 from visit.web.parts import data
 from visit.web.screen.search import searchable
 from visit.web.trees import trees
 from visit.web.words import percent
 
 
-def note(drawn: Picture) -> list[Component]:
-    """What the picture leaves out, in numbers."""
+def note(drawn: Selection) -> list[Component]:
+    """What is left out of the drawing, in numbers."""
     if not drawn.left_out:
         return []
     return [
@@ -34,7 +35,7 @@ def note(drawn: Picture) -> list[Component]:
 
 def build_graph_panels(index: Index, *, clickable: bool) -> dict[str, Any]:
     """The panels by the part they fill, the threshold's steps, and what can be searched."""
-    flow = index.flow
+    flow, route = index.flow, choose(index).lines
     panels = {
         ids.TOKENS: inspector.tokens(flow, clickable=clickable),
         ids.PREDICTIONS: inspector.predictions(flow, clickable=clickable),
@@ -45,7 +46,7 @@ def build_graph_panels(index: Index, *, clickable: bool) -> dict[str, Any]:
     return {
         "panels": {name: trees(parts) for name, parts in panels.items()},
         "levels": levels(),
-        "unexplained": [round(part, 5) for part in unexplained(index, levels())],
+        "unexplained": [round(part, 5) for part in unexplained(index, route, levels())],
         "searchable": searchable(index),
     }
 

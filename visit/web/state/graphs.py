@@ -5,8 +5,9 @@ from __future__ import annotations
 from visit.engine.protocol import Engine
 from visit.engine.questions import Answer, Explain, OpenBlock, Question
 from visit.errors import VisitError
-from visit.graph.flow import NodeId, NodeKind
-from visit.graph.index import Index, merged
+from visit.graph.flow import NodeId
+from visit.graph.index import Index, merge
+from visit.graph.kinds import BLOCKS
 from visit.graph.selection import can_open
 from visit.web.state.shelf import Shelf
 from visit.web.state.view import View
@@ -62,7 +63,7 @@ class Graphs:
                 index = there
             if _lacks(index, node_id) and node_id.layer is not None:
                 question = OpenBlock(view.request, node_id.layer, node_id.position)
-                index = self._shelf.keep(view.key, Index(merged(index.flow, engine.ask(question))))
+                index = self._shelf.keep(view.key, Index(merge(index.flow, engine.ask(question))))
         return index
 
     def answer(self, view: View, question: Question[Answer]) -> Answer | None:
@@ -83,4 +84,4 @@ class Graphs:
 
 def _lacks(index: Index, node_id: NodeId) -> bool:
     """Whether a block is open that the graph does not hold yet."""
-    return node_id.kind in (NodeKind.ATTN, NodeKind.MLP) and not can_open(index, node_id)
+    return node_id.kind in BLOCKS and not can_open(index, node_id)

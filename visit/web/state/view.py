@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from visit.errors import RequestError
-from visit.formats.document import data_from_notes, notes_from_data
+from visit.formats.notes import data_from_notes, notes_from_data
 from visit.graph.flow import NodeId, Note
 from visit.graph.request import Request, data_from_request, request_from_data
 from visit.web.state.address import texts_for_address

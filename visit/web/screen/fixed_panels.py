@@ -5,13 +5,13 @@ All of it works in the browser alone, so that a page without a server has it too
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from dash import html
 from dash.development.base_component import Component
 
-from visit.formats.registry import MENU, MENU_OFFLINE
+from visit.formats.registry import Format, Maker, formats_made_by
 from visit.graph.flows import STEPS
 from visit.web import ids
 from visit.web.look import COLOURINGS, WIDTHS
@@ -85,7 +85,7 @@ def toolbar(*, with_server: bool) -> list[Component]:
                     className="of-flow",
                 ),
                 _menu("Look", looks()),
-                _menu("Export", exports(MENU if with_server else MENU_OFFLINE)),
+                _menu("Export", exports(with_server=with_server)),
             ],
             className="tool end",
         ),
@@ -132,16 +132,19 @@ def looks() -> list[Component]:
     ]
 
 
-def exports(menu: Mapping[str, tuple[str, str]]) -> list[Component]:
+def exports(*, with_server: bool) -> list[Component]:
     """The files that a graph can be kept as."""
-    return [
-        html.Button(
-            [html.Span(name, className="export-name"), html.Span(said, className="hint")],
-            className="export",
-            **data(export=str(kept)),
-        )
-        for kept, (name, said) in menu.items()
-    ]
+
+    def button(format_: Format) -> Component:
+        said = format_.said if with_server else format_.said_offline or format_.said
+        words = [
+            html.Span(format_.title, className="export-name"),
+            html.Span(said, className="hint"),
+        ]
+        return html.Button(words, className="export", **data(export=format_.ending))
+
+    page = Maker.SERVER if with_server else Maker.OFFLINE_PAGE
+    return [button(format_) for format_ in formats_made_by(page | Maker.BROWSER).values()]
 
 
 def legend() -> list[Component]:

@@ -1,0 +1,243 @@
+"""A flow graph as plain dictionaries and lists, as a document has it: inverse pairs.
+
+Reading checks the shape (``formats.schema``), then what a schema cannot say: ids are unique and
+agree with their fields, and every edge joins two nodes that exist (``formats.checks``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, fields
+from functools import cache
+from typing import Any
+
+from visit.errors import DocumentError, RequestError
+from visit.formats.checks import check_agreement, check_ledger, check_place, check_prompt
+from visit.formats.notes import data_from_notes, notes_from_data
+from visit.formats.schema import NAME, check_shape
+from visit.graph.flow import (
+    Audit,
+    Edge,
+    EdgeKind,
+    FlowGraph,
+    Ledger,
+    ModelInfo,
+    Node,
+    NodeId,
+    NodeKind,
+    Prediction,
+    Reading,
+    Target,
+    TargetReading,
+    Token,
+    TokenProbability,
+)
+from visit.graph.request import Request, data_from_request, request_from_data
+
+_MEASURES = ("norm", "share", "direct_logit", "proximity", "attention", "activation")
+_HAS_SOURCE = {NodeKind.KEY, NodeKind.VALUE}
+
+
+# ---------------------------------------------------------------- flow graph -> document
+
+
+def data_from_flow(flow: FlowGraph) -> dict[str, Any]:
+    """The document as plain dictionaries and lists; fields that do not apply are absent."""
+    return {
+        "schema": NAME,
+        "directed": True,
+        "multigraph": True,
+        "graph": _present(
+            visit_version=flow.visit_version,
+            created=flow.created,
+            request=data_from_request(flow.request),
+            model=_present(**asdict(flow.model)),
+            tokens=[_data_from_token(token) for token in flow.tokens],
+            target=asdict(flow.target),
+            predictions=[asdict(prediction) for prediction in flow.predictions],
+            audit=asdict(flow.audit),
+            versus=None if flow.versus is None else asdict(flow.versus),
+            annotations=data_from_notes(flow.notes) if flow.notes else None,
+        ),
+        "nodes": [_data_from_node(node) for node in flow.nodes],
+        "edges": [_data_from_edge(edge) for edge in flow.edges],
+    }
+
+
+def _data_from_token(token: Token) -> dict[str, Any]:
+    return _present(**{**asdict(token), "special": token.special or None})
+
+
+def _data_from_node(node: Node) -> dict[str, Any]:
+    reading = node.reading
+    return _present(
+        **_derived_fields(node),
+        norm=reading.norm,
+        entropy=reading.entropy,
+        activation=node.activation,
+        top=_data_from_tokens(reading.top),
+        bottom=_data_from_tokens(reading.bottom),
+        target={
+            "prob": reading.target.prob,
+            "rank": reading.target.rank,
+            "logit": reading.target.logit,
+        },
+    )
+
+
+def _derived_fields(node: Node) -> dict[str, Any]:
+    """What follows from a node's id and reading, and stands beside them for those who only read."""
+    place = node.id
+    return {
+        "id": str(place),
+        "kind": place.kind.value,
+        "layer": place.layer,
+        "position": place.position,
+        "head": place.head,
+        "index": place.index,
+        "source": place.position if place.kind in _HAS_SOURCE else None,
+        "label": node.label,
+    }
+
+
+def _data_from_tokens(tokens: tuple[TokenProbability, ...]) -> list[dict[str, Any]]:
+    # Written out because dataclasses.asdict would take most of the time of a whole document.
+    return [{"id": token.id, "text": token.text, "prob": token.prob} for token in tokens]
+
+
+def _data_from_edge(edge: Edge) -> dict[str, Any]:
+    return _present(
+        source=str(edge.source),
+        target=str(edge.target),
+        key=edge.key,
+        kind=edge.kind.value,
+        ledger=None if edge.ledger is None else edge.ledger.value,
+        **{measure: getattr(edge, measure) for measure in _MEASURES},
+    )
+
+
+def _present(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+# ---------------------------------------------------------------- document -> flow graph
+
+
+def flow_from_data(data: object) -> FlowGraph:
+    """Check a document and read it back; the inverse of ``data_from_flow``.
+
+    Fields that this version does not know are passed over.
+
+    Raises:
+        DocumentError: the document is not one; the text names the first place where it is not.
+    """
+    data = check_shape(data)
+    graph = data["graph"]
+    tokens = tuple(Token(**_known(Token, token)) for token in graph["tokens"])
+    model = ModelInfo(**_known(ModelInfo, graph["model"]))
+    nodes = tuple(_nodes_from_data(data["nodes"], model, len(tokens)))
+    flow = FlowGraph(
+        visit_version=graph["visit_version"],
+        created=graph.get("created"),
+        request=_request_from_data(graph["request"]),
+        model=model,
+        tokens=tokens,
+        target=Target(**_known(Target, graph["target"])),
+        predictions=tuple(Prediction(**_known(Prediction, p)) for p in graph["predictions"]),
+        audit=Audit(**_known(Audit, graph["audit"])),
+        nodes=nodes,
+        edges=tuple(_edges_from_data(data["edges"], {str(node.id): node.id for node in nodes})),
+        versus=Target(**_known(Target, graph["versus"])) if "versus" in graph else None,
+        notes=notes_from_data(graph.get("annotations", {})),
+    )
+    check_prompt(flow)
+    return flow
+
+
+def _request_from_data(data: dict[str, Any]) -> Request:
+    try:
+        return request_from_data(data)
+    except RequestError as error:
+        raise DocumentError(f"graph.request: {error}") from None
+
+
+def _nodes_from_data(
+    records: list[dict[str, Any]], model: ModelInfo, n_tokens: int
+) -> Iterator[Node]:
+    seen: set[str] = set()
+    for index, data in enumerate(records):
+        if data["id"] in seen:
+            raise DocumentError(f"nodes[{index}].id: {data['id']!r} is the id of another node")
+        seen.add(data["id"])
+        node = _node_from_data(data, f"nodes[{index}]")
+        check_place(node.id, model, n_tokens, f"nodes[{index}]")
+        yield node
+
+
+def _node_from_data(data: dict[str, Any], where: str) -> Node:
+    try:
+        place = NodeId.parse(data["id"])
+    except ValueError as error:
+        raise DocumentError(f"{where}.id: {error}") from None
+    reading = Reading(
+        top=_tokens_from_data(data["top"]),
+        bottom=_tokens_from_data(data["bottom"]),
+        target=TargetReading(**_known(TargetReading, data["target"])),
+        entropy=float(data["entropy"]),
+        norm=float(data["norm"]),
+    )
+    node = Node(place, reading, _measure(data, "activation"))
+    check_agreement(data, _derived_fields(node), where, str(place))
+    return node
+
+
+def _tokens_from_data(records: list[dict[str, Any]]) -> tuple[TokenProbability, ...]:
+    return tuple(TokenProbability(int(t["id"]), t["text"], float(t["prob"])) for t in records)
+
+
+def _edges_from_data(records: list[dict[str, Any]], ids: dict[str, NodeId]) -> Iterator[Edge]:
+    seen: set[tuple[str, str, str]] = set()
+    for index, data in enumerate(records):
+        where = f"edges[{index}]"
+        for end in ("source", "target"):
+            if data[end] not in ids:
+                raise DocumentError(f"{where}.{end}: there is no node {data[end]!r}")
+        edge = Edge(
+            ids[data["source"]],
+            ids[data["target"]],
+            EdgeKind(data["kind"]),
+            Ledger(data["ledger"]) if "ledger" in data else None,
+            *(_measure(data, measure) for measure in _MEASURES),
+        )
+        check_ledger(edge, where)
+        if data["key"] != edge.key:
+            raise DocumentError(f"{where}.key is {data['key']!r}; its kind makes it {edge.key!r}")
+        triple = (data["source"], data["target"], edge.key)
+        if triple in seen:
+            raise DocumentError(f"{where}: {' '.join(triple)} is there already")
+        seen.add(triple)
+        yield edge
+
+
+def _known(type_: type, data: dict[str, Any]) -> dict[str, Any]:
+    """The fields that a dataclass has, with JSON's ``1`` and ``1.0`` told apart as it wants."""
+    convert = _converters(type_)
+    return {name: convert[name](value) for name, value in data.items() if name in convert}
+
+
+@cache
+def _converters(type_: type) -> dict[str, Callable[[Any], Any]]:
+    by_annotation: dict[str, Callable[[Any], Any]] = {
+        "int": int,
+        "int | None": int,
+        "float": float,
+    }
+    return {field.name: by_annotation.get(str(field.type), _same) for field in fields(type_)}
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _measure(data: dict[str, Any], name: str) -> float | None:
+    return float(data[name]) if name in data else None
