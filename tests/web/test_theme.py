@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from visit.graph.flow import NodeKind
+from visit.graph.kinds import NODES
 from visit.web.exports.bundled import assets_folder
 from visit.web.exports.svg import svg_from_elements
 from visit.web.flow.stylesheet import stylesheets
@@ -132,7 +133,7 @@ def test_a_node_in_the_svg_looks_as_on_the_screen(kind: NodeKind):
     node = {
         "id": "x",
         "kind": str(kind),
-        "family": family(kind),
+        "family": str(NODES[kind].role),
         "label": LONG,
         "tip": "",
         "w": 82.0,

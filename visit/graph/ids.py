@@ -67,13 +67,15 @@ class NodeId:
             ValueError: the text is not a node id.
         """
         match = _ID.fullmatch(text)
-        name = match["name"] if match is not None else ""
+        if match is None:
+            raise ValueError(f"{text!r} is not a node id; one looks like 'L5.head3.key@2'")
+        name = match["name"]
         numbered = None if name in _NAMES else _NUMBERED.fullmatch(name)
         if numbered is not None:
             name = f"{numbered['before']}#{numbered['after']}"
         kind = _NAMES.get(name)
-        if match is None or kind is None:
-            raise ValueError(f"{text!r} is not a node id; one looks like 'L5.head3.key@2'")
+        if kind is None:
+            raise ValueError(f"{text!r} is not a node id: {match['name']!r} is not a kind of node")
         layer = None if match["layer"] is None else int(match["layer"])
         number = None if numbered is None else int(numbered["number"])
         is_of_head = NODES[kind].numbered_by == "head"
