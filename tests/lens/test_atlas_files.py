@@ -14,10 +14,12 @@ from dataclasses import fields
 from pathlib import Path
 
 import building
+import platformdirs
 import pytest
 import torch
 from atlases import atlas_of, info
 from building import KILLED_AT
+from platformdirs import macos, unix, windows
 from specimens import Numbered, specimen
 
 from visit.errors import OutputError
@@ -332,5 +334,9 @@ def test_the_cache_folder_is_where_the_platform_keeps_them(
         monkeypatch.delenv(name, raising=False)
     for name, value in {**environment, "HOME": "/home/u"}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(sys, "platform", platform)
+    # platformdirs chooses when it is imported, and asks Windows itself where the user's files are.
+    directories = {"linux": unix.Unix, "darwin": macos.MacOS, "win32": windows.Windows}
+    local = environment.get("LOCALAPPDATA", "/home/u/AppData/Local")
+    monkeypatch.setattr(platformdirs, "PlatformDirs", directories[platform])
+    monkeypatch.setattr(windows, "get_win_folder", {"CSIDL_LOCAL_APPDATA": local}.__getitem__)
     assert place.cache_folder() == Path(folder)

@@ -6,8 +6,9 @@ import contextlib
 import errno
 import os
 import secrets
-import sys
 from pathlib import Path
+
+import platformdirs
 
 from visit.errors import OutputError
 
@@ -82,18 +83,7 @@ def _refusal(path: str | Path, error: OSError) -> OutputError:
 
 
 def cache_folder() -> Path:
-    """Where what can be made again is kept: ``VISIT_CACHE``, or ``visit`` in the user's cache.
-
-    Source: XDG Base Directory Specification; the platforms' own guides.
-    """
+    """Where what can be made again is kept: ``VISIT_CACHE``, or ``visit`` in the user's cache."""
     if given := os.environ.get("VISIT_CACHE"):
         return Path(given).expanduser()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        # A relative XDG_CACHE_HOME is to be ignored, says the specification.
-        xdg = os.environ.get("XDG_CACHE_HOME", "")
-        base = Path(xdg) if os.path.isabs(xdg) else Path.home() / ".cache"
-    return base / "visit"
+    return platformdirs.user_cache_path("visit", appauthor=False, opinion=False)
