@@ -6,8 +6,11 @@ they break a table, and a terminal obeys them.
 
 from __future__ import annotations
 
-import unicodedata
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
+
+import wcwidth
 
 _SHOWN = {" ": "·", "\n": "↵", "\r": "␍", "\t": "⇥", "\u00a0": "⍽"}
 
@@ -37,10 +40,7 @@ def escaped(character: str) -> str:
 
 def n_columns(text: str) -> int:
     """How many terminal columns the text takes: wide characters two, combining ones none."""
-    return sum(
-        0 if unicodedata.combining(character) else 2 if _is_wide(character) else 1
-        for character in text
-    )
+    return wcwidth.width(text, control_codes="ignore")
 
 
 def padded(text: str, width: int) -> str:
@@ -51,15 +51,17 @@ def padded(text: str, width: int) -> str:
 def shortened(text: str, width: int) -> str:
     """Text cut, with an ellipsis, so that it takes at most a width in terminal columns.
 
-    In no width at all there is room for nothing.
+    What is one character to a reader, such as a letter with its accent, stays whole. In no width
+    at all there is room for nothing.
     """
     if n_columns(text) <= width:
         return text
     if width < 1:
         return ""
-    while n_columns(text) > width - 1:
-        text = text[:-1]
-    return text + "…"
+    # A character's width can depend on those around it, so each try measures from the start.
+    ends = list(accumulate(map(len, wcwidth.iter_graphemes(text)), initial=0))
+    n_kept = bisect_right(ends, width, key=lambda end: n_columns(text[:end] + "…"))
+    return text[: ends[n_kept - 1]] + "…"
 
 
 def aligned(rows: Sequence[tuple[str, ...]], numeric: set[int]) -> list[str]:
@@ -95,7 +97,3 @@ def _visible_character(character: str) -> str:
         return _SHOWN[character]
     # Printable leaves out controls, marks of direction, lone surrogates and every odd space.
     return character if character.isprintable() else escaped(character)
-
-
-def _is_wide(character: str) -> bool:
-    return unicodedata.east_asian_width(character) in {"W", "F"}
