@@ -1,15 +1,18 @@
 # Each of these makes .venv and installs what it needs, so they work in a fresh clone.
 #
 #   make serve     the app with the bundled model, at http://127.0.0.1:8050 (PORT=... for another)
-#   make test      every test; finds a browser, or installs one
+#   make test      every test, the scripts' too; finds a browser and Node, or installs them
 #   make test-oldest  the architecture suite at the oldest transformers that pyproject.toml allows
-#   make lint      ruff and mypy
+#   make lint      ruff, mypy, and the types of the scripts in assets/
 #   make bench     what it costs, against VISIT's own procedure and a floor (a quarter of an hour)
 #
 # PyPI's torch for Linux brings CUDA (gigabytes). For the small one, name PyTorch's own index:
 #   make serve PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
 
 PORT ?= 8050
+# Tests run in this many processes, the files of one after another; each test has one thread.
+PROCESSES ?= 2
+TOGETHER := --numprocesses=$(PROCESSES) --dist=loadfile
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: serve test test-oldest lint bench
@@ -19,20 +22,21 @@ serve: .venv/ready-run
 	.venv/bin/visit serve --port $(PORT)
 
 test: .venv/ready-test
-	VISIT_BROWSER="$$(.ci/browser)" && export VISIT_BROWSER && .venv/bin/python -m pytest
+	"$$(.ci/node)" --test tests/js/*.test.js
+	VISIT_BROWSER="$$(.ci/browser)" && export VISIT_BROWSER && \
+	  .venv/bin/python -m pytest $(TOGETHER)
 
-ARCHITECTURE_SUITE := tests/test_identities.py tests/test_planted_faults.py tests/assemble/test_assemble.py \
-  tests/tracing/test_trace.py tests/lens/test_projector.py tests/models/test_tokens.py \
-  tests/test_session.py tests/lens/test_readings.py tests/lens/test_atlas.py tests/mini/test_bundled_model.py \
-  tests/loading
+# What another transformers could change: the numbers, what is recorded, tokens, and loading.
+ARCHITECTURE_SUITE := tests/test_identities.py tests/tracing tests/models
 
 test-oldest: .venv-oldest/ready
-	.venv-oldest/bin/python -m pytest $(ARCHITECTURE_SUITE)
+	.venv-oldest/bin/python -m pytest $(TOGETHER) $(ARCHITECTURE_SUITE)
 
-lint: .venv/ready-dev
+lint: .venv/ready-dev node_modules/ready
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+	"$$(.ci/node)" node_modules/typescript/bin/tsc
 
 bench: .venv/ready-test .venv/ready-dev
 	mkdir -p .cache/bench
@@ -44,6 +48,11 @@ bench: .venv/ready-test .venv/ready-dev
 # What an extra needs, at the versions in constraints.txt; "run" is the package alone.
 .venv/ready-%: pyproject.toml constraints.txt | .venv/bin/pip
 	.venv/bin/pip install --constraint constraints.txt --editable '.$(if $(filter-out run,$*),[$*])'
+	touch $@
+
+# TypeScript, which only checks; nothing that it installs is served.
+node_modules/ready: package.json package-lock.json
+	"$$(.ci/node npm)" ci --ignore-scripts --no-audit --no-fund
 	touch $@
 
 # Its own venv; what transformers pins itself is left to it.

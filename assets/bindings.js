@@ -2,46 +2,36 @@
 (function () {
   "use strict";
 
-  const V = (window.visit = window.visit || {});
+  const V = window.visit;
+  const dash = (window.dash_clientside = window.dash_clientside || {});
 
-  window.dash_clientside = window.dash_clientside || {};
-  window.dash_clientside.visit = {
-    dress: (theme, look, sheets) => V.dress(theme, look, sheets),
+  // A piece of the state that the server or a script put into its store, by the piece's name.
+  dash.state = Object.fromEntries(
+    V.table
+      .filter(({ store }) => store === "page")
+      .map(({ name }) => [name, (/** @type {any} */ value) => V.hold(name, value)]),
+  );
 
-    // The address, and with it what the page shows beside the view.
-    address() {
-      const { tab, pane, level, hidden, picked } = V.asked;
-      V.state.hidden = hidden;
-      V.state.level = level;
-      V.state.picked = picked;
-      V.setProps("tab", { data: tab });
-      V.setProps("pane", { data: pane });
-      V.setDock({});
+  dash.visit = {
+    // What the page shows at first, told to the server's callbacks. Answers the address.
+    begin(_page, form) {
+      if (form) V.hold("form", form);
+      const said = V.address.read(V.table, window.location.search);
+      for (const { name, store } of V.table) {
+        if (store === "page" && name in said) V.set(name, V.state[name]);
+      }
+      V.askForLens();
       return window.location.search;
     },
+
+    // The graph's rules in the reader's look, the theme's name, and what figures need of the look.
+    dress: (sheets) => V.dress(sheets),
 
     // The graph's key, which changes only with the graph.
     remember(view) {
       const isOther = V.remember(view);
       V.settle();
-      return isOther ? view && view.key : window.dash_clientside.no_update;
-    },
-
-    mark(picked) {
-      V.state.picked = picked || null;
-      V.mark();
-      V.writeAddress();
-    },
-
-    tab(tab) {
-      V.state.tab = tab || "words";
-      V.writeAddress();
-    },
-
-    form: (form) => V.showForm(form || {}),
-
-    pane(pane) {
-      if (pane) V.showPane(pane);
+      return isOther ? view && view.key : dash.no_update;
     },
 
     // A cell of the lens grid, or a node or link of the Sankey, is a node of the graph.
@@ -55,7 +45,8 @@
 
     fill: (panels) => V.fill(panels),
 
-    around(data) {
+    // What stays while the graph's blocks open and close.
+    showGraphPanels(data) {
       if (!data) return;
       V.fill(data.panels);
       V.setLevels(data);
@@ -63,8 +54,8 @@
       V.setSearchable(data.searchable);
     },
 
-    // The same of a graph that a fetched block was added to.
-    searchable(table) {
+    // What can be searched, of a graph that a fetched block was added to.
+    setSearchable(table) {
       if (table) V.setSearchable(table);
     },
   };

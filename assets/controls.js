@@ -2,131 +2,110 @@
 (function () {
   "use strict";
 
-  const V = (window.visit = window.visit || {});
-  const $ = (id) => V.$(id);
-  const setProps = (id, props) => V.setProps(id, props);
+  const V = window.visit;
+  const $ = V.$;
 
   // A menu is a <details>; it closes when something else is clicked, and on Escape.
   V.closeMenus = (except) => {
-    const open = [...document.querySelectorAll("details.menu[open]")].filter((menu) => menu !== except);
-    for (const menu of open) menu.open = false;
+    const isOpen = (/** @type {Element} */ menu) => menu !== except;
+    const open = [...document.querySelectorAll("details.menu[open]")].filter(isOpen);
+    for (const menu of open) menu.removeAttribute("open");
     return open.length > 0;
   };
 
-  document.addEventListener("pointerdown", (event) => V.closeMenus(event.target.closest("details.menu")));
+  document.addEventListener("pointerdown", (event) => V.closeMenus(V.element(event.target).closest("details.menu")));
 
   // ------------------------------------------------------------------ clicks
 
-  // Once the properties that were set have reached Dash.
-  const trace = () => setTimeout(() => $("trace").click(), 0);
-
+  // By the data- attribute of what was clicked.
+  /** @type {Record<string, (data: Record<string, string>, button: HTMLElement) => void>} */
   const CLICKS = {
     node: ({ node, open }) => V.goTo(node, open),
-    tab: ({ tab }) => V.showTab(tab),
+    tab: ({ tab }) => V.set("tab", tab),
     note: (_, button) => {
       const id = noted(button);
       V.note(id, { pinned: !V.noteOf(id).pinned });
     },
     family: ({ family }) => V.toggleFamily(family),
-    dock: () => V.setDock({ open: !V.dock.open }),
+    dock: () => V.set("dockOpen", !V.dockIsOpen()),
     pane: ({ pane }) => V.setPane(pane === "sankey" ? { name: pane, layer: layerForSankey() } : { name: pane }),
-    target: ({ target }) => {
-      if (!$("target")) return;
-      setProps("target", { value: target });
-      trace();
-    },
-    prompt: ({ prompt }) => {
-      V.closeMenus();
-      setProps("prompt", { value: prompt });
-      setProps("target", { value: "" });
-      setProps("position", { data: null });
-      V.setForm({});
-      trace();
-    },
+    target: ({ target }, button) => V.askTarget(V.chosenFrom(button, target)),
+    prompt: ({ prompt }) => V.askPrompt(prompt),
+    position: ({ position }) => V.askPosition(Number(position)),
     export: (data) => {
       V.closeMenus();
       exportAs(data.export);
     },
-    position: ({ position }) => {
-      if (!$("trace") || V.state.view.fixed) return;
-      const { request } = V.state.view;
-      const { prompt } = request;
-      const model = V.modelOf(V.state.view);
-      setProps("prompt", { value: prompt });
-      setProps("model", { value: model });
-      V.setForm(request);
-      setProps("position", { data: { prompt, model, position: Number(position) } });
-      trace();
-    },
   };
 
+  /** @type {Record<string, () => void>} */
   const BUTTONS = {
     fit: () => V.fit(true),
     undo: () => V.undo(),
     redo: () => V.redo(),
-    "close-all": () => V.setView({ opened: [] }),
-    "theme-button": () => {
-      const dark = document.documentElement.dataset.theme === "dark";
-      setProps("theme", { data: dark ? "light" : "dark" });
-    },
+    "close-all": () => V.closeAll(),
+    "theme-button": () => V.set("theme", V.shade() === "dark" ? "light" : "dark"),
   };
 
   document.addEventListener("click", (event) => {
     for (const [name, act] of Object.entries(CLICKS)) {
-      const found = event.target.closest(`button[data-${name}], a[data-${name}], g[data-${name}], tr[data-${name}]`);
+      const kinds = ["button", "a", "g", "tr"].map((tag) => `${tag}[data-${name}]`);
+      const found = V.element(event.target).closest(kinds.join());
       if (!found) continue;
-      act(found.dataset, found);
+      act(/** @type {Record<string, string>} */ (found.dataset), found);
       return;
     }
-    const button = event.target.closest("button");
+    const button = V.element(event.target).closest("button");
     if (button && BUTTONS[button.id]) BUTTONS[button.id]();
   });
 
   // The node whose note a field or button is of.
-  const noted = (part) => part.closest("[data-noted]").dataset.noted;
+  const noted = (/** @type {HTMLElement} */ part) => part.closest("[data-noted]")?.dataset.noted || "";
 
   // The layer of the picked node, else the last one.
   function layerForSankey() {
     const inLayer = /^L(\d+)\./.exec(V.state.picked || "");
-    const layers = $("sankey-layer") ? $("sankey-layer").options.length : 0;
+    const layers = document.querySelectorAll("#sankey-layer option").length;
     return inLayer ? Number(inLayer[1]) : Math.max(0, layers - 1);
   }
 
   // ------------------------------------------------------------------ what is typed and chosen
 
   document.addEventListener("input", (event) => {
-    if (event.target.id === "threshold") V.setLevel(Number(event.target.value));
+    if (event.target === $("threshold")) V.setLevel(Number(V.field("threshold").value));
   });
 
   document.addEventListener("change", (event) => {
-    const { name, value, id, dataset } = event.target;
-    if (/^look-/.test(name)) V.setLook({ [name.slice(5)]: value });
-    else if (name === "dock-measure") V.setDock({ measure: value });
+    const field = /** @type {HTMLInputElement} */ (event.target);
+    const { name, value, id, dataset } = field;
+    const look = /^look-(colouring|palette|width)$/.exec(name);
+    if (look) V.set(/** @type {"colouring" | "palette" | "width"} */ (look[1]), value);
+    else if (name === "dock-measure") V.set("dockMeasure", value);
     else if (id === "sankey-layer") V.setPane({ name: "sankey", layer: Number(value) });
-    else if (dataset.note) V.note(noted(event.target), { [dataset.note]: value.trim() });
+    else if (dataset.note) V.note(noted(field), { [dataset.note]: value.trim() });
   });
 
   // ------------------------------------------------------------------ keys
 
+  /** @type {Record<string, string>} */
   const WAYS = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down" };
 
-  function isTyping(target) {
-    return Boolean(target.closest("textarea, select, input:not([type=range]):not([type=radio])"));
-  }
-  V.isTyping = isTyping;
+  V.isTyping = (target) =>
+    Boolean(target.closest("textarea, select, input:not([type=range]):not([type=radio])"));
 
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented) return;
     const { key } = event;
+    const target = V.element(event.target);
     const withControl = event.ctrlKey || event.metaKey;
     if (key === "Enter" && withControl && $("trace")) {
       event.preventDefault();
-      $("trace").click();
+      V.part("trace").click();
       return;
     }
     if (key === "Escape" && V.closeMenus()) return;
-    if (isTyping(event.target)) {
-      if (key === "Escape") event.target.blur();
+    if (V.isTyping(target)) {
+      if (key === "Escape") target.blur();
       return;
     }
     if (withControl && key.toLowerCase() === "z") {
@@ -141,16 +120,16 @@
       return;
     }
     const cy = V.cy();
-    if (withControl || event.altKey || !cy || event.target.closest("input, [role=dialog]")) return;
+    if (withControl || event.altKey || !cy || target.closest("input, [role=dialog]")) return;
     const node = V.state.picked ? cy.getElementById(V.state.picked) : cy.collection();
     if (key === "Escape") V.pick(null);
     else if (key === "f") V.fit(true);
     else if (key === "p" && node.length) V.note(node.id(), { pinned: !V.noteOf(node.id()).pinned });
     else if (key === "/" && $("search")) {
       event.preventDefault();
-      $("search").focus();
-    } else if (key === "Enter" && node.length && !event.target.closest("button, a, summary")) V.tap(node);
-    else if (WAYS[key] && !event.target.closest("[role=tab], .splitter")) {
+      V.part("search").focus();
+    } else if (key === "Enter" && node.length && !target.closest("button, a, summary")) V.tap(node);
+    else if (WAYS[key] && !target.closest("[role=tab], .splitter")) {
       event.preventDefault();
       const next = node.length ? V.neighbour(node, WAYS[key]) : cy.nodes("[kind = 'output']").first();
       if (next && next.length) V.pick(next.id());
@@ -160,18 +139,18 @@
   // ------------------------------------------------------------------ export
 
   // The server makes every file but the PNG. The time makes each request a new one.
-  function exportAs(kept) {
+  function exportAs(/** @type {string} */ kept) {
     if (!V.state.view || !V.cy()) return;
     if (kept === "png") savePng();
     else {
-      const theme = document.documentElement.dataset.theme;
-      const look = { ...V.state.look, theme, level: V.level(), hidden: [...V.state.hidden] };
-      setProps("export", { data: { kept, look, asked: Date.now() } });
+      const { colouring, palette, width, hidden } = V.state;
+      const look = { colouring, palette, width, theme: V.shade(), level: V.level(), hidden: [...hidden] };
+      V.setProps("export", { data: { kept, look, asked: Date.now() } });
     }
   }
 
   async function savePng() {
-    const background = getComputedStyle(document.querySelector(".graph-pane")).backgroundColor;
+    const background = getComputedStyle(document.querySelector(".graph-pane") || document.body).backgroundColor;
     const picture = await V.cy().png({
       output: "blob-promise",
       full: true,

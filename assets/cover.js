@@ -3,11 +3,12 @@
 (function () {
   "use strict";
 
-  const V = (window.visit = window.visit || {});
-  const $ = (id) => V.$(id);
+  const V = window.visit;
+  const $ = V.$;
+  /** @type {MutationObserver | null} */
   let watching = null;
 
-  const isShown = (element) => Boolean(element) && !element.hidden;
+  const isShown = (/** @type {HTMLElement | null} */ element) => element !== null && !element.hidden;
   const isDrawn = () => Boolean(V.cy() && V.cy().nodes("[family]").length);
 
   // A graph that has arrived and is not drawn yet is still under way.
@@ -19,26 +20,27 @@
   }
 
   function update() {
-    const cover = $("cover");
+    const cover = V.part("cover");
     const now = state();
     if (cover.dataset.state !== now) cover.dataset.state = now;
-    const stage = $("stage").textContent;
+    const stage = V.part("stage").textContent || "";
     const known = [...cover.querySelectorAll("[data-stage]")];
     for (const said of known) said.hidden = said.dataset.stage !== stage;
-    cover.querySelector(".other-stage").textContent = known.some((said) => !said.hidden) ? "" : stage;
-    if (now === "none") watching.disconnect();
+    const other = cover.querySelector(".other-stage");
+    if (other) other.textContent = known.some((said) => !said.hidden) ? "" : stage;
+    if (now === "none") watching?.disconnect();
   }
 
   V.onFilled((id) => {
     if (id === "cover") {
       watching = new MutationObserver(update);
       const seen = { attributes: true, attributeFilter: ["hidden"], childList: true, characterData: true, subtree: true };
-      for (const name of ["progress", "problem", "stage"]) watching.observe($(name), seen);
+      for (const name of ["progress", "problem", "stage"]) watching.observe(V.part(name), seen);
     }
     if (watching) update();
   });
 
   document.addEventListener("click", (event) => {
-    if (event.target.closest("[data-cover=afresh]")) window.location.assign(window.location.pathname);
+    if (V.element(event.target).closest("[data-cover=afresh]")) window.location.assign(window.location.pathname);
   });
 })();

@@ -3,10 +3,11 @@
   "use strict";
 
   const V = window.visit;
-  const $ = (id) => V.$(id);
-  const holdsFile = (event) => $("open") && [...event.dataTransfer.types].includes("Files");
+  const $ = V.$;
+  const holdsFile = (/** @type {DragEvent} */ event) =>
+    $("open") !== null && Boolean(event.dataTransfer?.types.includes("Files"));
 
-  function tell(problem) {
+  function tell(/** @type {string | null} */ problem) {
     V.setProps("problem", { children: problem || "", hidden: !problem });
   }
 
@@ -14,9 +15,9 @@
 
   // Only the last file that was given is shown, however long each takes.
   let latest = 0;
-  async function open(file) {
+  async function open(/** @type {File} */ file) {
     const mine = ++latest;
-    const most = Number($("open").dataset.max);
+    const most = Number(V.part("open").dataset.max);
     tell(null);
     if (file.size > most) {
       tell(`${file.name} is larger than ${Math.round(most / 2 ** 20)} MB; open it with visit show`);
@@ -35,7 +36,7 @@
     }
   }
 
-  function show(view) {
+  function show(/** @type {View} */ view) {
     const cancel = $("cancel");
     if (cancel && !cancel.hidden) cancel.click(); // a trace under way would take its place
     V.showRequest(view);
@@ -46,31 +47,30 @@
   // ------------------------------------------------------------------ choosing
 
   document.addEventListener("click", (event) => {
-    if (!event.target.closest("#open")) return;
+    if (!V.element(event.target).closest("#open")) return;
     const input = document.createElement("input");
     input.type = "file";
     input.accept = ".json,.html,.htm";
-    input.addEventListener("change", () => input.files.length && open(input.files[0]));
+    input.addEventListener("change", () => input.files?.length && open(input.files[0]));
     input.click();
   });
 
   // ------------------------------------------------------------------ dropping
 
-  function cover(words) {
-    let over = $("drop");
-    if (!over) {
-      over = V.build({ tag: "div", attributes: { id: "drop", role: "status" }, children: [] });
-      document.body.append(over);
+  function cover(/** @type {string | null} */ words) {
+    if (!$("drop")) {
+      document.body.append(V.build({ tag: "div", attributes: { id: "drop", role: "status" }, children: [] }));
     }
+    const over = V.part("drop");
     over.hidden = !words;
     over.textContent = words || "";
   }
 
-  for (const name of ["dragenter", "dragover"]) {
+  for (const name of /** @type {("dragenter" | "dragover")[]} */ (["dragenter", "dragover"])) {
     document.addEventListener(name, (event) => {
       if (!holdsFile(event)) return;
       event.preventDefault();
-      event.dataTransfer.dropEffect = "copy";
+      if (event.dataTransfer) event.dataTransfer.dropEffect = "copy";
       cover("Drop to open");
     });
   }
@@ -83,7 +83,7 @@
     if (!holdsFile(event)) return;
     event.preventDefault();
     cover(null);
-    const { files } = event.dataTransfer;
+    const files = event.dataTransfer?.files || [];
     if (files.length === 1) open(files[0]);
     else tell("one document is opened at a time; drop one file");
   });

@@ -5,9 +5,9 @@
   const V = (window.visit = window.visit || {});
   const $ = (id) => V.$(id);
   const LISTED = 40; // more are counted and marked, not listed
-  // The table looked through, of which graph it is, the rows found, which of them is active, and for
-  // which graph a table with fetched blocks was asked for.
-  const own = { table: null, key: null, rows: [], terms: [], active: 0, asked: null };
+  // The table looked through, of which graph it is, the words of the glossary and the rows found, which
+  // of these is active, and for which graph a table with fetched blocks was asked for.
+  const own = { table: null, key: null, meanings: [], rows: [], terms: [], active: 0, asked: null };
 
   const box = () => $("search");
   const isOpen = () => !$("found-panel").hidden;
@@ -33,22 +33,25 @@
 
   // ------------------------------------------------------------------ looking
 
-  // What is typed is looked for, listed, and marked in the graph; one of those found is active.
-  function look(active = 0) {
+  // What is typed is looked for, listed, and marked in the graph; one of those found is active, at first
+  // the best node.
+  function look(active) {
     const text = box().value;
-    const { terms, unread } = V.search.parse(text);
+    const { terms, unread } = own.table ? V.search.parse(text, own.table) : { terms: [], unread: [] };
+    own.meanings = own.table ? V.search.meaningsOf(text, own.table) : [];
     const notes = (V.state.view && V.state.view.notes) || {};
     own.terms = terms;
     own.rows = own.table ? V.search.find(own.table, terms, notes) : [];
     $("search-clear").hidden = !text;
     const drawn = V.showFound(new Set(own.rows.map((row) => own.table.id[row])));
     list(notes, said(drawn), unread);
-    activate(active);
+    activate(active ?? (own.rows.length ? own.meanings.length : 0));
   }
 
   function said(drawn) {
     if (!own.table) return "Nothing is traced yet.";
     if (!own.terms.length) return "Search tokens, kinds and ids; every term must hold:";
+    if (!own.rows.length && own.meanings.length) return "No node is called so or says so. What it means:";
     if (!own.rows.length) return "Nothing found; every term must hold:";
     const best = own.rows.length > LISTED ? `; the best ${LISTED} are listed` : "";
     return `${own.rows.length.toLocaleString("en")} found, ${drawn.toLocaleString("en")} drawn${best}`;
@@ -59,11 +62,16 @@
     const lines = unread.map((line) => part("p", "unread", line));
     if (summary) lines.push(part("p", "", summary));
     $("found-note").replaceChildren(...lines);
-    const options = own.rows.slice(0, LISTED).map((row, n) => option(row, n, notes, texts));
+    const nodes = own.rows.slice(0, LISTED).map((row) => option(row, notes, texts));
+    const options = [...own.meanings.map(meaning), ...nodes];
+    options.forEach((made, n) => {
+      made.setAttribute("role", "option");
+      made.id = `found-${n}`;
+    });
     $("found").replaceChildren(...options);
     $("found").hidden = !options.length;
     $("found").scrollTop = 0;
-    $("found-panel").querySelector(".grammar").hidden = Boolean(own.rows.length);
+    $("found-panel").querySelector(".grammar").hidden = options.length > 0;
   }
 
   function part(tag, className, ...children) {
@@ -75,7 +83,15 @@
 
   // ------------------------------------------------------------------ one line of the list
 
-  function option(row, n, notes, texts) {
+  // A word of the glossary, with what it means.
+  function meaning([name, also, says]) {
+    const made = part("div", "found-word", part("span", "found-title", name), part("span", "also", also.join(", ")), part("span", "says", says));
+    made.dataset.word = name;
+    made.title = "Opens the help at this word";
+    return made;
+  }
+
+  function option(row, notes, texts) {
     const { table } = own;
     const [, family, title] = table.kinds[table.kind[row]];
     const number = table.head[row] ?? table.index[row] ?? "";
@@ -98,8 +114,6 @@
       part("span", "found-words", ...noted, ...words),
       part("span", "number rank", `rank ${table.rank[row].toLocaleString("en")}`),
     );
-    made.setAttribute("role", "option");
-    made.id = `found-${n}`;
     made.dataset.row = row;
     made.title = `${table.id[row]}\ncarries ${(100 * table.carried[row]).toFixed(2)} %; on the right the direct logit and the target's rank`;
     return made;
@@ -150,7 +164,6 @@
 
   // To a node: what hides it is opened, and a kind that the legend hides comes back.
   function go(row) {
-    if (row === undefined) return;
     const { table } = own;
     const family = table.kinds[table.kind[row]][1];
     if (V.state.hidden.has(family)) V.toggleFamily(family);
@@ -158,10 +171,29 @@
     show(false);
   }
 
+  // To a word: the help is opened at it.
+  function explain(word) {
+    show(false);
+    V.showHelp(true);
+    const entry = document.querySelector(`#help [data-word="${CSS.escape(word)}"]`);
+    if (!entry) return;
+    entry.tabIndex = -1;
+    entry.focus();
+    entry.scrollIntoView({ block: "center" });
+  }
+
+  // To what an option of the list is of.
+  const choose = ({ dataset }) => (dataset.word ? explain(dataset.word) : go(Number(dataset.row)));
+
+  function chooseActive() {
+    const active = $("found").querySelector("[aria-selected=true]");
+    if (active) choose(active);
+  }
+
   const KEYS = {
     ArrowDown: () => (isOpen() ? activate(own.active + 1) : open()),
     ArrowUp: () => activate(own.active - 1),
-    Enter: () => (isOpen() ? go(own.rows[own.active]) : open()),
+    Enter: () => (isOpen() ? chooseActive() : open()),
   };
 
   function keydown(event) {
@@ -198,7 +230,7 @@
     });
     panel.addEventListener("click", (event) => {
       const found = event.target.closest("[role=option]");
-      if (found) go(Number(found.dataset.row));
+      if (found) choose(found);
       else if (event.target.closest("#search-clear")) {
         clear();
         input.focus();

@@ -2,74 +2,70 @@
 (function () {
   "use strict";
 
-  const V = (window.visit = window.visit || {});
-  const $ = (id) => V.$(id);
-  const own = { form: { bos: null, chat: false }, abilities: {} };
+  const V = window.visit;
+  const $ = V.$;
+  /** @type {Abilities} */
+  let abilities = {}; // of the model that was traced last
 
+  /** @type {Record<string, boolean | null>} */
   const BOS = { auto: null, bos: true, none: false };
   const LACKS = {
     chat: "This model has no chat template",
     bos: "This model has no BOS token",
   };
 
-  // Of a request, or of nothing in particular. Shown at once, for the next choice may be made before
+  // Of a request, or of nothing in particular. Held at once, for the next choice may be made before
   // Dash hands this one back.
   V.setForm = ({ bos = null, chat = false }) => {
-    V.showForm({ bos, chat });
-    V.setProps("form", { data: { bos, chat } });
-  };
-
-  V.showForm = ({ bos = null, chat = false }) => {
-    own.form = { bos, chat };
-    show();
+    V.hold("form", { bos, chat });
+    V.set("form", { bos, chat });
   };
 
   // What is known of the model that was traced last; of any other nothing is.
-  V.setAbilities = (abilities) => {
-    own.abilities = abilities;
+  V.setAbilities = (known) => {
+    abilities = known;
     show();
   };
 
   function show() {
-    const { bos, chat } = own.form;
+    const { bos, chat } = V.state.form;
     const said = $("form-said");
     if (!said) return;
     said.textContent = [chat ? "Chat" : "Text", bos === null ? "" : bos ? "with BOS" : "without BOS"]
       .filter(Boolean)
       .join(", ");
-    const known = $("model").value.trim() === own.abilities.model ? own.abilities : {};
+    const known = V.field("model").value.trim() === abilities.model ? abilities : {};
     const chosen = { chat: chat ? "chat" : "text", bos: Object.keys(BOS).find((name) => BOS[name] === bos) };
-    for (const name of ["chat", "bos"]) {
-      for (const field of document.querySelectorAll(`input[name="form-${name}"]`)) {
+    for (const name of /** @type {("chat" | "bos")[]} */ (["chat", "bos"])) {
+      for (const field of V.inputs(`input[name="form-${name}"]`)) {
         field.checked = field.value === chosen[name];
         if (field.value !== name) continue;
-        const lacks = known[name] === false;
-        field.disabled = lacks;
-        field.closest("label").title = lacks ? LACKS[name] : "";
-        why(field.closest("label"), lacks ? LACKS[name] : "");
+        field.disabled = known[name] === false;
+        sayWhy(field.closest("label") || field, field.disabled ? LACKS[name] : "");
       }
     }
   }
 
   // The reason stands below the choice it is of, for a title is seen by those alone who point at it.
-  function why(label, reason) {
+  function sayWhy(/** @type {HTMLElement} */ label, /** @type {string} */ reason) {
+    label.title = reason;
     const next = label.nextElementSibling;
-    const note = next && next.matches(".why") ? next : null;
-    if (note) note.remove();
-    if (!reason) return;
-    label.after(V.build({ tag: "span", attributes: { class: "why hint" }, children: [reason] }));
+    if (next && next.matches(".why")) next.remove();
+    if (reason) label.after(V.build({ tag: "span", attributes: { class: "why hint" }, children: [reason] }));
   }
 
   document.addEventListener("change", ({ target }) => {
-    const { bos, chat } = own.form;
-    if (target.name === "form-chat") V.setForm({ bos, chat: target.value === "chat" });
-    else if (target.name === "form-bos") V.setForm({ bos: BOS[target.value], chat });
+    const { name, value } = /** @type {HTMLInputElement} */ (target);
+    const { bos, chat } = V.state.form;
+    if (name === "form-chat") V.setForm({ bos, chat: value === "chat" });
+    else if (name === "form-bos") V.setForm({ bos: BOS[value], chat });
     else return;
-    V.setProps("position", { data: null }); // it was chosen among other tokens
+    V.set("position", null); // it was chosen among other tokens
   });
 
-  document.addEventListener("toggle", ({ target }) => target.matches("details.form") && show(), true);
+  document.addEventListener("toggle", ({ target }) => V.element(target).matches("details.form") && show(), true);
 
+  V.onChange(["form"], show);
   V.onFilled((id) => {
     if (id === "form-menu") show();
   });

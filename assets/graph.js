@@ -6,9 +6,9 @@
   const $ = (id) => V.$(id);
   const state = V.state;
   // Of the canvas alone: the instance, its edges by what they carry, how many of them are hidden,
-  // the key of the graph that was fitted, whether the reader has moved it since, and what a search
-  // found.
-  const own = { cy: null, edges: [], shown: 0, fitted: null, moved: false, found: new Set(), levels: [0], unexplained: [0] };
+  // the key of the graph that was fitted, whether the reader has moved it since, what a search found,
+  // and what part of the graph a link asks to see.
+  const own = { cy: null, edges: [], shown: 0, fitted: null, moved: false, found: new Set(), levels: [0], unexplained: [0], asked: state.viewport };
 
   // dash-cytoscape always passes on its default wheel sensitivity of 1, and Cytoscape warns of any.
   const warn = console.warn;
@@ -19,7 +19,7 @@
   // A tap picks a node and opens it; a tap on the picked one closes it again.
   function tap(node) {
     const id = node.id();
-    if (node.data("open") && state.picked === id) V.close(id);
+    if (node.data("open") && state.picked === id) V.close(id, node.data("closes").split(" "));
     else if (node.data("opens") && !node.data("open")) V.open([id]);
     V.pick(id);
   }
@@ -71,8 +71,7 @@
   function settle() {
     const cy = own.cy;
     own.edges = cy
-      .edges("[carried]")
-      .filter((edge) => !edge.data("stream"))
+      .edges("[?hides]")
       .sort((a, b) => a.data("carried") - b.data("carried"))
       .toArray();
     own.shown = 0;
@@ -89,7 +88,7 @@
     const isOther = own.fitted !== state.view.key;
     if (isOther) own.moved = false;
     own.fitted = state.view.key;
-    if (V.asked.at) seeAgain(V.asked);
+    if (own.asked) seeAgain(own.asked);
     if (!own.moved) {
       const node = state.picked ? cy.getElementById(state.picked) : null;
       if (node && node.length && node.data("open")) focus(node);
@@ -102,7 +101,7 @@
   // What part of the graph is seen, as "x,y,zoom" of the middle, once the reader has chosen it.
   V.viewport = () => {
     const cy = own.cy;
-    if (!cy || !own.moved) return null;
+    if (!cy || !own.moved) return own.asked;
     const zoom = cy.zoom();
     const { x, y } = cy.pan();
     const numbers = [(cy.width() / 2 - x) / zoom, (cy.height() / 2 - y) / zoom, zoom];
@@ -110,8 +109,8 @@
   };
 
   function seeAgain(asked) {
-    const [x, y, zoom] = asked.at.split(",").map(Number);
-    asked.at = null;
+    const [x, y, zoom] = asked.split(",").map(Number);
+    own.asked = null;
     if (![x, y, zoom].every(Number.isFinite)) return;
     const cy = own.cy;
     cy.resize();
@@ -203,7 +202,7 @@
     const node = state.picked ? cy.getElementById(state.picked) : null;
     if (!node || !node.length) return;
     const kept = node.union(node.connectedEdges()).union(node.neighborhood("node")).union(insides(node));
-    const way = strongest(node, "incomers", "source").union(strongest(node, "outgoers", "target"));
+    const way = wayFrom(node, "back").union(wayFrom(node, "on"));
     cy.elements("[family], edge").difference(kept.union(way)).addClass("faded");
     node.addClass("picked");
   }
@@ -216,25 +215,38 @@
       const edges = waiting.pop().incomers("edge").difference(found);
       found = found.union(edges).union(edges.sources());
       edges.sources().forEach((source) => {
-        if (!["residual", "token"].includes(source.data("family"))) waiting.push(source);
+        if (!source.data("residual")) waiting.push(source);
       });
     }
     return found;
   }
 
-  function strongest(start, step, end) {
+  // The strongest way through a node, "back" or "on": each step is the server's (visit/graph/paths.py),
+  // with what leads from one to the next.
+  function wayFrom(start, direction) {
     let way = own.cy.collection();
     let node = start;
-    const seen = new Set();
-    while (node.length && !seen.has(node.id())) {
-      seen.add(node.id());
-      const edges = node[step]("edge");
-      if (!edges.length) break;
-      const edge = edges.max((e) => e.data("carried")).ele;
-      node = edge[end]();
-      way = way.union(edge).union(node);
+    while (node.length && node.data(direction)) {
+      const next = own.cy.getElementById(node.data(direction));
+      way = way.union(next).union(direction === "back" ? between(next, node) : between(node, next));
+      node = next;
     }
     return way;
+  }
+
+  // The edges from one node to another; into an opened block, the parts of it that lead there.
+  function between(from, to) {
+    const edges = from.edgesTo(to);
+    if (edges.length || !from.length || !to.length) return edges;
+    const inside = insides(to);
+    let found = own.cy.collection();
+    const waiting = [from];
+    while (waiting.length) {
+      const more = waiting.pop().outgoers("edge").intersection(inside).difference(found);
+      found = found.union(more).union(more.targets());
+      more.targets().forEach((target) => waiting.push(target));
+    }
+    return found;
   }
 
   function hover(node) {
@@ -293,7 +305,7 @@
   // What was opened, large enough to read.
   function focus(node) {
     const cy = own.cy;
-    const inside = insides(node).nodes().filter((part) => !["residual", "token"].includes(part.data("family")));
+    const inside = insides(node).nodes().filter((part) => !part.data("residual"));
     const box = node.union(inside).union(node.outgoers("node")).boundingBox({ includeLabels: false });
     const margin = 70;
     const zoom = Math.min((cy.width() - 2 * margin) / box.w, (cy.height() - 2 * margin) / box.h);
@@ -371,11 +383,11 @@
   V.neighbour = neighbour;
   V.fit = fit;
   V.tap = tap;
-  V.mark = () => {
+  V.onChange(["picked"], () => {
     if (!own.cy) return;
     own.cy.batch(mark);
     keepInSight();
-  };
+  });
   V.settle = () => own.cy && scheduleSettle();
   V.cy = () => own.cy;
 

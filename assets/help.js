@@ -2,8 +2,8 @@
 (function () {
   "use strict";
 
-  const V = (window.visit = window.visit || {});
-  const dialog = () => V.$("help-dialog");
+  const V = window.visit;
+  const dialog = () => /** @type {HTMLDialogElement | null} */ (V.$("help-dialog"));
 
   V.showHelp = (wanted) => {
     const help = dialog();
@@ -13,14 +13,15 @@
       return;
     }
     V.closeMenus();
-    if (V.endTour) V.endTour();
+    V.endTour();
     help.showModal();
-    help.querySelector(".help-words").focus(); // so that the arrow keys scroll at once
+    help.querySelector(".help-words")?.focus(); // so that the arrow keys scroll at once
   };
 
   document.addEventListener("click", (event) => {
-    if (event.target.closest("#help-button")) V.showHelp(true);
-    else if (event.target.closest("[data-help=close]")) V.showHelp(false);
+    const target = V.element(event.target);
+    if (target.closest("#help-button")) V.showHelp(true);
+    else if (target.closest("[data-help=close]")) V.showHelp(false);
   });
 
   // A press on the backdrop is one on the dialog itself, whose inside is all covered.
@@ -31,7 +32,7 @@
   // Keys in the open dialog are its own: arrows scroll it and do not walk the graph behind.
   V.onFilled((id) => {
     if (id !== "help") return;
-    dialog().addEventListener("keydown", (event) => {
+    dialog()?.addEventListener("keydown", (event) => {
       event.stopPropagation();
       if (event.key === "?") V.showHelp(false);
     });
@@ -39,7 +40,8 @@
 
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (V.isTyping(event.target) || event.target.closest("[role=dialog]")) return;
+    const target = V.element(event.target);
+    if (V.isTyping(target) || target.closest("[role=dialog]")) return;
     if (event.key === "?") {
       event.preventDefault();
       V.showHelp(true);

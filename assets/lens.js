@@ -3,17 +3,18 @@
 (function () {
   "use strict";
 
-  const V = (window.visit = window.visit || {});
-  const $ = (id) => V.$(id);
-  let scrolled = null; // the graph whose traced row was brought into sight
-  let watched = null; // the figure whose tips are moved into sight
+  const V = window.visit;
+  /** @type {string | undefined} */
+  let scrolled; // the graph whose traced row was brought into sight
+  /** @type {HTMLElement | undefined} */
+  let watched; // the figure whose tips are moved into sight
 
   V.showLens = (figure, picked) => {
-    const { meta, margin } = (figure && figure.layout) || {};
-    if (!meta) return;
+    if (!figure || !figure.layout.meta) return;
+    const { meta, margin } = figure.layout;
     watch();
-    $("lens-left-out").textContent = meta.left_out;
-    const over = $("lens-over");
+    V.part("lens-left-out").textContent = meta.left_out;
+    const over = V.part("lens-over");
     const sides = { left: margin.l, right: margin.r, top: margin.t, bottom: margin.b };
     for (const [side, size] of Object.entries(sides)) over.style.setProperty(`--${side}`, `${size}px`);
     const ids = figure.data[0].customdata;
@@ -23,26 +24,26 @@
     requestAnimationFrame(() => show(margin, (meta.traced + 0.5) / ids.length));
   };
 
-  function heading(columns) {
+  function heading(/** @type {string[]} */ columns) {
     const cells = columns.map((name) => ({ tag: "span", attributes: {}, children: [name] }));
     return V.build({ tag: "div", attributes: { class: "lens-columns" }, children: cells });
   }
 
-  const headingHeight = () => $("lens-over").firstChild.offsetHeight;
+  const headingHeight = () => V.part("lens-over").querySelector(".lens-columns")?.offsetHeight ?? 0;
 
-  function outline(ids, picked) {
-    const row = ids.findIndex((line) => picked && line.includes(picked));
-    if (row < 0) return [];
+  function outline(/** @type {string[][]} */ ids, /** @type {string | null} */ picked) {
+    const row = ids.findIndex((line) => picked !== null && line.includes(picked));
+    if (row < 0 || picked === null) return [];
     const frame = V.build({ tag: "div", attributes: { class: "lens-picked" }, children: [] });
     const places = { row, rows: ids.length, column: ids[row].indexOf(picked), columns: ids[row].length };
-    for (const [name, place] of Object.entries(places)) frame.style.setProperty(`--${name}`, place);
+    for (const [name, place] of Object.entries(places)) frame.style.setProperty(`--${name}`, String(place));
     return [frame];
   }
 
   // A row, by how far down the grid it is, comes to the middle of what is seen of the grid.
-  function show(margin, part) {
-    const body = $("dock-body");
-    const over = $("lens-over");
+  function show(/** @type {LensFigure["layout"]["margin"]} */ margin, /** @type {number} */ part) {
+    const body = V.part("dock-body");
+    const over = V.part("lens-over");
     const row = margin.t + part * (over.clientHeight - margin.t - margin.b);
     body.scrollTop = row - (body.clientHeight + headingHeight()) / 2;
   }
@@ -52,23 +53,23 @@
     const figure = document.querySelector("#lens .js-plotly-plot");
     if (watched || !figure) return;
     watched = figure;
-    figure.on("plotly_beforehover", () => {
+    figure.on?.("plotly_beforehover", () => {
       moveTip(0);
       queueMicrotask(() => moveTip(wayIntoSight()));
     });
   }
 
-  const tipLayer = () => watched.querySelector(".hoverlayer");
+  const tipLayer = () => watched?.querySelector(".hoverlayer");
 
-  function moveTip(by) {
-    if (tipLayer()) tipLayer().style.transform = by ? `translateY(${by}px)` : "";
+  function moveTip(/** @type {number} */ by) {
+    tipLayer()?.style.setProperty("transform", by ? `translateY(${by}px)` : "");
   }
 
   function wayIntoSight() {
-    const tip = tipLayer() && tipLayer().querySelector(".hovertext");
+    const tip = tipLayer()?.querySelector(".hovertext");
     if (!tip) return 0;
     const { top, bottom } = tip.getBoundingClientRect();
-    const seen = $("dock-body").getBoundingClientRect();
+    const seen = V.part("dock-body").getBoundingClientRect();
     return Math.max(Math.min(0, seen.bottom - bottom), seen.top + headingHeight() - top);
   }
 })();

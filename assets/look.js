@@ -2,37 +2,42 @@
 (function () {
   "use strict";
 
-  const V = (window.visit = window.visit || {});
-  const LOOKS = ["colouring", "palette", "width"];
+  const V = window.visit;
+  const LOOKS = /** @type {("colouring" | "palette" | "width")[]} */ (["colouring", "palette", "width"]);
+  /** @type {Stylesheets | null} */
+  let sheets = null;
 
-  V.isDark = (theme) => (theme ? theme === "dark" : window.matchMedia("(prefers-color-scheme: dark)").matches);
+  const systemIsDark = () => window.matchMedia("(prefers-color-scheme: dark)").matches;
+  V.shade = () => (V.state.theme === "dark" || (!V.state.theme && systemIsDark()) ? "dark" : "light");
 
-  // The graph's rules for a theme and a look, and the theme's name.
-  V.dress = (theme, look, sheets) => {
-    const shade = V.isDark(theme) ? "dark" : "light";
-    const asked = V.asked;
-    const chosen = { ...V.state.look, ...look };
-    for (const name of ["colouring", "width"]) {
-      if (asked[name]) chosen[name] = asked[name];
-      asked[name] = null;
-    }
-    const { rules, colourings, widths } = sheets[shade][chosen.palette] || sheets[shade].safe;
-    if (!(chosen.colouring in colourings)) chosen.colouring = "kind";
-    if (!(chosen.width in widths)) chosen.width = "carried";
-    V.state.look = chosen;
-    Object.assign(document.documentElement.dataset, { theme: shade, ...chosen });
+  // At once, before anything is drawn in another shade.
+  document.documentElement.dataset.theme = V.shade();
+
+  // The graph's rules in the reader's look, the theme's name, and what figures need of the look.
+  V.dress = (given) => {
+    sheets = given;
+    const { state } = V;
+    const shade = V.shade();
+    const { rules, colourings, widths } = sheets[shade][state.palette] || sheets[shade].safe;
+    if (!(state.colouring in colourings)) state.colouring = "kind";
+    if (!(state.width in widths)) state.width = "carried";
+    const { colouring, palette, width } = state;
+    Object.assign(document.documentElement.dataset, { theme: shade, colouring, palette, width });
     showLook();
-    V.writeAddress();
-    return [[...rules, ...colourings[chosen.colouring], ...widths[chosen.width]], shade];
+    return [[...rules, ...colourings[colouring], ...widths[width]], shade, { palette }];
   };
 
-  V.setLook = (change) => V.setProps("look", { data: { ...V.state.look, ...change } });
+  V.onChange(["theme", ...LOOKS], () => {
+    if (!sheets) return;
+    const [stylesheet, shade, look] = V.dress(sheets);
+    V.setProps("graph", { stylesheet });
+    V.setProps("shade", { data: shade });
+    V.setProps("look", { data: look });
+  });
 
   function showLook() {
     for (const name of LOOKS) {
-      for (const input of document.querySelectorAll(`input[name="look-${name}"]`)) {
-        input.checked = input.value === V.state.look[name];
-      }
+      for (const input of V.inputs(`input[name="look-${name}"]`)) input.checked = input.value === V.state[name];
     }
   }
 
@@ -43,23 +48,24 @@
   // ------------------------------------------------------------------ panes
 
   // A separator is dragged, or moved by the arrow keys; the size it sets is a variable of the page.
+  /** @type {Record<string, Size>} */
   const SIZES = {
     "split-side": { variable: "--side", low: 300, high: 640, fallback: 364, sign: -1, axis: "x" },
     "split-dock": { variable: "--dock", low: 120, high: 520, fallback: 238, sign: -1, axis: "y" },
   };
-  const kept = (name) => `visit.${name}`;
+  const kept = (/** @type {string} */ name) => `visit.${name}`;
 
-  function setSize(id, size) {
+  function setSize(/** @type {string} */ id, /** @type {number} */ size) {
     const { variable, low, high } = SIZES[id];
     const clamped = Math.round(Math.max(low, Math.min(high, size)));
     document.documentElement.style.setProperty(variable, `${clamped}px`);
-    localStorage.setItem(kept(id), clamped);
+    localStorage.setItem(kept(id), String(clamped));
     const bar = V.$(id);
-    if (bar) bar.setAttribute("aria-valuenow", clamped);
+    if (bar) bar.setAttribute("aria-valuenow", String(clamped));
     window.dispatchEvent(new Event("resize")); // Plotly's figures follow the window
   }
 
-  const sizeOf = (id) => Number(localStorage.getItem(kept(id))) || SIZES[id].fallback;
+  const sizeOf = (/** @type {string} */ id) => Number(localStorage.getItem(kept(id))) || SIZES[id].fallback;
   for (const id of Object.keys(SIZES)) {
     document.documentElement.style.setProperty(SIZES[id].variable, `${sizeOf(id)}px`);
   }
@@ -69,20 +75,20 @@
     for (const [name, { low, high }] of Object.entries(SIZES)) {
       const bar = V.$(name);
       if (!bar) continue;
-      for (const [which, size] of [["min", low], ["max", high], ["now", sizeOf(name)]]) {
-        bar.setAttribute(`aria-value${which}`, size);
+      for (const [which, size] of Object.entries({ min: low, max: high, now: sizeOf(name) })) {
+        bar.setAttribute(`aria-value${which}`, String(size));
       }
     }
   });
 
   document.addEventListener("pointerdown", (event) => {
-    const bar = event.target.closest && event.target.closest(".splitter");
+    const bar = V.element(event.target).closest(".splitter");
     if (!bar) return;
     const { axis, sign } = SIZES[bar.id];
-    const place = (moved) => (axis === "x" ? moved.clientX : moved.clientY);
+    const place = (/** @type {PointerEvent} */ moved) => (axis === "x" ? moved.clientX : moved.clientY);
     const from = place(event);
     const size = sizeOf(bar.id);
-    const move = (moved) => setSize(bar.id, size + sign * (place(moved) - from));
+    const move = (/** @type {PointerEvent} */ moved) => setSize(bar.id, size + sign * (place(moved) - from));
     const end = () => {
       document.removeEventListener("pointermove", move);
       document.documentElement.classList.remove("resizing");
@@ -94,45 +100,49 @@
     document.addEventListener("pointercancel", end, { once: true });
   });
 
+  /** @type {Record<string, { axis: string, by: number }>} */
+  const STEPS = {
+    ...{ ArrowLeft: { axis: "x", by: -16 }, ArrowRight: { axis: "x", by: 16 } },
+    ...{ ArrowUp: { axis: "y", by: -16 }, ArrowDown: { axis: "y", by: 16 } },
+  };
+
   document.addEventListener("keydown", (event) => {
-    const bar = event.target.closest && event.target.closest(".splitter");
+    const bar = V.element(event.target).closest(".splitter");
     if (!bar) return;
     const { axis, sign } = SIZES[bar.id];
-    const step = { ArrowLeft: ["x", -16], ArrowRight: ["x", 16], ArrowUp: ["y", -16], ArrowDown: ["y", 16] }[event.key];
-    if (!step || step[0] !== axis) return;
+    const step = STEPS[event.key];
+    if (!step || step.axis !== axis) return;
     event.preventDefault();
     event.stopPropagation();
-    setSize(bar.id, sizeOf(bar.id) + sign * step[1]);
+    setSize(bar.id, sizeOf(bar.id) + sign * step.by);
   });
 
   // ------------------------------------------------------------------ the lens dock
 
-  const isOpenAtFirst = () => {
-    const said = localStorage.getItem(kept("dock-open"));
-    return said === null ? window.innerHeight >= 860 : said === "1";
-  };
+  // A window's first height does not choose for every later one: only what the reader chose is kept.
+  const opensByItself = window.innerHeight >= 860;
+  V.dockIsOpen = () => V.state.dockOpen ?? opensByItself;
 
-  V.dock = { open: isOpenAtFirst(), measure: localStorage.getItem(kept("dock-measure")) || "prob" };
-
-  V.setDock = (change) => {
-    Object.assign(V.dock, change);
-    // Only what was chosen is kept, so that a window's first height does not choose for every later one.
-    if ("open" in change) localStorage.setItem(kept("dock-open"), change.open ? "1" : "0");
-    if ("measure" in change) localStorage.setItem(kept("dock-measure"), change.measure);
-    showDock();
+  // The grid is drawn by the server, as wide as it is shown.
+  V.askForLens = () => {
     const body = V.$("dock-body");
-    V.setProps("dock", { data: { ...V.dock, width: body ? body.clientWidth - 20 : 0 } });
+    const asked = { open: V.dockIsOpen(), measure: V.state.dockMeasure, width: body ? body.clientWidth - 20 : 0 };
+    V.setProps("dock", { data: asked });
   };
+
+  V.onChange(["dockOpen", "dockMeasure"], () => {
+    showDock();
+    V.askForLens();
+  });
 
   function showDock() {
-    document.documentElement.dataset.dock = V.dock.open ? "open" : "closed";
+    const isOpen = V.dockIsOpen();
+    document.documentElement.dataset.dock = isOpen ? "open" : "closed";
     const button = document.querySelector("button[data-dock]");
-    if (button) button.setAttribute("aria-expanded", String(V.dock.open));
-    for (const input of document.querySelectorAll('input[name="dock-measure"]')) {
-      input.checked = input.value === V.dock.measure;
-    }
+    if (button) button.setAttribute("aria-expanded", String(isOpen));
+    for (const input of V.inputs('input[name="dock-measure"]')) input.checked = input.value === V.state.dockMeasure;
   }
-  document.documentElement.dataset.dock = V.dock.open ? "open" : "closed";
+  document.documentElement.dataset.dock = V.dockIsOpen() ? "open" : "closed";
 
   V.onFilled((id) => {
     if (id === "dock-head") showDock();
@@ -141,23 +151,22 @@
   // ------------------------------------------------------------------ graph or Sankey
 
   V.setPane = (pane) => {
-    const canvas = document.querySelector(".canvas");
-    const { clientWidth: width, clientHeight: height } = canvas || {};
-    V.setProps("pane", { data: pane.name === "flow" ? pane : { ...V.state.pane, ...pane, width, height } });
+    const canvas = V.part("graph").closest(".canvas");
+    const { clientWidth: width, clientHeight: height } = canvas || document.body;
+    V.set("pane", pane.name === "flow" ? pane : { ...V.state.pane, ...pane, width, height });
   };
 
-  V.showPane = (pane) => {
-    V.state.pane = pane;
+  function showPane() {
+    const { pane } = V.state;
     document.documentElement.dataset.pane = pane.name;
     for (const button of document.querySelectorAll("button[data-pane]")) {
-      button.setAttribute("aria-pressed", String(button.dataset.pane === pane.name));
+      button.setAttribute("aria-pressed", String(button.getAttribute("data-pane") === pane.name));
     }
-    const layer = V.$("sankey-layer");
-    if (layer && pane.layer !== undefined) layer.value = String(pane.layer);
-    V.writeAddress();
-  };
+    if (V.$("sankey-layer") && pane.layer !== undefined) V.field("sankey-layer").value = String(pane.layer);
+  }
 
+  V.onChange(["pane"], showPane);
   V.onFilled((id) => {
-    if (id === "toolbar" || id === "sankey-layer") V.showPane(V.state.pane);
+    if (id === "toolbar" || id === "sankey-layer") showPane();
   });
 })();

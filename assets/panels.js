@@ -2,20 +2,22 @@
 (function () {
   "use strict";
 
-  const V = (window.visit = window.visit || {});
+  const V = window.visit;
   const SVG = "http://www.w3.org/2000/svg";
 
   // Nothing in a tree is ever read as markup, so a token can hold anything.
+  /** @type {(tree: Tree, inSvg: boolean) => HTMLElement | Text} */
   function build(tree, inSvg) {
     if (typeof tree === "string") return document.createTextNode(tree);
     const isSvg = inSvg || tree.tag === "svg";
-    const element = isSvg ? document.createElementNS(SVG, tree.tag) : document.createElement(tree.tag);
+    const made = isSvg ? document.createElementNS(SVG, tree.tag) : document.createElement(tree.tag);
+    const element = /** @type {HTMLElement} */ (made);
     for (const [name, value] of Object.entries(tree.attributes)) element.setAttribute(name, value);
     element.append(...tree.children.map((child) => build(child, isSvg)));
     return element;
   }
 
-  V.build = (tree) => build(tree, false);
+  V.build = (tree) => /** @type {HTMLElement} */ (build(tree, false));
 
   // Panels by the id of the part they fill. What is typed into stays, and so does the focus.
   V.fill = (panels) => {
@@ -24,7 +26,7 @@
       if (!panel) continue;
       const focused = panel.contains(document.activeElement) ? document.activeElement : null;
       const again = focused && focused.getAttribute("data-focus");
-      panel.replaceChildren(...trees.map(V.build));
+      panel.replaceChildren(...trees.map((tree) => build(tree, false)));
       if (again) panel.querySelector(`[data-focus="${CSS.escape(again)}"]`)?.focus();
       V.filled(id, panel);
     }
@@ -32,7 +34,7 @@
 
   // A long prompt's strip shows the traced token with what comes next in its middle.
   V.onFilled((id, strip) => {
-    const traced = id === "tokens" && strip.querySelector(".is-traced");
+    const traced = id === "tokens" ? strip.querySelector(".is-traced") : null;
     if (!traced) return;
     const from = strip.getBoundingClientRect();
     const at = traced.getBoundingClientRect();
@@ -40,12 +42,15 @@
   });
 
   // By what the ledgers' bars are drawn stays as the reader chose it.
-  let by = null;
+  /** @type {string | undefined} */
+  let by;
   document.addEventListener("change", (event) => {
-    if (event.target.name === "ledger-by") by = event.target.dataset.by;
+    const { name, dataset } = /** @type {HTMLInputElement} */ (event.target);
+    if (name === "ledger-by") by = dataset.by;
   });
-  V.onFilled((id, panel) => {
-    const chosen = id === "inspector" && by && panel.querySelector(`input[name="ledger-by"][data-by="${by}"]`);
+  V.onFilled((id) => {
+    if (id !== "inspector" || !by) return;
+    const [chosen] = V.inputs(`#inspector input[name="ledger-by"][data-by="${by}"]`);
     if (chosen) chosen.checked = true;
   });
 
@@ -53,8 +58,8 @@
   V.onFilled((id) => {
     if (id !== "inspector" && id !== "tokens") return;
     const shown = document.querySelector("#inspector [data-attention]");
-    const parts = shown ? shown.dataset.attention.split(",").map(Number) : [];
-    const reader = shown ? shown.dataset.reader : null;
+    const parts = (shown?.dataset.attention || "").split(",").map(Number);
+    const reader = shown?.dataset.reader;
     for (const chip of document.querySelectorAll("#tokens .chip[data-position]")) {
       const part = parts[Number(chip.dataset.position)] || 0;
       chip.classList.toggle("is-reader", chip.dataset.position === reader);

@@ -7,32 +7,10 @@
 
   // ------------------------------------------------------------------ words
 
-  const RESTS = [
-    ...["sources_rest", "heads_rest", "neurons_rest", "positions_rest", "memories_rest"],
-    "experts_rest",
-  ];
-  const ONE_KIND = [
-    ...["embed", "ln1", "query", "head", "attn_neuron", "attn_bias", "attn", "resid_mid", "ln2"],
-    ...["memory_key", "memory_value", "mlp_bias", "mlp", "resid_post", "final_norm", "output"],
-    ...["shared_expert", ...RESTS],
-  ];
-  const KINDS = {
-    ...Object.fromEntries(ONE_KIND.map((kind) => [kind, [kind]])),
-    key: ["key", "memory_key"],
-    value: ["value", "memory_value"],
-    memory: ["memory_key", "memory_value"],
-    expert: ["expert", "shared_expert"],
-    neuron: ["attn_neuron"],
-    residual: ["resid_mid", "resid_post"],
-    rest: RESTS,
-    bias: ["attn_bias", "mlp_bias"],
-    norm: ["ln1", "ln2", "final_norm"],
-  };
-  const ALIASES = { attention: "attn", embedding: "embed", resid: "residual", querie: "query", memorie: "memory", biase: "bias" };
-  // What a query may compare; a head, memory, neuron or expert by its number is a kind as well.
+  // What a query may compare, beside the number of a kind.
   const MEASURES = {
     ...{ l: "layer", layer: "layer", pos: "position", position: "position" },
-    ...{ head: "head", index: "index", memory: "index", neuron: "index", expert: "index" },
+    ...{ head: "head", index: "index" },
     ...{ rank: "rank", logit: "logit", carried: "carried", norm: "norm" },
   };
   const COUNTED = ["layer", "position", "head", "index", "rank"];
@@ -48,21 +26,18 @@
 
   const own = (object, name) => (Object.hasOwn(object, name) ? object[name] : null);
 
-  // A kind's name as KINDS has it: `Heads` and `attention` are `head` and `attn`; null if it is none.
-  function kindOf(word) {
-    const said = word.toLowerCase();
-    for (const name of [said, said.replace(/s$/, "")]) {
-      const plain = own(ALIASES, name) || name;
-      if (own(KINDS, plain)) return plain;
-    }
-    return null;
+  // The kinds that a name names, as the table has it; null if it is none.
+  const kindsOf = (name, { names }) => own(names, name.toLowerCase());
+
+  // What a name's number is: the number of a head, or a node's own. Null where its kinds have none, or
+  // not all the same.
+  function numberedBy(name, table) {
+    const named = kindsOf(name, table) || [];
+    const by = new Set(table.kinds.filter(([kind, , , number]) => number && named.includes(kind)).map((row) => row[3]));
+    return by.size === 1 ? [...by][0] : null;
   }
 
-  // Two words that name one kind, like `attention neurons` and `final norm`.
-  function kindOfTwo(first, second) {
-    const joined = `${own(ALIASES, first.toLowerCase()) || first}_${second}`;
-    return kindOf(joined);
-  }
+  const measureOf = (name, table) => own(MEASURES, name.toLowerCase()) || numberedBy(name, table);
 
   // Letters of one size, and a space for the mark that stands for it.
   const fold = (text) => text.toLowerCase().replaceAll("·", " ");
@@ -84,13 +59,13 @@
     word: /[^\s"“”]+/y,
   };
 
-  function piecesOf(text) {
+  function piecesOf(text, table) {
     const pieces = [];
     for (let at = 0; at < text.length; ) {
       for (const [is, pattern] of Object.entries(PIECES)) {
         pattern.lastIndex = at;
         const said = pattern.exec(text);
-        if (!said || (is === "compared" && !isComparison(said))) continue;
+        if (!said || (is === "compared" && !isComparison(said, table))) continue;
         if (is !== "space") pieces.push({ is, said });
         at += said[0].length;
         break;
@@ -100,19 +75,21 @@
   }
 
   // A colon compares only what can be compared; else it is a part of a token.
-  const isComparison = ([, name, sign]) => sign !== ":" || own(MEASURES, name.toLowerCase()) !== null;
+  const isComparison = ([, name, sign], table) => sign !== ":" || measureOf(name, table) !== null;
 
   // A query as terms that must all hold, and in words what could not be read of it.
-  function parse(text) {
+  function parse(text, table) {
     const read = { terms: [], unread: [] };
-    const pieces = piecesOf(text);
+    const pieces = piecesOf(text, table);
     while (pieces.length) {
-      const { is, said } = pieces.shift();
+      const { is, said } = pieces[0];
+      const taken = is === "word" ? readTogether(pieces, table, read) : 0;
+      pieces.splice(0, taken || 1);
+      if (taken) continue;
       if (is === "quoted") readQuoted(said[1], read);
       else if (is === "group") readGroup(said[1] ?? said[2], read);
-      else if (is === "compared") readComparison(said, read);
-      else if (pieces[0]?.is === "word" && readTwo(said[0], pieces[0].said[0], read)) pieces.shift();
-      else readWord(said[0], read);
+      else if (is === "compared") readComparison(said, table, read);
+      else readWord(said[0], table, read);
     }
     return read;
   }
@@ -123,17 +100,23 @@
     if (text) terms.push({ is: "text", text: fold(text) });
   }
 
-  // Two words that go together: `attention neurons`, `layer 5`, `head 3`. Answers whether they do.
-  function readTwo(first, second, { terms }) {
-    const both = kindOfTwo(first, second);
-    const measure = own(MEASURES, first.toLowerCase());
-    if (both) terms.push({ is: "kind", kinds: KINDS[both] });
-    else if (COUNTED.includes(measure) && /^[\d,]+$/.test(second) && numberOf(second) !== null) {
-      const kind = kindOf(first);
-      if (kind) terms.push({ is: "kind", kinds: KINDS[kind] });
-      terms.push(equals(measure, numberOf(second)));
-    } else return false;
-    return true;
+  // Words that go together, as many as do: a kind's name of several, `attention neurons`, and a name
+  // with a number, `layer 5`, `memory value 3`. Answers how many pieces they are; 0 if none.
+  function readTogether(pieces, table, { terms }) {
+    const end = pieces.findIndex(({ is }) => is !== "word");
+    const words = pieces.slice(0, end < 0 ? pieces.length : end).map(({ said }) => said[0]);
+    for (let many = Math.min(words.length, table.longest); many > 0; many--) {
+      const name = words.slice(0, many).join(" ");
+      const kinds = kindsOf(name, table);
+      const measure = measureOf(name, table);
+      const following = words[many] ?? "";
+      const hasNumber = COUNTED.includes(measure) && /^[\d,]+$/.test(following) && numberOf(following) !== null;
+      if (!hasNumber && !(kinds && many > 1)) continue;
+      if (kinds) terms.push({ is: "kind", kinds });
+      if (hasNumber) terms.push(equals(measure, numberOf(following)));
+      return many + Number(hasNumber);
+    }
+    return 0;
   }
 
   function readGroup(name, { terms, unread }) {
@@ -141,40 +124,42 @@
     else unread.push("“#” lacks the name of a group");
   }
 
-  function readComparison([said, name, sign, value], { terms, unread }) {
-    const measure = own(MEASURES, name.toLowerCase());
+  function readComparison([said, name, sign, value], table, { terms, unread }) {
+    const measure = measureOf(name, table);
     const number = numberOf(value);
     if (!measure) {
       unread.push(`“${said}” is not read: compare L, pos, head, index, rank, logit, carried or norm, or put it in quotes`);
     } else if (!value) unread.push(`“${said.trim()}” lacks a number`);
     else if (number === null) unread.push(`“${said}” is not read: “${value}” is no number`);
     else {
-      const kind = measure === "index" && kindOf(name);
-      if (kind) terms.push({ is: "kind", kinds: KINDS[kind] });
+      const kinds = own(MEASURES, name.toLowerCase()) ? null : kindsOf(name, table);
+      if (kinds) terms.push({ is: "kind", kinds });
       terms.push({ is: "compare", measure, sign: SIGNS[sign] || sign, number });
     }
   }
 
-  function readWord(word, { terms, unread }) {
+  function readWord(word, table, { terms, unread }) {
     const [, before, after] = /^([^@]*)@(.*)$/.exec(word) || [null, word, null];
     const layer = /^L(\d+)$/i.exec(before);
-    const kind = kindOf(before);
+    const kinds = kindsOf(before, table);
     if (after !== null && !before) {
       if (/^\d+$/.test(after)) terms.push(equals("position", Number(after)));
       else if (after) terms.push({ is: "at", text: fold(after).trim() });
       else unread.push("“@” lacks a position");
-    } else if (layer || kind) {
+    } else if (layer || kinds) {
       if (layer) terms.push(equals("layer", Number(layer[1])));
-      if (kind) terms.push({ is: "kind", kinds: KINDS[kind] });
+      if (kinds) terms.push({ is: "kind", kinds });
       if (/^\d+$/.test(after ?? "")) terms.push(equals("position", Number(after)));
       else if (after !== null) unread.push(`“${word}” lacks a position after “@”`);
-    } else if (isId(word)) terms.push({ is: "id", text: word.toLowerCase() });
+    } else if (isId(word, table)) terms.push({ is: "id", text: word.toLowerCase() });
     else terms.push({ is: "text", text: fold(word) });
   }
 
   // An id or how it begins, with its layer or without: `L5.head3@7`, `L5.mem`, `head3`, `head3.key@2`.
-  function isId(word) {
-    return /^L\d+\.[a-z_]*\d*(\.[a-z_]*)?(@\d*)?$/i.test(word) || /^(head|memory|attn_neuron|expert)\d+(\.[a-z_]*)?(@\d*)?$/i.test(word);
+  function isId(word, { stems }) {
+    if (/^L\d+\.[a-z_]*\d*(\.[a-z_]*)?(@\d*)?$/i.test(word)) return true;
+    const said = /^([a-z_]+)\d+(\.[a-z_]*)?(@\d*)?$/i.exec(word);
+    return said !== null && stems.has(said[1].toLowerCase());
   }
 
   // ------------------------------------------------------------------ finding
@@ -189,7 +174,16 @@
       folded: table.words.map(fold),
       row: new Map(table.id.map((id, row) => [id, row])),
       at: table.tokens.map((token) => fold(token).trim()),
+      longest: Math.max(...Object.keys(table.names).map((name) => name.split(" ").length)),
+      stems: new Set(table.kinds.filter(([, , , number]) => number).map(([, , , , stem]) => stem)),
     };
+  }
+
+  // The words of the glossary that a query asks the meaning of, by their names or the field's.
+  function meaningsOf(text, { glossary }) {
+    const sought = fold(text).trim();
+    const asked = [sought, sought.replace(/s$/, "")];
+    return glossary.filter(([name, also]) => [name, ...also].some((said) => asked.includes(fold(said))));
   }
 
   // How well a word answers a text: 0 the word itself, 1 begun by it, 2 holding it, null not at all.
@@ -288,5 +282,5 @@
     );
   }
 
-  V.search = { parse, find, prepare, fold };
+  V.search = { parse, find, meaningsOf, prepare, fold };
 })();

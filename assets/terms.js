@@ -3,35 +3,40 @@
 (function () {
   "use strict";
 
-  const V = (window.visit = window.visit || {});
+  const V = window.visit;
   const WAIT = 250; // before the card appears
   const GRACE = 140; // to reach the card with the pointer
+  /** @type {HTMLElement | null} */
   let card = null;
+  /** @type {HTMLElement | null} */
   let shown = null; // the word whose card is shown
-  let timer = null;
+  /** @type {number | undefined} */
+  let timer;
 
-  const entry = (name) => document.querySelector(`#help [data-word="${CSS.escape(name)}"] dd`);
+  const entry = (/** @type {string} */ name) => document.querySelector(`#help [data-word="${CSS.escape(name)}"] dd`);
 
-  function show(term) {
-    const said = term.isConnected && entry(term.dataset.term);
+  function makeCard() {
+    const made = V.build({ tag: "div", attributes: { id: "term-card", class: "term-card", role: "tooltip" }, children: [] });
+    document.body.append(made);
+    return made;
+  }
+
+  function show(/** @type {HTMLElement} */ term) {
+    const word = term.dataset.term || "";
+    const said = term.isConnected && entry(word);
     if (!said) return;
-    if (!card) {
-      card = document.createElement("div");
-      Object.assign(card, { id: "term-card", className: "term-card", role: "tooltip" });
-      document.body.append(card);
-    }
+    card = card || makeCard();
     hide();
-    const name = document.createElement("strong");
-    name.textContent = term.dataset.term;
+    const name = V.build({ tag: "strong", attributes: {}, children: [word] });
     card.replaceChildren(name, ...said.cloneNode(true).childNodes);
     card.hidden = false;
     shown = term;
     term.setAttribute("aria-describedby", card.id);
-    place(term.getBoundingClientRect());
+    place(card, term.getBoundingClientRect());
   }
 
   // Beneath the word, or above it where there is no room; never out of the window.
-  function place(at) {
+  function place(/** @type {HTMLElement} */ card, /** @type {DOMRect} */ at) {
     const margin = 8;
     const left = Math.max(margin, Math.min(at.left - 6, window.innerWidth - card.offsetWidth - margin));
     const below = at.bottom + 6;
@@ -42,23 +47,23 @@
 
   function hide() {
     clearTimeout(timer);
-    if (!shown) return;
+    if (!shown || !card) return;
     shown.removeAttribute("aria-describedby");
     shown = null;
     card.hidden = true;
   }
 
-  function later(act, wait) {
+  function later(/** @type {() => void} */ act, /** @type {number} */ wait) {
     clearTimeout(timer);
     timer = setTimeout(act, wait);
   }
 
-  const termAt = (target) => target.closest && target.closest("[data-term]");
+  const termAt = (/** @type {EventTarget | null} */ target) => V.element(target).closest("[data-term]");
 
   document.addEventListener("pointerover", (event) => {
     const term = termAt(event.target);
     if (term && term !== shown) later(() => show(term), WAIT);
-    else if (term || (card && card.contains(event.target))) clearTimeout(timer);
+    else if (term || card?.contains(V.element(event.target))) clearTimeout(timer);
     else if (shown && shown !== document.activeElement) later(hide, GRACE);
     else clearTimeout(timer);
   });
@@ -89,7 +94,7 @@
 
   // A panel's words are one stop of the Tab key, and the arrow keys go from one to the next: a stop
   // for each would make a long way through the page. A word inside a button is the button's.
-  const reachable = (panel) =>
+  const reachable = (/** @type {HTMLElement} */ panel) =>
     [...panel.querySelectorAll("[data-term]")].filter((term) => !term.closest("button, a, label, summary"));
 
   V.onFilled((_id, panel) => {
@@ -97,15 +102,17 @@
     reachable(panel).forEach((term, i) => term.setAttribute("tabindex", i ? "-1" : "0"));
   });
 
+  /** @type {Record<string, number>} */
   const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
 
   window.addEventListener(
     "keydown",
     (event) => {
       const step = STEPS[event.key];
-      const from = event.target.closest && event.target.closest("[data-term][tabindex]");
-      if (!step || !from || from !== event.target) return;
-      const terms = reachable(from.closest("[id]"));
+      const from = V.element(event.target);
+      const panel = from.closest("[id]");
+      if (!step || !panel || !from.matches("[data-term][tabindex]")) return;
+      const terms = reachable(panel);
       const to = terms[(terms.indexOf(from) + step + terms.length) % terms.length];
       event.preventDefault();
       event.stopPropagation();

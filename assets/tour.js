@@ -2,44 +2,53 @@
 (function () {
   "use strict";
 
-  const V = (window.visit = window.visit || {});
-  const $ = (id) => V.$(id);
+  const V = window.visit;
+  const $ = V.$;
   const KEPT = "visit.tour";
   const GAP = 14; // between a part and the card
   const ROOM = 5; // between a part and its outline
+  /** @type {HTMLElement[]} */
   let steps = []; // those whose parts are on the page
+  /** @type {number | null} */
   let at = null; // the number of the step that is shown
+  /** @type {HTMLElement | null} */
   let before = null; // what had the focus
 
   // ------------------------------------------------------------------ where things are
 
-  const rectOf = (element) => element.getBoundingClientRect();
-  const isSeen = (rect) => rect.width > 0 && rect.height > 0;
+  const rectOf = (/** @type {Element} */ element) => element.getBoundingClientRect();
+  const isSeen = (/** @type {DOMRect} */ rect) => rect.width > 0 && rect.height > 0;
+
+  const partsOf = (/** @type {HTMLElement} */ step) => [...document.querySelectorAll(step.dataset.part || "body")];
 
   // The rectangle around all that a step is about; null where nothing of it is on the page.
+  /** @type {(step: HTMLElement) => DOMRect | null} */
   function place(step) {
-    const rects = [...document.querySelectorAll(step.dataset.part)].map(rectOf).filter(isSeen);
+    const rects = partsOf(step).map(rectOf).filter(isSeen);
     if (!rects.length) return null;
     const left = Math.min(...rects.map((rect) => rect.left));
     const top = Math.min(...rects.map((rect) => rect.top));
     const right = Math.max(...rects.map((rect) => rect.right));
     const bottom = Math.max(...rects.map((rect) => rect.bottom));
-    return { left, top, right, bottom };
+    return new DOMRect(left, top, right - left, bottom - top);
   }
 
+  /** @type {(low: number, value: number, high: number) => number} */
   const between = (low, value, high) => Math.max(low, Math.min(value, high));
 
   // The first of the step's sides on which the card has room; in the part's corner where none has.
+  /** @type {(part: DOMRect, width: number, height: number, sides: string[]) => [number, number]} */
   function beside(part, width, height, sides) {
     const x = between(GAP, part.left, window.innerWidth - width - GAP);
     const y = between(GAP, part.top + GAP, window.innerHeight - height - GAP);
+    /** @type {Record<string, [number, number]>} */
     const spots = {
       below: [x, part.bottom + GAP],
       above: [x, part.top - height - GAP],
       right: [part.right + GAP, y],
       left: [part.left - width - GAP, y],
     };
-    const fits = ([left, top]) =>
+    const fits = (/** @type {[number, number]} */ [left, top]) =>
       left >= 0 && top >= 0 && left + width <= window.innerWidth && top + height <= window.innerHeight;
     const side = sides.find((name) => fits(spots[name]));
     return side ? spots[side] : [part.right - width - GAP, part.bottom - height - GAP];
@@ -48,11 +57,11 @@
   function arrange() {
     if (at === null) return;
     const part = place(steps[at]);
-    const card = $("tour-card");
-    const outline = $("tour-outline");
+    const card = V.part("tour-card");
+    const outline = V.part("tour-outline");
     outline.hidden = !part;
     if (!part) return;
-    const [x, y] = beside(part, card.offsetWidth, card.offsetHeight, steps[at].dataset.sides.split(" "));
+    const [x, y] = beside(part, card.offsetWidth, card.offsetHeight, (steps[at].dataset.sides || "").split(" "));
     Object.assign(card.style, { left: `${x}px`, top: `${y}px` });
     // At the window's edge the outline would be out of sight.
     const left = Math.max(part.left - ROOM, 1);
@@ -70,27 +79,31 @@
 
   // ------------------------------------------------------------------ from step to step
 
-  function show(number) {
+  const buttonOf = (/** @type {string} */ act) =>
+    /** @type {HTMLElement} */ (V.part("tour-card").querySelector(`[data-tour=${act}]`));
+
+  function show(/** @type {number} */ number) {
     at = number;
-    for (const step of document.querySelectorAll("#tour-steps > section")) step.hidden = step !== steps[at];
-    $("tour-count").textContent = `${at + 1} of ${steps.length}`;
-    const card = $("tour-card");
-    const isLast = at === steps.length - 1;
-    card.querySelector("[data-tour=back]").hidden = at === 0;
-    card.querySelector("[data-tour=end]").hidden = isLast;
-    card.querySelector("[data-tour=next]").textContent = isLast ? "Done" : "Next";
+    const step = steps[number];
+    for (const other of document.querySelectorAll("#tour-steps > section")) other.hidden = other !== step;
+    V.part("tour-count").textContent = `${number + 1} of ${steps.length}`;
+    const card = V.part("tour-card");
+    const isLast = number === steps.length - 1;
+    buttonOf("back").hidden = number === 0;
+    buttonOf("end").hidden = isLast;
+    buttonOf("next").textContent = isLast ? "Done" : "Next";
     card.hidden = false;
     arrange();
     sizes.disconnect();
-    for (const part of document.querySelectorAll(steps[at].dataset.part)) sizes.observe(part);
-    card.querySelector("[data-tour=next]").focus();
+    for (const part of partsOf(step)) sizes.observe(part);
+    buttonOf("next").focus();
   }
 
   function start() {
     V.showHelp(false);
     remember();
     steps = [...document.querySelectorAll("#tour-steps > section")].filter(place);
-    before = document.activeElement;
+    before = /** @type {HTMLElement | null} */ (document.activeElement);
     if (steps.length) show(0);
   }
 
@@ -98,27 +111,26 @@
     if (at === null) return;
     at = null;
     sizes.disconnect();
-    const hadFocus = $("tour-card").contains(document.activeElement);
-    $("tour-card").hidden = true;
-    $("tour-outline").hidden = true;
+    const hadFocus = V.part("tour-card").contains(document.activeElement);
+    V.part("tour-card").hidden = true;
+    V.part("tour-outline").hidden = true;
     if (hadFocus && before && before.isConnected) before.focus();
   };
 
-  const ACTS = {
-    start,
-    decline: remember,
-    end: () => V.endTour(),
-    back: () => show(at - 1),
-    next: () => (at === steps.length - 1 ? V.endTour() : show(at + 1)),
+  const go = (/** @type {number} */ by) => {
+    if (at !== null && at + by < steps.length) show(at + by);
+    else V.endTour();
   };
+  /** @type {Record<string, () => void>} */
+  const ACTS = { start, decline: remember, end: () => V.endTour(), back: () => go(-1), next: () => go(1) };
 
   document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-tour]");
-    if (button) ACTS[button.dataset.tour]();
+    const button = V.element(event.target).closest("[data-tour]");
+    if (button) ACTS[button.dataset.tour || ""]();
   });
 
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && event.target.closest("#tour-card")) V.endTour();
+    if (event.key === "Escape" && V.element(event.target).closest("#tour-card")) V.endTour();
   });
 
   // ------------------------------------------------------------------ the offer
@@ -126,7 +138,7 @@
   // Once, when there is something to be shown around in; whoever took it or declined is not asked again.
   function remember() {
     localStorage.setItem(KEPT, "done");
-    $("offer").hidden = true;
+    V.part("offer").hidden = true;
   }
 
   V.onFilled((id) => {

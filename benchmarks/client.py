@@ -173,7 +173,7 @@ class Client:
         """Another of the ten predictions as the target."""
         offered = [
             typed
-            for part in parts(self.page[ids.SURROUNDINGS, "data"])
+            for part in parts(self.page[ids.GRAPH_PANELS, "data"])
             if (typed := part["attributes"].get("data-target", "")).lstrip("·").isascii()
             and typed.lstrip("·").isalpha()
         ]
@@ -307,7 +307,7 @@ class Client:
         Raises:
             Crossed: it shows another node, or another graph's.
         """
-        panel = list(parts(self.page[ids.INSPECTION, "data"]))
+        panel = list(parts(self.page[ids.INSPECTOR_PANELS, "data"]))
         shown = [text_of(part) for part in panel if _is(part, "node-id")]
         if shown[:1] != [node]:
             raise Crossed(f"the inspector shows {shown[:1]}, not {node}")
@@ -358,7 +358,7 @@ class Client:
         """The prompt's tokens as the page shows them, by position."""
         chips = {
             int(part["attributes"]["data-position"]): text_of(part)
-            for part in parts(self.page[ids.SURROUNDINGS, "data"])
+            for part in parts(self.page[ids.GRAPH_PANELS, "data"])
             if "data-position" in part["attributes"]
         }
         return [chips[position] for position in sorted(chips)]
@@ -367,7 +367,7 @@ class Client:
         """The traced position as the page marks it."""
         (traced,) = (
             part["attributes"]["data-position"]
-            for part in parts(self.page[ids.SURROUNDINGS, "data"])
+            for part in parts(self.page[ids.GRAPH_PANELS, "data"])
             if _is(part, "is-traced") and "data-position" in part["attributes"]
         )
         return int(traced)

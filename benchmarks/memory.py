@@ -68,7 +68,7 @@ def measured_here(tokens: int, layers: str, sharpness: float) -> Peak:
     """The same in this process, which must have asked for nothing yet."""
     from sized import gpt2_medium_sized, numbered_prompt
 
-    from visit.graph.flow import Request
+    from visit.graph.request import Request
     from visit.session import Session
 
     session = Session(gpt2_medium_sized(sharpness=sharpness))

@@ -189,7 +189,7 @@ class Page:
 
     def _play(self, callback: Callback) -> dict[Property, Any]:
         """What a function of assets/bindings.js answers, where it only passes something on."""
-        if callback.function == "address":
+        if callback.function == "begin":
             return dict.fromkeys(callback.outputs, self.search)
         if callback.function == "remember":
             view = self[callback.inputs[0]]
@@ -197,7 +197,7 @@ class Page:
             (output,) = callback.outputs
             return {} if self[output] == key else {output: key}
         if callback.function == "dress":
-            return {("shade", "data"): "light"}
+            return {("shade", "data"): "light", ("look", "data"): {"palette": "safe"}}
         taken = {one for other in self.callbacks if other.function is None for one in other.inputs}
         if not taken.isdisjoint(callback.outputs):
             self.unplayed.add(callback.function or "")

@@ -20,12 +20,12 @@ from visit.graph.flow import (
     NodeKind,
     Prediction,
     Reading,
-    Request,
     Target,
     TargetReading,
     Token,
     TokenProbability,
 )
+from visit.graph.request import Request
 
 N_LAYERS, N_MEMORIES = 20, 100
 N_NODES, N_EDGES = 4_020, 6_000

@@ -20,7 +20,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from sized import gpt2_medium_sized, gpt2_sized, numbered_prompt
 from torch import Tensor
 
-from visit.graph.flow import FlowGraph, Request
+from visit.graph.flow import FlowGraph
+from visit.graph.request import Request
 from visit.models.loading import Loaded
 from visit.session import Session
 from visit.tracing.trace import record
@@ -136,7 +137,7 @@ def warm(loaded: Loaded) -> Session:
     """A session as the app has it: the route is drawn, one block is open."""
     session = Session(loaded)
     session.explain(ROUTE)
-    session.open(5, 7, ROUTE)
+    session.open(ROUTE, 5, 7)
     return session
 
 
@@ -150,13 +151,13 @@ def test_route_retargeted(benchmark: BenchmarkFixture, warm: Session):
 
 def test_block_retargeted(benchmark: BenchmarkFixture, warm: Session):
     targets = iter(range(100, 10_000))
-    timed(benchmark, lambda: warm.open(5, 7, replace(ROUTE, target=f" {next(targets)}")))
+    timed(benchmark, lambda: warm.open(replace(ROUTE, target=f" {next(targets)}"), 5, 7))
 
 
 def test_block_opened(benchmark: BenchmarkFixture, warm: Session):
     """One that was not open before, every time."""
     layers = iter([layer for layer in range(24) if layer != 5])
-    timed(benchmark, lambda: warm.open(next(layers), 7, ROUTE))
+    timed(benchmark, lambda: warm.open(ROUTE, next(layers), 7))
 
 
 # ---------------------------------------------------------------- recording

@@ -11,10 +11,27 @@ os.environ["TRANSFORMERS_OFFLINE"] = "1"
 from collections.abc import Iterator
 
 import pytest
+from beartype import BeartypeConf
+from beartype.claw import beartype_packages
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
-# From here on every function and dataclass of the package checks its annotations when called.
-install_import_hook("visit", "beartype.beartype")
+# From here on every function and dataclass of the package checks its annotations when called. In
+# the tensor tower shapes are checked too, which makes every call some ten times as slow; so is a
+# request, whose own checks are to come first.
+SHAPED = ("models", "tracing", "attribution", "lens", "assemble", "session", "mini")
+PLAIN = ("errors", "text", "graph", "formats", "engine", "web", "cli")
+OWN_CHECKS = "visit.graph.request"
+install_import_hook([OWN_CHECKS, *(f"visit.{name}" for name in SHAPED)], "beartype.beartype")
+beartype_packages(
+    [f"visit.{name}" for name in PLAIN],
+    conf=BeartypeConf(claw_is_pep526=False, claw_skip_package_names=(OWN_CHECKS,)),
+)
+
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("visit", deadline=None)
+settings.load_profile("visit")
 
 
 def pytest_configure(config: pytest.Config) -> None:

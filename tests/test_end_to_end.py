@@ -14,7 +14,7 @@ import pytest
 
 from visit.cli.main import main
 from visit.formats.document import read_flow
-from visit.graph.flow import Request
+from visit.graph.request import Request
 from visit.session import Session
 
 PROMPT = "The capital of Japan is the city of"

@@ -12,7 +12,7 @@ from specimens import MAKERS, TOKEN_IDS, Specimen, logits_of, specimen
 from torch import Tensor
 
 from visit.attribution import circuits
-from visit.attribution.ledgers import Sought, audit_logit, logit_biases, logit_direction
+from visit.attribution.metric import Metric, audit_logit, metric_biases, metric_direction
 from visit.attribution.projections import experts_at, keys_by_source, queries_at, values_by_source
 from visit.models.architectures.base import Experts, Mlp
 from visit.tracing.hooks import Float64Throughout, LayerTrace
@@ -103,7 +103,7 @@ def test_sources_add_up_to_each_head(tiny: Specimen):
     for number in LAYERS:
         recorded = tiny.trace.layers[number]
         values = values_by_source(tiny.architecture, tiny.trace, number)
-        heads = torch.einsum("hrs,hsm->rhm", recorded.attention, values.of(slice(None)))
+        heads = torch.einsum("hrs,hsm->rhm", recorded.attention, values.write(slice(None)))
         w_o = tiny.architecture.blocks[number].attention.w_o
         equal(heads, circuits.head_outputs(recorded.z, w_o))
 
@@ -183,22 +183,22 @@ def test_the_lens_of_the_last_residual_is_the_models_own_output(tiny: Specimen):
 def test_direct_logits_of_all_that_was_written_add_up_to_the_logit(tiny: Specimen):
     for target_id in (0, 17, 60):
         logit = tiny.architecture.before_soft_cap(float(tiny.trace.logits[-1, target_id]))
-        equal(sum_of_direct_logits(tiny, Sought(target_id)), number(logit))
-        assert audit_logit(tiny.architecture, tiny.trace, -1, Sought(target_id)) < 1e-10
+        equal(sum_of_direct_logits(tiny, Metric(target_id)), number(logit))
+        assert audit_logit(tiny.architecture, tiny.trace, -1, Metric(target_id)) < 1e-10
 
 
 def test_direct_logits_of_all_that_was_written_add_up_to_the_difference_of_two_logits(
     tiny: Specimen,
 ):
     for target_id, versus_id in ((0, 17), (60, 0), (17, 60)):
-        sought = Sought(target_id, versus_id)
+        metric = Metric(target_id, versus_id)
         # gemma2's soft-cap stands after both: each logit is taken before it.
         ours, theirs = (
             tiny.architecture.before_soft_cap(float(tiny.trace.logits[-1, id_]))
             for id_ in (target_id, versus_id)
         )
-        equal(sum_of_direct_logits(tiny, sought), number(ours - theirs))
-        assert audit_logit(tiny.architecture, tiny.trace, -1, sought) < 1e-10
+        equal(sum_of_direct_logits(tiny, metric), number(ours - theirs))
+        assert audit_logit(tiny.architecture, tiny.trace, -1, metric) < 1e-10
 
 
 def test_a_capped_logit_that_was_rounded_to_the_cap_came_of_no_finite_one():
@@ -210,18 +210,18 @@ def test_a_capped_logit_that_was_rounded_to_the_cap_came_of_no_finite_one():
     just_below = math.nextafter(5.0, 0.0)
     assert 5.0 * math.tanh(gemma2.architecture.before_soft_cap(just_below) / 5.0) < 5.0
     trace = replace(gemma2.trace, logits=torch.full_like(gemma2.trace.logits, 5.0))
-    assert audit_logit(gemma2.architecture, trace, -1, Sought(17)) == math.inf
+    assert audit_logit(gemma2.architecture, trace, -1, Metric(17)) == math.inf
 
 
-def sum_of_direct_logits(tiny: Specimen, sought: Sought) -> Tensor:
+def sum_of_direct_logits(tiny: Specimen, metric: Metric) -> Tensor:
     """Of everything written into the last position's stream, with the biases."""
     resid = tiny.trace.layers[-1].resid_post[-1]
-    direction = logit_direction(tiny.architecture, resid, sought)
+    direction = metric_direction(tiny.architecture, resid, metric)
     written = [tiny.trace.layers[0].resid_pre[-1]]
     for layer in tiny.trace.layers:
         written += [layer.attn_out[-1], layer.mlp_out[-1]]
     total = torch.stack([part @ direction for part in written]).sum()
-    return total + logit_biases(tiny.architecture, sought, torch.float64)
+    return total + metric_biases(tiny.architecture, metric, torch.float64)
 
 
 def number(value: float) -> Tensor:

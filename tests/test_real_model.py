@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from visit.graph.flow import FlowGraph, NodeKind, RankBy, Request
+from visit.graph.flow import FlowGraph, NodeKind
+from visit.graph.request import RankBy, Request
 from visit.models.loading import load
 from visit.session import Session
 
@@ -69,7 +70,7 @@ def test_the_papers_prompt_leads_to_tokyo(flow: FlowGraph):
 
 
 def test_logits_are_transformers_own(session: Session, flow: FlowGraph):
-    model = session._loaded.model
+    model = session.resident.loaded.model
     model.set_attn_implementation("sdpa")  # its default: nothing of ours, hooks or eager, is in it
     try:
         ids = torch.tensor([[token.id for token in flow.tokens]])
@@ -121,11 +122,16 @@ def ten_strongest_heads(session: Session) -> set[str]:
 
 
 @pytest.fixture(scope="module")
+def strongest_heads(session: Session) -> set[str]:
+    return ten_strongest_heads(session)
+
+
+@pytest.fixture(scope="module")
 def folder(session: Session, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same weights as ``save_pretrained`` writes them, which loads much faster."""
     folder = tmp_path_factory.mktemp("converted")
-    session._loaded.model.save_pretrained(folder)
-    session._loaded.tokenizer.save_pretrained(folder)
+    session.resident.loaded.model.save_pretrained(folder)
+    session.resident.loaded.tokenizer.save_pretrained(folder)
     return folder
 
 
@@ -142,7 +148,7 @@ def test_a_folder_with_the_same_weights_gives_the_same_document(folder: Path, fl
     ("dtype", "residual", "logit"), [("bfloat16", 5e-2, 0.5), ("float16", 1e-2, 0.1)]
 )
 def test_half_precision_finds_the_same_heads_within_its_tolerance(
-    folder: Path, session: Session, dtype: str, residual: float, logit: float
+    folder: Path, strongest_heads: set[str], dtype: str, residual: float, logit: float
 ):
     """The tolerances are those of docs/method.md."""
     half = Session(load(str(folder), dtype=dtype))
@@ -151,14 +157,14 @@ def test_half_precision_finds_the_same_heads_within_its_tolerance(
     assert flow.target.text == " Tokyo"
     assert flow.audit.residual <= residual
     assert flow.audit.logit <= logit
-    assert len(ten_strongest_heads(half) & ten_strongest_heads(session)) >= 8
+    assert len(ten_strongest_heads(half) & strongest_heads) >= 8
 
 
 def test_its_chat_template_is_the_files_and_its_messages_are_told_apart(session: Session):
     """It is tuned to answer; the file says that no BOS is added, and the template has its own."""
     question = "What is the capital of Japan?"
     flow = session.explain(Request(question, chat=True, layers="none"))
-    tokenizer = session._loaded.tokenizer
+    tokenizer = session.resident.loaded.tokenizer
     ids = tokenizer.apply_chat_template(
         [{"role": "user", "content": question}], add_generation_prompt=True, return_dict=False
     )

@@ -11,10 +11,13 @@ import torch
 from specimens import save_tiny_model
 from vocabularies import chatty
 
-from visit import session as session_module
+from visit.assemble import residency
 from visit.engine.protocol import Engine, ModelChoice
 from visit.errors import Cancelled, ModelError, RequestError
-from visit.graph.flow import FlowGraph, NodeKind, RankBy, Request
+from visit.formats.document import flow_from_json, json_from_flow
+from visit.graph.flow import FlowGraph, NodeKind
+from visit.graph.request import RankBy, Request
+from visit.models import loading
 from visit.session import Session
 
 PROMPT = "The capital of Japan is"
@@ -32,13 +35,13 @@ def session(folder: Path) -> Session:
 
 @pytest.fixture
 def n_forwards(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    counted, record = [], session_module.record
+    counted, record = [], residency.record
 
     def counting(*args: object, **options: object) -> object:
         counted.append(1)
         return record(*args, **options)
 
-    monkeypatch.setattr(session_module, "record", counting)
+    monkeypatch.setattr(residency, "record", counting)
     return counted
 
 
@@ -60,13 +63,13 @@ def test_a_traced_prompt_is_not_run_again(session: Session, n_forwards: list[int
     flow = session.explain(Request(PROMPT))
     other = flow.predictions[3].text
     session.explain(Request(PROMPT, target=other, position=2, threshold=0.2, layers="none"))
-    session.open(1, 3)
+    session.open(Request(PROMPT), 1, 3)
     assert len(n_forwards) == 1
 
 
 def test_nothing_but_another_prompt_runs_the_model(session: Session):
     runs: list[int] = []
-    session._loaded.model.register_forward_pre_hook(lambda *_: runs.append(1))
+    session.resident.loaded.model.register_forward_pre_hook(lambda *_: runs.append(1))
     flow = session.explain(Request(PROMPT))
     first, other = (prediction.text for prediction in flow.predictions[:2])
     for changed in (
@@ -74,9 +77,9 @@ def test_nothing_but_another_prompt_runs_the_model(session: Session):
         {"heads": 2, "memories": 3, "top_k": 4}, {"layers": "1"}, {"rank_by": RankBy.SHARE},
     ):  # fmt: skip
         session.explain(replace(flow.request, **changed))
-    session.open(0, 2)
+    session.open(Request(PROMPT), 0, 2)
     session.lens(Request(PROMPT), [0])
-    session.pattern(1, 1, Request(PROMPT))
+    session.pattern(Request(PROMPT), 1, 1)
     assert len(runs) == 1
     session.explain(Request(PROMPT + " Tokyo"))
     assert len(runs) == 2
@@ -85,7 +88,7 @@ def test_nothing_but_another_prompt_runs_the_model(session: Session):
 def one_traces_bytes(folder: Path) -> int:
     session = Session.load(str(folder))
     session.explain(Request("of of", layers="none"))
-    (trace,) = session._traces.values()
+    (trace,) = session.resident.traces.values()
     return trace.n_bytes
 
 
@@ -116,15 +119,17 @@ def test_the_newest_trace_is_kept_even_where_it_alone_is_too_large(
     assert len(n_forwards) == 3
 
 
-def test_open_serves_the_last_request_or_a_given_one(session: Session):
+def test_a_block_is_of_the_request_that_is_given_whatever_was_asked_in_between(session: Session):
     flow = session.explain(Request(PROMPT))
-    assert session.open(0, 1) == session.open(0, 1, flow.request)
-    assert session.open(0, -1).nodes
+    block = session.open(flow.request, 0, 1)
+    assert (block.request, block.tokens) == (flow.request, flow.tokens)
+    session.explain(Request("of France Paris"))
+    assert session.open(flow.request, 0, 1) == block
+    assert session.open(flow.request, 0, -1).nodes
 
 
-def test_open_before_explain_is_refused(session: Session):
-    with pytest.raises(RequestError, match="nothing has been explained yet; call explain first"):
-        session.open(0, 0)
+def test_a_block_needs_no_graph_before_it(session: Session):
+    assert session.open(Request(PROMPT), 0, 0).nodes
 
 
 def test_a_prompt_longer_than_the_context_says_what_is_given_and_allowed(session: Session):
@@ -171,9 +176,14 @@ def test_another_model_is_loaded_in_place_of_the_resident_one(session: Session, 
 def test_requests_from_several_threads_get_their_own_answers(session: Session):
     prompts = ["The capital", "of France Paris", "Japan is the city", "of of of"]
     answers: dict[str, FlowGraph] = {}
+    worked_in: set[str] = set()
+
+    def tell(stage: str, part: float) -> None:
+        if stage == "forward":
+            worked_in.add(threading.current_thread().name)
 
     def ask(prompt: str) -> None:
-        answers[prompt] = session.explain(Request(prompt, layers="none"))
+        answers[prompt] = session.explain(Request(prompt, layers="none"), tell)
 
     threads = [threading.Thread(target=ask, args=(prompt,)) for prompt in prompts]
     for thread in threads:
@@ -184,6 +194,8 @@ def test_requests_from_several_threads_get_their_own_answers(session: Session):
         assert "".join(token.text for token in answers[prompt].tokens) == prompt
         alone = session.explain(replace(answers[prompt].request))
         assert alone == answers[prompt]
+    assert len(worked_in) == 1
+    assert worked_in.isdisjoint(thread.name for thread in threads)
 
 
 def test_a_session_is_an_engine(session: Session):
@@ -201,18 +213,18 @@ def chat_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_chat_is_explained_as_the_model_reads_it(chat_folder: Path):
     session = Session.load(str(chat_folder), dtype="float64")
     flow = session.explain(Request("The capital of Japan", chat=True, layers="none"))
-    tokenizer = session._loaded.tokenizer
+    tokenizer = session.resident.loaded.tokenizer
     messages = [{"role": "user", "content": "The capital of Japan"}]
     ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
     assert [token.id for token in flow.tokens] == list(ids)
     with torch.inference_mode():
-        logits = session._loaded.model(torch.tensor([ids])).logits[0, -1]
+        logits = session.resident.loaded.model(torch.tensor([ids])).logits[0, -1]
     assert flow.target.id == int(logits.argmax())
     assert flow.target.logit == pytest.approx(float(logits.max()), abs=1e-10)
     assert flow.audit.logit < 1e-10
     own = "".join(token.text for token in flow.tokens if token.role == "user")
     assert own == "The capital of Japan"
-    assert session.open(0, -1).tokens == flow.tokens
+    assert session.open(flow.request, 0, -1).tokens == flow.tokens
     assert session.models()[0] == ModelChoice(str(chat_folder), "loaded", chat=True, bos=True)
 
 
@@ -274,10 +286,10 @@ def test_a_pattern_is_the_models_own_attention(folder: Path):
     flow = session.explain(Request(PROMPT))
     ids = torch.tensor([[token.id for token in flow.tokens]])
     with torch.inference_mode():
-        attentions = session._loaded.model(ids, output_attentions=True).attentions
+        attentions = session.resident.loaded.model(ids, output_attentions=True).attentions
     for layer in range(3):
         for head in range(5):
-            pattern = session.pattern(layer, head, Request(PROMPT))
+            pattern = session.pattern(Request(PROMPT), layer, head)
             ours = torch.tensor(pattern, dtype=torch.float64)
             torch.testing.assert_close(ours, attentions[layer][0, head].double())
             assert [sum(row) for row in pattern] == pytest.approx([1] * len(pattern), abs=1e-10)
@@ -297,7 +309,7 @@ def test_a_pattern_of_a_head_that_is_not_there_is_refused(
     layer: int, head: int, message: str, session: Session
 ):
     with pytest.raises(RequestError, match=message):
-        session.pattern(layer, head, Request(PROMPT))
+        session.pattern(Request(PROMPT), layer, head)
 
 
 # ---------------------------------------------------------------- waiting, loading, allowing
@@ -348,9 +360,9 @@ def test_a_request_that_waits_is_told_so_and_can_be_cancelled(session: Session):
 def test_blocks_lenses_and_patterns_wait_their_turn_too(session: Session):
     request = Request(PROMPT, layers="none")
     asks = [
-        lambda: session.open(0, 1, request),
+        lambda: session.open(request, 0, 1),
         lambda: session.lens(request, [0]),
-        lambda: session.pattern(0, 1, request),
+        lambda: session.pattern(request, 0, 1),
     ]
     threads = [threading.Thread(target=ask) for ask in asks]
     with Held(session):
@@ -365,6 +377,11 @@ def test_blocks_lenses_and_patterns_wait_their_turn_too(session: Session):
         thread.join(10)
         assert not thread.is_alive()
     assert session.n_waiting == 0
+
+
+def test_the_list_of_models_does_not_wait_for_an_answer(session: Session):
+    with Held(session):
+        assert session.models()
 
 
 def test_a_request_may_be_made_from_within_one(session: Session):
@@ -403,14 +420,14 @@ def test_a_model_that_is_not_allowed_is_refused_before_anything_is_looked_at(
     def refuse(*given: object, **named: object) -> None:
         raise AssertionError(given)
 
-    monkeypatch.setattr(session_module.loading, "load", refuse)
+    monkeypatch.setattr(loading, "load", refuse)
     message = f"model '{other}' is not offered here; choose one of {folder}, mini"
     request = Request(PROMPT, model=other)
     asks = [
         lambda: session.explain(request),
-        lambda: session.open(0, 0, request),
+        lambda: session.open(request, 0, 0),
         lambda: session.lens(request, [0]),
-        lambda: session.pattern(0, 0, request),
+        lambda: session.pattern(request, 0, 0),
         lambda: Session.load(other, allowed=(str(folder), "mini")),
     ]
     with Held(session):  # nor does it wait for its turn
@@ -424,9 +441,7 @@ def test_a_model_that_is_not_allowed_is_refused_before_anything_is_looked_at(
 def test_only_allowed_models_are_offered_the_resident_one_first(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(
-        session_module.loading, "cached_models", lambda: {"lab/a": "9M", "lab/b": "8M"}
-    )
+    monkeypatch.setattr(loading, "cached_models", lambda: {"lab/a": "9M", "lab/b": "8M"})
     session = Session.load(str(folder), allowed=("lab/b", "lab/new", str(folder)))
     assert session.models() == (
         ModelChoice(str(folder), "loaded", chat=False, bos=False),
@@ -439,3 +454,40 @@ def test_only_allowed_models_are_offered_the_resident_one_first(
         ModelChoice("lab/a", "9M"),
         ModelChoice("lab/b", "8M"),
     )
+
+
+def test_a_prompt_of_ids_is_the_same_trace_as_its_text(session: Session, n_forwards: list[int]):
+    by_text = session.explain(Request(PROMPT))
+    ids = tuple(token.id for token in by_text.tokens)
+    by_id = session.explain(
+        Request(prompt_ids=ids, target_id=by_text.target.id, versus_id=by_text.predictions[1].id)
+    )
+    assert len(n_forwards) == 1
+    assert by_id.tokens == by_text.tokens
+    assert by_id.target == by_text.target
+    assert by_id.versus is not None and by_id.versus.id == by_text.predictions[1].id
+    assert by_id.request == Request(
+        PROMPT,
+        by_text.request.model,
+        by_text.target.text,
+        by_id.versus.text,
+        prompt_ids=ids,
+        target_id=by_text.target.id,
+        versus_id=by_id.versus.id,
+    )
+    assert flow_from_json(json_from_flow(by_id)) == by_id
+    block = session.explain(replace(by_id.request, layers="0"))
+    assert len(n_forwards) == 1 and block.request == replace(by_id.request, layers="0")
+
+
+def test_a_document_whose_prompt_of_ids_shows_as_nothing_reads_back(session: Session):
+    flow = session.explain(Request(PROMPT, prompt_ids=(5,), layers="none"))
+    shown_as_nothing = replace(flow, request=replace(flow.request, prompt=""))
+    assert flow_from_json(json_from_flow(shown_as_nothing)) == shown_as_nothing
+
+
+@pytest.mark.parametrize("field", ["prompt_ids", "target_id", "versus_id"])
+def test_an_id_that_the_model_does_not_have_is_refused_in_one_line(session: Session, field: str):
+    id_ = session.model.d_vocab
+    with pytest.raises(RequestError, match=rf"is {id_}; the model knows ids 0 to {id_ - 1}; give"):
+        session.explain(Request(PROMPT, **{field: (1, id_) if field == "prompt_ids" else id_}))

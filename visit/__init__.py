@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from visit.errors import VisitError
     from visit.formats.document import read_flow, write_flow
-    from visit.graph.flow import FlowGraph, Request
+    from visit.graph.flow import FlowGraph
+    from visit.graph.request import Request
     from visit.session import Session
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "FlowGraph": "visit.graph.flow",
-    "Request": "visit.graph.flow",
+    "Request": "visit.graph.request",
     "Session": "visit.session",
     "VisitError": "visit.errors",
     "read_flow": "visit.formats.document",

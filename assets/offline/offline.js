@@ -5,62 +5,36 @@
 
   const V = window.visit;
   const dash = window.dash_clientside;
-  const $ = V.$;
-  const own = { data: null, root: null, graph: {}, theme: null, look: null };
+  // What the page carries, what draws its graph, and with what.
+  /** @type {{ data: OfflineData, root: { render: (element: unknown) => void }, graph: object }} */
+  const own = /** @type {any} */ ({ graph: {} });
 
   dash.no_update = Symbol("no update");
+  // A piece of the state goes to its store, from which it comes back; whatever else is set for the server
+  // alone says nothing here.
   dash.set_props = (id, props) => {
-    if (id in CHANGED && "data" in props) CHANGED[id](props.data);
+    if (id === "graph") render(props);
+    else if (id === "view") show(props.data);
+    else if (id === "export") EXPORTS[props.data.kept]();
+    else if (id in dash.state) dash.state[id](props.data);
   };
-
-  const ALONE = {
-    tag: "span",
-    attributes: { title: "This file holds a picture of each block opened alone, and none of these together" },
-    children: ["one block at a time"],
-  };
-
-  const CHANGED = {
-    view(asked) {
-      const opened = nearest(asked.opened);
-      dash.visit.remember(opened.join() === asked.opened.join() ? asked : { ...asked, opened });
-      draw();
-      if (opened.length < asked.opened.length) $("note").append(V.build(ALONE));
-      inspect();
-    },
-    picked(picked) {
-      dash.visit.mark(picked);
-      inspect();
-    },
-    tab(tab) {
-      dash.visit.tab(tab);
-      inspect();
-    },
-    pane: (pane) => dash.visit.pane(pane),
-    theme(theme) {
-      own.theme = theme;
-      dress();
-    },
-    look(look) {
-      own.look = look;
-      dress();
-    },
-    export: ({ kept }) => EXPORTS[kept](),
-  };
+  V.onChange(["picked", "tab"], () => inspect());
 
   // ------------------------------------------------------------------ the graph
 
   // The page holds a picture of each block opened alone, and few others (visit/web/exports/prepared.py).
   // Shown is one that has open nothing but what is asked for: with what was opened last, then with
   // as much as can be of what else was, then of all that is asked for.
-  function nearest(asked) {
+  function nearest(/** @type {string[]} */ asked) {
     const before = V.state.view ? V.state.view.opened : [];
     const added = asked.filter((id) => !before.includes(id));
-    const last = added.at(-1);
-    const rank = ({ opened }) => [
+    const last = added.at(-1) ?? "";
+    const rank = (/** @type {Picture} */ { opened }) => [
       opened.includes(last) ? 1 : 0,
       opened.filter((id) => added.includes(id)).length,
       opened.length,
     ];
+    /** @type {(a: number[], b: number[]) => boolean} */
     const isBelow = (a, b) => {
       const at = a.findIndex((part, i) => part !== b[i]);
       return at >= 0 && a[at] < b[at];
@@ -70,23 +44,33 @@
       .reduce((best, other) => (isBelow(rank(best), rank(other)) ? other : best)).opened;
   }
 
+  const ALONE = {
+    tag: "span",
+    attributes: { title: "This file holds a picture of each block opened alone, and none of these together" },
+    children: ["one block at a time"],
+  };
+
+  function show(/** @type {View} */ asked) {
+    const opened = nearest(asked.opened);
+    dash.visit.remember(opened.join() === asked.opened.join() ? asked : { ...asked, opened });
+    draw();
+    if (opened.length < asked.opened.length) V.part("note").append(V.build(ALONE));
+    inspect();
+  }
+
   function draw() {
-    const { opened, notes } = V.state.view;
-    const isShown = (shown) => shown.opened.length === opened.length && shown.opened.every((id) => opened.includes(id));
+    const { opened, notes } = /** @type {View} */ (V.state.view);
+    const isShown = (/** @type {Picture} */ shown) => shown.opened.length === opened.length && shown.opened.every((id) => opened.includes(id));
     const picture = own.data.pictures.find(isShown);
-    const groups = [...new Set(Object.values(notes).map((note) => note.group).filter(Boolean))].sort();
+    if (!picture) throw new Error("this page holds no such picture");
+    const groups = V.offline.groupsOf(notes);
     const { parts, groups: nColours } = own.data;
-    own.graph.elements = picture.parts.map((part) => V.offline.noted(JSON.parse(parts[part]), notes, groups, nColours));
-    render();
+    render({ elements: picture.parts.map((part) => V.offline.noted(JSON.parse(parts[part]), notes, groups, nColours)) });
     dash.visit.fill(picture.panels);
   }
 
-  function dress() {
-    [own.graph.stylesheet] = dash.visit.dress(own.theme, own.look, own.data.stylesheets);
-    render();
-  }
-
-  function render() {
+  function render(/** @type {object} */ changed) {
+    Object.assign(own.graph, changed);
     const { React, dash_cytoscape: library } = window;
     own.root.render(React.createElement(library.Cytoscape, { ...own.graph, setProps: () => {} }));
   }
@@ -94,26 +78,32 @@
   // ------------------------------------------------------------------ the inspector
 
   // Pieces of panels by node, as JSON; a kind of piece is unpacked when it is first needed.
+  /** @typedef {Map<string, string>} Pieces */
+  /** @type {Map<string, Promise<Pieces>>} */
   const kinds = new Map();
-  function piecesOf(kind) {
-    if (!kinds.has(kind)) {
-      kinds.set(
-        kind,
-        unpacked(`panels-${kind}`).then((text) => new Map(text.split("\n").map((line) => line.split("\t")))),
-      );
-    }
-    return kinds.get(kind);
+  function piecesOf(/** @type {string} */ kind) {
+    const pieces = kinds.get(kind) || unpacked(`panels-${kind}`).then(piecesFrom);
+    kinds.set(kind, pieces);
+    return pieces;
+  }
+
+  function piecesFrom(/** @type {string} */ text) {
+    const lines = text.split("\n").map((line) => line.split("\t"));
+    return new Map(lines.map(([id, piece]) => [id, piece]));
   }
 
   let asked = 0;
   async function inspect() {
+    if (!V.state.view) return;
     const mine = ++asked;
     const tab = V.state.tab in own.data.tabs ? V.state.tab : "words";
     const [heads, bodies, rows] = await Promise.all(["head", tab, "noted"].map(piecesOf));
     if (mine !== asked) return;
     const { picked, view } = V.state;
-    const panel = $("inspector");
-    const read = (pieces, id) => (pieces.has(id) ? JSON.parse(pieces.get(id)) : []);
+    if (!view) return;
+    const panel = V.part("inspector");
+    /** @type {(pieces: Pieces, id: string) => Tree[]} */
+    const read = (pieces, id) => JSON.parse(pieces.get(id) || "[]");
     if (!picked || !heads.has(picked)) {
       dash.visit.fill({ inspector: read(heads, "") });
       V.offline.listNotes(panel, view.notes, (id) => read(rows, id));
@@ -128,26 +118,30 @@
   // ------------------------------------------------------------------ files
 
   const embedded = () =>
-    $("document").textContent.replace(/\\(u003c|[^])/g, (all, one) => (one === "u003c" ? "<" : all));
+    (V.part("document").textContent || "").replace(/\\(u003c|[^])/g, (all, one) => (one === "u003c" ? "<" : all));
 
+  const notesNow = () => (V.state.view ? V.state.view.notes : {});
+
+  /** @type {Record<string, () => void>} */
   const EXPORTS = {
-    json: () => save("json", V.offline.documentWith(embedded(), V.state.view.notes)),
+    json: () => save("json", V.offline.documentWith(embedded(), notesNow())),
     svg: () => save("svg", own.data.svg),
   };
 
+  /** @type {(ending: string, text: string) => void} */
   const save = (ending, text) =>
     V.save(new Blob([text], { type: own.data.media_types[ending] }), `${own.data.name}.${ending}`);
 
   // ------------------------------------------------------------------ the beginning
 
-  async function unpacked(id) {
-    const bytes = Uint8Array.from(atob($(id).textContent), (letter) => letter.charCodeAt(0));
+  async function unpacked(/** @type {string} */ id) {
+    const bytes = Uint8Array.from(atob(V.part(id).textContent || ""), (letter) => letter.charCodeAt(0));
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
     return new Response(stream).text();
   }
 
   // The page's policy knows each library by its hash, and lets no other script be added.
-  async function load(id) {
+  async function load(/** @type {string} */ id) {
     const script = document.createElement("script");
     script.textContent = await unpacked(id);
     document.body.append(script);
@@ -155,22 +149,23 @@
 
   async function begin() {
     own.data = JSON.parse(await unpacked("page-data"));
-    const { view, graph, look, furniture, surroundings, libraries } = own.data;
+    const { view, graph, look, fixed_panels: fixed, graph_panels: panels, libraries } = own.data;
     for (let n = 0; n < libraries; n++) await load(`library-${n}`);
     const { place, ...settings } = graph;
-    const { theme, level, hidden, ...looks } = look;
-    Object.assign(own, { theme, look: looks, graph: settings, root: window.ReactDOM.createRoot($(place)) });
-    V.asked.level = Math.max(0, surroundings.levels.findIndex((step) => step >= level));
-    V.asked.hidden = new Set(hidden);
-    dash.visit.fill(furniture);
-    dress();
-    dash.visit.address();
-    dash.visit.around(surroundings);
-    CHANGED.view(view);
+    Object.assign(own, { graph: settings, root: window.ReactDOM.createRoot(V.part(place)) });
+    const { level, hidden, ...looks } = look;
+    const step = Math.max(0, panels.levels.findIndex((least) => least >= level));
+    Object.assign(V.state, { ...looks, level: step, hidden: new Set(hidden) });
+    dash.visit.fill(fixed);
+    const [stylesheet] = dash.visit.dress(own.data.stylesheets);
+    render({ stylesheet });
+    dash.visit.begin();
+    dash.visit.showGraphPanels(panels);
+    show(view);
   }
 
   begin().catch((error) => {
-    const problem = $("problem");
+    const problem = V.part("problem");
     problem.textContent = `This page cannot be shown (${error.message}); visit show can open it, and its document is in it.`;
     problem.hidden = false;
   });

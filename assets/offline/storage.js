@@ -8,11 +8,13 @@
   } catch {
     // a browser refuses by throwing
   }
+  /** @type {Map<string, string>} */
   const held = new Map();
+  /** @type {Pick<Storage, "getItem" | "setItem" | "removeItem">} */
   const value = {
-    getItem: (name) => (held.has(name) ? held.get(name) : null),
-    setItem: (name, said) => held.set(name, String(said)),
-    removeItem: (name) => held.delete(name),
+    getItem: (name) => held.get(name) ?? null,
+    setItem: (name, said) => void held.set(name, String(said)),
+    removeItem: (name) => void held.delete(name),
   };
   Object.defineProperty(window, "localStorage", { value });
 })();

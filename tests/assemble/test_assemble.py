@@ -7,39 +7,14 @@ from dataclasses import replace
 
 import pytest
 import torch
-from specimens import MAKERS, TOKEN_IDS, Numbered, specimen
+from specimens import FEW, MAKERS, TOKEN_IDS, builder, specimen
 
-from visit.assemble import Builder
 from visit.errors import RequestError
-from visit.graph.flow import (
-    Edge,
-    EdgeKind,
-    FlowGraph,
-    Ledger,
-    ModelInfo,
-    NodeId,
-    NodeKind,
-    RankBy,
-    Request,
-)
-from visit.lens.projector import Projector
-from visit.lens.readings import Reader
+from visit.graph.flow import Edge, EdgeKind, FlowGraph, Ledger, NodeId, NodeKind
+from visit.graph.request import RankBy, Request
 from visit.models.architectures.base import Experts
 
 LAST = len(TOKEN_IDS) - 1
-FEW = Request(
-    "x", heads=2, sources=2, memories=4, anti_memories=2, attn_neurons=5, anti_attn_neurons=2
-)
-
-
-def builder(name: str, dtype: torch.dtype = torch.float64) -> Builder:
-    architecture = specimen(name, dtype).architecture
-    sizes = architecture.sizes
-    info = ModelInfo(
-        name, architecture.family, "float64", "0" * 64, sizes.n_layers, sizes.n_heads,
-        sizes.n_kv_heads, sizes.d_model, sizes.d_head, sizes.d_mlp, sizes.d_vocab,
-    )  # fmt: skip
-    return Builder(architecture, Numbered(), Reader(Projector(architecture), Numbered()), info)
 
 
 def explain(name: str, request: Request = FEW, dtype: torch.dtype = torch.float64) -> FlowGraph:

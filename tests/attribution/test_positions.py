@@ -11,12 +11,13 @@ from specimens import MAKERS, TOKEN_IDS, Numbered, specimen
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from visit.assemble import Builder
-from visit.attribution.ledgers import Sought, logit_direction
+from visit.attribution.metric import Metric, metric_direction
 from visit.attribution.positions import PositionLedgers, position_ledgers
 from visit.attribution.projections import values_by_source
 from visit.errors import Cancelled
 from visit.formats.document import json_from_flow
-from visit.graph.flow import ModelInfo, Request
+from visit.graph.flow import ModelInfo
+from visit.graph.request import Request
 from visit.lens.projector import Projector
 from visit.lens.readings import Reader
 from visit.tracing.trace import Trace, record
@@ -27,7 +28,7 @@ FAMILIES = ("gpt2", "llama-gqa", "gemma2", "mistral", "granite", "falcon-40b")
 
 def ledgers(name: str, layer: int, block_elements: int) -> PositionLedgers:
     tiny = specimen(name)
-    direction = logit_direction(tiny.architecture, tiny.trace.residuals[-1][-1], Sought(5))
+    direction = metric_direction(tiny.architecture, tiny.trace.residuals[-1][-1], Metric(5))
     values = values_by_source(tiny.architecture, tiny.trace, layer)
     return position_ledgers(
         tiny.architecture, tiny.trace, layer, EVERY_READER, values, direction,

@@ -32,7 +32,7 @@ def a_client(prompt, *tokens, shown=None):
     ]
     page.properties |= {
         ("view", "data"): {"key": "k", "request": {"prompt": shown or prompt}, "opened": []},
-        ("surroundings", "data"): {"panels": {"tokens": chips}},
+        ("graph-panels", "data"): {"panels": {"tokens": chips}},
         ("graph", "elements"): rows,
     }
     return Client(0, page.url, _page=page, _prompt=prompt)
@@ -109,7 +109,7 @@ def test_a_callback_is_called_with_what_the_renderer_would_send():
 def test_a_client_takes_its_own_answer():
     client = a_client("Qab is here", "Q", "ab", "·is", "·here")
     client.check()
-    client.page.properties["inspection", "data"] = panel("L1.mlp@1", "ab", "·x")
+    client.page.properties["inspector-panels", "data"] = panel("L1.mlp@1", "ab", "·x")
     client.check_inspected("L1.mlp@1")
 
 
@@ -122,7 +122,7 @@ def test_a_client_sees_another_s_view_tokens_rows_or_node():
     client.page.properties["graph", "elements"][0]["data"]["label"] = "Qob"
     with pytest.raises(Crossed, match="row 0 is of 'Qob'"):
         client.check()
-    client.page.properties["inspection", "data"] = panel("L1.mlp@0", "Qob")
+    client.page.properties["inspector-panels", "data"] = panel("L1.mlp@0", "Qob")
     with pytest.raises(Crossed, match="not at this prompt's token 0"):
         client.check_inspected("L1.mlp@0")
     with pytest.raises(Crossed, match=r"not L0\.mlp@0"):

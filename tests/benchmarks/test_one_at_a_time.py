@@ -6,7 +6,8 @@ import pytest
 from one_at_a_time import Drawn, carried_by, draw, read_each_once
 from sized import gpt2_sized, numbered_prompt
 
-from visit.graph.flow import FlowGraph, NodeKind, Request
+from visit.graph.flow import FlowGraph, NodeKind
+from visit.graph.request import Request
 from visit.models.loading import Loaded
 from visit.session import Session
 

@@ -41,6 +41,7 @@ class Screen:
     page: Page
     said: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
+    name: str = ""
 
     def ask(self, script: str, argument: Any = None) -> Any:
         """What a script on the page answers."""

@@ -1,4 +1,4 @@
-"""Serves the app in its own process, for a browser: ``serve.py PORT fake|mini|chat|viewer``."""
+"""Serves the app in its own process, for a browser: ``serve.py PORT fake|odd|mini|chat|viewer``."""
 
 import sys
 import tempfile
@@ -6,10 +6,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "samples"))
 
-from sample import FakeEngine, make_flow
+from sample import WORDS, FakeEngine, make_flow
 
 from visit.engine.protocol import Engine
 from visit.web.app import create_app, run
+
+ODD_WORDS = (" Lima", "·", " ", " vs ")
+"""A middle dot looks like a space, and a comparison is what is typed between two tokens."""
 
 
 def engine(kind: str) -> Engine:
@@ -20,6 +23,8 @@ def engine(kind: str) -> Engine:
         return Session.load("mini")
     if kind == "chat":
         return chat_session()
+    if kind == "odd":
+        return FakeEngine(lambda request: make_flow(request, words=(*ODD_WORDS, *WORDS)))
     return FakeEngine(lambda request: make_flow(request, opened=(1, 2), mixtures=(2,)))
 
 

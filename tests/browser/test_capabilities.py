@@ -153,7 +153,7 @@ def test_a_long_prompt_s_lens_grid_is_scrolled_to_the_traced_row_and_drawn_no_mo
     open_app, size
 ):
     screen = open_app("mini", viewport={"width": size[0], "height": size[1]})
-    screen.ask("localStorage.setItem('visit.dock-open', '1')")
+    screen.ask("localStorage.setItem('visit.dockOpen', 'true')")
     screen.page.goto(f"{screen.page.url}?prompt={quote(LONG)}&position=20")
     screen.wait_for_graph()
     wait_until(lambda: screen.ask("document.querySelector('.lens-columns')"), "the grid")
@@ -188,7 +188,7 @@ def test_a_long_prompt_s_lens_grid_is_scrolled_to_the_traced_row_and_drawn_no_mo
 
 
 def test_the_dock_is_as_the_window_is_high_until_it_is_opened_or_closed(open_app):
-    kept, shown = "localStorage.getItem('visit.dock-open')", "document.documentElement.dataset.dock"
+    kept, shown = "localStorage.getItem('visit.dockOpen')", "document.documentElement.dataset.dock"
     low = open_app("fake", viewport={"width": 1280, "height": 720})
     low.wait_for_graph()
     assert (low.ask(shown), low.ask(kept)) == ("closed", None)
@@ -199,7 +199,7 @@ def test_the_dock_is_as_the_window_is_high_until_it_is_opened_or_closed(open_app
     low.page.locator("button[data-dock]").click()
     low.page.reload()
     low.wait_for_graph()
-    assert (low.ask(shown), low.ask(kept)) == ("closed", "0")
+    assert (low.ask(shown), low.ask(kept)) == ("closed", "false")
 
 
 IN_STRIP = """() => {

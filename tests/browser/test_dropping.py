@@ -6,7 +6,7 @@ from screen import CY, Screen, wait_until
 
 from visit.formats.document import json_from_flow
 from visit.formats.embedded import html_from_json
-from visit.graph.flow import Request
+from visit.graph.request import Request
 
 pytestmark = pytest.mark.browser
 

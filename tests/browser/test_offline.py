@@ -14,7 +14,8 @@ from screen import CY, Screen, wait_until
 
 from visit.formats.document import json_from_flow, read_flow
 from visit.formats.export import export
-from visit.graph.flow import FlowGraph, NodeId, Note, Request
+from visit.graph.flow import FlowGraph, NodeId, Note
+from visit.graph.request import Request
 from visit.text import one_line, visible
 from visit.web.exports.notebook import frame_from_flow
 from visit.web.exports.offline import html_from_flow

@@ -152,6 +152,30 @@ def test_a_prediction_becomes_the_target(open_app):
     assert screen.page.get_by_label("Target", exact=True).input_value() == "·Japan"
 
 
+def test_a_click_on_a_prediction_names_any_token_whatever_its_text_looks_like(open_app):
+    screen = open_app("odd")
+    screen.wait_for_graph()
+    field = screen.page.get_by_label("Target", exact=True)
+    traced, key = "visit.state.view?.request.target_id", "visit.state.view.key"
+    shown = screen.page.locator("#inspector .facts .token").first
+    for token_id, text in [(1, "·"), (2, " "), (3, " vs ")]:
+        screen.page.locator(f'.prediction[data-target-id="{token_id}"]').click()
+        wait_until(lambda wanted=token_id: screen.ask(traced) == wanted, f"token {token_id}")
+        wait_until(lambda wanted=text: shown.get_attribute("title") == repr(wanted), repr(text))
+    assert field.input_value() == "·vs·"
+    wait_until(lambda: "target_id=3" in screen.ask("location.search"), "the address")
+    before = screen.ask(key)
+    screen.page.get_by_role("button", name="Trace", exact=True).click()
+    wait_until(lambda: screen.ask(key) != before, "another trace, as the field is")
+    assert screen.ask(traced) == 3
+    screen.page.reload()
+    wait_until(lambda: screen.ask(traced) == 3, "the same token again")
+    field.fill("·")  # typed, it is only what it says
+    screen.page.get_by_role("button", name="Trace", exact=True).click()
+    wait_until(lambda: screen.ask("visit.state.view.request.target") == " ", "a typed space")
+    assert screen.ask(traced) is None
+
+
 def test_a_token_becomes_the_traced_position(open_app):
     screen = open_app("fake")
     screen.wait_for_graph()

@@ -6,6 +6,7 @@ folder.
 
 import json
 import os
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 from itertools import product
 from pathlib import Path
@@ -91,20 +92,43 @@ def where(screen: Screen) -> None:
 STATES = [route, opened_head, opened_mlp, sankey, attention, where]
 
 
-@pytest.mark.parametrize(("theme", "size"), list(product(["light", "dark"], SIZES)))
-@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
-def test_a_state_can_be_read(open_app, state, theme, size):
-    width, height = size
-    screen = open_app("mini", viewport={"width": width, "height": height}, color_scheme=theme)
+@pytest.fixture(scope="module", params=product(["light", "dark"], SIZES), ids=str)
+def dressed(request: pytest.FixtureRequest, open_shared: Callable[..., Screen]) -> Screen:
+    """The app on mini in one theme and size, where each test puts it in a state."""
+    theme, (width, height) = request.param
+    size = {"width": width, "height": height}
+    screen = open_shared("mini", viewport=size, color_scheme=theme)
+    screen.name = f"{theme}-{width}x{height}"
     screen.wait_for_graph()
     grid = screen.page.locator("#lens .js-plotly-plot")
     if grid.is_visible():
         wait_until(lambda: "·Tokyo" in (grid.text_content() or ""), "the lens grid")
+    return screen
+
+
+@pytest.fixture
+def screen(dressed: Screen) -> Iterator[Screen]:
+    """The app as it opened, whatever the last test left open."""
+    yield dressed
+    flow = dressed.page.get_by_role("button", name="Flow", exact=True)
+    if flow.get_attribute("aria-pressed") != "true":
+        flow.click()
+    dressed.ask(
+        "() => { visit.setView({ opened: [] }); visit.pick(null); visit.showTab('words'); }"
+    )
+    wait_until(
+        lambda: not dressed.has("L2.head3@7") and not dressed.has("L5.mlp_bias@7"), "closing"
+    )
+    dressed.page.keyboard.press("f")
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
+def test_a_state_can_be_read(screen: Screen, state: Callable[[Screen], None]):
     state(screen)
-    screen.page.mouse.move(width / 2, 5)
+    screen.page.mouse.move(screen.page.viewport_size["width"] / 2, 5)
     screen.page.wait_for_timeout(600)
     FOLDER.mkdir(parents=True, exist_ok=True)
-    screen.page.screenshot(path=FOLDER / f"{state.__name__}-{theme}-{width}x{height}.png")
+    screen.page.screenshot(path=FOLDER / f"{state.__name__}-{screen.name}.png")
     assert screen.ask(OVERLAPS) == []
     assert screen.ask(CUT) == []
     assert screen.ask(OUTSIDE) == []

@@ -6,8 +6,10 @@ import pytest
 from sample import make_flow
 from screen import CY, wait_until
 
-from visit.graph.flow import NodeKind, Request
+from visit.graph.flow import NodeKind
 from visit.graph.index import Index
+from visit.graph.request import Request
+from visit.web.screen.glossary import GLOSSARY
 from visit.web.screen.search import searchable
 
 pytestmark = pytest.mark.browser
@@ -18,7 +20,7 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 FIND = """([table, queries, notes]) => {
     const { parse, find, prepare } = window.visit.search;
     const ready = prepare(table);
-    const found = (query) => find(ready, parse(query).terms, notes);
+    const found = (query) => find(ready, parse(query, ready).terms, notes);
     return queries.map((query) => found(query).map((row) => table.id[row]));
 }"""
 NOTES = {
@@ -51,6 +53,7 @@ def direct(node):
 
 
 MEMORY = kind("memory_key", "memory_value")
+NEURON = kind("memory_key", "memory_value", "attn_neuron")
 HEAD = kind("head")
 
 QUERIES = {
@@ -85,7 +88,14 @@ QUERIES = {
     "attn": kind("attn"),
     "attention": kind("attn"),
     "attention neurons": kind("attn_neuron"),
-    "neuron": kind("attn_neuron"),
+    "neuron": NEURON,
+    "MLP neuron": MEMORY,
+    "hidden states": kind("resid_mid", "resid_post"),
+    "HS": kind("resid_mid", "resid_post"),
+    "attention head": HEAD,
+    "OV": kind("value"),
+    "QK circuit": kind("query", "key"),
+    "residual after the block": kind("resid_post"),
     "attention bias": kind("attn_bias"),
     "biases": kind("attn_bias", "mlp_bias"),
     "MLPs": kind("mlp"),
@@ -113,7 +123,8 @@ QUERIES = {
     "head=2": lambda node: node.id.head == 2,
     "head 2": every(HEAD, lambda node: node.id.head == 2),
     "memory 7": every(MEMORY, lambda node: node.id.index == 7),
-    "neuron=7": every(kind("attn_neuron"), lambda node: node.id.index == 7),
+    "neuron=7": every(NEURON, lambda node: node.id.index == 7),
+    "memory key 7": every(kind("memory_key"), lambda node: node.id.index == 7),
     "rank=1": lambda node: node.reading.target.rank == 1,
     "rank<1,000": lambda node: node.reading.target.rank < 1000,
     "logit>0.1": lambda node: (direct(node) or 0) > 0.1,
@@ -211,15 +222,52 @@ def test_a_remark_is_found_by_its_words_beside_the_readings(page):
 
 
 def test_every_kind_of_node_can_be_asked_for_by_its_own_name(page):
-    ask = "names => names.map(name => window.visit.search.parse(name).terms)"
-    for kind_, terms in zip(NodeKind, page.ask(ask, [str(k) for k in NodeKind]), strict=True):
+    ask = """([table, names]) => {
+        const ready = window.visit.search.prepare(table);
+        return names.map(name => window.visit.search.parse(name, ready).terms);
+    }"""
+    asked = [searchable(INDEX), [str(k) for k in NodeKind]]
+    for kind_, terms in zip(NodeKind, page.ask(ask, asked), strict=True):
         assert [term["is"] for term in terms] == ["kind"], kind_
         assert str(kind_) in terms[0]["kinds"]
 
 
 def test_what_cannot_be_read_is_said_in_words(page):
-    ask = "queries => queries.map(query => window.visit.search.parse(query).unread)"
-    assert dict(zip(UNREAD, page.ask(ask, list(UNREAD)), strict=True)) == UNREAD
+    ask = """([table, queries]) => {
+        const ready = window.visit.search.prepare(table);
+        return queries.map(query => window.visit.search.parse(query, ready).unread);
+    }"""
+    assert (
+        dict(zip(UNREAD, page.ask(ask, [searchable(INDEX), list(UNREAD)]), strict=True)) == UNREAD
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "word"),
+    [
+        ("DLA", "direct logit"), ("logit lens", "lens"), ("proximity", "proximity"),
+        ("ALTI", "proximity"), ("OV circuit", "value"), ("hidden state", "residual"),
+        ("MLP neurons", "memory"),
+    ],
+)  # fmt: skip
+def test_a_word_is_found_by_the_fields_name_for_it_and_explained_in_the_help(page, query, word):
+    """Before, search knew nothing but nodes: `DLA` found a token that says so, or nothing."""
+    found = search(page, query).and_(page.page.locator("[data-word]"))
+    assert found.get_attribute("data-word") == word
+    assert GLOSSARY[word].says in found.inner_text()
+    found.click()
+    entry = page.page.locator(f"#help-dialog [data-word='{word}']")
+    wait_until(lambda: page.ask("document.activeElement.dataset.word") == word, "the word's entry")
+    assert entry.is_visible()
+    page.page.keyboard.press("Escape")
+
+
+def test_enter_goes_to_the_best_node_where_a_word_has_a_meaning_too(page):
+    options = search(page, "residual")
+    assert options.first.get_attribute("data-word") == "residual"
+    assert options.nth(1).get_attribute("aria-selected") == "true"
+    page.page.keyboard.press("Enter")
+    wait_until(lambda: "Residual" in page.page.locator("#inspector h2").inner_text(), "a residual")
 
 
 def test_the_word_itself_comes_before_those_that_begin_with_it_or_hold_it(page):

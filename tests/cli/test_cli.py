@@ -15,10 +15,12 @@ import pytest
 from flow_strategies import small_flow
 
 import visit
-from visit.cli.main import WAITING, main
+from visit.cli.main import WAITING, main, parser
+from visit.cli.progress import progress_bar
 from visit.errors import RequestError
 from visit.formats.document import flow_from_json, read_flow, write_flow
-from visit.graph.flow import FlowGraph, RankBy, Request
+from visit.graph.flow import FlowGraph
+from visit.graph.request import RankBy, Request
 
 ROOT = Path(__file__).parents[2]
 PROMPT = "The capital of Japan is the city of"
@@ -142,6 +144,19 @@ def test_every_option_reaches_the_request(session: FakeSession):
     ]
 
 
+def test_a_prompt_and_its_tokens_can_be_given_by_id(session: FakeSession):
+    by_id = ["--prompt-ids", "5, 6,7", "--target-id", "8", "--versus-id", "0"]
+    assert main(["trace", *by_id]) == 0
+    assert main(["trace", "shown", "--target", "a", *by_id]) == 0
+    asked = Request(model="mini", prompt_ids=(5, 6, 7), target_id=8, versus_id=0)
+    assert session.requests == [asked, replace(asked, prompt="shown", target="a")]
+
+
+def test_every_field_of_a_request_has_an_option():
+    said = vars(parser().parse_args(["trace", "x"]))
+    assert Request.__dataclass_fields__.keys() <= said.keys()
+
+
 def test_a_reproducible_trace_has_no_time_and_the_same_bytes(session: FakeSession, tmp_path: Path):
     paths = [tmp_path / "a.json", tmp_path / "b.json"]
     for path in paths:
@@ -208,6 +223,14 @@ def test_an_output_that_fails_late_leaves_nothing_half_written(
         (["trace", "x", "--versus", "\udce9"], "the versus is not UTF-8 at character 0"),
         (["trace", "x", "--position", "last"], "argument --position: invalid int value: 'last'"),
         (["trace", "x", "--heads", "-1"], "heads is -1; give 0 or more"),
+        (["trace", "", "--bos"], "the prompt is empty; give at least one token of text"),
+        (["trace", "--prompt-ids", "5,x"], "argument --prompt-ids: ids[1] is 'x'; give a whole"),
+        (["trace", "--prompt-ids=-1"], "argument --prompt-ids: ids[0] is -1; give a token's id, 0"),
+        (["trace", "--prompt-ids", ""], "prompt_ids is empty; give the id of at least one token"),
+        (["trace", "--prompt-ids", "5", "--chat"], "chat is True, but prompt_ids are read as they"),
+        (["trace", "--prompt-ids", "5", "--no-bos"], "bos is False, but prompt_ids are read as"),
+        (["trace", "x", "--target-id", "a"], "argument --target-id: invalid int value: 'a'"),
+        (["trace", "x", "--versus-id", "-1"], "versus_id is -1; give a token's id, 0 or more"),
         (["trace", "x", "--threshold", "2"], "threshold is 2.0; give a number from 0 to 1"),
         (["trace", "x", "--rank-by", "size"], "argument --rank-by: invalid choice: 'size'"),
         (["serve", "--port", "http"], "argument --port: 'http' is no port; give a number from 0"),
@@ -345,6 +368,20 @@ def test_serve_loads_the_model_that_was_named_or_the_first_that_is_allowed(
     assert session.allowed == allowed
 
 
+def test_what_serve_asks_first_names_no_model(
+    session: FakeSession, monkeypatch: pytest.MonkeyPatch
+):
+    """Or a page without an address would load that one again after another was chosen."""
+    asked: list[Request] = []
+    monkeypatch.setattr("visit.web.app.bind", lambda host, port: socket.socket())
+    monkeypatch.setattr("visit.web.app.run", lambda *_: None)
+    monkeypatch.setattr(
+        "visit.web.app.create_app", lambda *_, **given: asked.append(given["request"])
+    )
+    assert main(["serve", "Paris is", "--model", "gpt2"]) == 0
+    assert asked == [Request("Paris is")]
+
+
 def test_serve_refuses_a_model_that_is_not_among_those_allowed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
@@ -473,10 +510,8 @@ def test_a_terminal_shows_progress_after_a_second(
 def test_a_download_shows_its_bytes_and_no_empty_bar(
     session: FakeSession, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
-    from visit.cli import main as commands
-
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    with commands._progress_bar() as progress:
+    with progress_bar() as progress:
         time.sleep(1.1)
         progress("downloading lab/a, 1.2 of 3.4 GB", 0.0)
         shown = capsys.readouterr().err

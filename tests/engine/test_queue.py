@@ -1,15 +1,21 @@
-"""The line in front of the model: first come, first served, told where they stand, free to go."""
+"""The queue: first come, first served; told where they stand; free to go; one worker thread."""
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import pytest
 
-from visit.engine.queue import TOLD_EVERY, Turns
+from visit.engine.queue import TOLD_EVERY, Queue
 from visit.errors import Cancelled
 
 SOON = 10.0
@@ -28,16 +34,15 @@ def eventually(happens: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def held(turns: Turns) -> Iterator[threading.Event]:
-    """The turn, held by another thread until the event is set or the block ends."""
+def held(queue: Queue) -> Iterator[threading.Event]:
+    """The turn, held by another thread's work until the event is set or the block ends."""
     has_it, done = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with turns.taken(ignore):
-            has_it.set()
-            done.wait(SOON)
+        has_it.set()
+        done.wait(SOON)
 
-    holder = threading.Thread(target=hold)
+    holder = threading.Thread(target=queue.run, args=(hold, ignore))
     holder.start()
     assert has_it.wait(SOON)
     try:
@@ -52,10 +57,10 @@ class Waiter(threading.Thread):
     """A thread that stands in line, and what it was told."""
 
     def __init__(
-        self, turns: Turns, work: Callable[[], None], tell: Callable[[str, float], None] = ignore
+        self, queue: Queue, work: Callable[[], None], tell: Callable[[str, float], None] = ignore
     ) -> None:
         super().__init__()
-        self._turns, self._work, self._tell = turns, work, tell
+        self._queue, self._work, self._tell = queue, work, tell
         self.heard: list[str] = []
         self.problem: Exception | None = None
 
@@ -66,18 +71,17 @@ class Waiter(threading.Thread):
             self._tell(stage, fraction)
 
         try:
-            with self._turns.taken(hear):
-                self._work()
+            self._queue.run(self._work, hear)
         except Exception as problem:
             self.problem = problem
 
 
-def line_up(turns: Turns, *waiters: Waiter) -> None:
+def line_up(queue: Queue, *waiters: Waiter) -> None:
     """Let them arrive one after the other."""
     for waiter in waiters:
-        n_waiting = turns.n_waiting
+        n_waiting = queue.n_waiting
         waiter.start()
-        eventually(lambda before=n_waiting: turns.n_waiting == before + 1)
+        eventually(lambda before=n_waiting: queue.n_waiting == before + 1)
 
 
 def all_done(*waiters: Waiter) -> None:
@@ -87,24 +91,23 @@ def all_done(*waiters: Waiter) -> None:
 
 
 def test_nobody_waits_where_nobody_is():
-    turns, heard = Turns(), []
-    with turns.taken(lambda *told: heard.append(told)):
-        assert turns.n_waiting == 0
+    queue, heard = Queue(), []
+    assert queue.run(lambda: queue.n_waiting, lambda *told: heard.append(told)) == 0
     assert heard == []
 
 
 def test_who_comes_first_is_served_first():
-    turns, served = Turns(), []
-    waiters = [Waiter(turns, lambda name=name: served.append(name)) for name in range(8)]
-    with held(turns) as done:
-        line_up(turns, *waiters)
+    queue, served = Queue(), []
+    waiters = [Waiter(queue, lambda name=name: served.append(name)) for name in range(8)]
+    with held(queue) as done:
+        line_up(queue, *waiters)
         done.set()
         all_done(*waiters)
     assert served == list(range(8))
 
 
 def test_one_works_at_a_time_and_none_is_forgotten():
-    turns, working, most = Turns(), [], []
+    queue, working, most = Queue(), [], []
 
     def work() -> None:
         working.append(1)
@@ -112,22 +115,22 @@ def test_one_works_at_a_time_and_none_is_forgotten():
         time.sleep(0.001)
         working.pop()
 
-    waiters = [Waiter(turns, work) for _ in range(40)]
+    waiters = [Waiter(queue, work) for _ in range(40)]
     started = time.monotonic()
     for waiter in waiters:
         waiter.start()
     all_done(*waiters)
     assert most == [1] * 40
-    assert turns.n_waiting == 0
+    assert queue.n_waiting == 0
     # Each is woken as its turn comes, not when it next looks.
     assert time.monotonic() - started < 40 * TOLD_EVERY / 2
 
 
 def test_whoever_waits_is_told_how_many_are_ahead_and_told_again():
-    turns = Turns()
-    first, second = Waiter(turns, lambda: None), Waiter(turns, lambda: None)
-    with held(turns) as done:
-        line_up(turns, first, second)
+    queue = Queue()
+    first, second = Waiter(queue, lambda: None), Waiter(queue, lambda: None)
+    with held(queue) as done:
+        line_up(queue, first, second)
         eventually(lambda: first.heard.count("waiting, 1 ahead") >= 3)
         eventually(lambda: second.heard.count("waiting, 2 ahead") >= 3)
         done.set()
@@ -138,10 +141,10 @@ def test_whoever_waits_is_told_how_many_are_ahead_and_told_again():
 
 def test_a_change_in_the_line_is_told_at_once(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("visit.engine.queue.TOLD_EVERY", SOON)
-    turns, go_on = Turns(), threading.Event()
-    first, second = Waiter(turns, lambda: assert_set(go_on)), Waiter(turns, lambda: None)
-    with held(turns) as done:
-        line_up(turns, first, second)
+    queue, go_on = Queue(), threading.Event()
+    first, second = Waiter(queue, lambda: assert_set(go_on)), Waiter(queue, lambda: None)
+    with held(queue) as done:
+        line_up(queue, first, second)
         done.set()
         eventually(lambda: second.heard == ["waiting, 2 ahead", "waiting, 1 ahead"])
         go_on.set()
@@ -153,35 +156,35 @@ def assert_set(event: threading.Event) -> None:
 
 
 def test_whoever_is_cancelled_leaves_the_line_at_once_and_the_others_move_up():
-    turns, stop, served = Turns(), threading.Event(), []
+    queue, stop, served = Queue(), threading.Event(), []
 
     def leave(stage: str, fraction: float) -> None:
         if stop.is_set():
             raise Cancelled("stopped")
 
-    leaver = Waiter(turns, lambda: served.append("leaver"), leave)
-    stayer = Waiter(turns, lambda: served.append("stayer"))
-    with held(turns) as done:
-        line_up(turns, leaver, stayer)
+    leaver = Waiter(queue, lambda: served.append("leaver"), leave)
+    stayer = Waiter(queue, lambda: served.append("stayer"))
+    with held(queue) as done:
+        line_up(queue, leaver, stayer)
         stop.set()
         all_done(leaver)  # while the turn is still held
         assert isinstance(leaver.problem, Cancelled)
         eventually(lambda: stayer.heard[-1] == "waiting, 1 ahead")
-        assert turns.n_waiting == 1
+        assert queue.n_waiting == 1
         done.set()
         all_done(stayer)
     assert served == ["stayer"]
 
 
 def test_work_that_fails_hands_the_turn_on():
-    turns, served = Turns(), []
+    queue, served = Queue(), []
 
     def fail() -> None:
         raise KeyError("layer")
 
-    failing, next_one = Waiter(turns, fail), Waiter(turns, lambda: served.append(1))
-    with held(turns) as done:
-        line_up(turns, failing, next_one)
+    failing, next_one = Waiter(queue, fail), Waiter(queue, lambda: served.append(1))
+    with held(queue) as done:
+        line_up(queue, failing, next_one)
         done.set()
         all_done(failing, next_one)
     assert isinstance(failing.problem, KeyError)
@@ -189,31 +192,113 @@ def test_work_that_fails_hands_the_turn_on():
 
 
 def test_a_slow_listener_keeps_nobody_else_waiting():
-    turns, listening, go_on = Turns(), threading.Event(), threading.Event()
+    queue, listening, go_on = Queue(), threading.Event(), threading.Event()
 
     def listen_slowly(stage: str, fraction: float) -> None:
         listening.set()
         go_on.wait(SOON)
 
-    slow = Waiter(turns, lambda: None, listen_slowly)
-    with held(turns):
-        line_up(turns, slow)
+    slow = Waiter(queue, lambda: None, listen_slowly)
+    with held(queue):
+        line_up(queue, slow)
         assert listening.wait(SOON)
-        other = Waiter(turns, lambda: None)
-        line_up(turns, other)
+        other = Waiter(queue, lambda: None)
+        line_up(queue, other)
         eventually(lambda: other.heard == ["waiting, 2 ahead"])
         go_on.set()
     all_done(slow, other)
 
 
-def test_a_turn_inside_ones_own_turn_waits_for_nobody():
-    turns, heard = Turns(), []
-    waiter = Waiter(turns, lambda: None)
-    with turns.taken(ignore):
-        line_up(turns, waiter)
-        with turns.taken(lambda *told: heard.append(told)):
-            assert turns.n_waiting == 1
-        assert turns.n_waiting == 1  # the inner one's end does not hand the turn on
+def test_work_that_asks_again_does_so_in_its_own_turn():
+    queue, heard = Queue(), []
+    waiter = Waiter(queue, lambda: None)
+
+    def inner() -> None:
+        assert queue.n_waiting == 1
+
+    def outer() -> None:
+        line_up(queue, waiter)
+        queue.run(inner, lambda *told: heard.append(told))
+        assert queue.n_waiting == 1  # the inner one's end does not hand the turn on
         assert waiter.is_alive()
+
+    queue.run(outer, ignore)
     all_done(waiter)
     assert heard == []
+
+
+def test_work_in_the_worker_thread_may_ask_again_too():
+    queue, answered = Queue(), []
+    asker = Waiter(queue, lambda: answered.append(queue.run(threading.get_ident, ignore)))
+    asker.start()
+    all_done(asker)
+    assert asker.problem is None and len(answered) == 1
+
+
+# ---------------------------------------------------------------- in which thread
+
+
+def test_work_is_done_in_one_thread_whoever_asks_and_each_gets_their_own_answer():
+    queue = Queue()
+
+    def work(number: int) -> tuple[int, str]:
+        return number, threading.current_thread().name
+
+    with ThreadPoolExecutor(6) as askers:
+        answers = list(
+            askers.map(lambda number: queue.run(lambda: work(number), ignore), range(12))
+        )
+    assert [number for number, _ in answers] == list(range(12))
+    threads = {thread for _, thread in answers}
+    assert len(threads) == 1
+    assert threading.current_thread().name not in threads
+
+
+def test_what_the_main_thread_asks_is_done_there():
+    assert Queue().run(threading.get_ident, ignore) == threading.get_ident()
+
+
+def test_work_knows_the_context_of_whoever_asked_and_can_still_be_stopped():
+    queue, page, seen = Queue(), ContextVar("page", default=None), []
+
+    def progress(stage: str, part: float) -> None:
+        seen.append(page.get())
+        raise Cancelled("enough")
+
+    def ask(name: str) -> None:
+        page.set(name)
+        with pytest.raises(Cancelled, match="enough"):
+            queue.run(lambda: progress("forward", 0.5), progress)
+
+    with ThreadPoolExecutor(1) as askers:
+        askers.submit(ask, "mine").result(SOON)
+    ask("the main thread's")
+    assert seen == ["mine", "the main thread's"]
+
+
+def test_ctrl_c_leaves_the_queue_and_stops_what_the_main_thread_works_on():
+    queue = Queue()
+
+    def interrupt(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with held(queue):
+        with pytest.raises(KeyboardInterrupt):
+            queue.run(lambda: None, interrupt)
+        assert queue.n_waiting == 0
+    with pytest.raises(KeyboardInterrupt):
+        queue.run(interrupt, ignore)
+    assert queue.run(lambda: "whole", ignore) == "whole"
+
+
+@pytest.mark.parametrize("thread", ["main", "other"])
+def test_a_process_ends_whoever_asked_last(thread: str):
+    ask = "queue.run(lambda: print('done'), lambda *_: None)"
+    code = f"from visit.engine.queue import Queue; queue = Queue(); {ask}"
+    if thread == "other":
+        code = code.replace(ask, f"import threading; ask = lambda: {ask}")
+        code += "; asker = threading.Thread(target=ask); asker.start(); asker.join()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=6 * SOON, check=True
+    )
+    assert (done.stdout, done.stderr) == ("done\n", "")

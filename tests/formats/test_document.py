@@ -21,18 +21,8 @@ from visit.formats.document import (
 from visit.formats.notes import notes_from_data
 from visit.formats.records import data_from_flow, flow_from_data
 from visit.formats.schema import schema
-from visit.graph.flow import (
-    Audit,
-    EdgeKind,
-    FlowGraph,
-    Ledger,
-    NodeId,
-    NodeKind,
-    Note,
-    RankBy,
-    Request,
-    Target,
-)
+from visit.graph.flow import Audit, EdgeKind, FlowGraph, Ledger, NodeId, NodeKind, Note, Target
+from visit.graph.request import RankBy, Request
 
 
 @given(flows())
@@ -90,8 +80,16 @@ def test_fields_that_do_not_apply_are_absent():
         "target": "L0.head3.value@1",
         "key": "weighs",
         "kind": "weighs",
-        "attention": 0.75,
     }
+    assert data["edges"][1]["attention"] == 0.75
+
+
+def test_the_attention_that_older_documents_have_on_a_key_is_passed_over():
+    """It was that of the first position that read the source; the edges have every reader's."""
+    data = data_from_flow(small_flow())
+    for node in data["nodes"][1:3]:
+        node["attention"] = 0.75
+    assert flow_from_data(data) == small_flow()
 
 
 def test_the_schema_is_a_valid_draft_2020_12_schema():

@@ -8,7 +8,7 @@ import pytest
 
 from visit.errors import RequestError
 from visit.graph.chat import Message, messages_from_prompt
-from visit.graph.flow import Request
+from visit.graph.request import Request
 
 
 def test_a_list_of_messages_is_read_in_order():

@@ -1,18 +1,8 @@
 import pytest
 from flow_strategies import node_ids
 from hypothesis import given
-from hypothesis import strategies as st
 
-from visit.errors import RequestError
-from visit.graph.flow import (
-    Edge,
-    EdgeKind,
-    Ledger,
-    NodeId,
-    NodeKind,
-    Request,
-    layers_from_spec,
-)
+from visit.graph.flow import Edge, EdgeKind, Ledger, NodeId, NodeKind
 
 
 @given(node_ids(n_layers=200, n_heads=128, n_tokens=4096))
@@ -75,56 +65,3 @@ def test_an_edges_key_tells_ledgers_apart():
     a, b = NodeId(NodeKind.EMBED, 0), NodeId(NodeKind.OUTPUT, 0)
     assert Edge(a, b, EdgeKind.READS).key == "reads"
     assert Edge(a, b, EdgeKind.ADDS, Ledger.HEADS).key == "adds:heads"
-
-
-@pytest.mark.parametrize(
-    ("spec", "layers"),
-    [
-        ("all", (0, 1, 2, 3)),
-        ("none", ()),
-        ("2", (2,)),
-        ("0-2", (0, 1, 2)),
-        ("3,0-1", (0, 1, 3)),
-        (" 1 , 1 - 2 ", (1, 2)),
-    ],
-)
-def test_a_layer_specification_names_layers_in_order(spec: str, layers: tuple[int, ...]):
-    assert layers_from_spec(spec, 4) == layers
-
-
-@given(st.sets(st.integers(0, 30)))
-def test_layers_written_one_by_one_are_read_back(layers: set[int]):
-    spec = ",".join(map(str, layers)) or "none"
-    assert layers_from_spec(spec, 31) == tuple(sorted(layers))
-
-
-@pytest.mark.parametrize(
-    ("spec", "message"),
-    [
-        ("", "layers '' cannot be read; give all, none, or like 0-5,11"),
-        ("1,", "layers '1,' cannot be read"),
-        ("-1", "layers '-1' cannot be read"),
-        ("first", "layers 'first' cannot be read"),
-        ("3-1", "layers '3-1' run backwards; give 1-3"),
-        ("2-4", "layer 4 does not exist; the model has 0 to 3"),
-    ],
-)
-def test_a_wrong_layer_specification_is_refused(spec: str, message: str):
-    with pytest.raises(RequestError, match=message):
-        layers_from_spec(spec, 4)
-
-
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"prompt": ""}, "the prompt is empty; give at least one token of text"),
-        ({"heads": -1}, "heads is -1; give 0 or more"),
-        ({"anti_attn_neurons": -2}, "anti_attn_neurons is -2; give 0 or more"),
-        ({"top_k": 0}, "top_k is 0; give 1 or more"),
-        ({"threshold": 1.5}, "threshold is 1.5; give a number from 0 to 1"),
-        ({"threshold": float("nan")}, "threshold is nan; give a number from 0 to 1"),
-    ],
-)
-def test_a_request_that_no_model_could_serve_is_refused(fields: dict[str, object], message: str):
-    with pytest.raises(RequestError, match=message):
-        Request(**{"prompt": "x", **fields})

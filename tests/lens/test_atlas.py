@@ -14,10 +14,11 @@ from atlases import atlas_of
 from specimens import MAKERS, logits_of, specimen
 
 from visit.errors import Cancelled, RequestError
-from visit.graph.flow import NodeId, NodeKind, Request
+from visit.graph.flow import NodeId, NodeKind
+from visit.graph.request import Request
 from visit.lens.atlas import KINDS, Atlas, RowId, is_static
-from visit.lens.atlas.built import TOP_K
-from visit.lens.atlas.spread import Gram
+from visit.lens.atlas.build import TOP_K
+from visit.lens.atlas.logit_spread import Gram
 from visit.models.architectures import lay_open
 from visit.models.architectures.base import Experts
 from visit.models.rows import parts, vector, vectors
@@ -175,7 +176,7 @@ def test_a_whole_atlas_holds_what_each_row_says(atlas: Atlas, family: str):
     log_probs = logits.log_softmax(-1)
     probs = log_probs.exp()
     for at, row in enumerate(row_ids):
-        held = {name: atlas._built.at(row, name) for name in (
+        held = {name: atlas._files.at(row, name) for name in (
             "top_ids", "top_probs", "bottom_ids", "bottom_probs", "log_total", "entropy", "scale",
         )}  # fmt: skip
         top, bottom = logits[at].topk(TOP_K), logits[at].topk(TOP_K, largest=False)
@@ -361,7 +362,7 @@ def test_what_a_graph_says_of_a_row_is_what_the_atlas_says_of_it():
         if node.id.kind is NodeKind.MEMORY_KEY:  # drawn with the sign of its match
             signs = [1, -1]
         said = [
-            session.atlas._built.at(replace(row, sign=sign), "top_ids").tolist() for sign in signs
+            session.atlas._files.at(replace(row, sign=sign), "top_ids").tolist() for sign in signs
         ]
         assert [token.id for token in node.reading.top] in said, row
         compared += 1

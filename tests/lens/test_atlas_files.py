@@ -24,9 +24,8 @@ from specimens import Numbered, specimen
 
 from visit.errors import OutputError
 from visit.graph.flow import NodeKind
-from visit.lens.atlas import Atlas, RowId, place
-from visit.lens.atlas import kept as kept_module
-from visit.lens.atlas.kept import Kept
+from visit.lens.atlas import Atlas, RowId, folders, row_cache
+from visit.lens.atlas.row_cache import RowCache
 from visit.lens.atlas.segment import UNFINISHED
 from visit.lens.measured import Measured
 from visit.lens.projector import Projector
@@ -125,7 +124,7 @@ def test_files_of_another_version_or_other_weights_are_never_opened(
     root, projector = atlas.folder.parent, Projector(ARCHITECTURE)
     others = [Atlas(info(ARCHITECTURE, "1" * 64), ARCHITECTURE, Numbered(), projector, root)]
     with monkeypatch.context() as patch:
-        patch.setattr(place, "FORMAT", place.FORMAT + 1)
+        patch.setattr(folders, "FORMAT", folders.FORMAT + 1)
         others.append(again(atlas))
     with monkeypatch.context() as patch:
         patch.setattr(Numbered, "sha256", "of another vocabulary")
@@ -252,8 +251,8 @@ def test_rows_that_another_process_removes_are_simply_not_found(atlas: Atlas):
 def test_the_oldest_rows_of_any_model_are_removed_first(tmp_path: Path):
     like = ARCHITECTURE.unembedding[:0]
 
-    def kept(folder: str, max_bytes: int) -> Kept:
-        return Kept(tmp_path / folder, folder, like, 61, max_bytes)
+    def kept(folder: str, max_bytes: int) -> RowCache:
+        return RowCache(tmp_path / folder, folder, like, 61, max_bytes)
 
     kept("a", 1 << 30).keep(keys(ROWS[:4]), measured(ROWS[:4]))
     size = 64 + sum(map(len, contents(tmp_path).values()))  # checksums have not all as many digits
@@ -268,7 +267,8 @@ def test_the_oldest_rows_of_any_model_are_removed_first(tmp_path: Path):
 
 def test_a_whole_atlas_is_no_part_of_what_is_bounded(atlas: Atlas):
     atlas.build()
-    Kept(atlas.folder, "x", ARCHITECTURE.unembedding[:0], 61, 0).keep(keys(ROWS), measured(ROWS))
+    cache = RowCache(atlas.folder, "x", ARCHITECTURE.unembedding[:0], 61, 0)
+    cache.keep(keys(ROWS), measured(ROWS))
     assert again(atlas).is_whole()
     assert not [name for name in contents(atlas.folder) if name.startswith("kept-")]
 
@@ -284,7 +284,7 @@ def test_a_folder_that_cannot_be_written_is_told_once_and_breaks_nothing(
         raise OSError(failure, os.strerror(failure))
 
     atlas.keep(keys(ROWS[:4]), measured(ROWS[:4]))
-    monkeypatch.setattr(kept_module, "write_segment", fail)
+    monkeypatch.setattr(row_cache, "write_segment", fail)
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
             atlas.keep(keys(ROWS), measured(ROWS))
@@ -339,4 +339,4 @@ def test_the_cache_folder_is_where_the_platform_keeps_them(
     local = environment.get("LOCALAPPDATA", "/home/u/AppData/Local")
     monkeypatch.setattr(platformdirs, "PlatformDirs", directories[platform])
     monkeypatch.setattr(windows, "get_win_folder", {"CSIDL_LOCAL_APPDATA": local}.__getitem__)
-    assert place.cache_folder() == Path(folder)
+    assert folders.cache_folder() == Path(folder)

@@ -18,14 +18,14 @@ class Counting(Projector):
 
     n_measured = 0
 
-    def measured(
+    def measure_in_parts(
         self,
         vectors: torch.Tensor,
         top_k: int,
         on_part: Callable[[float], None] = lambda part: None,
     ) -> Iterator[Measured]:
         self.n_measured += len(vectors)
-        return super().measured(vectors, top_k, on_part)
+        return super().measure_in_parts(vectors, top_k, on_part)
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ class Shelf:
 
     def lookup(self, keys: Sequence[bytes], top_k: int) -> tuple[torch.Tensor, Measured]:
         found = [self.kept[key] for key in keys if key in self.kept] or [self.nothing]
-        return torch.tensor([key in self.kept for key in keys]), Measured.joined(found)
+        return torch.tensor([key in self.kept for key in keys]), Measured.join(found)
 
     def keep(self, keys: Sequence[bytes], measured: Measured) -> bool:
         for row, key in enumerate(keys):

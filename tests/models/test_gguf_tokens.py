@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from vocabularies import CHATML, chatty
 
-from visit.graph.flow import Request
+from visit.graph.request import Request
 from visit.models.loading.places import Place
 from visit.models.loading.reading import tokenizer_at
 from visit.models.tokens import Tokens

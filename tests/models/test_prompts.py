@@ -10,7 +10,8 @@ from transformers import PreTrainedTokenizerFast
 from vocabularies import TEMPLATES, byte_level, chatty, sentencepiece
 
 from visit.errors import RequestError
-from visit.graph.flow import Request, Token
+from visit.graph.flow import Token
+from visit.graph.request import Request
 from visit.models.tokens import Tokens
 
 USER = [{"role": "user", "content": "The capital of Japan"}]

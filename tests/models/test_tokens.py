@@ -8,7 +8,7 @@ from transformers import AutoTokenizer
 from vocabularies import byte_level, chatty, sentencepiece, wordpiece
 
 from visit.errors import RequestError
-from visit.graph.flow import Request
+from visit.graph.request import Request
 from visit.models import spelling
 from visit.models.tokens import Tokens
 
@@ -181,3 +181,61 @@ def test_a_text_that_the_tokenizer_changes_on_the_way_is_not_taken_for_a_token()
         tokens.single("CITY", "target")
     with pytest.raises(RequestError, match=r"target 'paris' is another token \('\[UNK\]'\)"):
         tokens.single("paris", "target")
+
+
+# ---------------------------------------------------------------- tokens by id
+
+
+def test_a_prompt_of_ids_is_read_as_they_are():
+    """No BOS is added, none is taken off, and text that would be split otherwise stays whole."""
+    tokenizer = sentencepiece()
+    tokens = made(tokenizer)
+    bos = tokenizer.bos_token_id
+    pieces = tokenizer.convert_tokens_to_ids(["▁", "T", "<0xE6>"])
+    for ids in ((*pieces, pieces[0]), (bos, bos, *pieces)):
+        read = tokens.read(Request("Tokyo", prompt_ids=ids))
+        assert tuple(token.id for token in read) == ids
+        assert [token.position for token in read] == list(range(len(ids)))
+        assert [token.text for token in read] == [tokens.text(id_) for id_ in ids]
+        assert [token.special for token in read] == [id_ == bos for id_ in ids]
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"prompt_ids": (1, 10**6)}, r"prompt_ids\[1\] is 1000000"),
+        ({"target_id": 10**6}, "target_id is 1000000"),
+        ({"versus_id": 10**6}, "versus_id is 1000000"),
+    ],
+)
+def test_an_id_outside_the_vocabulary_is_refused_by_name(fields, named):
+    tokens = made(sentencepiece())
+    request = Request("Tokyo", **fields)
+    with pytest.raises(RequestError, match=rf"^{named}; the model knows ids 0 to \d+; give one"):
+        tokens.read(request)
+        tokens.target_id(request)
+        tokens.versus_id(request)
+
+
+def test_an_id_decides_whatever_the_text_beside_it_says():
+    tokenizer = sentencepiece()
+    tokens = made(tokenizer)
+    byte = tokenizer.convert_tokens_to_ids("<0x41>")
+    assert tokens.text(byte) == "A"  # no text names it: the tokenizer makes a letter of that
+    request = Request("Tokyo", target=" Tokyo", target_id=byte, versus_id=byte)
+    assert (tokens.target_id(request), tokens.versus_id(request)) == (byte, byte)
+    assert tokens.target_id(Request("Tokyo")) is None
+    assert tokens.versus_id(Request("Tokyo")) is None
+
+
+def test_what_is_named_by_id_alone_is_spelled():
+    tokenizer = sentencepiece()
+    tokens = made(tokenizer)
+    ids = tuple(tokenizer("Tokyo é", add_special_tokens=False)["input_ids"])
+    target = tokenizer.convert_tokens_to_ids("▁Tokyo")
+    spelled = tokens.spelled(Request(prompt_ids=ids, target_id=target, versus_id=target))
+    assert (spelled.prompt, spelled.target, spelled.versus) == ("Tokyo é", " Tokyo", " Tokyo")
+    assert (spelled.prompt_ids, spelled.target_id, spelled.versus_id) == (ids, target, target)
+    shown = Request("shown", target="a", versus="b", prompt_ids=ids, target_id=1, versus_id=2)
+    assert tokens.spelled(shown) == shown
+    assert tokens.spelled(Request("Tokyo")) == Request("Tokyo")

@@ -18,14 +18,13 @@ from visit.graph.flow import (
     NodeKind,
     Note,
     Prediction,
-    RankBy,
     Reading,
-    Request,
     Target,
     TargetReading,
     Token,
     TokenProbability,
 )
+from visit.graph.request import RankBy, Request
 
 MODEL = ModelInfo(
     name="toy",
@@ -68,8 +67,8 @@ def small_flow() -> FlowGraph:
     resid_post = NodeId(NodeKind.RESID_POST, 2, layer=0)
     nodes = (
         Node(embed, reading(" of", "of")),
-        Node(key, reading(" Japan"), attention=0.75),
-        Node(value, reading(" Tokyo", " Japan"), attention=0.75),
+        Node(key, reading(" Japan")),
+        Node(value, reading(" Tokyo", " Japan")),
         Node(head, reading(" Tokyo", "\n", "\x1b[31m")),
         Node(rest, reading(" a")),
         Node(attn, reading(" Tokyo")),
@@ -81,7 +80,7 @@ def small_flow() -> FlowGraph:
     )
     adds = EdgeKind.ADDS
     edges = (
-        Edge(key, value, EdgeKind.WEIGHS, attention=0.75),
+        Edge(key, value, EdgeKind.WEIGHS),
         Edge(value, head, adds, Ledger.SOURCES, 1.0, 1.0, proximity=1.0, attention=0.75),
         Edge(head, attn, adds, Ledger.HEADS, 2.0, 1.25, direct_logit=3.5),
         Edge(rest, attn, adds, Ledger.HEADS, 0.5, -0.25, direct_logit=-0.5),
@@ -194,21 +193,27 @@ def edges_among(draw: st.DrawFn, ids: list[NodeId]) -> Edge:
 others = st.builds(
     Target, st.integers(13, 2**40), texts, numbers, magnitudes, st.integers(1, 10**6)
 )
+_asked = {
+    "model": st.none() | texts,
+    "target": st.none() | texts,
+    "versus": st.none() | texts,
+    "position": st.none() | st.integers(-3, 2),
+    "layers": texts,
+    "heads": counts,
+    "top_k": st.integers(1, 50),
+    "threshold": st.floats(0, 1),
+    "rank_by": st.sampled_from(RankBy),
+    "target_id": st.none() | counts,
+    "versus_id": st.none() | counts,
+}
+_ids = st.lists(counts, min_size=1, max_size=4).map(tuple)
 requests = st.builds(
     Request,
     prompt=texts.filter(bool),
-    model=st.none() | texts,
-    target=st.none() | texts,
-    versus=st.none() | texts,
-    position=st.none() | st.integers(-3, 2),
-    layers=texts,
-    heads=counts,
-    top_k=st.integers(1, 50),
-    threshold=st.floats(0, 1),
-    rank_by=st.sampled_from(RankBy),
     bos=st.none() | st.booleans(),
     chat=st.booleans(),
-)
+    **_asked,
+) | st.builds(Request, prompt=texts, prompt_ids=_ids, **_asked)
 
 
 @st.composite
@@ -240,9 +245,7 @@ def flows(draw: st.DrawFn) -> FlowGraph:
     """Any flow graph a document can hold, sensible or not."""
     ids = draw(st.lists(node_ids(), min_size=1, max_size=5, unique=True))
     measure = st.none() | numbers
-    nodes = tuple(
-        draw(st.builds(Node, st.just(i), readings, measure, st.none() | magnitudes)) for i in ids
-    )
+    nodes = tuple(draw(st.builds(Node, st.just(i), readings, measure)) for i in ids)
     edges = draw(
         st.lists(edges_among(ids), max_size=5, unique_by=lambda e: (e.source, e.target, e.key))
     )

@@ -6,7 +6,7 @@ import re
 
 from sample import make_flow
 
-from visit.graph.flow import Request
+from visit.graph.request import Request
 
 HOSTILE = (
     "<b>x</b>", "<br>", "<a href='javascript:alert(1)'>q</a>", "&lt;i&gt;", "&#60;", "%{x}", "$x$",

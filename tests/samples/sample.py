@@ -6,8 +6,20 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Any, cast
 
-from visit.engine.protocol import ModelChoice, Progress
+from visit.engine.progress import Progress, silent
+from visit.engine.protocol import ModelChoice
+from visit.engine.questions import (
+    Answer,
+    Explain,
+    OpenBlock,
+    Pattern,
+    Question,
+    ReadLens,
+    ReadPattern,
+)
+from visit.engine.queue import Queue
 from visit.errors import RequestError
 from visit.graph.flow import (
     Audit,
@@ -21,12 +33,12 @@ from visit.graph.flow import (
     NodeKind,
     Prediction,
     Reading,
-    Request,
     Target,
     TargetReading,
     Token,
     TokenProbability,
 )
+from visit.graph.request import Request
 
 WORDS = (
     " Tokyo", " Japan", " city", " the", " Paris", " of", ".", " and", " Kyoto", "\n", " Berlin",
@@ -55,7 +67,6 @@ class _Builder:
                 node_id,
                 self.reading(layer),
                 activation=more.get("activation"),
-                attention=more.get("attention"),
             )
         return node_id
 
@@ -82,14 +93,23 @@ class _Builder:
         return Reading(top, bottom, target, self.random.uniform(0.5, 9), self.random.uniform(1, 90))
 
     def adds(
-        self, parts: Iterable[NodeId], whole: NodeId, ledger: Ledger, *, logit: float | None = None
+        self,
+        parts: Iterable[NodeId],
+        whole: NodeId,
+        ledger: Ledger,
+        *,
+        logit: float | None = None,
+        attentions: Sequence[float] = (),
     ) -> None:
         """A ledger: signed shares that add up to 1, direct logits that add up to the whole's."""
         parts = list(parts)
         shares = [self.random.gauss(0.7, 0.8) for _ in parts]
         shares[0] += 1 + abs(sum(shares))
         total = sum(shares)
+        attended = dict(zip(parts, attentions, strict=False))  # the rest, which is last, has none
         for part, share in zip(parts, shares, strict=True):
+            if ledger is Ledger.POSITIONS:
+                attended[part] = self.random.random()
             self.edge(
                 Edge(
                     part,
@@ -100,7 +120,7 @@ class _Builder:
                     share=share / total,
                     direct_logit=None if logit is None else logit * share / total,
                     proximity=abs(share) / sum(abs(s) for s in shares),
-                    attention=self.random.random() if ledger is Ledger.POSITIONS else None,
+                    attention=attended.get(part),
                     activation=self.nodes[part].activation if ledger is Ledger.EXPERTS else None,
                 )
             )
@@ -149,7 +169,7 @@ def make_flow(
 
 
 def make_block(layer: int, position: int, request: Request, n_heads: int = 3) -> FlowGraph:
-    """One block at one position, as ``Engine.open`` answers."""
+    """One block at one position, as ``OpenBlock`` is answered."""
     made = _Builder(request, WORDS, seed=layer * 100 + position)
     texts = _tokens(request.prompt)
     open_block(made, layer, position, n_heads, on_route=False)
@@ -195,19 +215,20 @@ def open_block(
         query = made.node(NodeKind.QUERY, position, layer, head=h)
         heads.append(head)
         made.edge(Edge(ln1, query, EdgeKind.READS, norm=3.0))
-        parts = []
+        parts, attentions = [], []
         for s in made.random.sample(range(position + 1), min(2, position + 1)):
             attention = made.random.random()
             source = made.node(pre_kind, s, pre_layer) if on_route else None
-            key = made.node(NodeKind.KEY, s, layer, head=h, attention=attention)
-            value = made.node(NodeKind.VALUE, s, layer, head=h, attention=attention)
+            key = made.node(NodeKind.KEY, s, layer, head=h)
+            value = made.node(NodeKind.VALUE, s, layer, head=h)
             if source is not None:
                 made.edge(Edge(source, key, EdgeKind.READS, norm=3.0))
             made.edge(Edge(query, key, EdgeKind.SCORES, attention=attention))
-            made.edge(Edge(key, value, EdgeKind.WEIGHS, attention=attention))
+            made.edge(Edge(key, value, EdgeKind.WEIGHS))
             parts.append(value)
+            attentions.append(attention)
         rest = made.node(NodeKind.SOURCES_REST, position, layer, head=h)
-        made.adds([*parts, rest], head, Ledger.SOURCES, logit=0.3)
+        made.adds([*parts, rest], head, Ledger.SOURCES, logit=0.3, attentions=attentions)
     bias = made.node(NodeKind.ATTN_BIAS, position, layer)
     rest = made.node(NodeKind.HEADS_REST, position, layer)
     made.adds([*heads, bias, rest], attn, Ledger.HEADS, logit=1.0)
@@ -273,7 +294,11 @@ def _index(words: tuple[str, ...], word: str) -> int:
 def _finish(
     made: _Builder, request: Request, texts: list[str], n_layers: int, n_heads: int
 ) -> FlowGraph:
+    by_id = request.target_id
+    if by_id is not None and request.target is None:
+        request = replace(request, target=made.words[by_id])
     chosen = request.target or made.words[0]
+    found = made.words.index(chosen) if chosen in made.words else 0
     probs = [0.62 * 0.5**i for i in range(10)]
     return FlowGraph(
         visit_version="0.0.0",
@@ -292,9 +317,7 @@ def _finish(
             len(made.words),
         ),
         tokens=tuple(Token(i, i, text) for i, text in enumerate(texts)),
-        target=Target(
-            made.words.index(chosen) if chosen in made.words else 0, chosen, 12.0, 0.62, 1
-        ),
+        target=Target(found if by_id is None else by_id, chosen, 12.0, 0.62, 1),
         predictions=tuple(Prediction(i, made.words[i], 12.0 - i, p) for i, p in enumerate(probs)),
         audit=Audit(residual=3e-7, logit=2e-5),
         nodes=tuple(made.nodes.values()),
@@ -304,16 +327,36 @@ def _finish(
 
 
 class FakeEngine:
-    """Answers at once with a graph made by hand; a "slow" prompt waits to be cancelled."""
+    """Answers with a graph made by hand, one at a time; a "slow" prompt waits to be cancelled."""
 
     def __init__(self, make: Callable[[Request], FlowGraph] = make_flow) -> None:
         self.make = make
         self.explained: list[Request] = []
         self.opened: list[tuple[int, int]] = []
+        self._queue = Queue()
 
     def models(self) -> tuple[ModelChoice, ...]:
         """One model."""
         return (ModelChoice("mini", "bundled"),)
+
+    def ask(self, question: Question[Answer], progress: Progress | None = None) -> Answer:
+        """The answer to a question, once those that were asked before have theirs."""
+        return self._queue.run(lambda: self._answer(question, progress), progress or silent)
+
+    def _answer(self, question: Question[Answer], progress: Progress | None) -> Answer:
+        answered: Any
+        match question:
+            case Explain(request):
+                answered = self.explain(request, progress)
+            case OpenBlock(request, layer, position):
+                answered = self.open(request, layer, position)
+            case ReadLens(request, positions):
+                answered = self.lens(request, positions)
+            case ReadPattern(request, layer, head):
+                answered = self.pattern(request, layer, head)
+            case _:
+                raise RequestError(f"nothing here answers {question}")
+        return cast("Answer", answered)
 
     def explain(self, request: Request, progress: Progress | None = None) -> FlowGraph:
         """The graph of the request."""
@@ -327,10 +370,10 @@ class FakeEngine:
             raise RequestError("target 'no such token' is not one token; the nearest is ' such'")
         return self.make(request)
 
-    def open(self, layer: int, position: int, request: Request | None = None) -> FlowGraph:
-        """One block of the last request."""
+    def open(self, request: Request, layer: int, position: int) -> FlowGraph:
+        """One block of the request."""
         self.opened.append((layer, position))
-        return make_block(layer, position, request or Request(PROMPT))
+        return make_block(layer, position, request)
 
     def lens(self, request: Request, positions: Sequence[int]) -> tuple[Node, ...]:
         """A seeded reading of every residual."""
@@ -340,10 +383,10 @@ class FakeEngine:
             made.node(NodeKind.EMBED, position)
             for layer in range(flow.model.n_layers):
                 made.node(NodeKind.RESID_POST, position, layer)
-        held = {node.id: node for node in flow.nodes}
-        return tuple(held.get(node_id, node) for node_id, node in made.nodes.items())
+        drawn = {node.id: node for node in flow.nodes}
+        return tuple(drawn.get(node_id, node) for node_id, node in made.nodes.items())
 
-    def pattern(self, layer: int, head: int, request: Request) -> tuple[tuple[float, ...], ...]:
+    def pattern(self, request: Request, layer: int, head: int) -> Pattern:
         """A seeded pattern whose rows add to 1."""
         seeded = random.Random(layer * 100 + head)
         n_tokens = len(_tokens(request.prompt))

@@ -12,12 +12,20 @@ import transformers
 from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from visit.graph.flow import Request, Token
+from visit.assemble import Builder
+from visit.graph.flow import ModelInfo, Token
+from visit.graph.request import Request
+from visit.lens.projector import Projector
+from visit.lens.readings import Reader
 from visit.models.architectures import Architecture, lay_open
 from visit.models.tokens import Tokens
 from visit.tracing.trace import Trace, record
 
 TOKEN_IDS = (3, 14, 15, 9, 26, 5, 35)
+FEW = Request(
+    "x", heads=2, sources=2, memories=4, anti_memories=2, attn_neurons=5, anti_attn_neurons=2
+)
+"""A request that draws fewer parts than any tiny model has, so that every rest is there."""
 
 
 @dataclass(frozen=True)
@@ -207,6 +215,17 @@ def specimen(name: str, dtype: torch.dtype = torch.float64) -> Specimen:
     model = model.to(dtype).requires_grad_(False)
     architecture = lay_open(model)
     return Specimen(model, architecture, record(model, architecture, TOKEN_IDS))
+
+
+def builder(name: str, dtype: torch.dtype = torch.float64) -> Builder:
+    """What builds graphs of the named tiny model."""
+    architecture = specimen(name, dtype).architecture
+    sizes = architecture.sizes
+    info = ModelInfo(
+        name, architecture.family, "float64", "0" * 64, sizes.n_layers, sizes.n_heads,
+        sizes.n_kv_heads, sizes.d_model, sizes.d_head, sizes.d_mlp, sizes.d_vocab,
+    )  # fmt: skip
+    return Builder(architecture, Numbered(), Reader(Projector(architecture), Numbered()), info)
 
 
 def _tiny_tokenizer() -> Any:

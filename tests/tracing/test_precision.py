@@ -20,7 +20,7 @@ def test_a_product_does_not_depend_on_the_pieces(
         matrix = torch.randn(8, 11, generator=generator).T
     x = torch.randn(3, 11, generator=generator, dtype=torch.float64)
     torch.testing.assert_close(
-        precision.wide_product(x, matrix), x @ matrix.double(), rtol=1e-13, atol=1e-13
+        precision.multiply_wide(x, matrix), x @ matrix.double(), rtol=1e-13, atol=1e-13
     )
 
 
@@ -29,7 +29,7 @@ def test_the_pieces_are_all_rows_in_order_and_no_larger_than_asked(elements: int
     matrix = torch.arange(88, dtype=torch.bfloat16).reshape(11, 8)
     like = torch.empty(0, dtype=torch.float64)
     pieces = []
-    for rows, wide in precision.widened(matrix, like, elements):
+    for rows, wide in precision.widen(matrix, like, elements):
         assert torch.equal(wide, matrix[rows].double())
         pieces.append(wide.clone())  # the next one lies where it lay
     assert torch.equal(torch.cat(pieces), matrix.double())
@@ -38,5 +38,5 @@ def test_the_pieces_are_all_rows_in_order_and_no_larger_than_asked(elements: int
 
 def test_what_is_wide_enough_is_not_copied():
     matrix = torch.randn(11, 8, dtype=torch.float64)
-    for rows, wide in precision.widened(matrix, torch.empty(0, dtype=torch.float64), 24):
+    for rows, wide in precision.widen(matrix, torch.empty(0, dtype=torch.float64), 24):
         assert wide.data_ptr() == matrix[rows].data_ptr()

@@ -18,10 +18,10 @@ from visit import __version__
 from visit.assemble.block import open_block
 from visit.assemble.draft import Draft
 from visit.assemble.route import draw_layer
-from visit.assemble.traced_request import Case, resid_pre_id
-from visit.attribution.ledgers import Sought, audit_logit, logit_biases, logit_direction
+from visit.assemble.traced_request import TracedRequest, resid_pre_id
+from visit.attribution.metric import Metric, audit_logit, metric_biases, metric_direction
 from visit.attribution.projections import values_by_source
-from visit.engine.protocol import Progress
+from visit.engine.progress import Progress
 from visit.errors import RequestError
 from visit.graph.flow import (
     Audit,
@@ -34,10 +34,9 @@ from visit.graph.flow import (
     NodeKind,
     Prediction,
     Reading,
-    Request,
     Target,
-    layers_from_spec,
 )
+from visit.graph.request import Request, layers_from_spec
 from visit.lens.atlas import KINDS, is_static
 from visit.lens.readings import Reader
 from visit.models.architectures import Architecture
@@ -71,8 +70,8 @@ class Builder:
         Raises:
             RequestError: the position, the target or a layer does not exist.
         """
-        case = self._case(trace, request)
-        draft, loads = Draft(), {case.position: 1.0}
+        asked = self._resolve(trace, request)
+        draft, loads = Draft(), {asked.position: 1.0}
         n_layers = len(trace.layers)
         for layer in reversed(range(n_layers)):
 
@@ -81,10 +80,10 @@ class Builder:
 
             tell(0.0)
             values = values_by_source(self._architecture, trace, layer)
-            loads = draw_layer(draft, case, layer, loads, values, tell)
-            if (layer, case.position) in case.opened:
-                open_block(draft, case, layer, case.position, values)
-        return self._finished(draft, case, progress, with_output=True)
+            loads = draw_layer(draft, asked, layer, loads, values, tell)
+            if (layer, asked.position) in asked.opened:
+                open_block(draft, asked, layer, asked.position, values)
+        return self._finish(draft, asked, progress, with_output=True)
 
     @torch.inference_mode()
     def block(self, trace: Trace, request: Request, layer: int, position: int) -> FlowGraph:
@@ -94,13 +93,13 @@ class Builder:
             RequestError: the position, the target or the layer does not exist.
         """
         _check_there("layer", layer, len(trace.layers))
-        case = self._case(trace, request)
-        position = place(position, len(trace.token_ids))
-        case = replace(case, opened=frozenset({(layer, position)}))
+        asked = self._resolve(trace, request)
+        position = resolve_position(position, len(trace.token_ids))
+        asked = replace(asked, opened=frozenset({(layer, position)}))
         draft, values = Draft(), values_by_source(self._architecture, trace, layer)
-        draw_layer(draft, case, layer, {position: 1.0}, values)
-        open_block(draft, case, layer, position, values)
-        return self._finished(draft, case, lambda *_: None, with_output=False)
+        draw_layer(draft, asked, layer, {position: 1.0}, values)
+        open_block(draft, asked, layer, position, values)
+        return self._finish(draft, asked, lambda *_: None, with_output=False)
 
     @torch.inference_mode()
     def lens(self, trace: Trace, request: Request, positions: Sequence[int]) -> tuple[Node, ...]:
@@ -111,13 +110,13 @@ class Builder:
         Raises:
             RequestError: a position, or the target, does not exist.
         """
-        case = self._case(trace, request)
-        places = [place(position, len(trace.token_ids)) for position in positions]
+        asked = self._resolve(trace, request)
+        places = [resolve_position(position, len(trace.token_ids)) for position in positions]
         depths = range(len(trace.layers) + 1)
         vectors = torch.stack([resid[places] for resid in trace.residuals], dim=1).flatten(0, 1)
         ids = [resid_pre_id(depth, position) for position in places for depth in depths]
         said = self._reader.read(
-            vectors.to(ledger_dtype(trace.logits)), case.target.id, request.top_k
+            vectors.to(ledger_dtype(trace.logits)), asked.target.id, request.top_k
         )
         return tuple(Node(id_, reading) for id_, reading in zip(ids, said, strict=True))
 
@@ -132,14 +131,14 @@ class Builder:
         _check_there("head", head, len(pattern))
         return tuple(tuple(row) for row in pattern[head].tolist())
 
-    def _case(self, trace: Trace, request: Request) -> Case:
-        position = place(request.position, len(trace.token_ids))
+    def _resolve(self, trace: Trace, request: Request) -> TracedRequest:
+        position = resolve_position(request.position, len(trace.token_ids))
         opened = layers_from_spec(request.layers, len(trace.layers))
         target = self._target(trace, position, request)
         versus = self._versus(trace, position, request, target)
-        sought = Sought(target.id, None if versus is None else versus.id)
+        metric = Metric(target.id, None if versus is None else versus.id)
         resid = trace.residuals[-1][position].to(ledger_dtype(trace.logits))
-        return Case(
+        return TracedRequest(
             architecture=self._architecture,
             trace=trace,
             request=request,
@@ -147,24 +146,25 @@ class Builder:
             opened=frozenset((layer, position) for layer in opened),
             target=target,
             versus=versus,
-            sought=sought,
-            direction=logit_direction(self._architecture, resid, sought),
+            metric=metric,
+            direction=metric_direction(self._architecture, resid, metric),
         )
 
     def _target(self, trace: Trace, position: int, request: Request) -> Target:
-        if request.target is None:
-            return self._said_of(trace, position, int(trace.logits[position].argmax()))
-        return self._said_of(trace, position, self._tokens.single(request.target, "target"))
+        target_id = self._tokens.target_id(request)
+        if target_id is None:
+            target_id = int(trace.logits[position].argmax())
+        return self._said_of(trace, position, target_id)
 
     def _versus(
         self, trace: Trace, position: int, request: Request, target: Target
     ) -> Target | None:
-        if request.versus is None:
+        versus_id = self._tokens.versus_id(request)
+        if versus_id is None:
             return None
-        versus_id = self._tokens.single(request.versus, "versus")
         if versus_id == target.id:
             raise RequestError(
-                f"versus {request.versus!r} is the target itself; give another token to compare "
+                f"versus {target.text!r} is the target itself; give another token to compare "
                 "it with"
             )
         return self._said_of(trace, position, versus_id)
@@ -180,13 +180,13 @@ class Builder:
             rank=1 + int((logits > logits[token_id]).sum()),
         )
 
-    def _finished(
-        self, draft: Draft, case: Case, progress: Progress, *, with_output: bool
+    def _finish(
+        self, draft: Draft, asked: TracedRequest, progress: Progress, *, with_output: bool
     ) -> FlowGraph:
-        trace, position, target = case.trace, case.position, case.target
-        top_k, ids = case.request.top_k, list(draft.vectors)
+        trace, position, target = asked.trace, asked.position, asked.target
+        top_k, ids = asked.request.top_k, list(draft.vectors)
         words = self._reader.read(
-            draft.taken(),
+            draft.take_vectors(),
             target.id,
             top_k,
             lambda part: progress("readings", part),
@@ -194,14 +194,16 @@ class Builder:
         )
         readings = dict(zip(ids, words, strict=True))
         if with_output:
-            readings |= self._output(draft, case, top_k)
+            readings |= self._output(draft, asked, top_k)
         log_probs = trace.logits[position].log_softmax(-1)
         best = log_probs.topk(min(N_PREDICTIONS, len(log_probs)))
         return FlowGraph(
             visit_version=__version__,
-            request=replace(case.request, model=case.request.model or self._model.name),
+            request=replace(
+                self._tokens.spelled(asked.request), model=asked.request.model or self._model.name
+            ),
             model=self._model,
-            tokens=self._tokens.read(case.request),
+            tokens=self._tokens.read(asked.request),
             target=target,
             predictions=tuple(
                 Prediction(id_, self._tokens.text(id_), float(trace.logits[position, id_]), prob)
@@ -209,11 +211,11 @@ class Builder:
             ),
             audit=Audit(
                 residual=draft.worst,
-                logit=audit_logit(self._architecture, trace, position, case.sought),
+                logit=audit_logit(self._architecture, trace, position, asked.metric),
             ),
             nodes=draft.nodes(readings),
             edges=draft.edges(readings),
-            versus=case.versus,
+            versus=asked.versus,
         )
 
     def _is_of_weights(self, id_: NodeId) -> bool:
@@ -222,19 +224,19 @@ class Builder:
             return False
         return is_static(self._architecture, id_.kind, id_.layer)
 
-    def _output(self, draft: Draft, case: Case, top_k: int) -> dict[NodeId, Reading]:
+    def _output(self, draft: Draft, asked: TracedRequest, top_k: int) -> dict[NodeId, Reading]:
         """The final norm and the output, which say what the model itself says."""
-        trace, position = case.trace, case.position
+        trace, position = asked.trace, asked.position
         last = NodeId(NodeKind.RESID_POST, position, len(trace.layers) - 1)
         final_norm, output = (NodeId(k, position) for k in (NodeKind.FINAL_NORM, NodeKind.OUTPUT))
         logits, normed = trace.logits[position], trace.final_norm[position]
         norms = (float(normed.norm()), float(logits.norm()))
-        said = self._reader.read_logits(logits.expand(2, -1), norms, case.target.id, top_k)
-        written = float(trace.residuals[-1][position].to(case.direction) @ case.direction)
-        biases = logit_biases(self._architecture, case.sought, case.direction.dtype)
+        said = self._reader.read_logits(logits.expand(2, -1), norms, asked.target.id, top_k)
+        written = float(trace.residuals[-1][position].to(asked.direction) @ asked.direction)
+        biases = metric_biases(self._architecture, asked.metric, asked.direction.dtype)
         size = float(normed.norm())
-        draft.edge(Edge(last, final_norm, EdgeKind.NORMALIZES, norm=size, direct_logit=written))
-        draft.edge(
+        draft.add_edge(Edge(last, final_norm, EdgeKind.NORMALIZES, norm=size, direct_logit=written))
+        draft.add_edge(
             Edge(final_norm, output, EdgeKind.UNEMBEDS, norm=size, direct_logit=written + biases)
         )
         return dict(zip((final_norm, output), said, strict=True))
@@ -246,7 +248,7 @@ def _check_there(part: str, number: int, count: int) -> None:
         raise RequestError(f"{part} {number} does not exist; {owner} has 0 to {count - 1}")
 
 
-def place(position: int | None, n_positions: int) -> int:
+def resolve_position(position: int | None, n_positions: int) -> int:
     """A position counted from the start: the last one by default, negative ones from the end.
 
     Raises:

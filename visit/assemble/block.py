@@ -2,7 +2,7 @@
 
 Attention in heads, each with its query and its strongest sources' keys and values; attention in
 the strongest rows of ``W_O`` (VISIT's attention neurons); the MLP in its strongest memories, or a
-mixture in its experts (``build.experts``).
+mixture in its experts (``assemble.experts``).
 
 Source: Katz & Belinkov 2023, section 3 and figure 1, with rest nodes added.
 """
@@ -18,15 +18,27 @@ from torch import Tensor
 from visit.assemble.draft import Draft
 from visit.assemble.experts import draw_experts
 from visit.assemble.traced_request import (
-    Case,
+    TracedRequest,
     read_by_attention_id,
     read_by_mlp_id,
     resid_pre_id,
     residual_before_mlp_id,
 )
 from visit.attribution import circuits
-from visit.attribution.ledgers import Lines, audit_residual, gained, lines_of_vectors, sum_of_rows
-from visit.attribution.projections import SourceValues, before_norm, keys_by_source, queries_at
+from visit.attribution.ledgers import (
+    Lines,
+    apply_gain,
+    audit_residual,
+    lines_from_vectors,
+    sum_rows,
+)
+from visit.attribution.projections import (
+    SourceValues,
+    keys_by_source,
+    pull_back_through_norm,
+    queries_at,
+    value_gain,
+)
 from visit.graph.flow import Edge, EdgeKind, Ledger, NodeId, NodeKind
 from visit.models.architectures.base import Experts, Mlp
 from visit.tracing.precision import WIDENED_ELEMENTS, reading_dtype
@@ -35,94 +47,100 @@ Drawn = dict[int, tuple[list[int], list[float]]]
 """Of each drawn head, the sources that are drawn of it and the attention to each."""
 
 
-def open_block(draft: Draft, case: Case, layer: int, position: int, values: SourceValues) -> None:
+def open_block(
+    draft: Draft, asked: TracedRequest, layer: int, position: int, values: SourceValues
+) -> None:
     """Draw the inside of one block at one position on the route.
 
     Args:
         draft: Drawn on; holds the block's residuals, attn and mlp already (``route.draw_layer``).
-        case: What is asked.
+        asked: What is asked.
         layer: The block.
         position: The position.
         values: The layer's (``projections.values_by_source``).
     """
-    recorded = case.trace.layers[layer]
+    recorded = asked.trace.layers[layer]
     for id_, normed, source in (
-        (read_by_attention_id(case, layer, position), recorded.ln1, resid_pre_id(layer, position)),
+        (read_by_attention_id(asked, layer, position), recorded.ln1, resid_pre_id(layer, position)),
         (
-            read_by_mlp_id(case, layer, position),
+            read_by_mlp_id(asked, layer, position),
             recorded.ln2,
-            residual_before_mlp_id(case, layer, position),
+            residual_before_mlp_id(asked, layer, position),
         ),
     ):
         if id_ != source:  # else there is no norm between
             vector = normed[position].to(values.v)
-            draft.node(id_, vector)
-            draft.edge(Edge(source, id_, EdgeKind.NORMALIZES, norm=float(vector.norm())))
-    _draw_heads(draft, case, layer, position, values)
-    _draw_neurons(draft, case, layer, position, values.v)
-    mlp = case.architecture.blocks[layer].mlp
+            draft.add_node(id_, vector)
+            draft.add_edge(Edge(source, id_, EdgeKind.NORMALIZES, norm=float(vector.norm())))
+    _draw_heads(draft, asked, layer, position, values)
+    _draw_neurons(draft, asked, layer, position, values.v)
+    mlp = asked.architecture.blocks[layer].mlp
     if isinstance(mlp, Experts):
-        draw_experts(draft, case, layer, position)
+        draw_experts(draft, asked, layer, position)
     else:
-        _draw_memories(draft, case, mlp, layer, position, values.v)
+        _draw_memories(draft, asked, mlp, layer, position, values.v)
 
 
-def _draw_heads(draft: Draft, case: Case, layer: int, position: int, values: SourceValues) -> None:
+def _draw_heads(
+    draft: Draft, asked: TracedRequest, layer: int, position: int, values: SourceValues
+) -> None:
     """The heads ledger of attn, and in each drawn head its query and its sources ledger."""
-    recorded, attention = case.trace.layers[layer], case.architecture.blocks[layer].attention
+    recorded, attention = asked.trace.layers[layer], asked.architecture.blocks[layer].attention
     like = values.v
     outputs = circuits.head_outputs(recorded.z[position].to(like), values.w_o)
-    outputs = gained(outputs, recorded.attn_gain, position)
+    outputs = apply_gain(outputs, recorded.attn_gain, position)
     bias = attention.b_o
     if bias is not None:
-        bias = gained(bias.to(like), recorded.attn_gain, position)
+        bias = apply_gain(bias.to(like), recorded.attn_gain, position)
     n_heads, whole = len(outputs), recorded.attn_out[position].to(like)
     parts = outputs if bias is None else torch.cat([outputs, bias[None]])
-    draft.check(audit_residual(parts.sum(0), whole))
-    lines = lines_of_vectors(parts, whole, case.direction_at(position))
+    draft.note_error(audit_residual(parts.sum(0), whole))
+    lines = lines_from_vectors(parts, whole, asked.direction_at(position))
     attn = NodeId(NodeKind.ATTN, position, layer)
-    strength = lines.at(torch.arange(n_heads)).strength(case.request.rank_by)
-    chosen = circuits.strongest(strength, case.request.heads)
+    strength = lines.select(torch.arange(n_heads)).strength(asked.request.rank_by)
+    chosen = circuits.strongest(strength, asked.request.heads)
 
     ids = [
-        draft.node(NodeId(NodeKind.HEAD, position, layer, head=head), outputs[head])
+        draft.add_node(NodeId(NodeKind.HEAD, position, layer, head=head), outputs[head])
         for head in chosen.tolist()
     ]
-    draft.ledger(Ledger.HEADS, attn, ids, lines.at(chosen))
+    draft.add_ledger(Ledger.HEADS, attn, ids, lines.select(chosen))
     if bias is not None:
-        bias_id = draft.node(NodeId(NodeKind.ATTN_BIAS, position, layer), bias)
-        draft.ledger(Ledger.HEADS, attn, [bias_id], lines.at(torch.tensor([n_heads])))
+        bias_id = draft.add_node(NodeId(NodeKind.ATTN_BIAS, position, layer), bias)
+        draft.add_ledger(Ledger.HEADS, attn, [bias_id], lines.select(torch.tensor([n_heads])))
     left_out = circuits.others(chosen, n_heads)
     rest_id = NodeId(NodeKind.HEADS_REST, position, layer)
-    draft.rest(Ledger.HEADS, attn, rest_id, lines.at(left_out), outputs[left_out].sum(0))
-    drawn = _draw_sources(draft, case, layer, position, set(chosen.tolist()), outputs, values)
-    _draw_queries(draft, case, layer, position, drawn)
+    draft.add_rest(Ledger.HEADS, attn, rest_id, lines.select(left_out), outputs[left_out].sum(0))
+    drawn = _draw_sources(draft, asked, layer, position, set(chosen.tolist()), outputs, values)
+    _draw_queries(draft, asked, layer, position, drawn)
 
 
-def _draw_queries(draft: Draft, case: Case, layer: int, position: int, drawn: Drawn) -> None:
+def _draw_queries(
+    draft: Draft, asked: TracedRequest, layer: int, position: int, drawn: Drawn
+) -> None:
     """What some heads seek, and what it is in each of their drawn sources that they find."""
-    attention = case.architecture.blocks[layer].attention
-    queries = queries_at(case.architecture, case.trace, layer, position)
+    attention = asked.architecture.blocks[layer].attention
+    queries = queries_at(asked.architecture, asked.trace, layer, position)
     read_from = sorted({source for sources, _ in drawn.values() for source in sources})
-    keys = keys_by_source(case.architecture, case.trace, layer, read_from)
-    read = read_by_attention_id(case, layer, position)
+    keys = keys_by_source(asked.architecture, asked.trace, layer, read_from)
+    read = read_by_attention_id(asked, layer, position)
     # Directions are read, not added up: the lens's dtype is wide enough for them.
     dtype = reading_dtype(attention.w_q.dtype)
     for head, (sources, attentions) in drawn.items():
         kv_head = head * len(keys) // len(queries)  # as circuits.repeat_kv_heads has it
-        w_k = before_norm(attention.w_k[kv_head].to(dtype), attention.k_norm, kv_head)
-        w_q = before_norm(attention.w_q[head].to(dtype), attention.q_norm, head)
+        w_k = pull_back_through_norm(attention.w_k[kv_head].to(dtype), attention.k_norm, kv_head)
+        w_q = pull_back_through_norm(attention.w_q[head].to(dtype), attention.q_norm, head)
         offered = keys[kv_head, [read_from.index(source) for source in sources]].to(dtype)
-        sought = circuits.query_directions(queries[head, None].to(dtype), w_k[None])[0]
+        seeks = circuits.query_directions(queries[head, None].to(dtype), w_k[None])[0]
         found_by = circuits.key_directions(offered[None], w_q[None])[0]
-        query = draft.node(NodeId(NodeKind.QUERY, position, layer, head=head), sought)
-        draft.edge(Edge(read, query, EdgeKind.READS))
+        query = draft.add_node(NodeId(NodeKind.QUERY, position, layer, head=head), seeks)
+        draft.add_edge(Edge(read, query, EdgeKind.READS))
         _draw_scores(draft, query, sources, found_by, attentions)
 
 
 def _draw_sources(
     draft: Draft,
-    case: Case,
+    asked: TracedRequest,
     layer: int,
     position: int,
     heads: set[int],
@@ -133,14 +151,15 @@ def _draw_sources(
 
     Args:
         draft: Holds the heads already.
-        case: What is asked.
+        asked: What is asked.
         layer: The block.
         position: The position.
         heads: Which are drawn.
         outputs: What every head of the layer writes.
         values: The layer's.
     """
-    recorded, direction = case.trace.layers[layer], case.direction_at(position)
+    recorded, direction = asked.trace.layers[layer], asked.direction_at(position)
+    gain = value_gain(asked.architecture, asked.trace, layer)
     n_sources, drawn = position + 1, Drawn()
     step = max(1, WIDENED_ELEMENTS // (n_sources * outputs.shape[1]))
     for start in range(0, len(outputs), step):
@@ -150,45 +169,53 @@ def _draw_sources(
             continue
         rows = torch.tensor(chosen, device=outputs.device) - start
         pattern = recorded.attention[some, position, :n_sources]
-        written = gained(values.of(slice(n_sources), some), recorded.attn_gain, position)
+        given = values.write(slice(n_sources), some)
+        written = apply_gain(given, recorded.attn_gain, position)
         parts = pattern.to(written).unsqueeze(2) * written
-        draft.check(audit_residual(parts.sum(1), outputs[some]))
-        lines = lines_of_vectors(parts, outputs[some], direction).at(rows)
+        draft.note_error(audit_residual(parts.sum(1), outputs[some]))
+        lines = lines_from_vectors(parts, outputs[some], direction).select(rows)
         ids = [NodeId(NodeKind.HEAD, position, layer, head=head) for head in chosen]
-        ledgers = _draw_sources_of(
-            draft, case, ids, lines, pattern[rows], written[rows], parts[rows]
-        )
+        read = given[rows] if gain is None else given[rows] * gain
+        ledgers = _draw_sources_of(draft, asked, ids, lines, pattern[rows], read, parts[rows])
         drawn |= zip(chosen, ledgers, strict=True)
     return drawn
 
 
 def _draw_sources_of(
     draft: Draft,
-    case: Case,
+    asked: TracedRequest,
     heads: list[NodeId],
     lines: Lines,
     pattern: Float[Tensor, "head source"],
-    written: Float[Tensor, "head source d_model"],
+    read: Float[Tensor, "head source d_model"],
     parts: Float[Tensor, "head source d_model"],
 ) -> list[tuple[list[int], list[float]]]:
-    """The ledger of each head; returns the sources that are drawn, and the attention to each."""
-    chosen = circuits.strongest(lines.strength(case.request.rank_by), case.request.sources)
+    """The ledger of each head; returns the sources that are drawn, and the attention to each.
+
+    Args:
+        draft: Holds the heads already.
+        asked: What is asked.
+        heads: Whose ledgers they are.
+        lines: Of every part.
+        pattern: The attention to each source.
+        read: The vector that each value is read as, which is the same for every reader.
+        parts: What each source adds to its head.
+    """
+    chosen = circuits.strongest(lines.strength(asked.request.rank_by), asked.request.sources)
     left_out = circuits.others(chosen, parts.shape[1])
     rests = parts.take_along_dim(left_out.unsqueeze(2), dim=1).sum(1)
-    chosen_lines, rest_lines = lines.of(chosen), lines.of(left_out)
+    chosen_lines, rest_lines = lines.gather(chosen), lines.gather(left_out)
     found = list(zip(chosen.tolist(), pattern.gather(1, chosen).tolist(), strict=True))
     for row, (head, (sources, attentions)) in enumerate(zip(heads, found, strict=True)):
         ids = [
-            draft.node(
-                NodeId(NodeKind.VALUE, source, head.layer, head=head.head),
-                written[row, source],
-                attention=attention,
+            draft.add_node(
+                NodeId(NodeKind.VALUE, source, head.layer, head=head.head), read[row, source]
             )
-            for source, attention in zip(sources, attentions, strict=True)
+            for source in sources
         ]
-        draft.ledger(Ledger.SOURCES, head, ids, chosen_lines.at(row), attentions)
+        draft.add_ledger(Ledger.SOURCES, head, ids, chosen_lines.select(row), attentions)
         rest_id = replace(head, kind=NodeKind.SOURCES_REST)
-        draft.rest(Ledger.SOURCES, head, rest_id, rest_lines.at(row), rests[row])
+        draft.add_rest(Ledger.SOURCES, head, rest_id, rest_lines.select(row), rests[row])
     return found
 
 
@@ -203,41 +230,42 @@ def _draw_scores(
     layer, head = query.layer, query.head
     assert layer is not None
     for row, (source, attention) in enumerate(zip(sources, attentions, strict=True)):
-        key = draft.node(
-            NodeId(NodeKind.KEY, source, layer, head=head), found_by[row], attention=attention
-        )
+        key = draft.add_node(NodeId(NodeKind.KEY, source, layer, head=head), found_by[row])
         value = NodeId(NodeKind.VALUE, source, layer, head=head)
-        draft.edge(Edge(resid_pre_id(layer, source), key, EdgeKind.READS))
-        draft.edge(Edge(query, key, EdgeKind.SCORES, attention=attention))
-        draft.edge(Edge(key, value, EdgeKind.WEIGHS, attention=attention))
+        draft.add_edge(Edge(resid_pre_id(layer, source), key, EdgeKind.READS))
+        draft.add_edge(Edge(query, key, EdgeKind.SCORES, attention=attention))
+        # Every reader of the source shares this edge, so no reader's attention stands on it.
+        draft.add_edge(Edge(key, value, EdgeKind.WEIGHS))
 
 
-def _draw_neurons(draft: Draft, case: Case, layer: int, position: int, values: Tensor) -> None:
+def _draw_neurons(
+    draft: Draft, asked: TracedRequest, layer: int, position: int, values: Tensor
+) -> None:
     """The neurons ledger of attn: the rows of ``W_O`` times the heads' concatenated ``z``."""
-    recorded, attention = case.trace.layers[layer], case.architecture.blocks[layer].attention
+    recorded, attention = asked.trace.layers[layer], asked.architecture.blocks[layer].attention
     coefficients = recorded.z[position].to(values).flatten()
-    counts = (case.request.attn_neurons, case.request.anti_attn_neurons)
+    counts = (asked.request.attn_neurons, asked.request.anti_attn_neurons)
     _draw_rows(
-        draft, case, Ledger.NEURONS, NodeId(NodeKind.ATTN, position, layer), coefficients,
+        draft, asked, Ledger.NEURONS, NodeId(NodeKind.ATTN, position, layer), coefficients,
         attention.w_o.flatten(0, 1), attention.b_o, recorded.attn_gain, counts,
         (NodeKind.ATTN_NEURON, NodeKind.ATTN_BIAS, NodeKind.NEURONS_REST),
     )  # fmt: skip
 
 
 def _draw_memories(
-    draft: Draft, case: Case, mlp: Mlp, layer: int, position: int, values: Tensor
+    draft: Draft, asked: TracedRequest, mlp: Mlp, layer: int, position: int, values: Tensor
 ) -> None:
     """The memories ledger of the MLP, and each drawn memory's key before its value."""
-    recorded = case.trace.layers[layer]
+    recorded = asked.trace.layers[layer]
     assert recorded.activation is not None
     coefficients = recorded.activation[position].to(values)
-    counts = (case.request.memories, case.request.anti_memories)
+    counts = (asked.request.memories, asked.request.anti_memories)
     chosen = _draw_rows(
-        draft, case, Ledger.MEMORIES, NodeId(NodeKind.MLP, position, layer), coefficients,
+        draft, asked, Ledger.MEMORIES, NodeId(NodeKind.MLP, position, layer), coefficients,
         mlp.w_out, mlp.b_out, recorded.mlp_gain, counts,
         (NodeKind.MEMORY_VALUE, NodeKind.MLP_BIAS, NodeKind.MEMORIES_REST),
     )  # fmt: skip
-    read = read_by_mlp_id(case, layer, position)
+    read = read_by_mlp_id(asked, layer, position)
     keys = mlp.w_in[:, chosen].to(values).T
     matches = keys @ recorded.ln2[position].to(values)
     if mlp.b_in is not None:
@@ -246,19 +274,19 @@ def _draw_memories(
     activations = coefficients[chosen].tolist()
     for row, memory in enumerate(chosen.tolist()):
         activation = activations[row]
-        key = draft.node(
+        key = draft.add_node(
             NodeId(NodeKind.MEMORY_KEY, position, layer, index=memory),
             directions[row],
             activation=activation,
         )
         value = NodeId(NodeKind.MEMORY_VALUE, position, layer, index=memory)
         for source, target in ((read, key), (key, value)):
-            draft.edge(Edge(source, target, EdgeKind.ACTIVATES, activation=activation))
+            draft.add_edge(Edge(source, target, EdgeKind.ACTIVATES, activation=activation))
 
 
 def _draw_rows(
     draft: Draft,
-    case: Case,
+    asked: TracedRequest,
     ledger: Ledger,
     whole_id: NodeId,
     coefficients: Float[Tensor, " row"],
@@ -275,7 +303,7 @@ def _draw_rows(
 
     Args:
         draft: Drawn on.
-        case: What is asked.
+        asked: What is asked.
         ledger: The ledger.
         whole_id: What the rows, the bias and the rest add up to; drawn already.
         coefficients: Of each row.
@@ -288,33 +316,33 @@ def _draw_rows(
     """
     row_kind, bias_kind, rest_kind = kinds
     position, layer = whole_id.position, whole_id.layer
-    whole, direction = draft.vectors[whole_id], case.direction_at(position)
+    whole, direction = draft.vectors[whole_id], asked.direction_at(position)
     gain = None if gains is None else gains[position].to(coefficients)
-    added = sum_of_rows(coefficients, rows, gain, whole, direction)
+    added = sum_rows(coefficients, rows, gain, whole, direction)
     total = added.total
     if bias is not None:
-        once = sum_of_rows(torch.ones_like(whole[:1]), bias[None], gain, whole, direction)
+        once = sum_rows(torch.ones_like(whole[:1]), bias[None], gain, whole, direction)
         total = total + once.total
-        bias_id = draft.node(NodeId(bias_kind, position, layer), once.total)
-        draft.ledger(ledger, whole_id, [bias_id], once.lines)
-    draft.check(audit_residual(total, whole))
+        bias_id = draft.add_node(NodeId(bias_kind, position, layer), once.total)
+        draft.add_ledger(ledger, whole_id, [bias_id], once.lines)
+    draft.note_error(audit_residual(total, whole))
     chosen = circuits.strongest_of_either_sign(
-        added.lines.signed(case.request.rank_by, coefficients), *counts
+        added.lines.signed(asked.request.rank_by, coefficients), *counts
     )
     signs = torch.where(coefficients[chosen] < 0, -1.0, 1.0).to(coefficients).unsqueeze(1)
-    drawn = gained(rows[chosen].to(coefficients), gains, position)
+    drawn = apply_gain(rows[chosen].to(coefficients), gains, position)
     directions, activations = drawn * signs, coefficients[chosen].tolist()
     ids = [
-        draft.node(
+        draft.add_node(
             NodeId(row_kind, position, layer, index=index),
             directions[place],
             activation=activations[place],
         )
         for place, index in enumerate(chosen.tolist())
     ]
-    draft.ledger(ledger, whole_id, ids, added.lines.at(chosen))
+    draft.add_ledger(ledger, whole_id, ids, added.lines.select(chosen))
     left_out = circuits.others(chosen, len(rows))
     rest = added.total - coefficients[chosen] @ drawn
     rest_id = NodeId(rest_kind, position, layer)
-    draft.rest(ledger, whole_id, rest_id, added.lines.at(left_out), rest)
+    draft.add_rest(ledger, whole_id, rest_id, added.lines.select(left_out), rest)
     return chosen

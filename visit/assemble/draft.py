@@ -25,32 +25,21 @@ class Draft:
     Attributes:
         vectors: What each node stands for, to be read through the lens all at once.
         activations: The coefficients of memories and attention neurons, and experts' weights.
-        attentions: How much the traced position attends to a key's or value's source.
         worst: The worst relative error of any ledger taken so far.
     """
 
     vectors: dict[NodeId, Tensor] = field(default_factory=dict)
     activations: dict[NodeId, float] = field(default_factory=dict)
-    attentions: dict[NodeId, float] = field(default_factory=dict)
     worst: float = 0.0
     _blocks: list[Tensor] = field(default_factory=list)
     _edges: dict[tuple[NodeId, NodeId, str], Edge] = field(default_factory=dict)
 
-    def node(
-        self,
-        id_: NodeId,
-        vector: Tensor,
-        *,
-        activation: float | None = None,
-        attention: float | None = None,
-    ) -> NodeId:
+    def add_node(self, id_: NodeId, vector: Tensor, *, activation: float | None = None) -> NodeId:
         """Draw a node and return its id."""
         if id_ not in self.vectors:
             self.vectors[id_] = self._copy(vector)
         if activation is not None:
             self.activations.setdefault(id_, activation)
-        if attention is not None:
-            self.attentions.setdefault(id_, attention)
         return id_
 
     def _copy(self, vector: Tensor) -> Tensor:
@@ -66,11 +55,11 @@ class Draft:
         copy: Tensor = self._blocks[-1][row]
         return copy.copy_(vector)
 
-    def edge(self, edge: Edge) -> None:
+    def add_edge(self, edge: Edge) -> None:
         """Draw an edge. One whose ends are not both drawn by the end is left out."""
         self._edges.setdefault((edge.source, edge.target, edge.key), edge)
 
-    def ledger(
+    def add_ledger(
         self,
         ledger: Ledger,
         target: NodeId,
@@ -84,7 +73,7 @@ class Draft:
         logits = None if lines.direct_logit is None else lines.direct_logit.tolist()
         proximities = None if lines.proximity is None else lines.proximity.tolist()
         for i, source in enumerate(sources):
-            self.edge(
+            self.add_edge(
                 Edge(
                     source,
                     target,
@@ -99,7 +88,7 @@ class Draft:
                 )
             )
 
-    def rest(
+    def add_rest(
         self,
         ledger: Ledger,
         target: NodeId,
@@ -109,13 +98,13 @@ class Draft:
     ) -> None:
         """Fold the parts of a ledger that are not drawn into one node, if there are any."""
         if len(lines.norm):
-            self.ledger(ledger, target, [self.node(rest_id, vector)], lines.folded(vector))
+            self.add_ledger(ledger, target, [self.add_node(rest_id, vector)], lines.fold(vector))
 
-    def check(self, error: float) -> None:
+    def note_error(self, error: float) -> None:
         """Note the error of a ledger that was taken."""
         self.worst = max(self.worst, error)
 
-    def taken(self) -> Tensor:
+    def take_vectors(self) -> Tensor:
         """Every node's vector, in drawing order, and no longer the draft's: they are large."""
         taken = torch.cat(self._blocks)[: len(self.vectors)]
         self.vectors.clear()
@@ -125,7 +114,7 @@ class Draft:
     def nodes(self, readings: dict[NodeId, Reading]) -> tuple[Node, ...]:
         """The nodes in the order of the flow."""
         return tuple(
-            Node(id_, readings[id_], self.activations.get(id_), self.attentions.get(id_))
+            Node(id_, readings[id_], self.activations.get(id_))
             for id_ in sorted(readings, key=flow_order)
         )
 

@@ -10,34 +10,34 @@ from __future__ import annotations
 import torch
 
 from visit.assemble.draft import Draft
-from visit.assemble.traced_request import Case, read_by_mlp_id
+from visit.assemble.traced_request import TracedRequest, read_by_mlp_id
 from visit.attribution import circuits
-from visit.attribution.ledgers import audit_residual, gained, lines_of_vectors
+from visit.attribution.ledgers import apply_gain, audit_residual, lines_from_vectors
 from visit.attribution.projections import experts_at
 from visit.graph.flow import Edge, EdgeKind, Ledger, NodeId, NodeKind
 
 
-def draw_experts(draft: Draft, case: Case, layer: int, position: int) -> None:
+def draw_experts(draft: Draft, asked: TracedRequest, layer: int, position: int) -> None:
     """Draw the experts ledger of a mixture, and what its experts read.
 
     Args:
         draft: Drawn on; holds the mixture's node and what it reads already.
-        case: What is asked.
+        asked: What is asked.
         layer: The layer; its MLP is a mixture.
         position: The position.
     """
-    recorded = case.trace.layers[layer]
+    recorded = asked.trace.layers[layer]
     assert recorded.routed is not None
-    weights, outputs = experts_at(case.architecture, case.trace, layer, position)
-    parts = gained(outputs, recorded.mlp_gain, position)
+    weights, outputs = experts_at(asked.architecture, asked.trace, layer, position)
+    parts = apply_gain(outputs, recorded.mlp_gain, position)
     numbers = recorded.routed[position].tolist()
     n_routed = len(numbers)
     mlp = NodeId(NodeKind.MLP, position, layer)
     whole = draft.vectors[mlp]
-    draft.check(audit_residual(parts.sum(0), whole))
-    lines = lines_of_vectors(parts, whole, case.direction_at(position))
-    strength = lines.at(torch.arange(n_routed)).strength(case.request.rank_by)
-    chosen = circuits.strongest(strength, case.request.memories)
+    draft.note_error(audit_residual(parts.sum(0), whole))
+    lines = lines_from_vectors(parts, whole, asked.direction_at(position))
+    strength = lines.select(torch.arange(n_routed)).strength(asked.request.rank_by)
+    chosen = circuits.strongest(strength, asked.request.memories)
     left_out = circuits.others(chosen, n_routed)
 
     drawn = [
@@ -49,12 +49,12 @@ def draw_experts(draft: Draft, case: Case, layer: int, position: int) -> None:
     places = torch.tensor([place for place, _ in drawn], dtype=torch.long)
     activations = weights[places].tolist()
     ids = [
-        draft.node(id_, parts[place], activation=activation)
+        draft.add_node(id_, parts[place], activation=activation)
         for (place, id_), activation in zip(drawn, activations, strict=True)
     ]
-    draft.ledger(Ledger.EXPERTS, mlp, ids, lines.at(places), activations=activations)
+    draft.add_ledger(Ledger.EXPERTS, mlp, ids, lines.select(places), activations=activations)
     rest_id = NodeId(NodeKind.EXPERTS_REST, position, layer)
-    draft.rest(Ledger.EXPERTS, mlp, rest_id, lines.at(left_out), parts[left_out].sum(0))
-    read = read_by_mlp_id(case, layer, position)
+    draft.add_rest(Ledger.EXPERTS, mlp, rest_id, lines.select(left_out), parts[left_out].sum(0))
+    read = read_by_mlp_id(asked, layer, position)
     for id_ in ids:
-        draft.edge(Edge(read, id_, EdgeKind.READS))
+        draft.add_edge(Edge(read, id_, EdgeKind.READS))

@@ -5,7 +5,7 @@ of its residual by ``|share|``; the MLP hands its part to the residual it reads,
 split among the positions that attention reads, again by ``|share|``. An edge between positions is
 drawn when it carries at least the threshold; what carries less is folded into ``positions_rest``.
 Loads of one depth add up to at most 1, so no more than ``1 / threshold`` edges enter any layer,
-however long the prompt. ``web.index`` works out the same loads from a document's shares.
+however long the prompt. ``graph.index`` works out the same loads from a document's shares.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from visit.assemble.draft import Draft
-from visit.assemble.traced_request import Case, resid_pre_id, residual_before_mlp_id
+from visit.assemble.traced_request import TracedRequest, resid_pre_id, residual_before_mlp_id
 from visit.attribution import circuits
 from visit.attribution.ledgers import Lines, audit_residual
 from visit.attribution.positions import PositionLedgers, position_ledgers
@@ -38,7 +38,7 @@ _LEDGER_ELEMENTS = 1 << 21
 
 def draw_layer(
     draft: Draft,
-    case: Case,
+    asked: TracedRequest,
     layer: int,
     loads: Loads,
     values: SourceValues,
@@ -48,7 +48,7 @@ def draw_layer(
 
     Args:
         draft: Drawn on.
-        case: What is asked.
+        asked: What is asked.
         layer: The layer.
         loads: What each position carries as it leaves the layer.
         values: The layer's (``projections.values_by_source``).
@@ -56,9 +56,9 @@ def draw_layer(
     """
     readers = sorted(loads)
     load = values.v.new_tensor([loads[reader] for reader in readers])
-    to_pre, to_attn = _draw_residuals(draft, case, layer, readers, load)
+    to_pre, to_attn = _draw_residuals(draft, asked, layer, readers, load)
 
-    attn_out = case.trace.layers[layer].attn_out
+    attn_out = asked.trace.layers[layer].attn_out
     entering = load.new_zeros(len(attn_out))
     entering[readers] = to_pre
     on_route, step = set(readers), max(1, _LEDGER_ELEMENTS // len(attn_out))
@@ -66,29 +66,27 @@ def draw_layer(
         on_part(start / len(readers))
         some = readers[start : start + step]
         ledgers = position_ledgers(
-            case.architecture, case.trace, layer, some, values, case.direction
+            asked.architecture, asked.trace, layer, some, values, asked.direction
         )
-        draft.check(audit_residual(ledgers.sums, attn_out[some].to(ledgers.sums)))
+        draft.note_error(audit_residual(ledgers.sums, attn_out[some].to(ledgers.sums)))
         reached = to_attn[start : start + step].unsqueeze(1)
-        carried = reached * _parts_of_one(ledgers.share)[:, :-1]
-        kept = (carried >= case.request.threshold) & (carried > 0)
-        _draw_positions(draft, case, layer, some, ledgers, kept, values)
+        carried = reached * circuits.normalize_to_one(ledgers.share.abs())[:, :-1]
+        kept = (carried >= asked.request.threshold) & (carried > 0)
+        _draw_positions(draft, asked, layer, some, ledgers, kept, values)
         entering += (carried * kept).sum(0)
         on_route |= set(kept.any(0).nonzero().flatten().tolist())
     return {position: float(entering[position]) for position in sorted(on_route)}
 
 
-def _parts_of_one(share: Float[Tensor, "*batch part"]) -> Float[Tensor, "*batch part"]:
-    """Signed shares as unsigned parts that add up to 1."""
-    size = share.abs()
-    return size / size.sum(-1, keepdim=True).clamp_min(torch.finfo(size.dtype).tiny)
-
-
 def _draw_residuals(
-    draft: Draft, case: Case, layer: int, readers: list[int], load: Float[Tensor, " reader"]
+    draft: Draft,
+    asked: TracedRequest,
+    layer: int,
+    readers: list[int],
+    load: Float[Tensor, " reader"],
 ) -> tuple[Float[Tensor, " reader"], Float[Tensor, " reader"]]:
     """Draw a layer's residuals and what adds up to them; return what resid_pre and attn carry."""
-    recorded = case.trace.layers[layer]
+    recorded = asked.trace.layers[layer]
 
     def nodes(kind: NodeKind, vectors: Tensor) -> _Nodes:
         return [NodeId(kind, reader, layer) for reader in readers], vectors
@@ -98,21 +96,21 @@ def _draw_residuals(
     attn = nodes(NodeKind.ATTN, recorded.attn_out)
     mlp = nodes(NodeKind.MLP, recorded.mlp_out)
     for reader in readers:
-        if (layer, reader) not in case.opened:
-            read = residual_before_mlp_id(case, layer, reader)
-            draft.edge(Edge(read, NodeId(NodeKind.MLP, reader, layer), EdgeKind.READS))
+        if (layer, reader) not in asked.opened:
+            read = residual_before_mlp_id(asked, layer, reader)
+            draft.add_edge(Edge(read, NodeId(NodeKind.MLP, reader, layer), EdgeKind.READS))
     if recorded.resid_mid is None:
-        to_pre, to_attn, to_mlp = _draw_sum(draft, case, readers, post, [pre, attn, mlp], load)
+        to_pre, to_attn, to_mlp = _draw_sum(draft, asked, readers, post, [pre, attn, mlp], load)
         return to_pre + to_mlp, to_attn
     mid = nodes(NodeKind.RESID_MID, recorded.resid_mid)
-    to_mid, to_mlp = _draw_sum(draft, case, readers, post, [mid, mlp], load)
-    to_pre, to_attn = _draw_sum(draft, case, readers, mid, [pre, attn], to_mid + to_mlp)
+    to_mid, to_mlp = _draw_sum(draft, asked, readers, post, [mid, mlp], load)
+    to_pre, to_attn = _draw_sum(draft, asked, readers, mid, [pre, attn], to_mid + to_mlp)
     return to_pre, to_attn
 
 
 def _draw_sum(
     draft: Draft,
-    case: Case,
+    asked: TracedRequest,
     readers: list[int],
     whole: _Nodes,
     addends: list[_Nodes],
@@ -122,23 +120,24 @@ def _draw_sum(
     dtype = ledger_dtype(whole[1])
     wholes = whole[1][readers].to(dtype)
     parts = torch.stack([vectors[readers] for _, vectors in addends], dim=1).to(dtype)
-    draft.check(audit_residual(parts.sum(1), wholes))
+    draft.note_error(audit_residual(parts.sum(1), wholes))
     norm, share = parts.norm(dim=-1), circuits.shares(parts, wholes)
-    logit, proximity = parts @ case.direction, circuits.proximities(parts, wholes)
+    logit, proximity = parts @ asked.direction, circuits.proximities(parts, wholes)
     for row, reader in enumerate(readers):
-        target = draft.node(whole[0][row], wholes[row])
+        target = draft.add_node(whole[0][row], wholes[row])
         sources = [
-            draft.node(ids[row], part) for (ids, _), part in zip(addends, parts[row], strict=True)
+            draft.add_node(ids[row], part)
+            for (ids, _), part in zip(addends, parts[row], strict=True)
         ]
-        traced_logit = logit[row] if reader == case.position else None
+        traced_logit = logit[row] if reader == asked.position else None
         lines = Lines(norm[row], share[row], traced_logit, proximity[row])
-        draft.ledger(Ledger.RESIDUAL, target, sources, lines)
-    return (load.unsqueeze(1) * _parts_of_one(share)).unbind(1)
+        draft.add_ledger(Ledger.RESIDUAL, target, sources, lines)
+    return (load.unsqueeze(1) * circuits.normalize_to_one(share.abs())).unbind(1)
 
 
 def _draw_positions(
     draft: Draft,
-    case: Case,
+    asked: TracedRequest,
     layer: int,
     readers: list[int],
     ledgers: PositionLedgers,
@@ -146,30 +145,30 @@ def _draw_positions(
     values: SourceValues,
 ) -> None:
     """Draw the positions ledger of every reader that keeps a source."""
-    recorded, like = case.trace.layers[layer], values.v
-    bias = case.architecture.blocks[layer].attention.b_o
+    recorded, like = asked.trace.layers[layer], values.v
+    bias = asked.architecture.blocks[layer].attention.b_o
     for row, reader in enumerate(readers):
         sources = kept[row].nonzero().flatten()
         if not len(sources):
             continue
         pattern = recorded.attention[:, reader].to(like)
         gain = None if recorded.attn_gain is None else recorded.attn_gain[reader].to(like)
-        lines = ledgers.lines(row, traced=reader == case.position)
+        lines = ledgers.lines(row, traced=reader == asked.position)
         attn = NodeId(NodeKind.ATTN, reader, layer)
         ids = [
-            draft.node(resid_pre_id(layer, s), recorded.resid_pre[s].to(like))
+            draft.add_node(resid_pre_id(layer, s), recorded.resid_pre[s].to(like))
             for s in sources.tolist()
         ]
         attention = pattern[:, sources].mean(0).tolist()
-        draft.ledger(Ledger.POSITIONS, attn, ids, lines.at(sources), attention)
+        draft.add_ledger(Ledger.POSITIONS, attn, ids, lines.select(sources), attention)
         if bias is not None:
             bias_vector = bias.to(like) if gain is None else bias.to(like) * gain
-            bias_id = draft.node(NodeId(NodeKind.ATTN_BIAS, reader, layer), bias_vector)
-            draft.ledger(Ledger.POSITIONS, attn, [bias_id], lines.at(torch.tensor([-1])))
+            bias_id = draft.add_node(NodeId(NodeKind.ATTN_BIAS, reader, layer), bias_vector)
+            draft.add_ledger(Ledger.POSITIONS, attn, [bias_id], lines.select(torch.tensor([-1])))
         left_out = ~kept[row] & (pattern.amax(0) > 0)
         if left_out.any():
-            vector = values.mixed(pattern * left_out)
+            vector = values.mix(pattern * left_out)
             vector = vector if gain is None else vector * gain
-            rest_id = draft.node(NodeId(NodeKind.POSITIONS_REST, reader, layer), vector)
-            rest = lines.at(left_out.nonzero().flatten()).folded(vector)
-            draft.ledger(Ledger.POSITIONS, attn, [rest_id], rest)
+            rest_id = draft.add_node(NodeId(NodeKind.POSITIONS_REST, reader, layer), vector)
+            rest = lines.select(left_out.nonzero().flatten()).fold(vector)
+            draft.add_ledger(Ledger.POSITIONS, attn, [rest_id], rest)

@@ -1,4 +1,4 @@
-"""One trace with what is asked of it: what every part of the build needs to know."""
+"""One trace with what is asked of it: what every step of assembling a graph needs to know."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from visit.attribution.ledgers import Sought
-from visit.graph.flow import NodeId, NodeKind, Request, Target
+from visit.attribution.metric import Metric
+from visit.graph.flow import NodeId, NodeKind, Target
+from visit.graph.request import Request
 from visit.models.architectures import Architecture
 from visit.tracing.trace import Trace
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class TracedRequest:
     """One trace with what is asked of it.
 
     Attributes:
@@ -25,7 +26,7 @@ class Case:
         opened: The blocks that are opened, as (layer, position).
         target: The token that is explained.
         versus: The token whose logit is taken off the target's, if one was named.
-        sought: What direct logits are of: the target's logit, or its lead over versus.
+        metric: What direct logits are of: the target's logit, or its lead over versus.
         direction: A part's dot product with it is the part's direct logit.
     """
 
@@ -36,7 +37,7 @@ class Case:
     opened: frozenset[tuple[int, int]]
     target: Target
     versus: Target | None
-    sought: Sought
+    metric: Metric
     direction: Float[Tensor, " d_model"]
 
     def direction_at(self, position: int) -> Tensor | None:
@@ -51,23 +52,23 @@ def resid_pre_id(layer: int, position: int) -> NodeId:
     return NodeId(NodeKind.RESID_POST, position, layer - 1)
 
 
-def residual_before_mlp_id(case: Case, layer: int, position: int) -> NodeId:
+def residual_before_mlp_id(asked: TracedRequest, layer: int, position: int) -> NodeId:
     """The node of the residual that the MLP reads: resid_mid, or resid_pre in a parallel layer."""
-    if case.architecture.outline[layer].parallel:
+    if asked.architecture.outline[layer].parallel:
         return resid_pre_id(layer, position)
     return NodeId(NodeKind.RESID_MID, position, layer)
 
 
-def read_by_attention_id(case: Case, layer: int, position: int) -> NodeId:
+def read_by_attention_id(asked: TracedRequest, layer: int, position: int) -> NodeId:
     """The node that queries read: the norm's, or the residual's where there is no norm."""
-    if case.architecture.outline[layer].ln1 is None:
+    if asked.architecture.outline[layer].ln1 is None:
         return resid_pre_id(layer, position)
     return NodeId(NodeKind.LN1, position, layer)
 
 
-def read_by_mlp_id(case: Case, layer: int, position: int) -> NodeId:
+def read_by_mlp_id(asked: TracedRequest, layer: int, position: int) -> NodeId:
     """The node that memory keys read: a norm's, or the residual's where there is no norm."""
-    block = case.architecture.outline[layer]
+    block = asked.architecture.outline[layer]
     if block.ln2 is None:
-        return residual_before_mlp_id(case, layer, position)
+        return residual_before_mlp_id(asked, layer, position)
     return NodeId(NodeKind.LN1 if block.ln2 is block.ln1 else NodeKind.LN2, position, layer)

@@ -114,7 +114,7 @@ def proximities(
 
     Source: Ferrando & Voita 2024, equations 4 and 5; the LLM Transparency Tool.
     """
-    return of_one(closeness(parts, whole))
+    return normalize_to_one(closeness(parts, whole))
 
 
 def closeness(
@@ -125,7 +125,7 @@ def closeness(
     return (whole.abs().sum(-1, keepdim=True) - distance).clamp_min(0)
 
 
-def of_one(amounts: Float[Tensor, "*batch part"]) -> Float[Tensor, "*batch part"]:
+def normalize_to_one(amounts: Float[Tensor, "*batch part"]) -> Float[Tensor, "*batch part"]:
     """Amounts, none negative, as parts of their sum; all zero where that is zero."""
     total = amounts.sum(-1, keepdim=True)
     return amounts / total.where(total > 0, torch.ones_like(total))

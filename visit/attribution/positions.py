@@ -95,7 +95,7 @@ def position_ledgers(
     some_rows = [every_row[i : i + reader_step] for i in range(0, len(readers), reader_step)]
     for start in range(0, n_sources, source_step):
         sources = slice(start, min(start + source_step, n_sources))
-        written = values.of(sources)
+        written = values.write(sources)
         for rows in some_rows:
             pattern = recorded.attention[:, places[rows], sources].transpose(0, 1).to(written)
             if pattern.any():  # else all these parts are zero, as the figures are
@@ -104,4 +104,4 @@ def position_ledgers(
         for rows in some_rows:
             parts = bias.to(whole).expand(len(rows), 1, -1)
             measure(parts, rows, slice(n_sources, n_sources + 1))
-    return PositionLedgers(norm, share, direct_logit, circuits.of_one(closeness), sums)
+    return PositionLedgers(norm, share, direct_logit, circuits.normalize_to_one(closeness), sums)

@@ -17,7 +17,7 @@ from torch import Tensor
 from visit.attribution import circuits
 from visit.models.architectures import Architecture
 from visit.models.architectures.base import Experts, Norm
-from visit.tracing.precision import ledger_dtype, reading_dtype, wide_product
+from visit.tracing.precision import ledger_dtype, multiply_wide, reading_dtype
 from visit.tracing.trace import Trace
 
 
@@ -38,13 +38,13 @@ class SourceValues:
     v: Float[Tensor, "head source d_head"]
     w_o: Float[Tensor, "head d_head d_model"]
 
-    def of(
+    def write(
         self, sources: slice, heads: slice = slice(None)
     ) -> Float[Tensor, "some_head some_source d_model"]:
         """What some heads, or all, would write from each of some sources."""
         return circuits.source_values(self.v[heads, sources], self.w_o[heads])
 
-    def mixed(self, weights: Float[Tensor, "head source"]) -> Float[Tensor, " d_model"]:
+    def mix(self, weights: Float[Tensor, "head source"]) -> Float[Tensor, " d_model"]:
         """Everything added up, weighted: with a reader's pattern, what its heads write together."""
         z = torch.einsum("hs,hsd->hd", weights, self.v)
         return circuits.head_outputs(z, self.w_o).sum(0)
@@ -57,8 +57,8 @@ def queries_at(
     attention = architecture.blocks[layer].attention
     read = trace.layers[layer].ln1[position : position + 1]
     ln1 = read.to(reading_dtype(read.dtype))
-    q = _projected(ln1, attention.w_q, attention.b_q)
-    return _normed(q, attention.q_norm).squeeze(1)
+    q = _project(ln1, attention.w_q, attention.b_q)
+    return _apply_norm(q, attention.q_norm).squeeze(1)
 
 
 def keys_by_source(
@@ -67,16 +67,36 @@ def keys_by_source(
     """Each key-value head's keys at some positions, or at every one."""
     attention, ln1 = architecture.blocks[layer].attention, trace.layers[layer].ln1
     read = ln1 if sources is None else ln1[list(sources)]
-    k = _projected(read.to(ledger_dtype(read)), attention.w_k, attention.b_k)
-    return _normed(k, attention.k_norm)
+    k = _project(read.to(ledger_dtype(read)), attention.w_k, attention.b_k)
+    return _apply_norm(k, attention.k_norm)
 
 
 def values_by_source(architecture: Architecture, trace: Trace, layer: int) -> SourceValues:
     """What each head of a layer would write from each source if it attended to it alone."""
     attention, ln1 = architecture.blocks[layer].attention, trace.layers[layer].ln1
-    v = _projected(ln1.to(ledger_dtype(ln1)), attention.w_v, attention.b_v)
+    v = _project(ln1.to(ledger_dtype(ln1)), attention.w_v, attention.b_v)
     v = circuits.repeat_kv_heads(v, architecture.sizes.n_heads)
     return SourceValues(v, attention.w_o.to(v))
+
+
+def value_gain(
+    architecture: Architecture, trace: Trace, layer: int
+) -> Float[Tensor, " d_model"] | None:
+    """What a value is multiplied by before it is read, the same whoever reads it.
+
+    On its way into the residual stream a value passes the output norm, if there is one, and the
+    model's multiplier. Of the norm this is the gain alone: its scale is that of the position that
+    reads, and would give one value another length for every reader. ``None`` where nothing lies
+    between.
+    """
+    block, recorded = architecture.blocks[layer], trace.layers[layer].attn_gain
+    if recorded is None:
+        return None
+    if block.attn_norm is None:
+        gain = recorded[0]  # a multiplier, the same at every position
+    else:
+        gain = block.attn_norm.gain.to(recorded) * block.write_scale
+    return gain.to(ledger_dtype(gain))
 
 
 def experts_at(
@@ -105,19 +125,19 @@ def experts_at(
     return weights, weights.unsqueeze(1) * torch.stack(outputs)
 
 
-def _projected(
+def _project(
     ln1: Float[Tensor, "pos d_model"],
     weight: Float[Tensor, "any_head d_model d_head"],
     bias: Float[Tensor, "any_head d_head"] | None,
 ) -> Float[Tensor, "any_head pos d_head"]:
     # Side by side, the heads are one matrix, a view of what the model holds.
     flat = weight.transpose(0, 1).flatten(1)
-    together = wide_product(ln1, flat)
+    together = multiply_wide(ln1, flat)
     projected: Tensor = together.unflatten(1, (len(weight), -1)).transpose(0, 1)
     return projected if bias is None else projected + bias.to(projected).unsqueeze(1)
 
 
-def _normed(
+def _apply_norm(
     x: Float[Tensor, "any_head pos d_head"], norm: Norm | None
 ) -> Float[Tensor, "any_head pos d_head"]:
     """Queries or keys through their norm, which is each head's own or one for all heads."""
@@ -129,7 +149,7 @@ def _normed(
     return together.transpose(0, 1)
 
 
-def before_norm(
+def pull_back_through_norm(
     directions: Float[Tensor, "*batch d_head"], norm: Norm | None, head: int
 ) -> Float[Tensor, "*batch d_head"]:
     """Directions among a head's normed queries or keys, as directions among those not normed.

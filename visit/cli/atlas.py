@@ -1,29 +1,80 @@
-"""The commands ``visit atlas …``: each returns what to print."""
+"""The commands ``visit atlas …``: what every memory, attention neuron and bias of a model says."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from argparse import Namespace
+import sys
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from visit.engine.protocol import Progress
+from visit.cli.options import (
+    Command,
+    Parser,
+    add_model,
+    add_nothing,
+    add_running,
+    check_unicode,
+    running_from_arguments,
+)
+from visit.cli.progress import progress_bar
+from visit.engine.progress import Progress
 from visit.errors import OutputError, RequestError
 from visit.graph.flow import NodeKind
-from visit.lens.atlas import KINDS, Atlas, Found
-from visit.lens.atlas.place import cache_folder, is_name
 from visit.text import aligned, duration, one_line, shortened, size, visible
 
-OpenAtlas = Callable[[], Atlas]
+if TYPE_CHECKING:
+    from visit.lens.atlas import Atlas, Found
+
+OpenAtlas = Callable[[], "Atlas"]
 """Loads the model that the arguments name and gives its atlas."""
 
+_ROW_KINDS = ("memory-value", "memory-key", "attn-neuron", "attn-bias", "mlp-bias")
 _BUILT_UNASKED = 10**11
 """Multiplications that a build may take for a search to do it by itself: some ten seconds."""
 
 _N_TOKENS = 5
 _LONGEST_TOKEN = 18
+
+
+def describe_build(command: Parser) -> None:
+    """The options of ``visit atlas build``."""
+    add_model(command)
+    add_running(command)
+
+
+def describe_search(command: Parser) -> None:
+    """The options of ``visit atlas search``."""
+    command.add_argument(
+        "token", metavar="TOKEN", nargs="?", help='one token, leading space included, like " Tokyo"'
+    )
+    command.add_argument(
+        "--like",
+        metavar="ROW",
+        help="instead of a token: the rows that say what a row says, like L3.memory150, "
+        "L3.memory150.key, L3.attn_neuron17 or --like=-L3.memory150 for its opposite",
+    )
+    command.add_argument(
+        "--kind",
+        metavar="KIND",
+        choices=_ROW_KINDS,
+        action="append",
+        help=f"the kind of rows to look among: {', '.join(_ROW_KINDS)}; may be given again "
+        "(default: all)",
+    )
+    command.add_argument(
+        "--top",
+        metavar="N",
+        type=_at_least_one,
+        default=20,
+        help="rows to list (default: %(default)s)",
+    )
+    command.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    add_model(command)
+    add_running(command)
 
 
 def build(arguments: Namespace, open_atlas: OpenAtlas, progress: Progress) -> str:
@@ -39,9 +90,12 @@ def build(arguments: Namespace, open_atlas: OpenAtlas, progress: Progress) -> st
 
 def search(arguments: Namespace, open_atlas: OpenAtlas, progress: Progress) -> str:
     """What speaks for a token and against it, or what is like a row: tables, or JSON."""
+    check_unicode("token", arguments.token or "")
     if (arguments.token is None) == (arguments.like is None):
         given = "neither a token nor" if arguments.token is None else "both a token and"
         raise RequestError(f"{given} --like is given; give one of them")
+    from visit.lens.atlas import KINDS
+
     atlas = open_atlas()
     kinds = [NodeKind(kind.replace("-", "_")) for kind in arguments.kind or ()] or KINDS
     if atlas.n_multiplications <= _BUILT_UNASKED and not atlas.is_whole():
@@ -64,6 +118,8 @@ def search(arguments: Namespace, open_atlas: OpenAtlas, progress: Progress) -> s
 
 def list_(arguments: Namespace, open_atlas: OpenAtlas, progress: Progress) -> str:
     """Every atlas on this machine, with its size."""
+    from visit.lens.atlas.folders import cache_folder
+
     root = cache_folder()
     rows = [
         (folder.name, size(sum(file.stat().st_size for file in folder.iterdir())), _model(folder))
@@ -74,6 +130,8 @@ def list_(arguments: Namespace, open_atlas: OpenAtlas, progress: Progress) -> st
 
 def clear(arguments: Namespace, open_atlas: OpenAtlas, progress: Progress) -> str:
     """Remove every atlas."""
+    from visit.lens.atlas.folders import cache_folder
+
     root = cache_folder()
     folders = _folders(root)
     try:
@@ -87,6 +145,8 @@ def clear(arguments: Namespace, open_atlas: OpenAtlas, progress: Progress) -> st
 
 def _folders(root: Path) -> list[Path]:
     """The folders of atlases; a user may keep other things beside them."""
+    from visit.lens.atlas.folders import is_name
+
     return [path for path in sorted(root.glob("*/")) if is_name(path.name)]
 
 
@@ -137,4 +197,41 @@ def _model(folder: Path) -> str:
         return "rows that graphs needed"
 
 
-COMMANDS = {"build": build, "search": search, "list": list_, "clear": clear}
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is no count; give 1 or more")
+    return int(text)
+
+
+def _print_result_of(
+    command: Callable[[Namespace, OpenAtlas, Progress], str],
+) -> Callable[[Namespace], None]:
+    """A command that prints what another returns; a model is loaded only where it asks for one."""
+
+    def run(arguments: Namespace) -> None:
+        with progress_bar() as progress:
+
+            def open_atlas() -> Atlas:
+                from visit.session import Session
+
+                running = running_from_arguments(arguments)
+                return Session.load(arguments.model, **running, progress=progress).atlas
+
+            text = command(arguments, open_atlas, progress)
+        sys.stdout.write(text)
+
+    return run
+
+
+COMMANDS = {
+    "build": Command(
+        "measure every row of a model, once for all", describe_build, _print_result_of(build)
+    ),
+    "search": Command(
+        "find the rows that promote or suppress a token", describe_search, _print_result_of(search)
+    ),
+    "list": Command("list the atlases on this machine", add_nothing, _print_result_of(list_)),
+    "clear": Command(
+        "remove all atlases; they can be built again", add_nothing, _print_result_of(clear)
+    ),
+}

@@ -1,23 +1,16 @@
-"""What the web app talks to: an engine that answers requests in plain types.
+"""Who answers questions: an engine, in this process or elsewhere.
 
-``visit.session.Session`` is the local one. The app never sees a tensor, so another engine (a
+``visit.session.Session`` is the local one. Whoever asks never sees a tensor, so another engine (a
 remote one, or one made for a test) serves as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from visit.graph.flow import FlowGraph, Node, Request
-
-Progress = Callable[[str, float], None]
-"""Called with a stage in words and how far the whole is, 0 to 1; raise ``Cancelled`` to stop."""
-
-
-def silent(stage: str, part: float) -> None:
-    """The ``Progress`` that tells nobody."""
+from visit.engine.progress import Progress
+from visit.engine.questions import Answer, Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,53 +32,21 @@ class ModelChoice:
 
 @runtime_checkable
 class Engine(Protocol):
-    """Answers requests. Every method may be called from any thread."""
+    """Answers questions. Both methods may be called from any thread."""
 
     def models(self) -> tuple[ModelChoice, ...]:
         """The models that need no download, the resident one first."""
         ...
 
-    def explain(self, request: Request, progress: Progress | None = None) -> FlowGraph:
-        """Run the model once and take the forward pass apart.
-
-        Raises:
-            VisitError: the request cannot be served; the text says why.
-        """
-        ...
-
-    def open(self, layer: int, position: int, request: Request | None = None) -> FlowGraph:
-        """One block of an explained request, opened at one position.
+    def ask(self, question: Question[Answer], progress: Progress | None = None) -> Answer:
+        """The answer to a question, of the type that the question names.
 
         Args:
-            layer: The block.
-            position: The position.
-            request: The request it belongs to; the last one explained when left out.
+            question: What is asked.
+            progress: Told how far the answer is. What it raises ends the work.
 
         Raises:
-            VisitError: the layer or the position does not exist, or nothing was explained yet.
-        """
-        ...
-
-    def lens(self, request: Request, positions: Sequence[int]) -> tuple[Node, ...]:
-        """What every residual of some positions says: the embedding, then each layer's resid_post.
-
-        Args:
-            request: The request whose prompt and target they are read for.
-            positions: Counted from the start of the prompt.
-
-        Returns:
-            A node for every position and depth, whether or not it is on the route.
-
-        Raises:
-            VisitError: a position does not exist, or the request cannot be served.
-        """
-        ...
-
-    def pattern(self, layer: int, head: int, request: Request) -> tuple[tuple[float, ...], ...]:
-        """One head's attention: a row for each reader, a column for each source; rows add to 1.
-
-        Raises:
-            VisitError: the layer or the head does not exist, or the request cannot be served.
+            VisitError: the question cannot be answered; the text says why.
         """
         ...
 
@@ -95,5 +56,5 @@ class Warming(Protocol):
     """An engine that cannot answer from the start, such as one that still fetches its model."""
 
     def ready(self) -> bool:
-        """Whether a request would be answered by now."""
+        """Whether a question would be answered by now."""
         ...

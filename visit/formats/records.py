@@ -26,14 +26,13 @@ from visit.graph.flow import (
     NodeId,
     NodeKind,
     Prediction,
-    RankBy,
     Reading,
-    Request,
     Target,
     TargetReading,
     Token,
     TokenProbability,
 )
+from visit.graph.request import Request, data_from_request, request_from_data
 
 _MEASURES = ("norm", "share", "direct_logit", "proximity", "attention", "activation")
 _HAS_SOURCE = {NodeKind.KEY, NodeKind.VALUE}
@@ -65,12 +64,6 @@ def data_from_flow(flow: FlowGraph) -> dict[str, Any]:
     }
 
 
-def data_from_request(request: Request) -> dict[str, Any]:
-    """A request as the document has it; the inverse of ``request_from_data``."""
-    rank_by, chat = request.rank_by.value, request.chat or None
-    return _present(**{**asdict(request), "rank_by": rank_by, "chat": chat})
-
-
 def _data_from_token(token: Token) -> dict[str, Any]:
     return _present(**{**asdict(token), "special": token.special or None})
 
@@ -82,7 +75,6 @@ def _data_from_node(node: Node) -> dict[str, Any]:
         norm=reading.norm,
         entropy=reading.entropy,
         activation=node.activation,
-        attention=node.attention,
         top=_data_from_tokens(reading.top),
         bottom=_data_from_tokens(reading.bottom),
         target={
@@ -162,15 +154,6 @@ def flow_from_data(data: object) -> FlowGraph:
     return flow
 
 
-def request_from_data(data: dict[str, Any]) -> Request:
-    """Read a request back; fields that this version does not know are passed over.
-
-    Raises:
-        RequestError: no model could serve it.
-    """
-    return Request(**_known(Request, data))
-
-
 def _request_from_data(data: dict[str, Any]) -> Request:
     try:
         return request_from_data(data)
@@ -203,7 +186,7 @@ def _node_from_data(data: dict[str, Any], where: str) -> Node:
         entropy=float(data["entropy"]),
         norm=float(data["norm"]),
     )
-    node = Node(place, reading, _measure(data, "activation"), _measure(data, "attention"))
+    node = Node(place, reading, _measure(data, "activation"))
     check_agreement(data, _derived_fields(node), where, str(place))
     return node
 
@@ -248,7 +231,6 @@ def _converters(type_: type) -> dict[str, Callable[[Any], Any]]:
         "int": int,
         "int | None": int,
         "float": float,
-        "RankBy": RankBy,
     }
     return {field.name: by_annotation.get(str(field.type), _same) for field in fields(type_)}
 

@@ -1,4 +1,4 @@
-"""The plain types every room speaks: a request, and the flow graph that answers it.
+"""The plain types every room speaks: the flow graph that answers a request, and its parts.
 
 Nothing here knows a tensor. A ``FlowGraph`` is made by ``build``, kept by
 ``document``, written by ``export`` and drawn by ``web``. All of its types are frozen and compare
@@ -7,15 +7,13 @@ by value, so that "the round trip is equality" means what it says.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from enum import StrEnum
 from importlib import import_module
 from typing import NamedTuple
 
-from visit.errors import RequestError
-from visit.graph.chat import messages_from_prompt
-from visit.graph.ids import EdgeKind, Ledger, NodeId, NodeKind
+from visit.graph.ids import NodeId
+from visit.graph.kinds import EdgeKind, Ledger, NodeKind
+from visit.graph.request import Request
 
 __all__ = [
     "Audit",
@@ -29,118 +27,14 @@ __all__ = [
     "NodeKind",
     "Note",
     "Prediction",
-    "RankBy",
     "Reading",
-    "Request",
     "Target",
     "TargetReading",
     "Token",
     "TokenProbability",
-    "layers_from_spec",
 ]
 
 _NOTEBOOK = "visit.web.exports.notebook"
-
-
-class RankBy(StrEnum):
-    """What makes a part strong enough to be drawn."""
-
-    NORM = "norm"
-    SHARE = "share"
-    LOGIT = "logit"
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What to explain, and how much of it to draw.
-
-    Attributes:
-        prompt: The text the model reads.
-        model: ``mini``, a Hugging Face id, a folder or a file; ``None`` for the one that is loaded.
-        target: The token to explain, as text; ``None`` for the model's own top token.
-        versus: Another token, as text, to explain the target's lead over: direct logits are then
-            of the difference of the two logits. ``None`` for the target's own logit.
-        position: The position whose next token is explained; ``None`` for the last one, and
-            negative ones count from the end.
-        layers: The layers to open: ``all``, ``none``, or like ``0-5,11``.
-        heads: How many heads of an opened layer are drawn.
-        sources: How many sources of a drawn head are drawn.
-        memories: How many memories that push along their value (activation > 0) are drawn; of a
-            mixture of experts, how many of the experts that the position was routed to.
-        anti_memories: How many that push against it (activation < 0) are drawn.
-        attn_neurons: How many rows of W_O that push along are drawn.
-        anti_attn_neurons: How many that push against are drawn.
-        top_k: How many tokens a reading lists at either end.
-        threshold: The smallest part of the traced residual that an attention edge between
-            positions must carry to be drawn, from 0 to 1.
-        rank_by: What makes a part strong enough to be drawn.
-        bos: Whether a BOS token comes first: ``True`` for one, ``False`` for none, ``None`` for
-            what the tokenizer does by itself (in a chat, the template).
-        chat: Whether the prompt is a chat for the model's template: a JSON list of messages, or
-            plain text for one user message, as ``visit.graph.chat`` has it.
-    """
-
-    prompt: str
-    model: str | None = None
-    target: str | None = None
-    versus: str | None = None
-    position: int | None = None
-    layers: str = "all"
-    heads: int = 10
-    sources: int = 2
-    memories: int = 18
-    anti_memories: int = 7
-    attn_neurons: int = 18
-    anti_attn_neurons: int = 7
-    top_k: int = 10
-    threshold: float = 0.01
-    rank_by: RankBy = RankBy.NORM
-    bos: bool | None = None
-    chat: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse what no model could serve.
-
-        Raises:
-            RequestError: the prompt is empty or no chat where it must be one, a count is
-                negative, or the threshold is not 0 to 1.
-        """
-        if not self.prompt:
-            raise RequestError("the prompt is empty; give at least one token of text")
-        if self.chat:
-            messages_from_prompt(self.prompt)
-        counts = ("heads", "sources", "memories", "anti_memories", "attn_neurons")
-        for name in (*counts, "anti_attn_neurons"):
-            if getattr(self, name) < 0:
-                raise RequestError(f"{name} is {getattr(self, name)}; give 0 or more")
-        if self.top_k < 1:
-            raise RequestError(f"top_k is {self.top_k}; give 1 or more")
-        if not 0 <= self.threshold <= 1:
-            raise RequestError(f"threshold is {self.threshold}; give a number from 0 to 1")
-
-
-def layers_from_spec(spec: str, n_layers: int) -> tuple[int, ...]:
-    """The layers that a specification like ``all``, ``none`` or ``0-5,11`` names, in order.
-
-    Raises:
-        RequestError: the text is not a specification, or names a layer the model does not have.
-    """
-    if spec == "all":
-        return tuple(range(n_layers))
-    if spec == "none":
-        return ()
-    layers: set[int] = set()
-    for piece in spec.split(","):
-        match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", piece)
-        if match is None:
-            raise RequestError(f"layers {spec!r} cannot be read; give all, none, or like 0-5,11")
-        first, last = int(match[1]), int(match[2] or match[1])
-        if last < first:
-            raise RequestError(f"layers {piece.strip()!r} run backwards; give {last}-{first}")
-        if last >= n_layers:
-            raise RequestError(f"layer {last} does not exist; the model has 0 to {n_layers - 1}")
-        layers.update(range(first, last + 1))
-    return tuple(sorted(layers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,13 +135,11 @@ class Node:
         reading: What it says in the model's vocabulary.
         activation: A memory's or attention neuron's coefficient at this position; an expert's
             routing weight.
-        attention: For a head's key and value: how much the traced position attends to the source.
     """
 
     id: NodeId
     reading: Reading
     activation: float | None = None
-    attention: float | None = None
 
     @property
     def label(self) -> str:
@@ -269,8 +161,8 @@ class Edge:
         direct_logit: What flows, read as a contribution to the target's logit with the final
             norm's scale frozen; only where it writes into the traced position's residual.
         proximity: Ferrando & Voita's measure, 0 to 1, 1 over a ledger.
-        attention: How much the target's position attends to the source's; for the ``positions``
-            ledger the mean over heads.
+        attention: How much a reader attends to a source: on a head's ``sources`` lines and from
+            its query to a key; on ``positions`` lines the mean over heads.
         activation: A memory's coefficient, or an expert's routing weight.
     """
 

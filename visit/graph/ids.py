@@ -1,4 +1,4 @@
-"""What a node or an edge is, and the ids that say where a node is in the model.
+"""Ids that say where a node is in the model.
 
 ``NodeId`` alone writes ids and reads them back; no other file puts one together.
 """
@@ -7,76 +7,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 
+from visit.graph.kinds import NODES, NodeKind
 
-class NodeKind(StrEnum):
-    """What a node is. The order is the order of the flow inside one layer."""
-
-    EMBED = "embed"
-    LN1 = "ln1"
-    QUERY = "query"
-    KEY = "key"
-    VALUE = "value"
-    SOURCES_REST = "sources_rest"
-    HEAD = "head"
-    HEADS_REST = "heads_rest"
-    ATTN_NEURON = "attn_neuron"
-    NEURONS_REST = "neurons_rest"
-    POSITIONS_REST = "positions_rest"
-    ATTN_BIAS = "attn_bias"
-    ATTN = "attn"
-    RESID_MID = "resid_mid"
-    LN2 = "ln2"
-    MEMORY_KEY = "memory_key"
-    MEMORY_VALUE = "memory_value"
-    MLP_BIAS = "mlp_bias"
-    MEMORIES_REST = "memories_rest"
-    EXPERT = "expert"
-    SHARED_EXPERT = "shared_expert"
-    EXPERTS_REST = "experts_rest"
-    MLP = "mlp"
-    RESID_POST = "resid_post"
-    FINAL_NORM = "final_norm"
-    OUTPUT = "output"
-
-
-class EdgeKind(StrEnum):
-    """What one node does to another."""
-
-    ADDS = "adds"
-    NORMALIZES = "normalizes"
-    READS = "reads"
-    SCORES = "scores"
-    WEIGHS = "weighs"
-    ACTIVATES = "activates"
-    UNEMBEDS = "unembeds"
-
-
-class Ledger(StrEnum):
-    """One way of taking a whole apart; its parts add up by themselves."""
-
-    RESIDUAL = "residual"
-    HEADS = "heads"
-    SOURCES = "sources"
-    NEURONS = "neurons"
-    POSITIONS = "positions"
-    MEMORIES = "memories"
-    EXPERTS = "experts"
-
-
-_WHOLE_MODEL = {NodeKind.EMBED, NodeKind.FINAL_NORM, NodeKind.OUTPUT}
-_OF_A_HEAD = {NodeKind.QUERY, NodeKind.KEY, NodeKind.VALUE, NodeKind.SOURCES_REST}
-_MEMORY_PARTS = {NodeKind.MEMORY_KEY: "key", NodeKind.MEMORY_VALUE: "value"}
-_NUMBERED = {NodeKind.ATTN_NEURON, NodeKind.EXPERT}
-_ID_PATTERN = re.compile(
-    r"(?:L(?P<layer>\d+)\.)?"
-    r"(?:head(?P<head>\d+)(?:\.(?P<of_head>query|key|value|sources_rest))?"
-    r"|memory(?P<memory>\d+)\.(?P<of_memory>key|value)"
-    r"|(?P<numbered>attn_neuron|expert)(?P<index>\d+)"
-    r"|(?P<plain>[a-z]+(?:_[a-z]+|[12])?))"
-    r"@(?P<position>\d+)"
-)
+_NAMES = {row.id_name or str(row.kind): row.kind for row in NODES.values()}
+_ID = re.compile(r"(?:L(?P<layer>\d+)\.)?(?P<name>[^@]+)@(?P<position>\d+)")
+_NUMBERED = re.compile(r"(?P<before>[a-z_]+)(?P<number>\d+)(?P<after>.*)")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -100,32 +36,28 @@ class NodeId:
 
     def __post_init__(self) -> None:
         """Refuse an id with a part missing or too many, so that every id parses back."""
-        of_head = self.kind is NodeKind.HEAD or self.kind in _OF_A_HEAD
-        indexed = self.kind in _NUMBERED or self.kind in _MEMORY_PARTS
+        row = NODES[self.kind]
         fits = (
-            (self.layer is None) == (self.kind in _WHOLE_MODEL)
-            and (self.head is not None) == of_head
-            and (self.index is not None) == indexed
+            (self.layer is not None) == row.in_layer
+            and (self.head is not None) == (row.numbered_by == "head")
+            and (self.index is not None) == (row.numbered_by == "index")
         )
         if not fits:
             given = f"layer={self.layer}, head={self.head}, index={self.index}"
             raise ValueError(f"{given} do not make a node id of kind {self.kind.value}")
 
+    @property
+    def number(self) -> int | None:
+        """The number of its head, or its own."""
+        return self.index if self.head is None else self.head
+
     def __str__(self) -> str:
         """The id as it stands in the document, like ``L5.head3.key@2``."""
-        if self.kind in _WHOLE_MODEL:
-            return f"{self.kind}@{self.position}"
-        if self.kind is NodeKind.HEAD:
-            name = f"head{self.head}"
-        elif self.kind in _OF_A_HEAD:
-            name = f"head{self.head}.{self.kind}"
-        elif self.kind in _MEMORY_PARTS:
-            name = f"memory{self.index}.{_MEMORY_PARTS[self.kind]}"
-        elif self.kind in _NUMBERED:
-            name = f"{self.kind}{self.index}"
-        else:
-            name = str(self.kind)
-        return f"L{self.layer}.{name}@{self.position}"
+        name = NODES[self.kind].id_name or str(self.kind)
+        if self.number is not None:
+            name = name.replace("#", str(self.number))
+        layer = "" if self.layer is None else f"L{self.layer}."
+        return f"{layer}{name}@{self.position}"
 
     @classmethod
     def parse(cls, text: str) -> NodeId:
@@ -134,21 +66,19 @@ class NodeId:
         Raises:
             ValueError: the text is not a node id.
         """
-        match = _ID_PATTERN.fullmatch(text)
-        if match is None:
+        match = _ID.fullmatch(text)
+        name = match["name"] if match is not None else ""
+        numbered = None if name in _NAMES else _NUMBERED.fullmatch(name)
+        if numbered is not None:
+            name = f"{numbered['before']}#{numbered['after']}"
+        kind = _NAMES.get(name)
+        if match is None or kind is None:
             raise ValueError(f"{text!r} is not a node id; one looks like 'L5.head3.key@2'")
-        part = match.groupdict()
-        layer = None if part["layer"] is None else int(part["layer"])
-        position = int(part["position"])
+        layer = None if match["layer"] is None else int(match["layer"])
+        number = None if numbered is None else int(numbered["number"])
+        is_of_head = NODES[kind].numbered_by == "head"
+        head, index = (number, None) if is_of_head else (None, number)
         try:
-            if part["head"] is not None:
-                kind = NodeKind(part["of_head"] or "head")
-                return cls(kind, position, layer, head=int(part["head"]))
-            if part["memory"] is not None:
-                kind = NodeKind(f"memory_{part['of_memory']}")
-                return cls(kind, position, layer, index=int(part["memory"]))
-            if part["numbered"] is not None:
-                return cls(NodeKind(part["numbered"]), position, layer, index=int(part["index"]))
-            return cls(NodeKind(part["plain"]), position, layer)
+            return cls(kind, int(match["position"]), layer, head, index)
         except ValueError as error:
             raise ValueError(f"{text!r} is not a node id: {error}") from None

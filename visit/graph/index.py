@@ -15,23 +15,12 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 
 from visit.graph.flow import Edge, EdgeKind, FlowGraph, Ledger, Node, NodeId, NodeKind
+from visit.graph.kinds import BIASES, RESIDUALS
 
 EdgeId = tuple[NodeId, NodeId, str]
 
-RESIDUALS = frozenset({NodeKind.EMBED, NodeKind.RESID_MID, NodeKind.RESID_POST})
-RESTS = frozenset(
-    {
-        NodeKind.SOURCES_REST,
-        NodeKind.HEADS_REST,
-        NodeKind.NEURONS_REST,
-        NodeKind.POSITIONS_REST,
-        NodeKind.MEMORIES_REST,
-        NodeKind.EXPERTS_REST,
-    }
-)
-EXPERTS = frozenset({NodeKind.EXPERT, NodeKind.SHARED_EXPERT})
-OF_MLP = (Ledger.MEMORIES, Ledger.EXPERTS)
-"""The ledgers of an MLP's inside; each MLP has one of them."""
+AFTER_ALL = 1_000_000
+"""Where the final norm and the output come among the layers."""
 _DEPTH = {kind: depth for depth, kind in enumerate(NodeKind)}
 
 
@@ -42,11 +31,9 @@ def edge_id(edge: Edge) -> EdgeId:
 
 def depth(node_id: NodeId) -> tuple[int, int]:
     """Where a node comes in the order of the flow, whatever its position."""
-    if node_id.kind is NodeKind.EMBED:
-        return -1, 0
-    if node_id.layer is None:
-        return 1_000_000, _DEPTH[node_id.kind]
-    return node_id.layer, _DEPTH[node_id.kind]
+    if node_id.layer is not None:
+        return node_id.layer, _DEPTH[node_id.kind]
+    return -1 if node_id.kind is NodeKind.EMBED else AFTER_ALL, _DEPTH[node_id.kind]
 
 
 @dataclass(slots=True)
@@ -98,14 +85,19 @@ class Index:
     def direct_logit(self, node_id: NodeId) -> float | None:
         """What a node itself writes towards the target, where it writes into the traced residual.
 
-        The residual's own running sum is no part of it.
+        It is the node's line in a ledger it is a part of; every such line says the same. A residual
+        after the embedding holds the running sum of what was written before it, and the final norm
+        and the output hold all of it: none of them writes anything of its own, so none has a direct
+        logit (``relations.logit_so_far`` says the sum). What an attention takes from a residual is
+        a part of the attention, and not the residual's own; what it takes from positions that are
+        not drawn is their rest's.
         """
         if node_id.kind in RESIDUALS and node_id.kind is not NodeKind.EMBED:
             return None
         said = (
             edge.direct_logit
             for edge in self.out_of.get(node_id, ())
-            if edge.ledger is not None and edge.ledger is not Ledger.POSITIONS
+            if edge.kind is EdgeKind.ADDS and not is_taken(edge)
         )
         return next((logit for logit in said if logit is not None), None)
 
@@ -130,7 +122,7 @@ class Index:
         biases = sum(
             self.carried[edge_id(edge)]
             for edge in self.flow.edges
-            if edge.source.kind is NodeKind.ATTN_BIAS and edge.ledger is Ledger.POSITIONS
+            if edge.source.kind in BIASES and edge.ledger is Ledger.POSITIONS
         )
         return max(0.0, 1.0 - tokens - biases)
 
@@ -170,8 +162,13 @@ def _hands_on(edge: Edge) -> bool:
     )
 
 
-def merged(whole: FlowGraph, block: FlowGraph) -> FlowGraph:
-    """The graph with a block's nodes and edges added.
+def is_taken(edge: Edge) -> bool:
+    """Whether an edge is what an attention takes from a residual."""
+    return edge.ledger is Ledger.POSITIONS and edge.source.kind in RESIDUALS
+
+
+def merge(whole: FlowGraph, block: FlowGraph) -> FlowGraph:
+    """Add a block's nodes and edges to a graph.
 
     A ledger that the graph has already stays as it is, so that it still adds up.
     """

@@ -7,42 +7,38 @@ from collections.abc import Iterable
 from itertools import combinations
 
 from visit.graph.flow import Edge, EdgeKind, Ledger, NodeId, NodeKind
-from visit.graph.index import OF_MLP, RESIDUALS, Index
-
-_HOLDERS = frozenset({EdgeKind.ADDS, EdgeKind.WEIGHS, EdgeKind.SCORES, EdgeKind.ACTIVATES})
-_OPENED_BY = frozenset({Ledger.HEADS, Ledger.SOURCES, *OF_MLP})
-_DEEPEST = 6
-"""How many steps lead from the innermost part out of a block: key, value, head, attention."""
+from visit.graph.index import Index, is_taken
+from visit.graph.kinds import BLOCKS, NODES, SOURCES
 
 
-def way_in(index: Index, node_id: NodeId) -> str:
-    """The nodes that must be open for a node to be drawn, outermost first."""
-    if node_id.kind in (NodeKind.ATTN_NEURON, NodeKind.NEURONS_REST):
-        attention = NodeId(NodeKind.ATTN, node_id.position, node_id.layer)
-        return way_to_neurons(attention)
-    inside: list[NodeId] = []
-    waiting = node_id
-    for _ in range(_DEEPEST):
-        line = next(
-            (
-                e
-                for e in index.out_of.get(waiting, ())
-                if e.kind in _HOLDERS and (e.ledger in _OPENED_BY or e.ledger is None)
-            ),
-            None,
-        )
-        if line is None:
-            break
-        if line.ledger in _OPENED_BY:
-            inside.append(line.target)
-        waiting = line.target
-    return " ".join(str(opened) for opened in reversed(inside))
+def way_in(index: Index, node_id: NodeId) -> tuple[NodeId, ...]:
+    """Say which nodes must be open for a node to be drawn, outermost first; none for most.
+
+    A source's key and value are shown with the head that reads them, a norm before attention with
+    the first head whose query reads it. Neurons are inside their attention's rest of neurons.
+    """
+    whole = NODES[node_id.kind].inside
+    if whole is None:
+        return ()
+    if whole in BLOCKS:
+        return (NodeId(whole, node_id.position, node_id.layer),)
+    if whole is NodeKind.NEURONS_REST:
+        opener: NodeId | None = NodeId(whole, node_id.position, node_id.layer)
+    elif node_id.kind is NodeKind.LN1:
+        opener = _first_reader(index, node_id)
+    else:
+        opener = head_of(index, node_id)
+    return () if opener is None else (attention_of(opener), opener)
 
 
-def way_to_neurons(attention: NodeId) -> str:
-    """What must be open for an attention's neurons to be drawn."""
-    neurons = NodeId(NodeKind.NEURONS_REST, attention.position, attention.layer)
-    return f"{attention} {neurons}"
+def attention_of(part: NodeId) -> NodeId:
+    """The attention that a head or its neurons are parts of."""
+    return NodeId(NodeKind.ATTN, part.position, part.layer)
+
+
+def neurons_of(attention: NodeId) -> NodeId:
+    """The node that opens an attention's neurons: their rest."""
+    return NodeId(NodeKind.NEURONS_REST, attention.position, attention.layer)
 
 
 def head_of(index: Index, node_id: NodeId) -> NodeId | None:
@@ -52,16 +48,34 @@ def head_of(index: Index, node_id: NodeId) -> NodeId | None:
     """
     if node_id.head is None:
         return None
-    if node_id.kind not in (NodeKind.KEY, NodeKind.VALUE):
-        return NodeId(NodeKind.HEAD, node_id.position, node_id.layer, head=node_id.head)
-    value = NodeId(NodeKind.VALUE, node_id.position, node_id.layer, head=node_id.head)
-    lines = [e for e in index.out_of.get(value, ()) if e.ledger is Ledger.SOURCES]
+    if node_id.kind not in SOURCES:
+        return _head(node_id)
     traced = index.flow.position
     return max(
-        (line.target for line in lines),
+        (line.target for line in reader_lines(index, node_id)),
         key=lambda head: (head.position == traced, head.position),
         default=None,
     )
+
+
+def _first_reader(index: Index, norm: NodeId) -> NodeId | None:
+    """The first head whose query reads a norm."""
+    read_by = (edge.target for edge in index.out_of.get(norm, ()))
+    return min((_head(n) for n in read_by if n.kind is NodeKind.QUERY), default=None)
+
+
+def _head(part: NodeId) -> NodeId:
+    return NodeId(NodeKind.HEAD, part.position, part.layer, head=part.head)
+
+
+def reader_lines(index: Index, side: NodeId) -> list[Edge]:
+    """The lines by which heads add up a source, given by its key or value, in reading order.
+
+    One for each position that reads it; each bears its own reader's attention.
+    """
+    value = NodeId(NodeKind.VALUE, side.position, side.layer, head=side.head)
+    lines = [e for e in index.out_of.get(value, ()) if e.ledger is Ledger.SOURCES]
+    return sorted(lines, key=lambda e: e.target.position)
 
 
 def query_of(head: NodeId) -> NodeId:
@@ -95,24 +109,18 @@ def wholes(index: Index, part: NodeId) -> list[Edge]:
     return [edge for edge in index.out_of.get(part, ()) if edge.kind is EdgeKind.ADDS]
 
 
-def own_logit(index: Index, node_id: NodeId) -> float | None:
-    """A node's own direct logit; ``None`` where it writes nothing into the traced residual.
+def logit_so_far(index: Index, whole: NodeId) -> float | None:
+    """What the direct logits of a whole's ledgers add up to; ``None`` off the traced residual.
 
-    What an attention takes from a residual is a part of that attention, not the residual's own.
+    For a part that is its own direct logit. For a residual, the final norm and the output it is
+    the sum of all that was written into the traced residual before them, of which nothing is their
+    own; the output's has the biases of the final norm and the unembedding in it.
     """
-    if node_id.kind is NodeKind.OUTPUT:
-        return next(
-            (e.direct_logit for e in index.into.get(node_id, ()) if e.kind is EdgeKind.UNEMBEDS),
-            None,
-        )
-    return next(
-        (
-            edge.direct_logit
-            for edge in index.out_of.get(node_id, ())
-            if edge.direct_logit is not None and not _is_read(edge)
-        ),
-        None,
-    )
+    if whole.kind is NodeKind.OUTPUT:
+        edges = [e for e in index.into.get(whole, ()) if e.kind is EdgeKind.UNEMBEDS]
+    else:
+        edges = [e for e in index.out_of.get(whole, ()) if not is_taken(e)]
+    return next((e.direct_logit for e in edges if e.direct_logit is not None), None)
 
 
 def overlap(index: Index, members: Iterable[NodeId]) -> bool:
@@ -131,20 +139,28 @@ def overlap(index: Index, members: Iterable[NodeId]) -> bool:
     return False
 
 
+def sum_logits(index: Index, members: Iterable[NodeId]) -> float | None:
+    """Add up some nodes' direct logits.
+
+    ``None`` where one has none, or where a sum would count anything twice.
+    """
+    nodes = list(members)
+    logits = [index.direct_logit(node_id) for node_id in nodes]
+    present = [logit for logit in logits if logit is not None]
+    if len(present) < len(logits) or overlap(index, nodes):
+        return None
+    return sum(present)
+
+
 def _chain(index: Index, start: NodeId) -> dict[NodeId, set[Ledger | None]]:
     """Every whole that a node is a part of, however deep, and the ledgers by which it is."""
     reached: dict[NodeId, set[Ledger | None]] = defaultdict(set)
     waiting = [start]
     while waiting:
         for edge in wholes(index, waiting.pop()):
-            if _is_read(edge):
+            if is_taken(edge):
                 continue
             if edge.target not in reached:
                 waiting.append(edge.target)
             reached[edge.target].add(edge.ledger)
     return reached
-
-
-def _is_read(edge: Edge) -> bool:
-    """Whether the line is what an attention takes from a residual."""
-    return edge.ledger is Ledger.POSITIONS and edge.source.kind in RESIDUALS

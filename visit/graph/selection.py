@@ -10,33 +10,18 @@ the budget would be passed, the lines that carry least are left out, and the cou
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import networkx
 
 from visit.graph.flow import Edge, EdgeKind, Ledger, Node, NodeId, NodeKind
-from visit.graph.index import EXPERTS, OF_MLP, RESIDUALS, Index, depth, edge_id
+from visit.graph.index import Index, depth, edge_id
+from visit.graph.kinds import BIASES, BLOCKS, EDGES, NODES, NORMS, RESIDUALS, ROUTE, kinds_inside
+from visit.graph.relations import attention_of
 
 BUDGET = 600
-ROUTE_KINDS = RESIDUALS | {NodeKind.ATTN, NodeKind.MLP, NodeKind.FINAL_NORM, NodeKind.OUTPUT}
-OPENABLE = frozenset({NodeKind.ATTN, NodeKind.MLP, NodeKind.HEAD})
-"""Nodes that open when tapped. An attention's neurons are asked for by the id of their rest."""
-_INSIDE = {
-    NodeKind.ATTN: frozenset({NodeKind.HEAD, NodeKind.HEADS_REST, NodeKind.ATTN_BIAS}),
-    NodeKind.HEAD: frozenset({NodeKind.VALUE, NodeKind.SOURCES_REST}),
-    NodeKind.MLP: EXPERTS
-    | {
-        NodeKind.MEMORY_VALUE,
-        NodeKind.MLP_BIAS,
-        NodeKind.MEMORIES_REST,
-        NodeKind.EXPERTS_REST,
-    },
-    NodeKind.NEURONS_REST: frozenset({NodeKind.ATTN_NEURON, NodeKind.NEURONS_REST}),
-}
-_LEDGERS = {
-    NodeKind.ATTN: (Ledger.HEADS,),
-    NodeKind.HEAD: (Ledger.SOURCES,),
-    NodeKind.MLP: OF_MLP,
-    NodeKind.NEURONS_REST: (Ledger.NEURONS,),
-}
+_STEERING = NORMS | {NodeKind.QUERY, NodeKind.KEY, NodeKind.MEMORY_KEY}
+"""What adds nothing itself, and is drawn behind the part that it steers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +40,25 @@ class Line:
 
     @property
     def id(self) -> str:
-        """Unique in a picture."""
+        """Unique in a selection."""
         return f"{self.source}>{self.target}:{self.ledger or self.kind}"
+
+    @property
+    def hides(self) -> bool:
+        """Whether a threshold may hide it: all may be hidden but the residual stream itself."""
+        return not (self.source.kind in RESIDUALS and self.target.kind in RESIDUALS)
+
+    def is_hidden(self, level: float) -> bool:
+        """Whether a threshold hides it: it may be hidden, and carries less.
+
+        The one rule of what a threshold hides. The screen and the pictures compare the same two
+        numbers, and ``flows.unexplained`` asks here.
+        """
+        return self.hides and self.carried < level
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class Selection:
     """What is drawn.
 
     Attributes:
@@ -83,86 +81,77 @@ class Picture:
         return len(self.nodes) + len(self.lines)
 
 
-def picture(index: Index, opened: Iterable[NodeId] = (), budget: int = BUDGET) -> Picture:
-    """The route with the opened nodes' parts, in at most ``budget`` elements."""
+def select(index: Index, opened: Iterable[NodeId] = (), budget: int = BUDGET) -> Selection:
+    """Choose the route with the opened nodes' parts, in at most ``budget`` elements."""
     drawn_open = frozenset(_openable(index, opened))
-    whole = _above(index, drawn_open, 0.0)
+    nodes = _nodes(index, drawn_open)
+    lines = list(_lines(index, drawn_open, nodes))
+    whole = _selection(index, nodes, lines, drawn_open)
     if whole.size <= budget:
         return whole
-    levels = sorted({line.carried for line in whole.lines if _may_be_left_out(line)})
+
+    def choose_above(level: float) -> Selection:
+        kept = [line for line in lines if line.carried >= level or not _may_be_left_out(line)]
+        return _selection(index, *_keep_what_reaches_the_output(nodes, kept), drawn_open)
+
+    levels = sorted({line.carried for line in lines if _may_be_left_out(line)})
     low, high = 0, len(levels)
-    fitting = whole
+    fitting = None
     while low < high:  # the lowest level that fits
         middle = (low + high) // 2
-        tried = _above(index, drawn_open, levels[middle])
+        tried = choose_above(levels[middle])
         if tried.size <= budget:
             high, fitting = middle, tried
         else:
             low = middle + 1
-    if fitting is whole:
-        fitting = _above(index, drawn_open, 1.0)
-    return Picture(
-        fitting.nodes,
-        fitting.lines,
-        drawn_open,
-        left_out=len(whole.lines) - len(fitting.lines),
+    fitting = fitting or choose_above(1.0)
+    return replace(
+        fitting,
+        left_out=len(lines) - len(fitting.lines),
         left_out_above=levels[min(high, len(levels) - 1)] if levels else 0.0,
     )
+
+
+def _selection(
+    index: Index, nodes: Iterable[NodeId], lines: Iterable[Line], opened: frozenset[NodeId]
+) -> Selection:
+    ordered = sorted(nodes, key=depth)
+    return Selection(tuple(index.nodes[n] for n in ordered), tuple(lines), opened)
 
 
 def _openable(index: Index, opened: Iterable[NodeId]) -> Iterator[NodeId]:
     """Those the graph can open; a head or neurons only inside their opened attention."""
     asked = {node_id for node_id in opened if can_open(index, node_id)}
     for node_id in asked:
-        if node_id.kind in (NodeKind.ATTN, NodeKind.MLP) or attention_of(node_id) in asked:
+        if node_id.kind in BLOCKS or attention_of(node_id) in asked:
             yield node_id
-
-
-def attention_of(part: NodeId) -> NodeId:
-    """The attention that a head or its neurons are parts of."""
-    return NodeId(NodeKind.ATTN, part.position, part.layer)
 
 
 def can_open(index: Index, node_id: NodeId) -> bool:
     """Whether the graph holds the parts of a node."""
-    return node_id.kind in _LEDGERS and bool(_parts(index, node_id))
+    return bool(_parts(index, node_id))
 
 
 def _parts(index: Index, opened: NodeId) -> list[Edge]:
     """The ledger that an opened node shows."""
     whole = attention_of(opened) if opened.kind is NodeKind.NEURONS_REST else opened
-    return [line for ledger in _LEDGERS[opened.kind] for line in index.lines(whole, ledger)]
-
-
-def _above(index: Index, opened: frozenset[NodeId], level: float) -> Picture:
-    """What is drawn when only lines that carry at least ``level`` are, of those that may go."""
-    nodes = _nodes(index, opened)
-    lines = [
-        line
-        for line in _lines(index, opened, nodes)
-        if line.carried >= level or not _may_be_left_out(line)
-    ]
-    if level > 0:
-        nodes, lines = _reaching_the_output(nodes, lines)
-    ordered = sorted(nodes, key=depth)
-    return Picture(tuple(index.nodes[n] for n in ordered), tuple(lines), opened)
+    return [line for of in NODES[opened.kind].opens for line in index.lines(whole, of)]
 
 
 def _may_be_left_out(line: Line) -> bool:
-    """Lines of the residual stream stay, and so does what a rest or bias adds."""
-    return line.ledger is not Ledger.RESIDUAL and line.kind in (
-        EdgeKind.ADDS,
-        EdgeKind.ACTIVATES,
-        EdgeKind.SCORES,
-        EdgeKind.WEIGHS,
-    )
+    """Whether the budget may leave out a line: of those that a threshold may hide, not all.
+
+    What a block reads and what it adds to the residual stay, so that each can be opened.
+    """
+    return line.hides and EDGES[line.kind].is_inside and line.ledger is not Ledger.RESIDUAL
 
 
 def _nodes(index: Index, opened: frozenset[NodeId]) -> set[NodeId]:
-    drawn = {node_id for node_id in index.nodes if node_id.kind in ROUTE_KINDS}
+    drawn = {node_id for node_id in index.nodes if node_id.kind in ROUTE}
     for whole in opened:
+        inside = kinds_inside(whole.kind)
         for edge in _parts(index, whole):
-            if edge.source.kind in _INSIDE[whole.kind]:
+            if edge.source.kind in inside:
                 drawn.add(edge.source)
                 drawn.update(_behind(index, edge.source, whole))
     return drawn
@@ -170,15 +159,12 @@ def _nodes(index: Index, opened: frozenset[NodeId]) -> set[NodeId]:
 
 def _behind(index: Index, part: NodeId, whole: NodeId) -> Iterator[NodeId]:
     """What is drawn behind a part: a value's key and query, a memory's key, an expert's norm."""
-    behind = (NodeKind.KEY, NodeKind.MEMORY_KEY, NodeKind.QUERY, NodeKind.LN1, NodeKind.LN2)
-    if part.kind not in EXPERTS | {NodeKind.VALUE, NodeKind.MEMORY_VALUE}:
-        return
     waiting = [part]
     while waiting:
         for edge in index.into.get(waiting.pop(), ()):
             source = edge.source
             elsewhere = source.kind is NodeKind.QUERY and source.position != whole.position
-            if source.kind in behind and not elsewhere:
+            if source.kind in _STEERING and not elsewhere:
                 yield source
                 waiting.append(source)
 
@@ -196,10 +182,10 @@ def _lines(index: Index, opened: frozenset[NodeId], nodes: set[NodeId]) -> Itera
 
 def _is_drawn(edge: Edge, opened: frozenset[NodeId]) -> bool:
     """One ledger of a node is drawn at a time: the one that was opened, or the route's."""
-    if edge.ledger in (Ledger.HEADS, Ledger.SOURCES, *OF_MLP):
+    if edge.ledger in NODES[edge.target.kind].opens:
         return edge.target in opened
     if edge.ledger is Ledger.NEURONS:  # the bias is drawn as the heads' already
-        return edge.source.kind is not NodeKind.ATTN_BIAS
+        return edge.source.kind not in BIASES
     if edge.ledger is Ledger.POSITIONS:
         return edge.target not in opened and edge.source.kind in RESIDUALS
     return edge.kind is not EdgeKind.READS or edge.target.kind is not NodeKind.MLP
@@ -239,16 +225,12 @@ def _bridges_to_head(index: Index, head: NodeId, nodes: set[NodeId]) -> Iterator
             yield Line(read, head, edge.kind, Ledger.SOURCES, carried, *measured)
 
 
-def _reaching_the_output(nodes: set[NodeId], lines: list[Line]) -> tuple[set[NodeId], list[Line]]:
+def _keep_what_reaches_the_output(
+    nodes: set[NodeId], lines: list[Line]
+) -> tuple[set[NodeId], list[Line]]:
     """Only what still leads to the output, with the lines between."""
-    into: dict[NodeId, list[NodeId]] = {}
-    for line in lines:
-        into.setdefault(line.target, []).append(line.source)
-    waiting = [node_id for node_id in nodes if node_id.kind is NodeKind.OUTPUT]
-    kept = set(waiting)
-    while waiting:
-        for source in into.get(waiting.pop(), ()):
-            if source not in kept:
-                kept.add(source)
-                waiting.append(source)
+    drawn = networkx.DiGraph((line.source, line.target) for line in lines)
+    kept = {node_id for node_id in nodes if node_id.kind is NodeKind.OUTPUT}
+    for output in kept & drawn.nodes:
+        kept |= networkx.ancestors(drawn, output)
     return kept, [line for line in lines if line.source in kept and line.target in kept]

@@ -64,8 +64,10 @@ class Measured:
         return Measured(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
     @classmethod
-    def of(cls, parts: Sequence[Measured], codes: Int16[Tensor, "vector d_vocab"]) -> Measured:
-        """Batches whose codes lie one after another already."""
+    def join_around(
+        cls, parts: Sequence[Measured], codes: Int16[Tensor, "vector d_vocab"]
+    ) -> Measured:
+        """Batches one after another whose codes are in one tensor already."""
         names = [field.name for field in fields(cls) if field.name != "codes"]
         return cls(
             codes=codes,
@@ -73,9 +75,11 @@ class Measured:
         )
 
     @classmethod
-    def joined(cls, parts: Sequence[Measured]) -> Measured:
+    def join(cls, parts: Sequence[Measured]) -> Measured:
         """Batches one after another."""
-        return parts[0] if len(parts) == 1 else cls.of(parts, torch.cat([p.codes for p in parts]))
+        if len(parts) == 1:
+            return parts[0]
+        return cls.join_around(parts, torch.cat([part.codes for part in parts]))
 
 
 def measure_alone(logits: Float[Tensor, "vector d_vocab"], top_k: int) -> Measured:
@@ -118,7 +122,7 @@ def measure(
         bottom_probs=(bottom - log_total.unsqueeze(1)).exp(),
         log_total=log_total,
         entropy=((log_total - mean) / math.log(2)).clamp_min(0),
-        codes=codes.copy_(_scaled(logits, low, high, into=weights)),
+        codes=codes.copy_(_scale(logits, low, high, into=weights)),
     )
 
 
@@ -152,16 +156,16 @@ def _blocks(rows: Tensor, size: int = _BLOCK) -> Tensor:
     return blocks
 
 
-def _scaled(
+def _scale(
     logits: Float[Tensor, "vector d_vocab"],
     low: Float[Tensor, "vector 1"],
     high: Float[Tensor, "vector 1"],
     *,
     into: Float[Tensor, "vector d_vocab"],
 ) -> Float[Tensor, "vector d_vocab"]:
-    """Logits as codes, but for what is behind the point, which making them integers cuts off.
+    """Logits as codes that still have decimals, which the conversion to integers cuts off.
 
-    Neither a step here nor that breaks the order of two logits.
+    No step here, nor that conversion, changes the order of two logits.
     """
     span = high - low
     step = (_HIGHEST - _LOWEST) / span.where(span > 0, torch.ones_like(span))
@@ -185,12 +189,12 @@ def ranks(
         part, held = codes[start : start + step], flags[: len(codes) - start]
         own = part[:, target_id : target_id + 1]
         torch.gt(part, own, out=held[:, :d_vocab])
-        above.append(_counted(held))
+        above.append(_count_flags(held))
         torch.eq(part, own, out=held[:, :d_vocab])
         # What says nothing, such as a bias of zeros, has one code for all tokens: none is higher.
         lowest = (own.squeeze(1) == _LOWEST).nonzero().squeeze(1)
         held[lowest[part[lowest].amax(-1) == _LOWEST]] = 0
-        places = _places(held)
+        places = _find_flags(held)
         pairs.append(places + places.new_tensor([start, 0]))
     rank = 1 + torch.cat(above)
     rows, token_ids = torch.cat(pairs).unbind(1)
@@ -202,14 +206,14 @@ def ranks(
     return rank.index_add_(0, rows[is_higher], torch.ones_like(rows[is_higher]))
 
 
-def _counted(flags: Int16[Tensor, "vector flag"]) -> Int[Tensor, " vector"]:
+def _count_flags(flags: Int16[Tensor, "vector flag"]) -> Int[Tensor, " vector"]:
     """How many flags of each row are 1. They are added up four at once, as 64-bit numbers."""
     parts = flags.view(torch.int64).split(_MOST_WORDS, dim=1)
     sums = torch.stack([part.sum(-1) for part in parts], dim=1)
     return sums.view(torch.int16).sum(-1)
 
 
-def _places(flags: Int16[Tensor, "vector flag"]) -> Int[Tensor, "place 2"]:
+def _find_flags(flags: Int16[Tensor, "vector flag"]) -> Int[Tensor, "place 2"]:
     """Row and column of the flags that are 1, of which there are few.
 
     One quick pass finds the blocks that hold any, and only those are searched.

@@ -73,7 +73,7 @@ class Projector:
         """How many tokens there are."""
         return self._architecture.sizes.d_vocab
 
-    def seen(self, vectors: Float[Tensor, "vector d_model"]) -> Float[Tensor, "vector d_model"]:
+    def cast(self, vectors: Float[Tensor, "vector d_model"]) -> Float[Tensor, "vector d_model"]:
         """The vectors in the dtype and on the device that they are measured in."""
         return vectors.to(self._architecture.unembedding)
 
@@ -90,27 +90,27 @@ class Projector:
             top_k: How many tokens to list at either end; all of them if there are fewer.
             on_part: Called with the part that is measured, 0 to 1; what it raises ends the work.
         """
-        return Measured.joined(list(self.measured(vectors, top_k, on_part)))
+        return Measured.join(list(self.measure_in_parts(vectors, top_k, on_part)))
 
-    def measured(
+    def measure_in_parts(
         self,
         vectors: Float[Tensor, "vector d_model"],
         top_k: int,
         on_part: Callable[[float], None] = lambda part: None,
     ) -> Iterator[Measured]:
         """The same in parts, as many vectors each as are multiplied at once; less is held."""
-        seen, top_k = self.seen(vectors), min(top_k, self.d_vocab)
+        vectors, top_k = self.cast(vectors), min(top_k, self.d_vocab)
         # Memory fresh from the system costs as much to touch as the pass over it does.
-        height = min(self.chunk, math.ceil(len(seen) / _TOGETHER) * _TOGETHER)
-        logits = torch.empty((height, self.d_vocab), dtype=seen.dtype, device=seen.device)
+        height = min(self.chunk, math.ceil(len(vectors) / _TOGETHER) * _TOGETHER)
+        logits = torch.empty((height, self.d_vocab), dtype=vectors.dtype, device=vectors.device)
         scratch = torch.empty_like(logits[: max(1, _SCRATCH_LOGITS // self.d_vocab)])
-        parts = seen.split(self.chunk)
+        parts = vectors.split(self.chunk)
         for done, part in enumerate(parts):
             on_part(done / len(parts))
-            yield self._measured(part, top_k, logits, scratch)  # of which nothing is held here
+            yield self._measure_part(part, top_k, logits, scratch)  # of which nothing is held here
 
     @torch.inference_mode()
-    def _measured(
+    def _measure_part(
         self,
         vectors: Float[Tensor, "vector d_model"],
         top_k: int,
@@ -120,14 +120,14 @@ class Projector:
         found = self._logits(vectors, logits)
         codes = torch.empty(found.shape, dtype=torch.int16, device=found.device)
         pieces = zip(found.split(len(scratch)), codes.split(len(scratch)), strict=True)
-        return Measured.of([measure(*piece, top_k, scratch) for piece in pieces], codes)
+        return Measured.join_around([measure(*piece, top_k, scratch) for piece in pieces], codes)
 
     @torch.inference_mode()
     def target(
         self, vectors: Float[Tensor, "vector d_model"], measured: Measured, target_id: int
     ) -> Targeted:
         """What each measured vector says of one token, without a product with the unembedding."""
-        normed = self._architecture.final_norm(self.seen(vectors))
+        normed = self._architecture.final_norm(self.cast(vectors))
 
         def logits_of(rows: Tensor, token_ids: Tensor) -> Tensor:
             step = max(1, _PAIRED // normed.shape[1])

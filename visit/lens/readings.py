@@ -39,7 +39,7 @@ Words = tuple[tuple[TokenProbability, ...], tuple[TokenProbability, ...], float]
 
 
 @runtime_checkable
-class Lasting(Protocol):
+class ReadingStore(Protocol):
     """Where what weights say is kept from one session to the next: the atlas."""
 
     def lookup(self, keys: Sequence[bytes], top_k: int) -> tuple[Bool[Tensor, " key"], Measured]:
@@ -55,7 +55,7 @@ class Reader:
     Args:
         projector: What measures them.
         tokens: The words.
-        lasting: Where readings of the weights themselves are kept for later sessions, if anywhere.
+        store: Where readings of the weights themselves are kept for later sessions, if anywhere.
         kept_bytes: How much of what was measured is kept in memory.
     """
 
@@ -63,14 +63,14 @@ class Reader:
         self,
         projector: Projector,
         tokens: Tokens,
-        lasting: Lasting | None = None,
+        store: ReadingStore | None = None,
         *,
         kept_bytes: int = KEPT_BYTES,
     ) -> None:
         self._projector = projector
         self._tokens = tokens
-        self._lasting = lasting
-        self._kept = _Kept(kept_bytes)
+        self._store = store
+        self._kept = _RecentBatches(kept_bytes)
 
     def read(
         self,
@@ -93,12 +93,12 @@ class Reader:
         """
         if not len(vectors):
             return ()
-        norms, seen = vectors.norm(dim=-1).tolist(), self._projector.seen(vectors)
+        norms, seen = vectors.norm(dim=-1).tolist(), self._projector.cast(vectors)
         del vectors  # twice as large in the ledgers' dtype, and nobody else's from here on
         keys = _keys(seen)
         place = {key: place for place, key in enumerate(keys)}
         said: dict[bytes, tuple[Words, TargetReading]] = {}
-        lasting = {keys[row] for row in of_weights} if self._lasting else set()
+        lasting = {keys[row] for row in of_weights} if self._store else set()
         n_listed = max(top_k, _FEWEST_LISTED)
         for batch in self._batches(place, seen, n_listed, lasting, on_part):
             asked = seen[[place[key] for key in batch.keys]]
@@ -140,7 +140,7 @@ class Reader:
         yield from self._kept.among(place, n_listed)
         missing = [key for key in place if not self._kept.holds(key, n_listed)]
         recalled: set[bytes] = set()
-        for batch in self._recalled([key for key in missing if key in lasting], n_listed):
+        for batch in self._recall([key for key in missing if key in lasting], n_listed):
             recalled |= set(batch.keys)
             yield batch
         new = [key for key in missing if key not in recalled]
@@ -156,7 +156,7 @@ class Reader:
                 on_part(begin + part * size)
 
             chosen = seen[[place[key] for key in keys]]
-            for measured in self._projector.measured(chosen, n_listed, tell):
+            for measured in self._projector.measure_in_parts(chosen, n_listed, tell):
                 batch = _Batch(keys[: len(measured)], measured, self._words(measured))
                 keys = keys[len(measured) :]
                 keep(batch)
@@ -166,19 +166,19 @@ class Reader:
 
     def _keep(self, batch: _Batch) -> None:
         """Keep a batch for later sessions, or in memory where that cannot be."""
-        assert self._lasting is not None  # else nothing is said to last
-        if not self._lasting.keep(batch.keys, batch.measured):
+        assert self._store is not None  # else nothing is said to last
+        if not self._store.keep(batch.keys, batch.measured):
             self._kept.add(batch)
 
-    def _recalled(self, keys: list[bytes], n_listed: int) -> Iterator[_Batch]:
+    def _recall(self, keys: list[bytes], n_listed: int) -> Iterator[_Batch]:
         """What an earlier session, or this one, kept of some vectors."""
-        if self._lasting is None:
+        if self._store is None:
             return
         # As many as were kept together, so that what a file has in a row need not be copied.
         step = self._projector.chunk
         for start in range(0, len(keys), step):
             some = keys[start : start + step]
-            is_kept, measured = self._lasting.lookup(some, n_listed)
+            is_kept, measured = self._store.lookup(some, n_listed)
             found = [key for key, is_there in zip(some, is_kept.tolist(), strict=True) if is_there]
             if found:
                 yield _Batch(found, measured, self._words(measured))
@@ -231,7 +231,7 @@ class _Batch:
 
 
 @dataclass(slots=True)
-class _Kept:
+class _RecentBatches:
     """Measured batches within a bound of bytes; the batch that was used longest ago goes first."""
 
     max_bytes: int

@@ -6,13 +6,15 @@ import difflib
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from visit.errors import RequestError
 from visit.graph.chat import messages_from_prompt
-from visit.graph.flow import Request, Token
-from visit.models.prompts import pieces_of_chat, pieces_of_text
+from visit.graph.flow import Token
+from visit.graph.request import Request
+from visit.models.prompts import Piece, pieces_of_chat, pieces_of_text
 from visit.models.spelling import byte_level, is_byte, spelling_of
 
 if TYPE_CHECKING:
@@ -59,17 +61,24 @@ class Tokens:
         Raises:
             RequestError: it asks for a BOS or a chat template that the model has not, or for a
                 chat that the template does not take; or the tokenizer makes a token of it that
-                the model has no embedding for.
+                the model has no embedding for, or it names one by id.
         """
-        return self._read(request.prompt, request.bos, request.chat)
+        return self._read(request.prompt, request.bos, request.chat, request.prompt_ids)
 
-    def _read(self, prompt: str, bos: bool | None, chat: bool) -> tuple[Token, ...]:
-        if not chat:
-            pieces, roles = pieces_of_text(self._tokenizer, prompt, bos), []
-        else:
+    def _read(
+        self, prompt: str, bos: bool | None, chat: bool, ids: tuple[int, ...] | None
+    ) -> tuple[Token, ...]:
+        roles: list[str] = []
+        if ids is not None:
+            for index, id_ in enumerate(ids):
+                self._check_named(id_, f"prompt_ids[{index}]")
+            pieces = tuple(map(Piece, ids))
+        elif chat:
             messages = messages_from_prompt(prompt)
             pieces = pieces_of_chat(self._tokenizer, messages, bos)
             roles = [message.role for message in messages]
+        else:
+            pieces = pieces_of_text(self._tokenizer, prompt, bos)
         self._check_known([piece.id for piece in pieces])
         return tuple(
             Token(
@@ -111,6 +120,54 @@ class Tokens:
         near = self._nearest(text)
         offer = f", such as {' or '.join(map(repr, near))}" if near else ""
         raise RequestError(f"{role} {text!r} is {count} ({split}); give a single token{offer}")
+
+    def target_id(self, request: Request) -> int | None:
+        """The token that a request asks to be explained; ``None`` for the model's own top token.
+
+        Raises:
+            RequestError: the model has no such token.
+        """
+        return self._named(request.target_id, request.target, "target")
+
+    def versus_id(self, request: Request) -> int | None:
+        """The token that a request compares its target with; ``None`` for none.
+
+        Raises:
+            RequestError: the model has no such token.
+        """
+        return self._named(request.versus_id, request.versus, "versus")
+
+    def spelled(self, request: Request) -> Request:
+        """The request with a text for whatever it names by id alone: the same question, to read."""
+        prompt, target, versus = request.prompt, request.target, request.versus
+        if request.prompt_ids is not None:
+            prompt = prompt or self._decoded(request.prompt_ids)
+        if request.target_id is not None and target is None:
+            target = self.text(request.target_id)
+        if request.versus_id is not None and versus is None:
+            versus = self.text(request.versus_id)
+        return replace(request, prompt=prompt, target=target, versus=versus)
+
+    def _named(self, id_: int | None, text: str | None, role: str) -> int | None:
+        """A token by its id where there is one, or else by its text."""
+        if id_ is not None:
+            self._check_named(id_, f"{role}_id")
+            return id_
+        return None if text is None else self.single(text, role)
+
+    def _decoded(self, ids: Sequence[int]) -> str:
+        return str(
+            self._tokenizer.decode(
+                list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False
+            )
+        )
+
+    def _check_named(self, id_: int, where: str) -> None:
+        """Refuse an id that the model has no token for."""
+        if id_ >= self._d_vocab:
+            raise RequestError(
+                f"{where} is {id_}; the model knows ids 0 to {self._d_vocab - 1}; give one of them"
+            )
 
     def _check_known(self, ids: Sequence[int]) -> None:
         """Refuse tokens that the tokenizer has and the model has not."""

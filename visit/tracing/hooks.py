@@ -1,8 +1,8 @@
 """Catching what one layer reads and writes, as the model itself makes it.
 
-``watching`` hangs hooks on the submodules that a ``Block`` names and takes them off whatever
-happens; ``running`` is how the model is run meanwhile. No other file touches hooks, but for the one
-on the final norm in ``trace``.
+``watch`` hangs hooks on the submodules that a ``Block`` names and takes them off whatever
+happens; ``run_like`` is how the model is run meanwhile. No other file touches hooks, but for the
+one on the final norm in ``trace``.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class Float64Throughout(TorchFunctionMode):
 
 
 @contextmanager
-def running(like: Tensor) -> Iterator[None]:
+def run_like(like: Tensor) -> Iterator[None]:
     """How a model with such weights is run, whole or one block of it."""
     is_float64 = like.dtype is torch.float64
     with torch.inference_mode(), Float64Throughout() if is_float64 else nullcontext():
@@ -125,7 +125,7 @@ def running(like: Tensor) -> Iterator[None]:
 
 
 @contextmanager
-def watching(
+def watch(
     block: Block, home: torch.device, done: Callable[[LayerTrace, Call], None]
 ) -> Iterator[None]:
     """Catch a block's tensors whenever it runs, bring them home, and say what they are."""
@@ -143,7 +143,7 @@ def watching(
     def end(module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
         catch(module, inputs, named, output)
         call = Call(inputs, named)
-        layer = _layer(block, _Catches(caught, call.residual.shape[1], home))
+        layer = _layer_from_catches(block, _Catches(caught, call.residual.shape[1], home))
         caught.clear()
         done(layer, call)
 
@@ -151,7 +151,7 @@ def watching(
         if _hides_attention():
             ask = block.module.register_forward_pre_hook(_ask_for_attention, with_kwargs=True)
             stack.callback(ask.remove)
-        for module in _watched(block):
+        for module in _find_modules(block):
             stack.callback(module.register_forward_hook(catch, with_kwargs=True).remove)
         stack.callback(block.module.register_forward_hook(end, with_kwargs=True).remove)
         yield
@@ -194,11 +194,11 @@ class _Catches:
         return pattern.to(self.device)
 
 
-def _layer(block: Block, catches: _Catches) -> LayerTrace:
+def _layer_from_catches(block: Block, catches: _Catches) -> LayerTrace:
     resid_pre = catches.input(block.module)
     ln1 = resid_pre if block.ln1 is None else catches.output(block.ln1.module)
-    attn_out, attn_gain = _written(block.attention.output, block.attn_norm, block, catches)
-    mlp_out, mlp_gain = _written(block.mlp.output, block.mlp_norm, block, catches)
+    attn_out, attn_gain = _find_written(block.attention.output, block.attn_norm, block, catches)
+    mlp_out, mlp_gain = _find_written(block.mlp.output, block.mlp_norm, block, catches)
     ln2 = catches.input(block.mlp.input)
     if block.parallel:
         resid_mid = None
@@ -228,7 +228,7 @@ def _layer(block: Block, catches: _Catches) -> LayerTrace:
     )
 
 
-def _written(
+def _find_written(
     projection: nn.Module, norm: Norm | None, block: Block, catches: _Catches
 ) -> tuple[Tensor, Tensor | None]:
     """What a projection's output becomes when it is added, and the gain that lies between."""
@@ -242,7 +242,7 @@ def _written(
     return catches.output(norm.module) * block.write_scale, gain
 
 
-def _watched(block: Block) -> set[nn.Module]:
+def _find_modules(block: Block) -> set[nn.Module]:
     """Every submodule of a block whose input or output is kept."""
     norms = (block.ln1, block.ln2, block.attn_norm, block.mlp_norm)
     watched = {norm.module for norm in norms if norm is not None}

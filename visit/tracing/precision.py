@@ -22,12 +22,13 @@ def reading_dtype(dtype: torch.dtype) -> torch.dtype:
     return dtype if dtype is torch.float64 else torch.float32
 
 
-def widened(
+def widen(
     matrix: Float[Tensor, "row column"], like: Tensor, elements: int
 ) -> Iterator[tuple[slice, Float[Tensor, "some_row column"]]]:
     """A few rows of a matrix at a time, and which, in another tensor's dtype and on its device.
 
-    Each lie where those before them lay: memory fresh from the system costs more than the widening.
+    The rows of every step are written over those of the step before: memory fresh from the system
+    costs more than the widening, so a step's rows must be used before the next is asked for.
     """
     step = max(1, elements // matrix.shape[1])
     is_wide = (matrix.dtype, matrix.device) == (like.dtype, like.device)
@@ -38,11 +39,11 @@ def widened(
         yield rows, some if is_wide else place[: len(some)].copy_(some)
 
 
-def wide_product(
+def multiply_wide(
     x: Float[Tensor, "vector row"], matrix: Float[Tensor, "row column"]
 ) -> Float[Tensor, "vector column"]:
     """``x @ matrix`` in the dtype of ``x``, without a whole matrix in it."""
     product = x.new_zeros(len(x), matrix.shape[1])
-    for rows, wide in widened(matrix, x, WIDENED_ELEMENTS):
+    for rows, wide in widen(matrix, x, WIDENED_ELEMENTS):
         product.addmm_(x[:, rows], wide)
     return product

@@ -20,7 +20,7 @@ from visit.errors import ModelError
 from visit.models.architectures import Architecture
 from visit.models.architectures.base import Block, Sizes
 from visit.models.architectures.elsewhere import plain_weights
-from visit.tracing.hooks import Call, LayerTrace, running, watching
+from visit.tracing.hooks import Call, LayerTrace, run_like, watch
 from visit.tracing.precision import ledger_dtype, reading_dtype
 
 KEPT_BYTES = 512 << 20
@@ -70,8 +70,8 @@ class Layers(Sequence[LayerTrace]):
 
     def _again(self, number: int) -> LayerTrace:
         block, call, recorded = self.blocks[number], self.calls[number], list[LayerTrace]()
-        caught = watching(block, self.home, lambda layer, _: recorded.append(layer))
-        with caught, running(call.residual):
+        caught = watch(block, self.home, lambda layer, _: recorded.append(layer))
+        with caught, run_like(call.residual):
             block.module(*call.inputs, **call.named)
         return recorded[0]
 
@@ -203,11 +203,11 @@ def record(
     ids = torch.tensor([list(token_ids)], device=home)
     with ExitStack() as stack:
         for block in blocks:
-            stack.enter_context(watching(block, home, take))
+            stack.enter_context(watch(block, home, take))
         final_norm = architecture.final_norm.module
         hook = final_norm.register_forward_hook(lambda module, given, output: normed.append(output))
         stack.callback(hook.remove)
-        stack.enter_context(running(architecture.unembedding))
+        stack.enter_context(run_like(architecture.unembedding))
         logits = model(input_ids=ids, use_cache=False).logits
     return Trace(
         token_ids=tuple(token_ids),

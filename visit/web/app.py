@@ -11,10 +11,10 @@ from dash.development.base_component import Component
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 
-from visit.engine.one_thread import Alone
 from visit.engine.protocol import Engine, Warming
 from visit.errors import OutputError
-from visit.graph.flow import FlowGraph, Request
+from visit.graph.flow import FlowGraph
+from visit.graph.request import Request
 from visit.web import callbacks
 from visit.web.exports.bundled import OFFLINE, assets_folder
 from visit.web.screen import page
@@ -43,14 +43,12 @@ def create_app(
     """
     if engine is None and flow is None:
         raise ValueError("give an engine to ask, or a flow graph to view")
-    given = engine
-    engine = None if engine is None else Alone(engine)
     app = Dash(
         "visit",
         backend="fastapi",
         assets_folder=str(assets_folder()),
         assets_path_ignore=[f"^{OFFLINE}$"],
-        index_string=page.INDEX,
+        index_string=page.build_page_template(),
         title="visit",
         update_title="",
         compress=True,
@@ -66,7 +64,7 @@ def create_app(
     )
 
     def screen() -> Component:
-        return page.screen(
+        return page.build_screen(
             page=secrets.token_urlsafe(18),
             models=engine.models() if engine is not None else (),
             request=first if engine is not None else None,
@@ -77,7 +75,7 @@ def create_app(
     callbacks.register(app, engine, shelf, first)
     server: FastAPI = app.server
     server.add_api_route("/health", lambda: PlainTextResponse("ok"), include_in_schema=False)
-    server.add_api_route("/ready", lambda: _readiness(given), include_in_schema=False)
+    server.add_api_route("/ready", lambda: _readiness(engine), include_in_schema=False)
     upload.register(server, shelf)
     server.add_middleware(SafeHeaders, policy=policy(list(app.csp_hashes())))
     return app

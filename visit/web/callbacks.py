@@ -16,21 +16,24 @@ from dash.development.base_component import Component
 from visit.engine.protocol import Engine
 from visit.errors import VisitError
 from visit.formats.registry import FORMATS
-from visit.graph.flow import Node, NodeId, Request
-from visit.graph.index import RESIDUALS, Index
+from visit.graph.flow import Node, NodeId
+from visit.graph.index import Index
+from visit.graph.kinds import RESIDUALS
+from visit.graph.request import Request
 from visit.web import ids, inspector
 from visit.web.exports.downloads import download
 from visit.web.flow import elements
-from visit.web.flow.stylesheet import Look
-from visit.web.inspector.needs import Beside, LensOf, PatternOf, Tab, wants
+from visit.web.inspector.needs import Tab, wants
+from visit.web.look import Look
 from visit.web.plots import callbacks
-from visit.web.screen.graph_panels import note, surroundings
+from visit.web.screen.graph_panels import build_graph_panels, note
 from visit.web.screen.prompt_form import abilities
 from visit.web.screen.search import searchable
 from visit.web.server import tracing
 from visit.web.server.tracing import show_problem
-from visit.web.state.graphs import held, opened_index
+from visit.web.state.graphs import Graphs
 from visit.web.state.shelf import Shelf
+from visit.web.state.table import STORES
 from visit.web.state.view import View
 from visit.web.trees import trees
 
@@ -48,19 +51,20 @@ def register(
     """
     if engine is not None and default is not None:
         tracing.register(app, engine, shelf, default)
-    callbacks.register(app, engine, shelf)
-    _register_graph(app, engine, shelf)
+    graphs = Graphs(engine, shelf)
+    callbacks.register(app, graphs)
+    _register_graph(app, engine, graphs)
     _register_browser(app)
 
 
-def _register_graph(app: Dash, engine: Engine | None, shelf: Shelf) -> None:
+def _register_graph(app: Dash, engine: Engine | None, graphs: Graphs) -> None:
     def draw(data: dict[str, Any] | None) -> tuple[Any, Any]:
         """The graph as the view says."""
         if data is None:
             return no_update, no_update
         try:
             view = View.parse(data)
-            index = opened_index(view, engine, shelf)
+            index = graphs.find_opened(view)
         except VisitError as problem:
             show_problem(str(problem))
             return no_update, no_update
@@ -69,36 +73,36 @@ def _register_graph(app: Dash, engine: Engine | None, shelf: Shelf) -> None:
 
     app.callback(
         Output(ids.GRAPH, "elements"),
-        Output(ids.DRAWN, "data"),
+        Output(ids.DRAWN_PANELS, "data"),
         Input(ids.VIEW, "data"),
         websocket=True,
     )(draw)
 
-    def surround(key: str | None, data: dict[str, Any] | None) -> Any:
-        """What stands around a graph and stays while its blocks open and close."""
+    def show_panels(key: str | None, data: dict[str, Any] | None) -> Any:
+        """The panels beside a graph that stay while its blocks open and close."""
         if key is None or data is None:
             return no_update
         view = View.parse(data)
-        index = held(view, engine, shelf)
+        index = graphs.find(view)
         if index is None:
             return no_update  # drawing says what is wrong
-        around = surroundings(index, clickable=engine is not None and not view.fixed)
+        panels = build_graph_panels(index, clickable=engine is not None and not view.fixed)
         if engine is not None:
-            around["abilities"] = abilities(engine.models(), index.flow.model.name)
-        return around
+            panels["abilities"] = abilities(engine.models(), index.flow.model.name)
+        return panels
 
     app.callback(
-        Output(ids.SURROUNDINGS, "data"),
+        Output(ids.GRAPH_PANELS, "data"),
         Input(ids.KEY, "data"),
         State(ids.VIEW, "data"),
         websocket=True,
-    )(surround)
+    )(show_panels)
 
     def look_again(key: str | None, data: dict[str, Any] | None) -> Any:
         """What can be searched of a graph that a fetched block was added to."""
         if key is None or data is None:
             return no_update
-        index = held(View.parse(data), engine, shelf)
+        index = graphs.find(View.parse(data))
         return no_update if index is None else searchable(index)
 
     app.callback(
@@ -115,14 +119,14 @@ def _register_graph(app: Dash, engine: Engine | None, shelf: Shelf) -> None:
             return no_update
         view = View.parse(data)
         try:
-            index = opened_index(view, engine, shelf)
-            panel = inspection(index, view, picked, tab, engine, shelf)
+            index = graphs.find_opened(view)
+            panel = inspection(index, view, picked, tab, graphs)
         except VisitError:
             return no_update  # drawing says what is wrong
         return {ids.INSPECTOR: trees(panel)}
 
     app.callback(
-        Output(ids.INSPECTION, "data"),
+        Output(ids.INSPECTOR_PANELS, "data"),
         Input(ids.PICKED, "data"),
         Input(ids.TAB, "data"),
         Input(ids.VIEW, "data"),
@@ -135,7 +139,7 @@ def _register_graph(app: Dash, engine: Engine | None, shelf: Shelf) -> None:
             return no_update
         view = View.parse(data)
         try:
-            index = opened_index(view, engine, shelf)
+            index = graphs.find_opened(view)
         except VisitError as problem:
             show_problem(str(problem))
             return no_update
@@ -152,73 +156,51 @@ def _register_graph(app: Dash, engine: Engine | None, shelf: Shelf) -> None:
 
 def _register_browser(app: Dash) -> None:
     """What the browser does by itself; the functions are in assets/bindings.js."""
+    untyped: Any = app
 
     def browser(name: str, *dependencies: Output | Input | State) -> None:
-        untyped: Any = app
         untyped.clientside_callback(ClientsideFunction("visit", name), *dependencies)
 
+    # What is put into a store of the state, by the server or a script, is held by the scripts.
+    for name in STORES:
+        untyped.clientside_callback(
+            ClientsideFunction("state", name), Input(name, "data"), prevent_initial_call=True
+        )
+    browser("begin", Output(ids.ADDRESS, "data"), Input(ids.PAGE, "data"), State(ids.FORM, "data"))
     browser(
         "dress",
         Output(ids.GRAPH, "stylesheet"),
         Output(ids.SHADE, "data"),
-        Input(ids.THEME, "data"),
-        Input(ids.LOOK, "data"),
-        State(ids.STYLESHEETS, "data"),
+        Output(ids.LOOK, "data"),
+        Input(ids.STYLESHEETS, "data"),
     )
-    browser("address", Output(ids.ADDRESS, "data"), Input(ids.PAGE, "data"))
     browser("remember", Output(ids.KEY, "data"), Input(ids.VIEW, "data"))
-    browser("mark", Input(ids.PICKED, "data"))
-    browser("tab", Input(ids.TAB, "data"))
-    browser("form", Input(ids.FORM, "data"))
-    browser("pane", Input(ids.PANE, "data"))
     browser("choose", Input(ids.LENS, "clickData"))
     browser("choose", Input(ids.SANKEY, "clickData"))
     browser("lens", Input(ids.LENS, "figure"), Input(ids.PICKED, "data"))
-    browser("around", Input(ids.SURROUNDINGS, "data"))
-    browser("searchable", Input(ids.SEARCHABLE, "data"))
-    for store in (ids.FURNITURE, ids.DRAWN, ids.INSPECTION):
+    browser("showGraphPanels", Input(ids.GRAPH_PANELS, "data"))
+    browser("setSearchable", Input(ids.SEARCHABLE, "data"))
+    for store in (ids.FIXED_PANELS, ids.DRAWN_PANELS, ids.INSPECTOR_PANELS):
         browser("fill", Input(store, "data"))
 
 
 def inspection(
-    index: Index,
-    view: View,
-    picked: str | None,
-    tab: str | None,
-    engine: Engine | None,
-    shelf: Shelf,
+    index: Index, view: View, picked: str | None, tab: str | None, graphs: Graphs
 ) -> list[Component]:
     """One tab of the picked node's panel, with what the engine has to add to it."""
-    node = None if not picked else _node(NodeId.parse(picked), index, view, engine, shelf)
+    node = None if not picked else _node(NodeId.parse(picked), index, view, graphs)
     if node is None:
         return inspector.about(index, view.notes)
     shown = next((known for known in Tab if known == tab), Tab.WORDS)
-    beside = _beside(wants(shown, node.id), view, engine, shelf)
+    question = wants(shown, node.id, view.request)
+    answer = None if question is None else graphs.answer(view, question)
     noted = next((note for note in view.notes if note.node == node.id), None)
-    return inspector.node_panel(index, node, shown, beside, noted)
+    return inspector.node_panel(index, node, shown, answer, noted)
 
 
-def _node(
-    node_id: NodeId, index: Index, view: View, engine: Engine | None, shelf: Shelf
-) -> Node | None:
+def _node(node_id: NodeId, index: Index, view: View, graphs: Graphs) -> Node | None:
     """A node of the graph, or a residual off the route that the lens grid has."""
     if node_id in index.nodes or node_id.kind not in RESIDUALS:
         return index.nodes.get(node_id)
-    read = callbacks.lens_nodes(index, view, engine, shelf)
+    read = callbacks.lens_nodes(index, view, graphs)
     return next((node for node in read if node.id == node_id), None)
-
-
-def _beside(
-    wanted: PatternOf | LensOf | None, view: View, engine: Engine | None, shelf: Shelf
-) -> Beside:
-    """What the engine answers to what a tab wants; it is asked once."""
-    if engine is None or view.fixed or wanted is None:
-        return Beside()
-    asked = view.request
-    if isinstance(wanted, PatternOf):
-        layer, head = wanted.layer, wanted.head
-        return Beside(
-            pattern=shelf.beside(view.key, wanted, lambda: engine.pattern(layer, head, asked))
-        )
-    positions = wanted.positions
-    return Beside(lens=shelf.beside(view.key, wanted, lambda: engine.lens(asked, positions)))

@@ -12,8 +12,8 @@ from visit.web.trees import Tree
 
 
 def data(**values: str) -> dict[str, Any]:
-    """``data-…`` attributes, by which assets/app.js knows what a button stands for."""
-    return {f"data-{name}": value for name, value in values.items()}
+    """``data-…`` attributes, by which assets/controls.js knows what a button stands for."""
+    return {f"data-{name.replace('_', '-')}": value for name, value in values.items()}
 
 
 def aria(**values: str) -> dict[str, Any]:

@@ -9,49 +9,11 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from visit.graph.flow import Ledger, NodeId, NodeKind
+from visit.graph.flow import NodeId, NodeKind
+from visit.graph.kinds import NODES
 from visit.text import visible
 
 _TYPED = {"·": " ", "↵": "\n", "␍": "\r", "⇥": "\t", "⍽": "\u00a0"}
-
-KIND_WORDS = {
-    NodeKind.EMBED: "Embedding",
-    NodeKind.LN1: "Norm before attention",
-    NodeKind.QUERY: "Query",
-    NodeKind.KEY: "Key",
-    NodeKind.VALUE: "Value",
-    NodeKind.SOURCES_REST: "Other sources",
-    NodeKind.HEAD: "Head",
-    NodeKind.HEADS_REST: "Other heads",
-    NodeKind.ATTN_NEURON: "Attention neuron",
-    NodeKind.NEURONS_REST: "Other attention neurons",
-    NodeKind.POSITIONS_REST: "Other positions",
-    NodeKind.ATTN_BIAS: "Attention bias",
-    NodeKind.ATTN: "Attention",
-    NodeKind.RESID_MID: "Residual after attention",
-    NodeKind.LN2: "Norm before MLP",
-    NodeKind.MEMORY_KEY: "Memory key",
-    NodeKind.MEMORY_VALUE: "Memory value",
-    NodeKind.MLP_BIAS: "MLP bias",
-    NodeKind.MEMORIES_REST: "Other memories",
-    NodeKind.EXPERT: "Expert",
-    NodeKind.SHARED_EXPERT: "Shared expert",
-    NodeKind.EXPERTS_REST: "Other experts",
-    NodeKind.MLP: "MLP",
-    NodeKind.RESID_POST: "Residual after the block",
-    NodeKind.FINAL_NORM: "Final norm",
-    NodeKind.OUTPUT: "Output",
-}
-
-LEDGER_WORDS = {
-    Ledger.RESIDUAL: "What adds up to it",
-    Ledger.POSITIONS: "By position read",
-    Ledger.HEADS: "By head",
-    Ledger.NEURONS: "By attention neuron",
-    Ledger.SOURCES: "By source",
-    Ledger.MEMORIES: "By memory",
-    Ledger.EXPERTS: "By expert",
-}
 
 
 def percent(part: float) -> str:
@@ -76,14 +38,17 @@ def signed_percent(share: float) -> str:
 
 def title(node_id: NodeId) -> str:
     """What a node is, in words: ``Head 3``, ``Memory value 123``."""
-    words = KIND_WORDS[node_id.kind]
-    if node_id.kind is NodeKind.HEAD:
-        return f"Head {node_id.head}"
-    if node_id.head is not None:
-        return f"{words} of head {node_id.head}"
-    if node_id.index is not None:
-        return f"{words} {node_id.index}"
-    return words
+    words = title_start(node_id.kind)
+    return words if node_id.number is None else f"{words}{node_id.number}"
+
+
+def title_start(kind: NodeKind) -> str:
+    """What a node of a kind is in words, up to the number of its head or its own, if it has one."""
+    row = NODES[kind]
+    if row.numbered_by is None:
+        return row.words
+    is_part = row.numbered_by == "head" and kind is not NodeKind.HEAD
+    return f"{row.words} of head " if is_part else f"{row.words} "
 
 
 def place(node_id: NodeId) -> str:

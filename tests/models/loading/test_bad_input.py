@@ -13,7 +13,7 @@ import pytest
 from gguf import GGMLQuantizationType, GGUFWriter
 
 from visit.errors import ModelError, RequestError
-from visit.graph.flow import Request
+from visit.graph.request import Request
 from visit.models.loading import cached_models, load
 from visit.models.loading.files import Damaged, examined, weight_files
 from visit.session import Session

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from visit.errors import ModelError
-from visit.graph.flow import Request
+from visit.graph.request import Request
 from visit.models.loading import cached_models, load
 from visit.models.loading.reading import FIRST_UNTRIED_TRANSFORMERS, OLDEST_TRANSFORMERS
 from visit.session import Session

@@ -11,9 +11,9 @@ import pytest
 import torch
 from specimens import save_tiny_model
 
-from visit import session as session_module
+from visit.assemble import residency
 from visit.errors import ModelError, RequestError
-from visit.graph.flow import Request
+from visit.graph.request import Request
 from visit.models.loading import load, memory
 from visit.models.loading.memory import free_bytes, is_out_of_memory
 from visit.session import Session
@@ -119,14 +119,14 @@ def test_memory_that_runs_out_in_a_request_is_said_and_the_session_goes_on(
 def test_what_a_failed_request_held_is_given_back(folder: Path, monkeypatch: pytest.MonkeyPatch):
     """Even while the error that it ended in is still at hand."""
     session, held = Session.load(str(folder)), []
-    record = session_module.record
+    record = residency.record
 
     def exhausting(*given: Any, **named: Any) -> None:
         trace = record(*given, **named)
         held.append(weakref.ref(trace.logits))
         torch.empty(1 << 60)
 
-    monkeypatch.setattr(session_module, "record", exhausting)
+    monkeypatch.setattr(residency, "record", exhausting)
     with pytest.raises(RequestError):
         session.explain(Request(PROMPT))
     assert held[0]() is None

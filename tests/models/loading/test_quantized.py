@@ -12,7 +12,8 @@ from specimens import MAKERS, TOKEN_IDS, save_tiny_model
 from visit.errors import ModelError
 from visit.formats.records import data_from_flow, flow_from_data
 from visit.formats.summary import text_from_flow
-from visit.graph.flow import FlowGraph, Request
+from visit.graph.flow import FlowGraph
+from visit.graph.request import Request
 from visit.models.architectures import lay_open
 from visit.models.loading import load
 from visit.session import Session
@@ -67,7 +68,7 @@ def test_a_request_is_answered_alike_however_often_it_is_made():
     """bitsandbytes may repack weights when they are first used; the ledgers must not notice."""
     session = Session.load("mini", quant="4bit")
     first = session.explain(Request(PROMPT))
-    session._traces.clear()
+    session.resident.traces.clear()
     assert session.explain(Request(PROMPT)) == first
 
 

@@ -14,7 +14,8 @@ from specimens import MAKERS, TOKEN_IDS, Numbered, save_tiny_model
 from visit.assemble import Builder
 from visit.errors import ModelError
 from visit.formats.records import data_from_flow
-from visit.graph.flow import FlowGraph, Request
+from visit.graph.flow import FlowGraph
+from visit.graph.request import Request
 from visit.lens.projector import Projector
 from visit.lens.readings import Reader
 from visit.models.architectures import lay_open
@@ -52,12 +53,12 @@ def n_meta(model: Any) -> int:
 def test_a_layer_on_the_disk_changes_nothing_in_the_document(folder: Path, dtype: str):
     plain = Session.load(str(folder), dtype=dtype)
     spread = Session.load(str(folder), dtype=dtype, device_map=ON_DISK)
-    assert n_meta(spread._loaded.model) == 12
+    assert n_meta(spread.resident.loaded.model) == 12
     request = Request(PROMPT, threshold=0.0)
     assert spread.explain(request) == plain.explain(request)
-    assert spread.open(1, 2) == plain.open(1, 2)
+    assert spread.open(request, 1, 2) == plain.open(request, 1, 2)
     assert spread.lens(request, [1, -1]) == plain.lens(request, [1, -1])
-    assert spread.pattern(1, 3, request) == plain.pattern(1, 3, request)
+    assert spread.pattern(request, 1, 3) == plain.pattern(request, 1, 3)
 
 
 def test_auto_is_the_plain_run_where_all_of_it_fits(folder: Path):

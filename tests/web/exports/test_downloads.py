@@ -11,13 +11,16 @@ from sample import make_flow
 
 from visit.formats.document import flow_from_html, flow_from_json
 from visit.formats.registry import FORMATS, Maker, formats_made_by
-from visit.graph.flow import NodeId, Note, Request
+from visit.graph.flow import NodeId, Note
 from visit.graph.index import Index
+from visit.graph.request import Request
+from visit.web.colours import colour_at
 from visit.web.exports.downloads import DRAWN, download
 from visit.web.exports.svg import svg_from_elements
 from visit.web.flow import elements
-from visit.web.flow.stylesheet import COLOURINGS, LIGHT, WIDTHS, Look, mixed
+from visit.web.look import COLOURINGS, WIDTHS, Look
 from visit.web.state.view import View
+from visit.web.theme import LIGHT
 
 SVG = "{http://www.w3.org/2000/svg}"
 OPENED = tuple(map(NodeId.parse, ("L1.attn@7", "L1.head0@7", "L2.mlp@7")))
@@ -128,7 +131,7 @@ def test_the_svg_says_in_colour_and_width_what_the_screen_says(colouring, width)
     ellipse = next(g for g in root.iter(f"{SVG}g") if g.get("id") == head["id"])[1]
     wanted = LIGHT.families["attention"].fill
     if colouring != "kind":
-        wanted = mixed(LIGHT, colouring, head[colouring])
+        wanted = colour_at(LIGHT.scale(colouring), head[colouring])
     assert ellipse.get("fill") == wanted
     drawn_widths = sorted(float(path.get("stroke-width")) for path in root.iter(f"{SVG}path"))
     wanted_widths = sorted(e["data"][f"w_{width}"] for e in made if "source" in e["data"])

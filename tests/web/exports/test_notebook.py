@@ -11,7 +11,7 @@ import pytest
 from sample import make_flow
 
 from visit.errors import VisitError
-from visit.graph.flow import Request
+from visit.graph.request import Request
 from visit.text import visible
 from visit.web.exports.notebook import frame_from_flow, picture_from_flow
 from visit.web.exports.offline import html_from_flow

@@ -15,14 +15,15 @@ from visit.errors import DocumentError
 from visit.formats.document import flow_from_html, json_from_flow, read_flow
 from visit.formats.export import export
 from visit.formats.registry import Maker, formats_made_by
-from visit.graph.flow import NodeId, Note, Request
+from visit.graph.flow import NodeId, Note
 from visit.graph.index import Index
+from visit.graph.request import Request
 from visit.web.exports import bundled
 from visit.web.exports.offline import html_from_flow, policy
 from visit.web.exports.prepared import panels, pictures
 from visit.web.flow import elements
-from visit.web.flow.stylesheet import Look
 from visit.web.inspector import Tab
+from visit.web.look import Look
 
 HOSTILE = "<img src=x onerror=alert(1)> </script><!--<script> \\u003c \u202ekcab ]]>"
 ATTENTION, HEAD, MLP = map(NodeId.parse, ("L1.attn@7", "L1.head0@7", "L1.mlp@7"))

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 from sample import PROMPT, make_block, make_flow
 
-from visit.graph.flow import FlowGraph, Ledger, NodeId, NodeKind, Request
-from visit.graph.index import Index, merged
-from visit.graph.selection import BUDGET, Picture, picture
+from visit.graph.flow import FlowGraph, Ledger, NodeId, NodeKind
+from visit.graph.index import Index, merge
+from visit.graph.request import Request
+from visit.graph.selection import BUDGET, Selection, select
 from visit.web.exports.svg import svg_from_elements
 from visit.web.flow.elements import control_points, draw, rank_level
 from visit.web.flow.placement import plan, spread
@@ -35,13 +36,13 @@ def ids(*texts: str) -> list[NodeId]:
     return [NodeId.parse(text) for text in texts]
 
 
-def drawn_ids(drawn: Picture) -> set[str]:
+def drawn_ids(drawn: Selection) -> set[str]:
     return {str(node.id) for node in drawn.nodes}
 
 
 @pytest.mark.parametrize("opened", EVERY_WAY_OPEN)
 def test_no_two_nodes_overlap(opened):
-    boxes = plan(picture(index_of(), ids(*opened))).boxes
+    boxes = plan(select(index_of(), ids(*opened))).boxes
     pairs = itertools.combinations(boxes.items(), 2)
     assert [(str(a), str(b)) for (a, x), (b, y) in pairs if x.overlaps(y)] == []
 
@@ -58,13 +59,13 @@ def test_both_ends_of_every_drawn_edge_are_drawn_and_ids_are_unique(opened):
 
 @pytest.mark.parametrize("opened", EVERY_WAY_OPEN)
 def test_the_flow_goes_from_left_to_right(opened):
-    drawn = picture(index_of(), ids(*opened))
+    drawn = select(index_of(), ids(*opened))
     boxes = plan(drawn).boxes
     assert all(boxes[line.source].x <= boxes[line.target].x for line in drawn.lines)
 
 
 def test_rows_follow_the_tokens_and_columns_the_layers():
-    boxes = plan(picture(index_of())).boxes
+    boxes = plan(select(index_of())).boxes
     ys = [boxes[NodeId(NodeKind.EMBED, s)].y for s in range(8)]
     xs = [boxes[NodeId(NodeKind.RESID_POST, 0, layer)].x for layer in range(3)]
     assert ys == sorted(ys) and xs == sorted(xs)
@@ -74,7 +75,7 @@ def test_rows_follow_the_tokens_and_columns_the_layers():
 
 
 def test_at_first_only_the_route_is_drawn():
-    kinds = {node.id.kind for node in picture(index_of()).nodes}
+    kinds = {node.id.kind for node in select(index_of()).nodes}
     assert kinds == {
         NodeKind.EMBED,
         NodeKind.ATTN,
@@ -87,7 +88,7 @@ def test_at_first_only_the_route_is_drawn():
 
 
 def test_an_opened_attention_shows_its_heads_and_their_sources():
-    drawn = picture(index_of(), ids("L1.attn@7"))
+    drawn = select(index_of(), ids("L1.attn@7"))
     assert {"L1.head0@7", "L1.head1@7", "L1.head2@7", "L1.heads_rest@7"} <= drawn_ids(drawn)
     into_attn = [line for line in drawn.lines if str(line.target) == "L1.attn@7"]
     assert {line.ledger for line in into_attn} == {Ledger.HEADS}
@@ -97,25 +98,25 @@ def test_an_opened_attention_shows_its_heads_and_their_sources():
 
 
 def test_an_opened_head_shows_its_query_keys_and_values():
-    drawn = picture(index_of(), ids("L1.attn@7", "L1.head1@7"))
+    drawn = select(index_of(), ids("L1.attn@7", "L1.head1@7"))
     kinds = [node.id.kind for node in drawn.nodes if node.id.head == 1]
     assert kinds.count(NodeKind.KEY) == kinds.count(NodeKind.VALUE) == 2
     assert kinds.count(NodeKind.QUERY) == kinds.count(NodeKind.SOURCES_REST) == 1
 
 
 def test_an_attention_s_neurons_are_drawn_when_they_are_asked_for():
-    drawn = picture(index_of(), ids("L1.attn@7", "L1.neurons_rest@7"))
+    drawn = select(index_of(), ids("L1.attn@7", "L1.neurons_rest@7"))
     into_attn = {str(line.source) for line in drawn.lines if str(line.target) == "L1.attn@7"}
     assert {"L1.attn_neuron24@7", "L1.neurons_rest@7", "L1.head0@7"} <= into_attn
-    assert "L1.attn_neuron24@7" not in drawn_ids(picture(index_of(), ids("L1.attn@7")))
+    assert "L1.attn_neuron24@7" not in drawn_ids(select(index_of(), ids("L1.attn@7")))
 
 
 def test_a_head_is_opened_only_inside_its_opened_attention():
-    assert picture(index_of(), ids("L1.head1@7")) == picture(index_of())
+    assert select(index_of(), ids("L1.head1@7")) == select(index_of())
 
 
 def test_an_opened_mlp_shows_memory_keys_and_values_side_by_side():
-    drawn = picture(index_of(), ids("L1.mlp@7"))
+    drawn = select(index_of(), ids("L1.mlp@7"))
     boxes = plan(drawn).boxes
     keys = [node.id for node in drawn.nodes if node.id.kind is NodeKind.MEMORY_KEY]
     assert len(keys) == 25
@@ -139,9 +140,22 @@ def test_an_opened_mixture_shows_its_experts_by_number_with_the_norm_they_read()
 
 
 def test_opening_moves_nothing_up_or_down_on_the_route():
-    before = plan(picture(index_of())).boxes
-    after = plan(picture(index_of(), ids("L1.attn@7"))).boxes
+    before = plan(select(index_of())).boxes
+    after = plan(select(index_of(), ids("L1.attn@7"))).boxes
     assert all(after[node_id].y == box.y for node_id, box in before.items())
+
+
+def test_attention_closes_with_its_heads_and_neurons_at_its_position_and_nothing_else_does():
+    both = merge(make_flow(mixtures=(2,)), make_block(1, 6, Request(PROMPT)))
+    opened = ids(
+        "L1.attn@7", "L1.head0@7", "L1.neurons_rest@7", "L1.mlp@7", "L1.attn@6", "L1.head0@6",
+        "L2.attn@7", "L2.head0@7",
+    )  # fmt: skip
+    _, made = draw(Index(both), opened)
+    closes = {e["data"]["id"]: e["data"].get("closes", "").split() for e in made}
+    assert closes["L1.attn@7"] == ["L1.head0@7", "L1.neurons_rest@7"]
+    assert closes["L1.attn@6"] == ["L1.head0@6"]
+    assert closes["L1.mlp@7"] == closes["L1.head0@7"] == []
 
 
 @pytest.mark.parametrize("opened", [(), ("L11.attn@23", "L11.head0@23", "L11.mlp@23")])
@@ -184,8 +198,8 @@ def test_what_a_ledger_s_lines_carry_adds_up_to_what_the_whole_carries():
 
 def test_a_merged_block_can_be_opened_and_leaves_every_ledger_as_it_was():
     whole = make_flow(opened=())
-    both = merged(whole, make_block(1, 4, Request(PROMPT)))
-    drawn = picture(Index(both), ids("L1.attn@4", "L1.head0@4"))
+    both = merge(whole, make_block(1, 4, Request(PROMPT)))
+    drawn = select(Index(both), ids("L1.attn@4", "L1.head0@4"))
     assert {"L1.head2@4", "L1.head0.query@4"} <= drawn_ids(drawn)
     before, after = Index(whole), Index(both)
     for node in whole.nodes:

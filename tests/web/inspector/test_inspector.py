@@ -3,34 +3,27 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import pytest
-from sample import FakeEngine, make_flow
+from sample import PROMPT, FakeEngine, make_block, make_flow
 
-from visit.graph.flow import (
-    Edge,
-    EdgeKind,
-    FlowGraph,
-    Ledger,
-    NodeId,
-    NodeKind,
-    Note,
-    Request,
-    Target,
-)
-from visit.graph.index import Index
-from visit.graph.relations import overlap, own_logit, way_in
+from visit.engine.questions import ReadLens, ReadPattern
+from visit.graph.flow import Edge, EdgeKind, FlowGraph, Ledger, NodeId, NodeKind, Note, Target
+from visit.graph.index import Index, merge
+from visit.graph.paths import Ways
+from visit.graph.relations import key_of, reader_lines, sum_logits, way_in
+from visit.graph.request import Request
+from visit.text import visible
 from visit.web import inspector
-from visit.web.inspector import Beside, LensOf, PatternOf, Tab, node_panel, path_ids, wants
+from visit.web.inspector import Tab, node_panel, wants
 from visit.web.inspector.depths import depth_of
 from visit.web.inspector.ledger import logit_rows
-from visit.web.inspector.overview import group_logit
-from visit.web.inspector.path import path
+from visit.web.inspector.needs import TabAnswer
 from visit.web.inspector.waterfall import LINES_SHOWN, By, Row, folded, steps
 from visit.web.plots.heatmap import LEVELS, WINDOW, level, window
 from visit.web.trees import Tree, trees
+from visit.web.words import percent
 
 INDEX = Index(make_flow(mixtures=(2,)))
 ENGINE = FakeEngine()
@@ -43,11 +36,11 @@ def panel(
     node_id: str,
     tab: Tab = Tab.WORDS,
     index: Index = INDEX,
-    beside: Beside | None = None,
+    answer: TabAnswer | None = None,
     note: Note | None = None,
 ) -> list[Tree]:
     node = index.nodes[NodeId.parse(node_id)]
-    return trees(node_panel(index, node, tab, beside or Beside(), note))
+    return trees(node_panel(index, node, tab, answer, note))
 
 
 def elements(parts: list[Tree]) -> Iterator[dict[str, Any]]:
@@ -84,15 +77,10 @@ def classed(parts: list[Tree], name: str) -> list[dict[str, Any]]:
     return [e for e in elements(parts) if name in e["attributes"].get("class", "").split()]
 
 
-def beside(tab: Tab, node_id: NodeId, flow: FlowGraph = INDEX.flow) -> Beside:
+def answer(tab: Tab, node_id: NodeId, flow: FlowGraph = INDEX.flow) -> TabAnswer | None:
     """What an engine answers to what a tab wants."""
-    match wants(tab, node_id):
-        case PatternOf(layer, head):
-            return Beside(pattern=ENGINE.pattern(layer, head, flow.request))
-        case LensOf(positions):
-            return Beside(lens=ENGINE.lens(flow.request, positions))
-        case _:
-            return Beside()
+    question = wants(tab, node_id, flow.request)
+    return None if question is None else ENGINE.ask(question)
 
 
 def everywhere() -> list[Any]:
@@ -106,8 +94,8 @@ def everywhere() -> list[Any]:
 
 @pytest.mark.parametrize(("node_id", "tab"), everywhere())
 def test_every_tab_of_every_kind_of_node_is_a_tree_that_json_holds(node_id: NodeId, tab: Tab):
-    for more in (Beside(), beside(tab, node_id)):
-        made = panel(str(node_id), tab, beside=more)
+    for more in (None, answer(tab, node_id)):
+        made = panel(str(node_id), tab, answer=more)
         assert json.loads(json.dumps(made)) == made
         body = having(made, "role", "tabpanel")[0]
         assert said(body).strip()
@@ -129,12 +117,14 @@ def test_the_tabs_say_which_one_is_shown_and_what_it_shows():
 
 def test_a_tab_wants_only_what_the_document_does_not_hold():
     head, memory = NodeId.parse("L1.head2@7"), NodeId.parse("L1.memory7.value@5")
-    assert wants(Tab.ATTENTION, head) == PatternOf(layer=1, head=2)
-    assert wants(Tab.ATTENTION, NodeId.parse("L1.head2.key@3")) == PatternOf(layer=1, head=2)
-    assert wants(Tab.ATTENTION, memory) is None
-    assert wants(Tab.ATTENTION, NodeId.parse("L1.attn@7")) is None
-    assert wants(Tab.WHERE, memory) == LensOf((5,))
-    assert {wants(tab, head) for tab in (Tab.WORDS, Tab.LEDGER, Tab.PATH)} == {None}
+    asked = INDEX.flow.request
+    pattern = ReadPattern(asked, layer=1, head=2)
+    assert wants(Tab.ATTENTION, head, asked) == pattern
+    assert wants(Tab.ATTENTION, NodeId.parse("L1.head2.key@3"), asked) == pattern
+    assert wants(Tab.ATTENTION, memory, asked) is None
+    assert wants(Tab.ATTENTION, NodeId.parse("L1.attn@7"), asked) is None
+    assert wants(Tab.WHERE, memory, asked) == ReadLens(asked, (5,))
+    assert {wants(tab, head, asked) for tab in (Tab.WORDS, Tab.LEDGER, Tab.PATH)} == {None}
 
 
 def test_hostile_tokens_are_text_in_every_tab():
@@ -142,7 +132,7 @@ def test_hostile_tokens_are_text_in_every_tab():
     index = Index(make_flow(Request("<b>bold</b> \u202eend"), words=words))
     for name in ("L1.attn@1", "L1.head1@1", "L1.memory7.value@1", "L1.resid_post@1"):
         for tab in Tab:
-            more = beside(tab, NodeId.parse(name), index.flow)
+            more = answer(tab, NodeId.parse(name), index.flow)
             made = panel(name, tab, index, more)
             assert "\u202e" not in json.dumps(made, ensure_ascii=False)
             assert not any(e["tag"] in ("img", "b", "script") for e in elements(made))
@@ -199,6 +189,43 @@ def test_a_memory_that_is_active_against_its_value_says_so():
 def test_a_value_s_panel_says_how_much_is_attended_to_it():
     value = next(n for n in INDEX.nodes if str(n).startswith("L1.head1.value"))
     assert "attention" in texts(panel(str(value)))
+
+
+def facts_of(made: list[Tree]) -> dict[str, str]:
+    """What the panel's measures say, by name."""
+    (listed,) = classed(made, "facts")
+    rows = [row["children"] for row in listed["children"]]
+    return {said(name): said(value) for name, value in rows}
+
+
+def read_twice() -> tuple[Index, NodeId, list[Edge]]:
+    """A graph opened at two positions, and a value that both add up, with its line in each."""
+    index = Index(merge(make_flow(), make_block(1, 5, Request(PROMPT))))
+    values = (n for n in index.nodes if n.kind is NodeKind.VALUE)
+    value = next(n for n in values if len(reader_lines(index, n)) > 1)
+    return index, value, reader_lines(index, value)
+
+
+def test_a_source_that_two_positions_read_says_how_much_each_attends_to_it():
+    """Its key and value are shared: the first reader's attention must not be taken for both."""
+    index, value, lines = read_twice()
+    assert [line.target.position for line in lines] == [5, 7]
+    expected = {
+        f"attention from {visible(index.flow.tokens[line.target.position].text)} "
+        f"at {line.target.position}": percent(line.attention)
+        for line in lines
+    }
+    for side in (value, key_of(value)):
+        shown = facts_of(panel(str(side), index=index))
+        assert {n: said for n, said in shown.items() if n.startswith("attention")} == expected
+
+
+def test_beside_a_head_a_key_bears_that_head_s_own_attention():
+    index, value, lines = read_twice()
+    for line in lines:
+        made = classed(panel(str(line.target), index=index), "company")
+        (entry,) = having(made, "data-node", str(key_of(value)))
+        assert said(classed([entry], "number")[0]) == percent(line.attention)
 
 
 # ------------------------------------------------------------------ ledgers
@@ -271,24 +298,17 @@ def test_a_ledger_off_the_traced_position_is_shown_by_share_alone():
 
 def test_the_whole_s_own_direct_logit_stands_under_the_sum():
     line = next(e for e in INDEX.out_of[NodeId.parse("L1.mlp@7")] if e.ledger is Ledger.RESIDUAL)
-    assert own_logit(INDEX, line.source) == line.direct_logit
+    assert INDEX.direct_logit(line.source) == line.direct_logit
     foot = [e for e in elements(panel("L1.mlp@7", Tab.LEDGER)) if e["tag"] == "tfoot"]
     assert f"{line.direct_logit:+.2f}".replace("-", "−") in said(foot[0])
     assert "the whole itself" in said(foot[0])
-
-
-def test_what_attention_takes_from_a_residual_is_not_the_residual_s_own_direct_logit():
-    embed, attn = NodeId.parse("embed@7"), NodeId.parse("L0.attn@7")
-    taken = next(e for e in INDEX.lines(attn, Ledger.POSITIONS) if e.source == embed)
-    own = next(e for e in INDEX.out_of[embed] if e.ledger is Ledger.RESIDUAL)
-    assert own_logit(INDEX, embed) == own.direct_logit != taken.direct_logit
 
 
 def test_a_ledger_line_knows_what_must_be_open_to_see_its_part():
     assert having(panel("L1.head1@7", Tab.LEDGER), "data-open", "L1.attn@7 L1.head1@7")
     assert having(panel("L1.mlp@7", Tab.LEDGER), "data-open", "L1.mlp@7")
     neuron = next(n for n in INDEX.nodes if n.kind is NodeKind.ATTN_NEURON)
-    assert way_in(INDEX, neuron) == "L0.attn@7 L0.neurons_rest@7"
+    assert list(map(str, way_in(INDEX, neuron))) == ["L0.attn@7", "L0.neurons_rest@7"]
 
 
 def test_a_mixture_s_ledger_says_each_expert_s_weight_and_what_is_not_taken_apart():
@@ -310,7 +330,7 @@ def test_an_expert_says_its_weight_and_that_it_is_shown_whole():
     assert "routing weight" in texts(classed(made, "own-line"))
     assert "activation" not in texts(panel("L2.expert3@7"))
     assert {"routing weight", "0.625"} <= set(texts(panel("L2.expert3@7")))
-    assert way_in(INDEX, NodeId.parse("L2.expert3@7")) == "L2.mlp@7"
+    assert list(map(str, way_in(INDEX, NodeId.parse("L2.expert3@7")))) == ["L2.mlp@7"]
 
 
 def test_a_part_says_what_it_adds_to():
@@ -349,12 +369,12 @@ def test_a_logit_that_the_document_cannot_take_apart_is_not():
 
 def test_a_head_s_row_is_listed_and_given_to_the_tokens():
     node_id = NodeId.parse("L1.head1@7")
-    more = beside(Tab.ATTENTION, node_id)
-    made = panel(str(node_id), Tab.ATTENTION, beside=more)
+    more = answer(Tab.ATTENTION, node_id)
+    made = panel(str(node_id), Tab.ATTENTION, answer=more)
     root = having(made, "data-attention")[0]
     parts = [float(part) for part in root["attributes"]["data-attention"].split(",")]
-    assert more.pattern is not None
-    assert parts == pytest.approx(more.pattern[7], rel=1e-3)
+    assert more is not None
+    assert parts == pytest.approx(more[7], rel=1e-3)
     assert root["attributes"]["data-reader"] == "7"
     rows = [e for e in elements(classed(made, "sources")) if e["tag"] == "tr"][1:]
     assert len(rows) == 8
@@ -370,7 +390,7 @@ def test_a_head_s_row_is_listed_and_given_to_the_tokens():
 
 def test_a_source_s_part_marks_the_row_that_reads_it_and_its_own_column():
     key = next(n for n in INDEX.nodes if n.kind is NodeKind.KEY and n.position < 7)
-    made = panel(str(key), Tab.ATTENTION, beside=beside(Tab.ATTENTION, key))
+    made = panel(str(key), Tab.ATTENTION, answer=answer(Tab.ATTENTION, key))
     assert having(made, "data-reader", "7")
     assert len(classed(made, "frame")) == 2
     marked = [said(row) for row in classed(made, "is-here") if row["tag"] == "tr"]
@@ -403,7 +423,7 @@ def test_a_node_that_reads_no_tokens_says_which_ones_do():
 def test_a_long_prompt_shows_a_window_around_the_reader_and_says_so():
     index = Index(make_flow(Request(" ".join(["word"] * 60)), n_layers=1))
     node_id = NodeId.parse("L0.head1@59")
-    made = panel(str(node_id), Tab.ATTENTION, index, beside(Tab.ATTENTION, node_id, index.flow))
+    made = panel(str(node_id), Tab.ATTENTION, index, answer(Tab.ATTENTION, node_id, index.flow))
     assert f"Tokens 12 to 59 of 60: the {WINDOW} around the reader." in "".join(texts(made))
     assert (
         len(made_rows := [e for e in elements(classed(made, "sources")) if e["tag"] == "tr"]) < 20
@@ -427,72 +447,13 @@ def test_more_attention_is_never_lighter():
 # ------------------------------------------------------------------ path
 
 
-def ending_in(index: Index, end: NodeId) -> set[NodeId]:
-    """Every node from which edges, and the readings of MLPs, lead to an end."""
-    pairs = {(e.source, e.target) for e in index.flow.edges}
-    pairs |= {
-        (read, n) for n in index.nodes if n.kind is NodeKind.MLP and (read := index.read_by(n))
-    }
-    found = {end}
-    while True:
-        more = {source for source, target in pairs if target in found} - found
-        if not more:
-            return found
-        found |= more
-
-
-@pytest.mark.parametrize("opened", [(0, 1, 2), ()], ids=["opened", "closed"])
-def test_the_way_through_a_node_goes_from_the_tokens_to_the_output(opened: tuple[int, ...]):
-    """A bias comes from no token, and a rest of sources from those that are not drawn."""
-    index = Index(make_flow(opened=opened))
-    output = NodeId(NodeKind.OUTPUT, 7)
-    reaching = ending_in(index, output)
-    assert sum(n.position == 7 for n in reaching) == sum(n.position == 7 for n in index.nodes)
-    for node_id in index.nodes:
-        way = path_ids(index, node_id)
-        assert way.count(node_id) == 1
-        assert len(set(way)) == len(way)
-        if node_id in reaching:
-            assert way[-1] == output
-        else:  # no attention reads the last residual of its position
-            assert way[-1] == NodeId(NodeKind.RESID_POST, node_id.position, 2)
-        if node_id.kind in BIASES | FOLDED:
-            assert way[0] == node_id
-        else:
-            assert way[0].kind is NodeKind.EMBED
-
-
-def test_each_step_of_a_way_is_an_edge_or_the_reading_of_a_block():
-    for node_id in INDEX.nodes:
-        way = path_ids(INDEX, node_id)
-        for source, target in pairwise(way):
-            edges = [e for e in INDEX.out_of[source] if e.target == target]
-            reads = target.kind in MLP_AND_RESTS and INDEX.read_by(
-                NodeId(NodeKind.MLP, target.position, target.layer)
-            )
-            folded = target.kind in (
-                NodeKind.HEADS_REST,
-                NodeKind.NEURONS_REST,
-                NodeKind.ATTN_NEURON,
-            )
-            assert edges or reads == source or folded, f"{source} to {target}"
-
-
-def test_a_way_follows_the_strongest_edge_and_says_what_it_carries():
-    for step, following in zip(
-        way := path(INDEX, NodeId.parse("L1.head1@7")), way[1:], strict=False
-    ):
-        edges = [e for e in INDEX.out_of[step.node] if e.target == following.node]
-        if edges:
-            carried = {INDEX.carried[e.source, e.target, e.key] for e in edges}
-            assert step.carried in carried
-
-
 def test_a_path_is_listed_from_the_first_token_to_the_output_with_the_node_marked():
     made = panel("L1.memory7.value@7", Tab.PATH)
     steps_ = having(classed(made, "path"), "data-node")
     names = [e["attributes"]["data-node"] for e in steps_]
-    assert names == [str(n) for n in path_ids(INDEX, NodeId.parse("L1.memory7.value@7"))]
+    assert names == [
+        str(step.node) for step in Ways(INDEX).through(NodeId.parse("L1.memory7.value@7"))
+    ]
     here = having(made, "aria-current", "step")
     assert [e["attributes"]["data-node"] for e in here] == ["L1.memory7.value@7"]
 
@@ -505,17 +466,8 @@ def test_a_way_whose_beginning_was_pruned_starts_where_the_document_does():
     held = {n.id for n in nodes}
     edges = [e for e in edges if e.source in held and e.target in held]
     index = Index(replace(INDEX.flow, nodes=tuple(nodes), edges=tuple(edges)))
-    assert path_ids(index, key)[0] == key
+    assert Ways(index).through(key)[0].node == key
     assert "less than the graph's threshold" in "".join(texts(panel(str(key), Tab.PATH, index)))
-
-
-def test_a_cycle_in_a_document_ends():
-    one, other = NodeId.parse("L0.mlp@7"), NodeId.parse("L0.resid_post@7")
-    back = Edge(other, one, EdgeKind.READS)
-    index = Index(replace(INDEX.flow, edges=(*INDEX.flow.edges, back)))
-    for node_id in index.nodes:
-        way = path_ids(index, node_id)
-        assert len(set(way)) == len(way)
 
 
 # ------------------------------------------------------------------ where
@@ -523,7 +475,7 @@ def test_a_cycle_in_a_document_ends():
 
 def test_the_chart_has_a_point_for_every_depth_and_the_node_s_own():
     node_id = NodeId.parse("L1.head1@7")
-    made = panel(str(node_id), Tab.WHERE, beside=beside(Tab.WHERE, node_id))
+    made = panel(str(node_id), Tab.WHERE, answer=answer(Tab.WHERE, node_id))
     charts = [e for e in elements(made) if e["attributes"].get("role") == "img"]
     assert [len(classed([c], "dot")) for c in charts] == [4, 4]  # the embedding and three layers
     assert [len(classed([c], "own-dot")) for c in charts] == [1, 1]
@@ -536,11 +488,11 @@ def test_the_chart_has_a_point_for_every_depth_and_the_node_s_own():
 
 def test_the_best_rank_is_on_top():
     node_id = NodeId.parse("L2.resid_post@7")
-    more = beside(Tab.WHERE, node_id)
-    made = panel(str(node_id), Tab.WHERE, beside=more)
+    more = answer(Tab.WHERE, node_id)
+    made = panel(str(node_id), Tab.WHERE, answer=more)
     chart = classed(made, "of-rank")[0]
     heights = [float(dot["attributes"]["cy"]) for dot in classed([chart], "dot")]
-    ranks = [n.reading.target.rank for n in more.lens]
+    ranks = [n.reading.target.rank for n in more]
     assert [r for _, r in sorted(zip(heights, ranks, strict=True))] == sorted(ranks)
 
 
@@ -557,7 +509,7 @@ def test_a_residual_off_the_route_has_a_panel_and_can_be_gone_to(tab: Tab):
     edges = [e for e in INDEX.flow.edges if e.source in held and e.target in held]
     index = Index(replace(INDEX.flow, nodes=tuple(nodes), edges=tuple(edges)))
     gone = INDEX.nodes[NodeId.parse("L0.resid_post@7")]
-    more = beside(tab, gone.id)
+    more = answer(tab, gone.id)
     assert said(having(trees(node_panel(index, gone, tab, more)), "role", "tabpanel")[0])
     if tab is Tab.WHERE:
         made = panel("L1.mlp@7", tab, index, more)
@@ -606,38 +558,13 @@ def notes(*names: str, group: str = "g") -> list[Note]:
 
 def test_a_group_s_direct_logits_are_summed():
     members = [note.node for note in notes("L0.attn@7", "L1.mlp@7", "L1.head1@7")]
-    total = group_logit(INDEX, members)
-    assert total == pytest.approx(sum(own_logit(INDEX, m) or 0.0 for m in members))
+    total = sum_logits(INDEX, members)
+    assert total == pytest.approx(sum(INDEX.direct_logit(m) or 0.0 for m in members))
     made = trees(inspector.about(INDEX, notes("L0.attn@7", "L1.mlp@7", group="<i>two")))
     assert "<i>two" in texts(made)
     assert {"L0.attn@7", "L1.mlp@7"} <= {
         e["attributes"]["data-node"] for e in having(classed(made, "company"), "data-node")
     }
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("L1.head1@7", "L1.attn@7"),  # a part of it
-        ("L0.mlp@7", "L2.resid_post@7"),  # a part of it, from far
-        ("L1.head1@7", "L1.attn_neuron3@7"),  # two ways of taking one attention apart
-        ("L1.heads_rest@7", "L1.positions_rest@7"),
-    ],
-)
-def test_what_would_count_twice_is_not_summed(one: str, other: str):
-    members = [NodeId.parse(one), NodeId.parse(other)]
-    assert overlap(INDEX, members)
-    assert group_logit(INDEX, members) is None
-
-
-def test_a_member_without_a_direct_logit_makes_no_sum():
-    members = [NodeId.parse("L1.memory7.key@7"), NodeId.parse("L0.attn@7")]
-    assert not overlap(INDEX, members)
-    assert group_logit(INDEX, members) is None
-
-
-def test_a_bias_may_stand_beside_any_ledger_s_parts():
-    assert not overlap(INDEX, [NodeId.parse("L1.attn_bias@7"), NodeId.parse("L1.attn_neuron3@7")])
 
 
 def test_the_whole_trace_lists_what_was_pinned_and_noted():

@@ -7,19 +7,21 @@ import pytest
 from hostile import OURS, hostile_flow, texts_of
 from sample import FakeEngine, make_flow
 
-from visit.graph.flow import NodeId, NodeKind, Request
+from visit.graph.flow import NodeId, NodeKind
+from visit.graph.request import Request
+from visit.web.colours import colour_at, contrast
 from visit.web.flow.elements import rank_level
-from visit.web.flow.stylesheet import DARK, LIGHT, THEMES
 from visit.web.plots.lens_grid import (
     MEASURES,
     MOST_POSITIONS,
+    choose_positions,
     lens_figure,
     lens_height,
+    name_left_out,
     nodes_in_document,
-    positions_left_out,
-    positions_shown,
 )
-from visit.web.plots.plotly import colour_at, contrast, ink_on, literal, rank_scale, scale
+from visit.web.plots.plotly import literal
+from visit.web.theme import DARK, LIGHT, THEMES, ink_on
 
 
 def grid(flow=None, *, measure="prob", theme=LIGHT, nodes=None, **how):
@@ -67,7 +69,7 @@ def test_a_cell_s_colour_says_its_measure():
 def test_every_cell_s_text_can_be_read_on_its_colour(theme, measure):
     figure = grid(make_flow(n_layers=8), measure=measure, theme=theme)
     heatmap, *texts = figure["data"]
-    colours = scale(theme, "entropy" if measure == "entropy" else "target")
+    colours = theme.ramps["entropy" if measure == "entropy" else "target"]
     assert [colour for _, colour in heatmap["colorscale"]] == list(colours)
     seen = 0
     for trace in texts:
@@ -93,9 +95,9 @@ def test_a_scale_s_lightness_only_rises_or_only_falls():
     """So that more can be told from less without its hue."""
     for theme in THEMES.values():
         for name in ("target", "entropy", "link"):
-            steps = [contrast("#000000", colour_at(scale(theme, name), i / 40)) for i in range(41)]
+            steps = [contrast("#000000", colour_at(theme.ramps[name], i / 40)) for i in range(41)]
             assert steps in (sorted(steps), sorted(steps, reverse=True))
-    assert rank_scale(DARK)[1] == DARK.middle
+    assert DARK.ranks[1] == DARK.middle
 
 
 def test_what_is_not_known_is_blank():
@@ -127,7 +129,7 @@ def test_the_traced_row_is_marked_and_told_to_the_browser():
     layout = grid(later)["layout"]
     assert ["▸" in name for name in layout["yaxis"]["ticktext"]].index(True) == 47
     assert layout["meta"]["traced"] == 47
-    assert layout["meta"]["left_out"] == positions_left_out(later) != ""
+    assert layout["meta"]["left_out"] == name_left_out(later) != ""
 
 
 def test_every_column_has_a_name_for_the_heading():
@@ -192,9 +194,9 @@ def test_a_long_prompt_shows_the_positions_up_to_the_traced_or_the_last(
     n_tokens, position, shown, words
 ):
     flow = make_flow(Request(" ".join(["word"] * n_tokens), position=position), n_layers=1)
-    assert positions_shown(flow) == shown
+    assert choose_positions(flow) == shown
     assert flow.position in shown and len(shown) <= MOST_POSITIONS
-    assert positions_left_out(flow) == words
+    assert name_left_out(flow) == words
 
 
 def test_rows_are_high_enough_for_their_letters():

@@ -4,6 +4,7 @@ import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 
 import plotly.graph_objects as go
 import pytest
@@ -11,13 +12,18 @@ from hostile import OURS, hostile_flow, texts_of
 from sample import PROMPT, make_block, make_flow
 
 from visit.errors import RequestError
-from visit.graph.flow import Edge, EdgeKind, FlowGraph, Ledger, NodeId, NodeKind, Request
-from visit.graph.index import RESIDUALS, RESTS, Index, merged
-from visit.web.flow.stylesheet import DARK, LIGHT, THEMES
-from visit.web.plots.plotly import VISIT_RANK, colour_at
+from visit.graph.flow import Edge, EdgeKind, FlowGraph, Ledger, NodeId, NodeKind
+from visit.graph.index import Index, merge
+from visit.graph.kinds import RESIDUALS, RESTS, Stage
+from visit.graph.relations import key_of
+from visit.graph.request import Request
+from visit.web.colours import colour_at
+from visit.web.plots.plotly import literal
 from visit.web.sankey.diagram import layers_in_document, sankey_figure
-from visit.web.sankey.links import Stage, links_of_layer, stages_of
+from visit.web.sankey.links import find_columns, links_of_layer
 from visit.web.sankey.plan import HAIRLINE, is_slim, plan_layer
+from visit.web.theme import DARK, LIGHT, THEMES, VISIT_RANKS, choose_theme
+from visit.web.words import percent
 
 LAYER = 1
 
@@ -55,6 +61,7 @@ every_flow = pytest.mark.parametrize("name", FLOWS)
 either_way = pytest.mark.parametrize("neurons", [False, True], ids=["heads", "neurons"])
 
 
+@cache
 def index_of(name: str = "sequential") -> Index:
     return Index(FLOWS[name]())
 
@@ -97,14 +104,14 @@ def test_the_flow_goes_from_left_to_right(name, neurons):
     assert all(0 < x < 1 for x in xs)
 
 
-def test_columns_are_stages():
+def test_columns_stand_in_the_order_of_the_flow():
     index = index_of()
     made = sankey_figure(index, LAYER, LIGHT)
-    stages = stages_of(links_of_layer(index, LAYER))
+    columns = find_columns(links_of_layer(index, LAYER))
     by_x = sorted(zip(made["data"][0]["node"]["x"], ids_of(made), strict=True), key=lambda p: p[0])
-    order = [stages[node_id] for _, node_id in by_x]
+    order = [columns[node_id] for _, node_id in by_x]
     assert order == sorted(order)
-    assert set(order) == set(Stage) - {Stage.NEURON}
+    assert set(order) == set(Stage) - {Stage.NEURON, Stage.FINAL_NORM, Stage.PREDICTION}
 
 
 @every_flow
@@ -186,10 +193,10 @@ def test_nothing_is_silently_missing(name, neurons):
 def test_no_two_nodes_of_a_column_overlap_and_labels_have_a_line_each(name, neurons, height):
     index = index_of(name)
     links = links_of_layer(index, LAYER, neurons=neurons)
-    plan, stages = plan_layer(links, height), stages_of(links)
+    plan, own = plan_layer(links, height), find_columns(links)
     columns: dict[Stage, list[NodeId]] = {}
     for node in plan.places:
-        columns.setdefault(stages[node], []).append(node)
+        columns.setdefault(own[node], []).append(node)
     for column in columns.values():
         column.sort(key=lambda node: plan.places[node].middle)
         for above, below in itertools.pairwise(column):
@@ -269,10 +276,10 @@ def test_the_residual_s_own_links_are_translucent_and_the_others_less_so():
 
 def test_the_paper_s_palette_is_there_for_who_asks():
     index = index_of()
-    made = sankey_figure(index, LAYER, LIGHT, palette="visit")
+    made = sankey_figure(index, LAYER, choose_theme("light", "visit"))
     for node_id, colour in zip(ids_of(made), made["data"][0]["node"]["color"], strict=True):
         if index.nodes[node_id].reading.target.rank == 1:
-            assert colour == VISIT_RANK[0] == colour_at(VISIT_RANK, 0.0)
+            assert colour == VISIT_RANKS[0] == colour_at(VISIT_RANKS, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -310,9 +317,30 @@ def test_an_attention_neuron_comes_of_its_head_and_the_rest_of_all():
 
 
 def test_another_position_s_block_does_not_leak_in():
-    flow = merged(make_flow(opened=[LAYER]), make_block(LAYER, 4, Request(PROMPT)))
+    flow = merge(make_flow(opened=[LAYER]), make_block(LAYER, 4, Request(PROMPT)))
     plain, both = index_of("first layer only"), Index(flow)
     assert ids_of(sankey_figure(both, LAYER, LIGHT)) == ids_of(sankey_figure(plain, LAYER, LIGHT))
+
+
+def test_a_key_and_a_value_say_how_much_the_traced_position_attends_to_them():
+    """Whichever block the graph was given first: the other position's attention is not theirs."""
+    whole, block = make_flow(opened=[LAYER]), make_block(LAYER, 4, Request(PROMPT))
+    both = merge(replace(whole, nodes=(), edges=()), block)
+    index = Index(merge(both, whole))
+    figure = sankey_figure(index, LAYER, LIGHT)
+    tips = dict(zip(ids_of(figure), figure["data"][0]["node"]["label"], strict=True))
+    lines = [
+        line
+        for head in index.nodes
+        if head.kind is NodeKind.HEAD and head.position == index.flow.position
+        for line in index.lines(head, Ledger.SOURCES)
+        if line.attention is not None
+    ]
+    assert len(lines) > 4
+    for line in lines:
+        said = literal(f"attention {percent(line.attention)}")
+        assert said in tips[line.source]
+        assert said in tips[key_of(line.source)]
 
 
 def test_a_layer_that_is_not_opened_is_refused_with_what_to_do():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from visit.graph.flow import Request
+from visit.graph.request import Request
 from visit.session import Session
 from visit.web.app import DEFAULT_PROMPT
 from visit.web.screen.examples import EXAMPLES, menu

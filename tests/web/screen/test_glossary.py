@@ -11,7 +11,7 @@ from sample import make_flow
 from visit.graph.index import Index
 from visit.web import ids, inspector
 from visit.web.screen import cover, help, tour
-from visit.web.screen.controls import furniture
+from visit.web.screen.fixed_panels import build_fixed_panels
 from visit.web.screen.glossary import GLOSSARY, by_topic
 from visit.web.trees import Tree, trees
 
@@ -19,14 +19,32 @@ ASSETS = Path(__file__).parents[3] / "assets"
 
 OF_THE_DESIGN = [
     "residual", "norm", "head", "source", "query", "key", "value", "memory", "attention neuron",
-    "lens", "reading", "target", "ledger", "share", "direct logit", "proximity", "rest", "route",
-    "atlas",
+    "lens", "reading", "target", "versus", "ledger", "share", "direct logit", "proximity", "rest",
+    "route", "atlas",
 ]  # fmt: skip
 OF_THE_SCREEN = [
     "entropy", "rank", "probability", "logit", "activation", "attention", "carried", "threshold",
     "unexplained", "audit", "logit difference", "MLP", "embedding", "bias", "expert",
     "mixture of experts", "routing weight",
 ]  # fmt: skip
+
+OF_THE_FIELD = {
+    "residual": ["hidden state", "HS", "residual stream"],
+    "norm": ["LayerNorm", "RMSNorm"],
+    "source": ["key position"],
+    "query": ["q", "QK circuit"],
+    "key": ["k", "QK circuit"],
+    "value": ["v", "OV circuit"],
+    "memory": ["MLP neuron"],
+    "attention neuron": ["row of W_O"],
+    "lens": ["logit lens"],
+    "target": ["answer token"],
+    "ledger": ["decomposition"],
+    "direct logit": ["direct logit attribution", "DLA", "direct effect"],
+    "proximity": ["ALTI"],
+    "MLP": ["feed-forward layer", "FFN"],
+    "mixture of experts": ["MoE"],
+}
 
 
 def elements(parts: list[Tree]) -> Iterator[dict[str, Any]]:
@@ -47,7 +65,7 @@ def text(part: Tree) -> str:
 
 def everything_on_the_screen() -> list[Tree]:
     index = Index(make_flow(mixtures=(2,)))
-    filled = [part for panel in furniture(with_engine=True).values() for part in panel]
+    filled = [part for panel in build_fixed_panels(with_engine=True).values() for part in panel]
     panels = [inspector.about(index)]
     panels += [
         inspector.node_panel(index, node, tab) for node in index.flow.nodes for tab in inspector.Tab
@@ -72,13 +90,37 @@ def test_a_word_is_explained_in_a_few_whole_sentences(word):
     assert len(word.formula) < 90
 
 
+@pytest.mark.parametrize("word", OF_THE_FIELD)
+def test_a_word_stands_with_what_the_field_calls_it(word):
+    assert set(OF_THE_FIELD[word]) <= set(GLOSSARY[word].also)
+
+
+def test_what_the_field_calls_a_word_is_not_another_of_our_words():
+    for word in GLOSSARY.values():
+        assert not set(word.also) & set(GLOSSARY), word.name
+        assert len(set(word.also)) == len(word.also) and all(word.also)
+
+
+def test_the_help_says_what_the_field_calls_each_word():
+    said = {
+        entry["attributes"]["data-word"]: text(entry)
+        for entry in elements(build_fixed_panels(with_engine=False)[ids.HELP])
+        if "data-word" in entry["attributes"]
+    }
+    assert said["direct logit"].endswith(
+        "Also called direct logit attribution, DLA, direct effect."
+    )
+    for word in GLOSSARY.values():
+        assert (f"Also called {', '.join(word.also)}." in said[word.name]) is bool(word.also)
+
+
 def test_the_glossary_cannot_be_changed():
     with pytest.raises(TypeError):
         GLOSSARY["residual"] = GLOSSARY["norm"]  # type: ignore[index]
 
 
 def test_the_help_holds_each_word_once_with_its_formula():
-    shown = furniture(with_engine=False)[ids.HELP]
+    shown = build_fixed_panels(with_engine=False)[ids.HELP]
     assert attribute(shown, "data-word") == [w.name for ws in by_topic().values() for w in ws]
     assert sorted(attribute(shown, "data-word")) == sorted(GLOSSARY)
     said = text({"tag": "div", "attributes": {}, "children": shown})
@@ -108,5 +150,5 @@ def test_the_cover_has_a_state_for_each_that_the_script_shows_and_none_without_a
     states = attribute(trees(cover.cover()), "data-when")
     assert sorted(states) == ["empty", "failed", "running"]
     assert all(f'"{state}"' in script for state in states)
-    assert ids.COVER in furniture(with_engine=True)
-    assert ids.COVER not in furniture(with_engine=False)
+    assert ids.COVER in build_fixed_panels(with_engine=True)
+    assert ids.COVER not in build_fixed_panels(with_engine=False)

@@ -8,9 +8,10 @@ from sample import make_flow
 
 from visit.graph.flow import Edge, EdgeKind, Ledger, NodeId, NodeKind, TokenProbability
 from visit.graph.index import Index
-from visit.graph.selection import picture
+from visit.graph.relations import way_in
+from visit.graph.selection import select
 from visit.text import visible
-from visit.web.screen.search import finder, searchable, way
+from visit.web.screen.search import finder, searchable
 from visit.web.trees import trees
 from visit.web.words import title
 
@@ -33,14 +34,14 @@ def row(table, node):
 
 def test_every_node_of_the_graph_is_a_row_whether_or_not_it_is_drawn(index, table):
     assert table["id"] == [str(node.id) for node in index.flow.nodes]
-    columns = {name: said for name, said in table.items() if name not in ("tokens", "kinds")}
-    lengths = {len(said) for name, said in columns.items() if name not in ("words", "ways")}
+    whole = ("tokens", "kinds", "names", "glossary", "words", "ways")
+    lengths = {len(said) for name, said in table.items() if name not in whole}
     assert lengths == {len(index.flow.nodes)}
 
 
 def test_a_row_says_what_its_node_is_and_measures(index, table):
     for number, node in enumerate(index.flow.nodes):
-        kind, _, words = table["kinds"][table["kind"][number]]
+        kind, _, words, *_ = table["kinds"][table["kind"][number]]
         assert kind == node.id.kind
         own = node.id.index if node.id.head is None else node.id.head
         assert words + ("" if own is None else str(own)) == title(node.id)
@@ -63,7 +64,7 @@ def test_a_way_leads_to_every_node_that_can_be_drawn(index, table):
     ways = [table["ways"][number] for number in table["way"]]
     for said in set(ways):
         opened = [NodeId.parse(node) for node in said.split()]
-        drawn = {node.id for node in picture(index, opened, budget=100_000).nodes}
+        drawn = {node.id for node in select(index, opened, budget=100_000).nodes}
         led = {node.id for node, own in zip(index.flow.nodes, ways, strict=True) if own == said}
         assert {node for node in led - drawn if node.kind not in NEVER_DRAWN} == set()
 
@@ -83,7 +84,7 @@ def test_a_way_leads_to_every_node_that_can_be_drawn(index, table):
     ],
 )
 def test_the_way_to_a_node_is_what_is_opened_for_it(index, node, opened):
-    assert way(index, NodeId.parse(node)) == opened
+    assert " ".join(map(str, way_in(index, NodeId.parse(node)))) == opened
 
 
 def test_a_source_is_shown_at_the_traced_position_where_several_heads_read_it(index):
@@ -95,7 +96,7 @@ def test_a_source_is_shown_at_the_traced_position_where_several_heads_read_it(in
     early = NodeId(NodeKind.HEAD, value.position, 1, value.head)
     seen = Edge(value, early, EdgeKind.ADDS, Ledger.SOURCES, share=1.0)
     more = Index(replace(index.flow, edges=(seen, *index.flow.edges)))
-    assert way(more, value) == f"L1.attn@7 L1.head{value.head}@7"
+    assert list(map(str, way_in(more, value))) == ["L1.attn@7", f"L1.head{value.head}@7"]
 
 
 def test_a_token_of_any_content_is_held_as_visible_text(index):

@@ -13,28 +13,34 @@ from starlette.testclient import TestClient
 from visit.engine.protocol import ModelChoice
 from visit.errors import Cancelled, OutputError, RequestError, VisitError
 from visit.formats.document import flow_from_json, json_from_flow
-from visit.graph.flow import NodeId, Note, RankBy, Request
+from visit.graph.flow import NodeId, Note
 from visit.graph.flows import levels
 from visit.graph.index import Index
-from visit.graph.selection import can_open, picture
-from visit.web import ids
+from visit.graph.request import RankBy, Request
+from visit.graph.selection import can_open, select
+from visit.text import visible
+from visit.web import ids, inspector
 from visit.web.app import assets_folder, bind, create_app
-from visit.web.flow.stylesheet import COLOURINGS, PALETTES, WIDTHS, stylesheets
+from visit.web.flow.stylesheet import stylesheets
+from visit.web.look import COLOURINGS, WIDTHS
 from visit.web.screen import page
-from visit.web.screen.graph_panels import note, surroundings, target_options
-from visit.web.screen.prompt_form import abilities, data_from_request
+from visit.web.screen.graph_panels import build_graph_panels, note, target_options
+from visit.web.screen.prompt_form import abilities, chosen_from_request
 from visit.web.server.tracing import position_in, progress_to_page, request_from_controls
 from visit.web.state.address import Asked, asked_by_address
-from visit.web.state.graphs import opened_index
-from visit.web.state.shelf import Jobs, Shelf
+from visit.web.state.graphs import Graphs
+from visit.web.state.jobs import Jobs
+from visit.web.state.shelf import Shelf
 from visit.web.state.view import View
+from visit.web.theme import PALETTES
+from visit.web.trees import trees
 from visit.web.words import file_name, percent, signed, tokens_from_typed, typed_from_tokens
 
 
 def ids_of(component) -> set[str]:
     """The ids of a screen's components and of the trees that fill it from the start."""
     found = {part.id for part in component._traverse() if getattr(part, "id", None)}
-    filled = next(p.data for p in component._traverse() if getattr(p, "id", "") == ids.FURNITURE)
+    filled = next(p.data for p in component._traverse() if getattr(p, "id", "") == ids.FIXED_PANELS)
     return found | {name for trees in filled.values() for tree in trees for name in ids_in(tree)}
 
 
@@ -47,7 +53,7 @@ def ids_in(tree) -> set[str]:
 
 def screen(**how):
     how = {"page": "p", "models": (ModelChoice("mini", "bundled"),), "view": None, **how}
-    return page.screen(**how)
+    return page.build_screen(**how)
 
 
 def test_health_answers_ok_before_anything_is_traced():
@@ -120,9 +126,9 @@ def test_a_document_s_graph_is_neither_added_to_nor_made_again():
     engine, shelf = FakeEngine(), Shelf()
     key = shelf.put(make_flow(opened=()))
     opened = (NodeId.parse("L1.attn@7"),)
-    assert opened_index(View(key, Request("hi"), opened, fixed=True), engine, shelf)
+    assert Graphs(engine, shelf).find_opened(View(key, Request("hi"), opened, fixed=True))
     with pytest.raises(VisitError, match="open the document again"):
-        opened_index(View("gone", Request("hi"), fixed=True), engine, shelf)
+        Graphs(engine, shelf).find_opened(View("gone", Request("hi"), fixed=True))
     assert engine.opened == [] and engine.explained == []
 
 
@@ -154,13 +160,13 @@ def test_a_graph_that_fell_off_the_shelf_is_made_again():
     view = View(shelf.put(make_flow()), Request("The capital of Japan"))
     shelf.put(make_flow())
     assert shelf.get(view.key) is None
-    assert opened_index(view, engine, shelf).flow.request.prompt == "The capital of Japan"
+    assert Graphs(engine, shelf).find_opened(view).flow.request.prompt == "The capital of Japan"
     assert engine.explained == [view.request]
 
 
 def test_a_viewer_s_lost_graph_is_told_in_words():
     with pytest.raises(VisitError, match="no longer held"):
-        opened_index(View("gone", Request("hi")), None, Shelf())
+        Graphs(None, Shelf()).find_opened(View("gone", Request("hi")))
 
 
 def test_only_a_block_that_the_document_lacks_is_fetched_and_only_once():
@@ -168,20 +174,21 @@ def test_only_a_block_that_the_document_lacks_is_fetched_and_only_once():
     key = shelf.put(make_flow(opened=(1,)))
     opened = tuple(map(NodeId.parse, ("L1.attn@7", "L2.mlp@3", "L2.attn@3", "L2.head0@3")))
     for _ in range(2):
-        index = opened_index(View(key, Request("hi"), opened), engine, shelf)
+        index = Graphs(engine, shelf).find_opened(View(key, Request("hi"), opened))
         assert set(opened) <= index.nodes.keys()
     assert engine.opened == [(2, 3)]
 
 
 def test_callbacks_that_wait_for_one_block_fetch_it_once():
     class SlowEngine(FakeEngine):
-        def open(self, layer, position, request=None):
+        def open(self, request, layer, position):
             time.sleep(0.2)
-            return super().open(layer, position, request)
+            return super().open(request, layer, position)
 
     engine, shelf = SlowEngine(), Shelf()
     view = View(shelf.put(make_flow(opened=())), Request("hi"), (NodeId.parse("L1.mlp@7"),))
-    threads = [threading.Thread(target=opened_index, args=(view, engine, shelf)) for _ in range(4)]
+    graphs = Graphs(engine, shelf)
+    threads = [threading.Thread(target=graphs.find_opened, args=(view,)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -191,16 +198,16 @@ def test_callbacks_that_wait_for_one_block_fetch_it_once():
 
 def test_what_stands_around_a_graph_can_be_clicked_only_where_an_engine_answers():
     index = Index(make_flow())
-    around = surroundings(index, clickable=True)["panels"]
+    around = build_graph_panels(index, clickable=True)["panels"]
     assert len(around[ids.TARGET_CHOICES]) == 11 and len(around[ids.SANKEY_LAYER]) == 3
-    viewed = surroundings(index, clickable=False)["panels"]
+    viewed = build_graph_panels(index, clickable=False)["panels"]
     assert ids.TARGET_CHOICES not in viewed
     assert "disabled" in viewed[ids.PREDICTIONS][0]["attributes"]
 
 
 def test_each_step_of_the_threshold_says_what_it_leaves_unexplained():
     index = Index(make_flow())
-    around = surroundings(index, clickable=True)
+    around = build_graph_panels(index, clickable=True)
     assert around["levels"] == levels() and len(around["unexplained"]) == len(levels())
     assert around["unexplained"][0] == pytest.approx(index.unexplained, abs=1e-4)
     assert around["unexplained"] == sorted(around["unexplained"])
@@ -216,10 +223,10 @@ def test_a_graph_that_falls_off_the_shelf_at_once_is_still_shown_with_every_open
     """As when many pages share a shelf: whatever is put there pushes this view's graph off."""
 
     class Pushing(FakeEngine):
-        def open(self, layer, position, request=None):
+        def open(self, request, layer, position):
             shelf.put(make_flow(opened=()), "k")  # made anew meanwhile, with nothing open
             shelf.put(make_flow())
-            return super().open(layer, position, request)
+            return super().open(request, layer, position)
 
     class Narrow(Shelf):
         def get(self, key):
@@ -230,7 +237,8 @@ def test_a_graph_that_falls_off_the_shelf_at_once_is_still_shown_with_every_open
     shelf = Narrow(max_elements=1)
     opened = tuple(map(NodeId.parse, ("L2.mlp@3", "L1.mlp@7", "L2.attn@3")))
     view = View("k", Request("The capital of Japan"), opened)
-    index = opened_index(view, Pushing(lambda request: make_flow(request, opened=())), shelf)
+    pushing = Pushing(lambda request: make_flow(request, opened=()))
+    index = Graphs(pushing, shelf).find_opened(view)
     assert all(can_open(index, node_id) for node_id in opened)
 
 
@@ -259,9 +267,9 @@ def test_a_trace_whose_page_is_gone_stops_at_its_next_step():
 
 def test_the_note_says_what_is_not_drawn():
     index = Index(make_flow(Request(" ".join("abcdefghijklmnop")), n_layers=6))
-    said = [span.children for span in note(picture(index, (), 200))]
+    said = [span.children for span in note(select(index, (), 200))]
     assert len(said) == 1 and said[0].endswith("edges left out")
-    assert note(picture(index)) == [] or picture(index).left_out
+    assert note(select(index)) == [] or select(index).left_out
 
 
 def test_the_ten_predictions_are_offered_as_targets():
@@ -288,6 +296,47 @@ def test_the_controls_make_a_request():
     chosen = {"prompt": "a b", "model": "mini", "position": 0}
     request = request_from_controls(default, "a b", " mini ", "·x vs ·y", chosen)
     assert request == Request("a b", model="mini", target=" x", versus=" y", position=0, top_k=7)
+
+
+@pytest.mark.parametrize("text", ["·", " ", " vs ", "\\x41", "auto", ""])
+def test_a_prediction_that_was_clicked_is_traced_by_its_id(text):
+    """Its text as it is shown would be read as another token, or as two."""
+    flow = make_flow(words=(" Tokyo", text, *map(str, range(20))))
+    clicked = trees(inspector.predictions(flow))[1]["attributes"]
+    assert clicked["data-target-id"] == "1" and clicked["data-target"] == visible(text)
+    chosen = {"typed": clicked["data-target"], "model": "mini", "target_id": 1}
+    asked = request_from_controls(Request("x"), "a b", "mini", chosen["typed"], None, None, chosen)
+    assert asked == Request("a b", model="mini", target_id=1)
+
+
+def test_a_chosen_token_is_used_only_while_the_field_says_its_text_and_of_its_model():
+    chosen = {"typed": "· vs ·b", "model": "mini", "target_id": 5, "versus_id": 9}
+
+    def asked(typed: str, model: str = "mini") -> Request:
+        return request_from_controls(Request("x"), "a", model, typed, None, None, chosen)
+
+    assert asked("· vs ·b") == Request("a", model="mini", target_id=5, versus_id=9)
+    assert asked("·") == Request("a", model="mini", target=" ")
+    assert asked("· vs ·b", "other") == Request("a", model="other", target=" ", versus=" b")
+
+
+def test_a_target_that_was_chosen_is_not_lost_with_a_comparison_that_was_typed():
+    request = Request("a", target_id=5, versus=" b")
+    chosen = chosen_from_request(request, "mini")
+    assert chosen is not None
+    again = request_from_controls(request, "a", "mini", chosen["typed"], None, None, chosen)
+    assert (again.target_id, again.versus) == (5, " b")
+    assert chosen_from_request(Request("a", target=" b"), "mini") is None
+
+
+def test_options_that_look_alike_can_be_told_apart_and_each_says_its_id():
+    flow = make_flow(words=(" ", "·", *map(str, range(20))))
+    first, second, *_, comparison = trees(target_options(flow))
+    assert first["attributes"]["value"] == "·" and first["attributes"]["data-target-id"] == "0"
+    assert second["attributes"]["value"] == "· #1"
+    assert second["attributes"]["data-target-id"] == "1"
+    assert comparison["attributes"]["data-target-id"] == "0"
+    assert comparison["attributes"]["data-versus-id"] == "1"
 
 
 def test_numbers_are_written_to_be_read():
@@ -375,14 +424,20 @@ def test_an_address_says_how_the_prompt_is_read():
         asked_by_address("?prompt=%5B%7B%7D%5D&chat=true", DEFAULT)
 
 
+def test_a_question_of_the_controls_takes_nothing_of_the_default_s_but_how_much_is_drawn():
+    served = Request("Paris is", prompt_ids=(1, 2), target_id=3, versus_id=4, heads=5)
+    asked = request_from_controls(served, "a b", "mini", "", None)
+    assert asked == Request("a b", model="mini", heads=5)
+
+
 def test_the_controls_say_how_the_prompt_is_read():
     served = Request("Paris is", bos=True, chat=True)
     for form in ({"bos": False, "chat": True}, {"bos": True, "chat": False}):
         request = request_from_controls(served, "a b", "mini", "", None, form)
-        assert data_from_request(request) == form
+        assert {"bos": request.bos, "chat": request.chat} == form
     for odd in (None, {}, {"bos": "yes", "chat": 1}):
         request = request_from_controls(served, "a b", "mini", "", None, odd)
-        assert data_from_request(request) == {"bos": None, "chat": False}
+        assert (request.bos, request.chat) == (None, False)
 
 
 def test_a_menu_knows_of_a_model_what_its_engine_does():

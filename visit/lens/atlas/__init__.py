@@ -15,9 +15,9 @@ from torch import Tensor
 
 from visit.errors import OutputError, RequestError
 from visit.graph.flow import ModelInfo, NodeKind
-from visit.lens.atlas.built import Built, Cost
-from visit.lens.atlas.kept import KEY_BYTES, Kept
-from visit.lens.atlas.place import cache_folder, folder_name, identity
+from visit.lens.atlas.build import AtlasFiles, Cost
+from visit.lens.atlas.folders import cache_folder, folder_name, identity
+from visit.lens.atlas.row_cache import KEY_BYTES, RowCache
 from visit.lens.atlas.search import Found, Searcher
 from visit.lens.atlas.segment import DamagedError
 from visit.lens.measured import Measured
@@ -56,10 +56,10 @@ class Atlas:
         self.folder = (cache_folder() if root is None else root) / folder_name(who)
         unembedding = architecture.unembedding
         like = unembedding.new_empty(0, dtype=reading_dtype(unembedding.dtype))
-        self._built = Built(self.folder, who, architecture, projector)
-        self._kept = Kept(self.folder, who, like, architecture.sizes.d_vocab)
+        self._files = AtlasFiles(self.folder, who, architecture, projector)
+        self._cache = RowCache(self.folder, who, like, architecture.sizes.d_vocab)
         self._searcher = Searcher(
-            self._built, architecture, projector, Reader(projector, tokens, kept_bytes=0)
+            self._files, architecture, projector, Reader(projector, tokens, kept_bytes=0)
         )
 
     def lookup(self, keys: Sequence[bytes], top_k: int) -> tuple[Bool[Tensor, " key"], Measured]:
@@ -72,7 +72,7 @@ class Atlas:
         Returns:
             Which vectors were found, and those measured, in the same order.
         """
-        return self._kept.lookup(keys, top_k)
+        return self._cache.lookup(keys, top_k)
 
     def keep(self, keys: Sequence[bytes], measured: Measured) -> bool:
         """Keep rows that were measured. Never fails: what cannot be written is logged once.
@@ -81,12 +81,12 @@ class Atlas:
             keys: Digests of as many vectors as were measured, each once.
             measured: What they say.
         """
-        return self._kept.keep(keys, measured)
+        return self._cache.keep(keys, measured)
 
     @property
     def n_rows(self) -> int:
         """How many rows a whole atlas has, either direction of a row for itself."""
-        return self._built.n_rows(list(parts(self._architecture)))
+        return self._files.n_rows(list(parts(self._architecture)))
 
     @property
     def n_multiplications(self) -> int:
@@ -96,11 +96,11 @@ class Atlas:
 
     def is_whole(self) -> bool:
         """Whether every row's reading is there, so that it can be searched."""
-        return not self._built.missing()
+        return not self._files.missing()
 
     def estimate(self) -> Cost:
         """What building the rest would take, by the time that a few rows take."""
-        return self._built.estimate()
+        return self._files.estimate()
 
     def build(self, on_part: Callable[[float], None] = lambda part: None) -> Cost:
         """Measure and keep every row that is not there yet.
@@ -113,7 +113,7 @@ class Atlas:
             OutputError: the folder cannot be written.
         """
         try:
-            cost = self._built.build(on_part)
+            cost = self._files.build(on_part)
             (self.folder / "about.json").write_text(json.dumps({"model": self._info.name}))
         except OSError as error:
             reason = (error.strerror or str(error)).lower()

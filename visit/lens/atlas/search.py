@@ -1,6 +1,6 @@
-"""Searches over a whole atlas: who speaks for a token and who against, and who says the like.
+"""Searches over a whole atlas: rows that promote or suppress a token, and rows like another one.
 
-Either is one product of all rows with one direction. The final norm takes a row to
+Every search is one product of all rows with one direction. The final norm takes a row to
 ``scale·linear(row, 1) + bias``, so the part of that along a direction ``d`` is
 ``scale·(row · pulled_back(d)) + bias·d``. The atlas holds each row's scale.
 """
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from visit.errors import RequestError
 from visit.graph.flow import NodeKind, Reading
-from visit.lens.atlas.built import TOP_K, Built, Part
+from visit.lens.atlas.build import TOP_K, AtlasFiles, Part
 from visit.lens.projector import Projector
 from visit.lens.readings import Reader
 from visit.models.architectures import Architecture
@@ -66,9 +66,9 @@ class Searcher:
     """Answers searches over a whole atlas; where it is not whole, they raise ``DamagedError``."""
 
     def __init__(
-        self, built: Built, architecture: Architecture, projector: Projector, reader: Reader
+        self, files: AtlasFiles, architecture: Architecture, projector: Projector, reader: Reader
     ) -> None:
-        self._built, self._architecture = built, architecture
+        self._files, self._architecture = files, architecture
         self._projector, self._reader = projector, reader
 
     @torch.inference_mode()
@@ -85,11 +85,11 @@ class Searcher:
             count: How many of either.
         """
         architecture, bias = self._architecture, self._architecture.unembedding_bias
-        direction = self._projector.seen(architecture.unembedding[:, [token_id]].T)[0]
+        direction = self._projector.cast(architecture.unembedding[:, [token_id]].T)[0]
         rows = self._along(direction, kinds, "log_total")
         logits = architecture.logits_from(rows.along, None if bias is None else bias[token_id])
         # As logarithms: a probability may be too small for a float.
-        best, worst = _first(logits - rows.column, count), _first(-logits, count)
+        best, worst = _find_highest(logits - rows.column, count), _find_highest(-logits, count)
         found = self._found([rows.row(at) for at in best + worst], token_id)
         return found[: len(best)], found[len(best) :]
 
@@ -104,11 +104,11 @@ class Searcher:
             RequestError: the model has no such row, or it gives every token the same logit.
         """
         architecture, bias = self._architecture, self._architecture.unembedding_bias
-        asked = self._projector.seen(vector(architecture, row).unsqueeze(0))
-        spread, said_first = self._built.at(row, "spread"), int(self._built.at(row, "top_ids")[0])
+        asked = self._projector.cast(vector(architecture, row).unsqueeze(0))
+        spread, said_first = self._files.at(row, "spread"), int(self._files.at(row, "top_ids")[0])
         if not spread:
             raise RequestError(f"{row} gives every token the same logit, so nothing is like it")
-        unembedding = self._projector.seen(architecture.unembedding)
+        unembedding = self._projector.cast(architecture.unembedding)
         logits = architecture.final_norm(asked)[0] * architecture.logit_scale @ unembedding
         if bias is not None:
             logits = logits + bias
@@ -120,7 +120,7 @@ class Searcher:
         correlations[rows.column == 0] = -torch.inf
         places = [
             at
-            for at in _first(correlations, count + 1)
+            for at in _find_highest(correlations, count + 1)
             if rows.row(at) != row and correlations[at] > -torch.inf
         ][:count]
         readings = self._found([rows.row(at) for at in places], said_first)
@@ -132,15 +132,15 @@ class Searcher:
     def _along(
         self, direction: Float[Tensor, " d_model"], kinds: Sequence[NodeKind], name: str
     ) -> _Along:
-        norm, seen = self._architecture.final_norm, self._projector.seen
+        norm, cast = self._architecture.final_norm, self._projector.cast
         pulled = norm.pulled_back(direction)
-        constant = 0.0 if norm.bias is None else float(seen(norm.bias.unsqueeze(0))[0] @ direction)
+        constant = 0.0 if norm.bias is None else float(cast(norm.bias.unsqueeze(0))[0] @ direction)
         product = direction[:0]
         parts, along, column = [], [product], [product]  # a model may have no rows of a kind
-        for part, segment in self._built.segments(kinds):
+        for part, segment in self._files.segments(kinds):
             layer, kind, sign = part
             if sign > 0:  # the same rows in the other direction come right after
-                product = seen(vectors(self._architecture, kind, layer)) @ pulled
+                product = cast(vectors(self._architecture, kind, layer)) @ pulled
             parts.append(part)
             along.append(sign * segment.read("scale").to(product) * product + constant)
             column.append(segment.read(name).to(product))
@@ -152,11 +152,11 @@ class Searcher:
         if not row_ids:
             return ()
         asked = torch.stack([vector(self._architecture, row) for row in row_ids])
-        readings = self._reader.read(self._projector.seen(asked), token_id, TOP_K)
+        readings = self._reader.read(self._projector.cast(asked), token_id, TOP_K)
         return tuple(map(Found, row_ids, readings))
 
 
-def _first(values: Float[Tensor, " row"], count: int) -> list[int]:
+def _find_highest(values: Float[Tensor, " row"], count: int) -> list[int]:
     """The places of the highest values, highest first; of equal ones the first."""
     if not len(values):
         return []

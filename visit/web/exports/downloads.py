@@ -14,7 +14,7 @@ from visit.graph.flow import FlowGraph, NodeId
 from visit.graph.index import Index
 from visit.web.exports.offline import html_from_flow
 from visit.web.exports.svg import svg_from_flow
-from visit.web.flow.stylesheet import Look
+from visit.web.look import Look
 from visit.web.state.view import View
 from visit.web.words import file_name
 

@@ -17,6 +17,7 @@ from visit.graph.flow import FlowGraph, Prediction
 from visit.text import one_line, visible
 from visit.web.exports.offline import html_from_flow
 from visit.web.exports.svg import svg_from_flow
+from visit.web.theme import LINE_ON_ANY
 from visit.web.trees import html_from_tree, tree
 from visit.web.words import percent
 
@@ -55,7 +56,7 @@ def frame_from_flow(flow: FlowGraph, height: int) -> str:
     if height <= 0:
         raise ValueError(f"a frame {height} pixels high shows nothing; give a positive number")
     page = html_from_flow(flow).replace("&", "&amp;").replace("'", "&#39;")
-    style = f"width: 100%; height: {height}px; border: 1px solid #8884; border-radius: 8px"
+    style = f"width: 100%; height: {height}px; border: 1px solid {LINE_ON_ANY}; border-radius: 8px"
     return f'<iframe sandbox="{_SANDBOX}" style="{style}" srcdoc=\'{page}\'></iframe>'
 
 

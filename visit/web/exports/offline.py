@@ -27,12 +27,16 @@ from visit.text import one_line
 from visit.web.exports import bundled
 from visit.web.exports.prepared import panels, pictures, tab_bars
 from visit.web.exports.svg import svg_from_flow
-from visit.web.flow.stylesheet import GROUPS, Look, stylesheets
+from visit.web.flow.stylesheet import stylesheets
 from visit.web.inspector.note import editor
-from visit.web.screen.controls import furniture
-from visit.web.screen.graph_panels import surroundings
-from visit.web.screen.page import GRAPH_SETTINGS, frame, viewing
+from visit.web.look import Look
+from visit.web.screen.fixed_panels import build_fixed_panels
+from visit.web.screen.graph_panels import build_graph_panels
+from visit.web.screen.header import build_viewer_fields
+from visit.web.screen.page import GRAPH_SETTINGS, build_frame, state_table
+from visit.web.state import table
 from visit.web.state.view import View
+from visit.web.theme import GROUPS, css_variables
 from visit.web.trees import html_from_tree, tree
 from visit.web.words import file_name
 
@@ -57,8 +61,8 @@ def html_from_flow(flow: FlowGraph, opened: Sequence[NodeId] = (), look: Look | 
     index = Index(flow)
     view = View(KEY, flow.request, tuple(opened), flow.notes, fixed=True)
     document = json_from_flow(flow)
-    middle = viewing(view, with_server=False)
-    parts = frame(middle, html.Div(id=PLACE), figures=())
+    middle = build_viewer_fields(view, with_server=False)
+    parts = build_frame(middle, html.Div(id=PLACE), figures=())
     screen = "".join(html_from_tree(tree(part)) for part in parts)
     libraries, scripts = bundled.libraries(), bundled.scripts()
     rules = policy([*libraries, *scripts])
@@ -73,10 +77,11 @@ def html_from_flow(flow: FlowGraph, opened: Sequence[NodeId] = (), look: Look | 
             f"<title>{escape(one_line(flow.request.prompt))} · visit</title>",
             f'<link rel="icon" type="image/svg+xml" href="{bundled.icon()}">',
             f"<!-- {_LICENCES} -->",
-            f"<style>{bundled.style()}</style>",
+            f"<style>{css_variables()}\n{bundled.style()}</style>",
             "</head>",
             "<body>",
             f'<div class="app">{screen}</div>',
+            f'<script type="application/json" id="{table.PLACE}">{state_table()}</script>',
             embedded.html_from_json(document),
             _packed("page-data", compact_json(_page_data(index, view, look))),
             *(_packed(f"panels-{kind}", lines) for kind, lines in panels(index).items()),
@@ -109,8 +114,8 @@ def _page_data(index: Index, view: View, look: Look | None) -> dict[str, Any]:
         "view": view.data(),
         "graph": {**GRAPH_SETTINGS, "place": PLACE},
         "stylesheets": stylesheets(),
-        "furniture": furniture(with_engine=False, with_server=False),
-        "surroundings": surroundings(index, clickable=False),
+        "fixed_panels": build_fixed_panels(with_engine=False, with_server=False),
+        "graph_panels": build_graph_panels(index, clickable=False),
         "groups": len(GROUPS),
         "look": {
             "theme": look and look.theme,

@@ -14,9 +14,11 @@ from typing import Any
 from dash.development.base_component import Component
 
 from visit.formats.document import compact_json
-from visit.graph.flow import NodeId, NodeKind, Note
+from visit.graph.flow import NodeId, Note
 from visit.graph.index import Index
-from visit.graph.selection import attention_of, can_open
+from visit.graph.kinds import BLOCKS
+from visit.graph.relations import attention_of
+from visit.graph.selection import can_open
 from visit.web import ids, inspector
 from visit.web.flow import elements
 from visit.web.screen.graph_panels import note
@@ -58,8 +60,7 @@ def _opened(index: Index, opened: Sequence[NodeId]) -> Iterator[tuple[NodeId, ..
 def _alone(index: Index) -> Iterator[tuple[NodeId, ...]]:
     for node_id in index.nodes:
         if can_open(index, node_id):
-            is_block = node_id.kind in (NodeKind.ATTN, NodeKind.MLP)
-            yield (node_id,) if is_block else (attention_of(node_id), node_id)
+            yield (node_id,) if node_id.kind in BLOCKS else (attention_of(node_id), node_id)
 
 
 def panels(index: Index) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A picture as Cytoscape elements. Looks are the stylesheet's; here is only what it needs to know.
+"""What is drawn, as Cytoscape elements: what the stylesheet needs to know, and no looks.
 
 Ids are node ids, and texts are data that Cytoscape draws on a canvas, so a token can hold anything.
 """
@@ -10,12 +10,17 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
-from visit.graph.flow import FlowGraph, Node, NodeId, NodeKind, Note, Token
-from visit.graph.index import RESIDUALS, RESTS, Index
-from visit.graph.selection import BUDGET, OPENABLE, Line, Picture, picture
+from visit.graph.flow import FlowGraph, Node, NodeId, Note, Token
+from visit.graph.index import Index
+from visit.graph.kinds import BLOCKS, NODES, RESIDUALS, RESTS
+from visit.graph.notes import lines_of, number_groups
+from visit.graph.paths import Step, Ways
+from visit.graph.relations import attention_of
+from visit.graph.selection import BUDGET, Line, Selection, select
 from visit.text import visible
 from visit.web.flow import placement
-from visit.web.flow.stylesheet import GROUPS, THIN
+from visit.web.marks import THIN
+from visit.web.theme import GROUPS
 from visit.web.words import place, title
 
 Element = dict[str, Any]
@@ -23,54 +28,36 @@ Element = dict[str, Any]
 STRAIGHT_ABOVE = 500
 MESSAGE_WIDTH, MESSAGE_HEIGHT = 24.0, 88.0
 """Of the bracket beside a message of one row: its role is written along it."""
-_BIASES = frozenset({NodeKind.ATTN_BIAS, NodeKind.MLP_BIAS})
-_NORMS = frozenset({NodeKind.LN1, NodeKind.LN2, NodeKind.FINAL_NORM})
-_UNLABELLED = _NORMS | {NodeKind.RESID_MID}
-_FAMILY = {
-    NodeKind.EMBED: "token",
-    NodeKind.OUTPUT: "token",
-    NodeKind.ATTN: "attention",
-    NodeKind.HEAD: "attention",
-    NodeKind.QUERY: "query",
-    NodeKind.KEY: "query",
-    NodeKind.VALUE: "attention",
-    NodeKind.ATTN_NEURON: "neuron",
-    NodeKind.MLP: "mlp",
-    NodeKind.MEMORY_KEY: "memory-key",
-    NodeKind.MEMORY_VALUE: "mlp",
-    NodeKind.EXPERT: "mlp",
-    NodeKind.SHARED_EXPERT: "mlp",
-}
 
 
 def draw(
-    index: Index,
-    opened: Iterable[NodeId] = (),
-    *,
-    notes: Iterable[Note] = (),
-    budget: int = BUDGET,
-) -> tuple[Picture, list[Element]]:
+    index: Index, opened: Iterable[NodeId] = (), *, notes: Iterable[Note] = ()
+) -> tuple[Selection, list[Element]]:
     """What is drawn of a flow graph, and its elements: bands, titles, nodes, edges."""
-    frame = len(index.flow.tokens) + 2 * index.flow.model.n_layers + 1
-    frame += len({token.message for token in index.flow.tokens} - {None})
-    drawn = picture(index, opened, max(0, budget - frame))
+    drawn = choose(index, opened)
     return drawn, elements(index, drawn, notes)
 
 
-def elements(index: Index, drawn: Picture, notes: Iterable[Note] = ()) -> list[Element]:
-    """The elements of a picture, each at its place; a note's name stands for a node's label."""
+def choose(index: Index, opened: Iterable[NodeId] = ()) -> Selection:
+    """Choose what is drawn of a flow graph, so that with its frame it stays within the budget."""
+    frame = len(index.flow.tokens) + 2 * index.flow.model.n_layers + 1
+    frame += len({token.message for token in index.flow.tokens} - {None})
+    return select(index, opened, max(0, BUDGET - frame))
+
+
+def elements(index: Index, drawn: Selection, notes: Iterable[Note] = ()) -> list[Element]:
+    """The elements of what is drawn, each at its place; a note's name stands for a label."""
     plan = placement.plan(drawn)
     curved = len(drawn.nodes) <= STRAIGHT_ABOVE
-    logits = {node.id: index.direct_logit(node.id) for node in drawn.nodes}
-    largest = index.largest["written"]
     widths = _widths(index, drawn.lines)
+    steps = _steps(index, drawn)
     return [
         *_bands(plan),
         *_row_titles(index.flow, plan),
         *_messages(index.flow, plan),
         *_noted(
             [
-                _node(index, node, plan.boxes[node.id], drawn, logits[node.id], largest)
+                _node(index, node, plan.boxes[node.id], drawn, steps[node.id])
                 for node in drawn.nodes
             ],
             notes,
@@ -82,24 +69,11 @@ def elements(index: Index, drawn: Picture, notes: Iterable[Note] = ()) -> list[E
     ]
 
 
-def family(kind: NodeKind) -> str:
-    """The group of kinds that look alike; what is none of the others is a residual."""
-    if kind in RESTS or kind in _BIASES:
-        return "rest"
-    if kind in _NORMS:
-        return "norm"
-    return _FAMILY.get(kind, "residual")
-
-
 def label(node: Node) -> str:
     """What is written on a node: its top token, and for a part which one it is."""
-    kind = node.id.kind
-    if kind in _UNLABELLED:
-        return ""
-    if kind in RESTS:
-        return "rest"
-    if kind in _BIASES:
-        return "bias"
+    fixed = NODES[node.id.kind].label
+    if fixed is not None:
+        return fixed
     word = visible(node.label)
     mark = mark_of(node.id)
     return f"{mark} {word}" if mark else word
@@ -107,10 +81,7 @@ def label(node: Node) -> str:
 
 def mark_of(node_id: NodeId) -> str:
     """Which head or expert a node is, as it is written before its word; empty for other kinds."""
-    if node_id.kind is NodeKind.SHARED_EXPERT:
-        return "shared"
-    number = {NodeKind.HEAD: node_id.head, NodeKind.EXPERT: node_id.index}.get(node_id.kind)
-    return "" if number is None else str(number)
+    return NODES[node_id.kind].mark.replace("#", str(node_id.number))
 
 
 def tip(flow: FlowGraph, node: Node) -> str:
@@ -127,34 +98,60 @@ def rank_level(rank: int, d_vocab: int) -> float:
 
 
 def _node(
-    index: Index,
-    node: Node,
-    box: placement.Box,
-    drawn: Picture,
-    logit: float | None,
-    largest_logit: float,
+    index: Index, node: Node, box: placement.Box, drawn: Selection, steps: dict[str, str]
 ) -> Element:
-    kind = node.id.kind
-    flow = index.flow
-    signed = {} if logit is None else {"logit": round(signed_level(logit / largest_logit), 4)}
+    flow, row = index.flow, NODES[node.id.kind]
+    logit = index.direct_logit(node.id)
+    level = None if logit is None else signed_level(logit / index.largest["written"])
     return {
         "data": {
-            **signed,
+            **({} if level is None else {"logit": round(level, 4)}),
+            **steps,
             "id": str(node.id),
-            "kind": str(kind),
-            "family": family(kind),
+            "kind": str(node.id.kind),
+            "family": str(row.role),
             "label": label(node),
             "w": box.width,
             "h": box.height,
             "tip": tip(flow, node),
-            "opens": int(kind in OPENABLE),
+            "opens": int(is_opened_by_a_tap(node.id)),
             "open": int(node.id in drawn.opened),
+            "closes": _closed_with(node.id, drawn),
             "traced": int(node.id.position == flow.position),
+            **({"residual": 1} if node.id.kind in RESIDUALS else {}),
             "rank": round(rank_level(node.reading.target.rank, flow.model.d_vocab), 4),
             "entropy": round(node.reading.entropy / math.log2(max(flow.model.d_vocab, 2)), 4),
         },
         "position": {"x": round(box.x, 1), "y": round(box.y, 1)},
         "grabbable": False,
+    }
+
+
+def is_opened_by_a_tap(node_id: NodeId) -> bool:
+    """Whether a node opens when it is tapped; a rest, which opens neurons, is a part as well."""
+    return bool(NODES[node_id.kind].opens) and node_id.kind not in RESTS
+
+
+def _closed_with(node_id: NodeId, drawn: Selection) -> str:
+    """What is open inside a node, and closes with it: an attention's heads and neurons."""
+    inside = (n for n in drawn.opened if n.kind not in BLOCKS and attention_of(n) == node_id)
+    return " ".join(sorted(map(str, inside)))
+
+
+def _steps(index: Index, drawn: Selection) -> dict[NodeId, dict[str, str]]:
+    """Where the strongest way through each node comes from and goes on to, among what is drawn.
+
+    The steps of ``visit.graph.paths``, past nodes that are not drawn. The way through a drawn node
+    is the chain of them, so the browser only follows.
+    """
+    ways, ids = Ways(index), {node.id for node in drawn.nodes}
+
+    def first(steps: Iterable[Step]) -> str:
+        return next((str(step.node) for step in steps if step.node in ids), "")
+
+    return {
+        node_id: {"back": first(ways.back_from(node_id)), "on": first(ways.on_from(node_id))}
+        for node_id in ids
     }
 
 
@@ -166,7 +163,7 @@ def signed_level(part: float) -> float:
 def _noted(nodes: list[Element], notes: Iterable[Note]) -> list[Element]:
     """Nodes with what a reader noted beside them: a name, a pin, a group by its number."""
     by_id = {str(note.node): note for note in notes}
-    groups = sorted({note.group for note in by_id.values() if note.group})
+    groups = number_groups(by_id.values())
     for data in (node["data"] for node in nodes):
         note = by_id.get(data["id"])
         # Always said: the browser forgets no field of a node that it has.
@@ -178,9 +175,8 @@ def _noted(nodes: list[Element], notes: Iterable[Note]) -> list[Element]:
         if note.pinned:
             data["pinned"] = 1
         if note.group:
-            data["group"] = groups.index(note.group) % len(GROUPS)
-        said = [note.name, note.text, note.group and f"group: {note.group}"]
-        data["tip"] = "\n".join([data["tip"], *(line for line in said if line)])
+            data["group"] = groups[note.group] % len(GROUPS)
+        data["tip"] = "\n".join([data["tip"], *lines_of(note)])
     return nodes
 
 
@@ -213,13 +209,14 @@ def _edge(line: Line, plan: placement.Plan, curved: bool, widths: dict[str, floa
         "target": str(line.target),
         "kind": str(line.kind),
         "sign": "minus" if line.share is not None and line.share < 0 else "plus",
-        "carried": round(line.carried, 6),
+        "carried": line.carried,  # not rounded: the threshold is compared with it
+        "hides": int(line.hides),
         **widths,
         "way": _way(line, source, target, curved),
     }
     if line.ledger is not None:
         data["ledger"] = str(line.ledger)
-    if line.source.kind in RESIDUALS and line.target.kind in RESIDUALS:
+    if not line.hides:
         data["stream"] = 1
     if data["way"] == "curve":
         data["weights"], data["distances"] = control_points(

@@ -10,10 +10,23 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import IntEnum
 
-from visit.graph.flow import EdgeKind, NodeId, NodeKind
-from visit.graph.selection import Picture
+from visit.graph.flow import NodeId, NodeKind
+from visit.graph.index import AFTER_ALL, depth
+from visit.graph.kinds import (
+    BIASES,
+    BLOCKS,
+    EDGES,
+    EXPERTS,
+    NODES,
+    NORMS,
+    RESIDUALS,
+    RESTS,
+    SOURCES,
+    Stage,
+    kinds_inside,
+)
+from visit.graph.selection import Selection
 
 ROW_PITCH = 98.0
 ROOMY_PITCH, ROOMY_HEIGHT = 132.0, 900.0
@@ -23,78 +36,32 @@ GAP = 28.0
 LAYER_GAP = 12.0
 ROW_TITLE_WIDTH = 84.0
 
-_RESIDUAL, _PART, _DOT = (82.0, 30.0), (72.0, 24.0), (15.0, 15.0)
 SIZE = {
-    NodeKind.EMBED: _RESIDUAL,
-    NodeKind.RESID_POST: _RESIDUAL,
+    **dict.fromkeys(RESIDUALS, (82.0, 30.0)),
+    **dict.fromkeys(BLOCKS, (72.0, 24.0)),
+    **dict.fromkeys(EXPERTS, (104.0, 24.0)),
+    **dict.fromkeys(NORMS, (15.0, 15.0)),
     NodeKind.RESID_MID: (10.0, 10.0),
-    NodeKind.ATTN: _PART,
-    NodeKind.MLP: _PART,
-    NodeKind.LN1: _DOT,
-    NodeKind.LN2: _DOT,
-    NodeKind.FINAL_NORM: _DOT,
-    NodeKind.OUTPUT: (98.0, 36.0),
     NodeKind.HEAD: (86.0, 24.0),
-    NodeKind.EXPERT: (104.0, 24.0),
-    NodeKind.SHARED_EXPERT: (104.0, 24.0),
+    NodeKind.OUTPUT: (98.0, 36.0),
 }
+"""Width and height of the kinds that are larger or smaller than others."""
 DEFAULT_SIZE = (76.0, 23.0)
 
 
-class Stage(IntEnum):
-    """The columns of one layer, left to right."""
-
-    LN1 = 0
-    QUERY = 1
-    KEY = 2
-    VALUE = 3
-    HEAD = 4
-    BLOCK = 5
-    LN2 = 6
-    MEMORY_KEY = 7
-    MEMORY_VALUE = 8
-    MLP = 9
-    POST = 10
-
-
-_STAGE = {
-    NodeKind.LN1: Stage.LN1,
-    NodeKind.QUERY: Stage.QUERY,
-    NodeKind.KEY: Stage.KEY,
-    NodeKind.VALUE: Stage.VALUE,
-    NodeKind.SOURCES_REST: Stage.VALUE,
-    NodeKind.HEAD: Stage.HEAD,
-    NodeKind.HEADS_REST: Stage.HEAD,
-    NodeKind.ATTN_BIAS: Stage.HEAD,
-    NodeKind.ATTN_NEURON: Stage.HEAD,
-    NodeKind.NEURONS_REST: Stage.HEAD,
-    NodeKind.ATTN: Stage.BLOCK,
-    NodeKind.RESID_MID: Stage.BLOCK,
-    NodeKind.LN2: Stage.LN2,
-    NodeKind.MEMORY_KEY: Stage.MEMORY_KEY,
-    NodeKind.MEMORY_VALUE: Stage.MEMORY_VALUE,
-    NodeKind.MLP_BIAS: Stage.MEMORY_VALUE,
-    NodeKind.MEMORIES_REST: Stage.MEMORY_VALUE,
-    NodeKind.EXPERT: Stage.MEMORY_VALUE,
-    NodeKind.SHARED_EXPERT: Stage.MEMORY_VALUE,
-    NodeKind.EXPERTS_REST: Stage.MEMORY_VALUE,
-    NodeKind.MLP: Stage.BLOCK,
-    NodeKind.RESID_POST: Stage.POST,
+_COLUMN = {
+    Stage.NEURON: Stage.HEAD,
+    Stage.RESIDUAL: Stage.ATTENTION,
+    Stage.MLP: Stage.ATTENTION,
 }
-_STACKED = frozenset({Stage.QUERY, Stage.KEY, Stage.VALUE, Stage.HEAD, Stage.MEMORY_VALUE})
+"""The stages that stand in the column of another. An opened MLP has one of its own."""
+_STACKED = frozenset({Stage.QUERY, Stage.KEY, Stage.VALUE, Stage.HEAD, Stage.MEMORY})
+_NEURONS = kinds_inside(NodeKind.NEURONS_REST)
+_LAST = (BIASES | RESTS) - {NodeKind.SOURCES_REST, NodeKind.NEURONS_REST}
+"""What stands below all others of its stack, whatever it carries."""
 
-_LAST = frozenset(
-    {
-        NodeKind.ATTN_BIAS,
-        NodeKind.MLP_BIAS,
-        NodeKind.HEADS_REST,
-        NodeKind.MEMORIES_REST,
-        NodeKind.EXPERTS_REST,
-    }
-)
-_NEURONS = frozenset({NodeKind.ATTN_NEURON, NodeKind.NEURONS_REST})
-
-Column = tuple[int, int]
+Column = tuple[int, Stage]
+"""A layer, and the stage that has the column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +93,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Every place of a picture.
+    """Every place of what is drawn.
 
     Attributes:
         boxes: Of the nodes.
@@ -144,8 +111,8 @@ def size(node_id: NodeId) -> tuple[float, float]:
     return SIZE.get(node_id.kind, DEFAULT_SIZE)
 
 
-def plan(drawn: Picture) -> Plan:
-    """Give every node of a picture its place."""
+def plan(drawn: Selection) -> Plan:
+    """Give every node that is drawn its place."""
     rows = _rows(drawn)
     columns: dict[Column, list[NodeId]] = defaultdict(list)
     for node in drawn.nodes:
@@ -184,7 +151,7 @@ def spread(
     return [level + i * pitch for i, level in enumerate(levels)]
 
 
-def _rows(drawn: Picture) -> dict[int, float]:
+def _rows(drawn: Selection) -> dict[int, float]:
     """One row a position, farther apart while there are few."""
     positions = sorted({node.id.position for node in drawn.nodes})
     pitch = min(ROOMY_PITCH, max(ROW_PITCH, ROOMY_HEIGHT / max(len(positions), 1)))
@@ -192,13 +159,11 @@ def _rows(drawn: Picture) -> dict[int, float]:
 
 
 def _column(node_id: NodeId, opened: frozenset[NodeId]) -> Column:
-    if node_id.kind is NodeKind.EMBED:
-        return -1, 0
-    if node_id.layer is None:
-        return 1_000_000, 0 if node_id.kind is NodeKind.FINAL_NORM else 1
+    layer, _ = depth(node_id)
     if node_id.kind is NodeKind.MLP and node_id in opened:
-        return node_id.layer, Stage.MLP
-    return node_id.layer, _STAGE[node_id.kind]
+        return layer, Stage.MLP
+    stage = NODES[node_id.kind].stage
+    return layer, _COLUMN.get(stage, stage)
 
 
 def _column_centres(columns: dict[Column, list[NodeId]]) -> dict[Column, float]:
@@ -213,22 +178,18 @@ def _column_centres(columns: dict[Column, list[NodeId]]) -> dict[Column, float]:
 
 
 def _heights(
-    drawn: Picture, columns: dict[Column, list[NodeId]], rows: dict[int, float]
+    drawn: Selection, columns: dict[Column, list[NodeId]], rows: dict[int, float]
 ) -> dict[NodeId, float]:
     ys = {node.id: _beside_the_stream(node.id, rows) for node in drawn.nodes}
     low = min(rows.values(), default=0.0) - BLOCK_OFFSET
     high = max(rows.values(), default=0.0) + BLOCK_OFFSET
-    wholes = {
-        line.source: line.target
-        for line in drawn.lines
-        if line.kind in (EdgeKind.ADDS, EdgeKind.WEIGHS, EdgeKind.SCORES, EdgeKind.ACTIVATES)
-    }
+    wholes = {line.source: line.target for line in drawn.lines if EDGES[line.kind].is_inside}
     for node in drawn.nodes:
         if node.id.kind is NodeKind.QUERY:  # beside its head, whatever it scores
             wholes[node.id] = replace(node.id, kind=NodeKind.HEAD)
     carried = {line.source: line.carried for line in drawn.lines}
     for column in sorted(columns, reverse=True):
-        if column[1] in _STACKED and 0 <= column[0] < 1_000_000:
+        if column[1] in _STACKED and 0 <= column[0] < AFTER_ALL:
             places = {n: _wanted(n, ys, wholes) for n in columns[column]}
             members = sorted(
                 columns[column],
@@ -253,19 +214,16 @@ def _wanted(
     """A key or value stays at its source's row, any other part beside what it is a part of."""
     whole = wholes.get(node_id)
     beside = ys[node_id] if whole is None else ys[whole]
-    return (ys[node_id] if node_id.kind in (NodeKind.KEY, NodeKind.VALUE) else beside), beside
+    return (ys[node_id] if node_id.kind in SOURCES else beside), beside
 
 
 def _beside_the_stream(node_id: NodeId, rows: dict[int, float]) -> float:
     """The stream runs along the row's middle; what attention adds is above it, the MLP below."""
     y = rows[node_id.position]
-    stage = None if node_id.layer is None else _STAGE[node_id.kind]
-    if node_id.kind in (NodeKind.MLP, NodeKind.LN2) or stage in (
-        Stage.MEMORY_KEY,
-        Stage.MEMORY_VALUE,
-    ):
+    stage = NODES[node_id.kind].stage
+    if stage in (Stage.LN2, Stage.MEMORY_KEY, Stage.MEMORY, Stage.MLP):
         return y + BLOCK_OFFSET
-    if node_id.kind in (NodeKind.ATTN, NodeKind.LN1) or stage == Stage.HEAD:
+    if stage in (Stage.LN1, Stage.HEAD, Stage.NEURON, Stage.ATTENTION):
         return y - BLOCK_OFFSET
     return y
 
@@ -278,7 +236,7 @@ def _bands(columns: dict[Column, list[NodeId]], boxes: dict[NodeId, Box]) -> dic
     bottom = max(box.y + box.height / 2 for box in boxes.values()) + 14
     spans: dict[int, list[Box]] = defaultdict(list)
     for (layer, _), members in columns.items():
-        if 0 <= layer < 1_000_000:
+        if 0 <= layer < AFTER_ALL:
             spans[layer].extend(boxes[member] for member in members)
     bands = {}
     for layer, inside in spans.items():

@@ -6,35 +6,34 @@ the browser builds. A node's panel has a head, five tabs of which one is shown, 
 
 from __future__ import annotations
 
+from typing import cast
+
 from dash import html
 from dash.development.base_component import Component
 
+from visit.engine.questions import Pattern
 from visit.graph.flow import FlowGraph, Node, Note
 from visit.graph.index import Index
 from visit.text import one_line
-from visit.web.flow.elements import family
 from visit.web.inspector import note as notes
 from visit.web.inspector.attention import attention_tab
 from visit.web.inspector.depths import where_tab
 from visit.web.inspector.ledger import ledger_tab
-from visit.web.inspector.needs import TAB_WORDS, Beside, LensOf, PatternOf, Tab, wants
+from visit.web.inspector.needs import TAB_WORDS, Tab, TabAnswer, wants
 from visit.web.inspector.overview import about, noted_node, versus
-from visit.web.inspector.path import path_ids, path_tab
+from visit.web.inspector.path import path_tab
+from visit.web.inspector.pieces import swatch
 from visit.web.inspector.tokens import predictions, tokens
 from visit.web.inspector.words import words
 from visit.web.parts import aria, data, word
 from visit.web.words import place, title
 
 __all__ = [
-    "Beside",
-    "LensOf",
-    "PatternOf",
     "Tab",
     "about",
     "node_head",
     "node_panel",
     "noted_node",
-    "path_ids",
     "predictions",
     "tab_bar",
     "tab_body",
@@ -42,7 +41,6 @@ __all__ = [
     "wants",
 ]
 
-_NOTHING_BESIDE = Beside()
 _BODY = "inspector-body"
 
 
@@ -50,7 +48,7 @@ def node_panel(
     index: Index,
     node: Node,
     tab: Tab = Tab.WORDS,
-    beside: Beside = _NOTHING_BESIDE,
+    answer: TabAnswer | None = None,
     note: Note | None = None,
 ) -> list[Component]:
     """All about one node: its head, the tabs, one tab's body, and the reader's note.
@@ -59,21 +57,21 @@ def node_panel(
         index: The graph it is in.
         node: The node.
         tab: The tab that is shown.
-        beside: What the engine answered to ``wants``; the tab can do without.
+        answer: What an engine answered to what the tab ``wants``; it can do without.
         note: The reader's note of this node.
     """
     return [
         node_head(index.flow, node, note),
         tab_bar(tab),
-        tab_body(index, node, tab, beside),
+        tab_body(index, node, tab, answer),
         notes.editor(node.id, note),
     ]
 
 
-def tab_body(index: Index, node: Node, tab: Tab, beside: Beside = _NOTHING_BESIDE) -> Component:
+def tab_body(index: Index, node: Node, tab: Tab, answer: TabAnswer | None = None) -> Component:
     """One tab of a node's panel."""
     return html.Div(
-        _body(index, node, tab, beside),
+        _body(index, node, tab, answer),
         id=_BODY,
         className=f"tab-body of-{tab}",
         role="tabpanel",
@@ -81,18 +79,18 @@ def tab_body(index: Index, node: Node, tab: Tab, beside: Beside = _NOTHING_BESID
     )
 
 
-def _body(index: Index, node: Node, tab: Tab, beside: Beside) -> list[Component]:
+def _body(index: Index, node: Node, tab: Tab, answer: TabAnswer | None) -> list[Component]:
     match tab:
         case Tab.WORDS:
             return words(index, node)
         case Tab.LEDGER:
             return ledger_tab(index, node)
         case Tab.ATTENTION:
-            return attention_tab(index, node, beside)
+            return attention_tab(index, node, cast("Pattern | None", answer))
         case Tab.PATH:
             return path_tab(index, node)
         case Tab.WHERE:
-            return where_tab(index, node, beside)
+            return where_tab(index, node, cast("tuple[Node, ...] | None", answer))
 
 
 def tab_bar(shown: Tab) -> Component:
@@ -131,7 +129,7 @@ def node_head(flow: FlowGraph, node: Node, note: Note | None = None) -> Componen
         [
             html.Div(
                 [
-                    html.Span(className=f"swatch {family(node.id.kind)}"),
+                    swatch(node.id),
                     html.H2(one_line(note.name) if note is not None and note.name else name),
                     html.Code(str(node.id), className="node-id"),
                 ],

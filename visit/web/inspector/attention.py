@@ -9,12 +9,13 @@ from typing import Any
 from dash import html
 from dash.development.base_component import Component
 
-from visit.graph.flow import Edge, Ledger, Node, NodeId, NodeKind
-from visit.graph.index import RESIDUALS, Index
-from visit.graph.relations import head_of, source_lines, way_in
+from visit.engine.questions import Pattern
+from visit.graph.flow import Ledger, Node, NodeId, NodeKind
+from visit.graph.index import Index
+from visit.graph.kinds import RESIDUALS, SOURCES
+from visit.graph.relations import head_of, source_lines
 from visit.text import visible
-from visit.web.inspector.needs import Beside
-from visit.web.inspector.pieces import hint, measure, swatch
+from visit.web.inspector.pieces import hint, leads_to, measure, swatch
 from visit.web.parts import bar, data, word
 from visit.web.plots.heatmap import WINDOW, heatmap, window
 from visit.web.words import percent, signed, signed_percent
@@ -44,7 +45,7 @@ class Taken:
     node: NodeId | None = None
 
 
-def attention_tab(index: Index, node: Node, beside: Beside) -> list[Component]:
+def attention_tab(index: Index, node: Node, pattern: Pattern | None) -> list[Component]:
     """The pattern of the node's head, and the row of the position that reads."""
     if node.id.kind is NodeKind.ATTN:
         return _of_attention(index, node.id)
@@ -55,15 +56,14 @@ def attention_tab(index: Index, node: Node, beside: Beside) -> list[Component]:
     known = {
         line.source.position: Taken(
             line.source.position,
-            _attention(index, line),
+            line.attention or 0.0,
             line.share,
             line.direct_logit,
             line.source,
         )
         for line in source_lines(index, head)
     }
-    source = node.id.position if node.id.kind in (NodeKind.KEY, NodeKind.VALUE) else None
-    pattern = beside.pattern
+    source = node.id.position if node.id.kind in SOURCES else None
     if pattern is None or head.position >= len(pattern):
         said = hint("What the document holds of this head: its drawn sources, not the whole row.")
         return [_root(index, head.position, list(known.values()), source, said)]
@@ -79,13 +79,6 @@ def attention_tab(index: Index, node: Node, beside: Beside) -> list[Component]:
             *_picture(index, head.position, source, pattern),
         )
     ]
-
-
-def _attention(index: Index, line: Edge) -> float:
-    """How much a head attends to a drawn source; its node says so for the traced position."""
-    if line.attention is not None:
-        return line.attention
-    return index.nodes[line.source].attention or 0.0
 
 
 def _of_attention(index: Index, attention: NodeId) -> list[Component]:
@@ -121,9 +114,7 @@ def _root(
     )
 
 
-def _picture(
-    index: Index, reader: int, source: int | None, pattern: tuple[tuple[float, ...], ...]
-) -> list[Component]:
+def _picture(index: Index, reader: int, source: int | None, pattern: Pattern) -> list[Component]:
     texts = [visible(token.text) for token in index.flow.tokens]
     shown = window(len(texts), reader)
     said = ["Each row is a reader, each column a source; a token stands where both meet."]
@@ -175,7 +166,7 @@ def _source(index: Index, taken: Taken, marked: bool) -> Component:
     to: dict[str, Any] = {}
     if node_id is not None:
         name = html.Button([swatch(node_id), text, number], className="go", title=str(node_id))
-        to = data(node=str(node_id), open=way_in(index, node_id))
+        to = leads_to(index, node_id)
     share = "" if taken.share is None else signed_percent(taken.share)
     logit = "" if taken.logit is None else signed(taken.logit)
     return _row(name, taken.attention, share, logit, marked=marked, to=to)

@@ -9,40 +9,34 @@ from dash.development.base_component import Component
 
 from visit.graph.flow import Node, NodeId, NodeKind
 from visit.graph.index import Index
-from visit.web.inspector.needs import Beside
+from visit.graph.kinds import NODES, Stage
 from visit.web.inspector.pieces import hint, measure, probability, swatch
 from visit.web.parts import data, term, word
 from visit.web.plots.depth_chart import Point, charts
 from visit.web.words import title
 
-_AFTER = {
-    NodeKind.EMBED: 0.0,
-    NodeKind.RESID_MID: 0.5,
-    NodeKind.LN2: 0.55,
-    NodeKind.MEMORY_KEY: 0.65,
-    NodeKind.MEMORY_VALUE: 0.75,
-    NodeKind.MLP_BIAS: 0.75,
-    NodeKind.MEMORIES_REST: 0.75,
-    NodeKind.EXPERT: 0.75,
-    NodeKind.SHARED_EXPERT: 0.75,
-    NodeKind.EXPERTS_REST: 0.75,
-    NodeKind.MLP: 0.8,
-    NodeKind.RESID_POST: 1.0,
-    NodeKind.LN1: 0.05,
-    NodeKind.QUERY: 0.1,
-    NodeKind.KEY: 0.1,
-    NodeKind.VALUE: 0.2,
-    NodeKind.SOURCES_REST: 0.2,
-    NodeKind.ATTN: 0.4,
+_PART_DONE = {
+    Stage.LN1: 0.05,
+    Stage.QUERY: 0.1,
+    Stage.KEY: 0.1,
+    Stage.VALUE: 0.2,
+    Stage.HEAD: 0.3,
+    Stage.NEURON: 0.3,
+    Stage.ATTENTION: 0.4,
+    Stage.RESIDUAL: 0.5,
+    Stage.LN2: 0.55,
+    Stage.MEMORY_KEY: 0.65,
+    Stage.MEMORY: 0.75,
+    Stage.MLP: 0.8,
+    Stage.OUTPUT: 1.0,
 }
-"""How far through its layer a node is; what is missing is a part of the attention."""
-_PART_OF_ATTENTION = 0.3
+"""How far through its layer a stage is."""
 
 
-def where_tab(index: Index, node: Node, beside: Beside) -> list[Component]:
+def where_tab(index: Index, node: Node, read: Sequence[Node] | None) -> list[Component]:
     """The target's rank and probability over the layers, and what each layer says."""
     at = node.id.position
-    lens = tuple(n for n in beside.lens if n.id.position == at)
+    lens = tuple(n for n in read or () if n.id.position == at)
     residuals = lens or _held(index, at)
     token = index.flow.tokens[at]
     head: list[Component | str] = [
@@ -72,7 +66,7 @@ def depth_of(node_id: NodeId, n_layers: int) -> float:
     """Where a node stands among the residuals: 0 for the embedding, L + 1 after layer L."""
     if node_id.layer is None:
         return 0.0 if node_id.kind is NodeKind.EMBED else float(n_layers)
-    return node_id.layer + _AFTER.get(node_id.kind, _PART_OF_ATTENTION)
+    return node_id.layer + _PART_DONE[NODES[node_id.kind].stage]
 
 
 def _held(index: Index, position: int) -> tuple[Node, ...]:

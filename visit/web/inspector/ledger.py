@@ -8,34 +8,16 @@ from dash import html
 from dash.development.base_component import Component
 
 from visit.graph.flow import Edge, EdgeKind, Ledger, Node, NodeId, NodeKind
-from visit.graph.index import RESTS, Index, edge_id
-from visit.graph.relations import own_logit, way_to_neurons, wholes
-from visit.web.inspector.pieces import facts, go, hint, part_name
+from visit.graph.index import Index, edge_id
+from visit.graph.kinds import BLOCKS, LEDGER_WORDS, NODES, RESTS
+from visit.graph.relations import logit_so_far, neurons_of, wholes
+from visit.web.inspector.pieces import facts, go, hint, leads_to, part_name
 from visit.web.inspector.waterfall import By, Row, choice, waterfall
 from visit.web.parts import data, term, word
-from visit.web.words import LEDGER_WORDS, percent, place, signed, signed_percent, title
+from visit.web.words import percent, place, signed, signed_percent, title
 
 WHOLES_SHOWN = 6
 
-_WHOLE_EXPERT = "An expert is an MLP of its own, shown whole: it is not opened into its memories."
-_NO_SUM = {
-    NodeKind.EMBED: "It is where its position's residual stream begins: a row of the embedding.",
-    NodeKind.LN1: "A norm is its residual, scaled; it has no parts of its own.",
-    NodeKind.LN2: "A norm is its residual, scaled; it has no parts of its own.",
-    NodeKind.QUERY: "A query says where to look; it adds to nothing by itself.",
-    NodeKind.KEY: "A key says what a source can be found by; it adds to nothing by itself.",
-    NodeKind.VALUE: "It is its source's residual, seen through the head's value and output map.",
-    NodeKind.MEMORY_KEY: "A key decides how far its memory is active; the value is what adds.",
-    NodeKind.MEMORY_VALUE: "A memory is one row of the MLP's output matrix; it has no parts.",
-    NodeKind.EXPERT: _WHOLE_EXPERT,
-    NodeKind.SHARED_EXPERT: _WHOLE_EXPERT,
-    NodeKind.ATTN_NEURON: "It is one row of the attention's output matrix; it has no parts.",
-    NodeKind.ATTN_BIAS: "A bias is the same for every prompt; it has no parts.",
-    NodeKind.MLP_BIAS: "A bias is the same for every prompt; it has no parts.",
-    NodeKind.HEAD: "This head was not taken apart.",
-    NodeKind.ATTN: "This attention was not taken apart.",
-    NodeKind.MLP: "This MLP was not taken apart: tap it in the graph to open it.",
-}
 _FOLDED = "It is every part that is not drawn, folded into one."
 
 
@@ -47,7 +29,7 @@ def ledger_tab(index: Index, node: Node) -> list[Component]:
         made.append(choice())
     made += sections
     if not sections:
-        remark = _FOLDED if node.id.kind in RESTS else _NO_SUM.get(node.id.kind)
+        remark = _FOLDED if node.id.kind in RESTS else NODES[node.id.kind].undivided
         made.append(hint(remark or "The document holds no ledger of it."))
     made += _adds_to(index, node.id)
     return [html.Div(made, className="ledgers")]
@@ -64,7 +46,7 @@ def logit_rows(index: Index) -> list[Row]:
     for layer in range(index.flow.model.n_layers):
         for kind in (NodeKind.RESID_MID, NodeKind.RESID_POST):
             found = index.lines(NodeId(kind, at, layer), Ledger.RESIDUAL)
-            lines += [e for e in found if e.source.kind in (NodeKind.ATTN, NodeKind.MLP)]
+            lines += [e for e in found if e.source.kind in BLOCKS]
     before = index.out_of.get(NodeId(NodeKind.EMBED, at), ())
     lines = [e for e in before if e.ledger is Ledger.RESIDUAL] + lines
     written = _flows(index, NodeId(NodeKind.FINAL_NORM, at), EdgeKind.NORMALIZES)
@@ -96,12 +78,12 @@ def _sections(index: Index, whole: NodeId) -> tuple[list[Component], bool]:
         return [logit_section(index, rows)], False
     made: list[Component] = []
     can_choose = False
-    for ledger in Ledger:
+    for ledger in NODES[whole.kind].ledgers:
         lines = index.lines(whole, ledger)
         if not lines:
             continue
         if ledger is Ledger.NEURONS:
-            made.append(_to_neurons(whole))
+            made.append(_to_neurons(index, whole))
         can_choose |= all(line.direct_logit is not None for line in lines)
         made.append(_section(index, whole, ledger, lines))
     return made, can_choose
@@ -109,7 +91,7 @@ def _sections(index: Index, whole: NodeId) -> tuple[list[Component], bool]:
 
 def logit_section(index: Index, rows: Sequence[Row]) -> Component:
     """The waterfall that ends at the target's logit."""
-    logit = own_logit(index, NodeId(NodeKind.OUTPUT, index.flow.position))
+    logit = logit_so_far(index, NodeId(NodeKind.OUTPUT, index.flow.position))
     return html.Section(
         [
             html.H3(f"What adds up to the target's {'lead' if index.flow.versus else 'logit'}"),
@@ -122,7 +104,7 @@ def logit_section(index: Index, rows: Sequence[Row]) -> Component:
 
 def _section(index: Index, whole: NodeId, ledger: Ledger, lines: Sequence[Edge]) -> Component:
     rows = [Row(_part(index, line), line.share, line.direct_logit) for line in lines]
-    own = own_logit(index, whole)
+    own = logit_so_far(index, whole)
     made = [waterfall(rows, By.SHARE, own_logit=own)]
     if all(line.direct_logit is not None for line in lines):
         made.append(waterfall(rows, By.LOGIT, own_logit=own))
@@ -147,12 +129,12 @@ def _mixture(index: Index) -> Component:
     return hint(*said)
 
 
-def _to_neurons(attention: NodeId) -> Component:
+def _to_neurons(index: Index, attention: NodeId) -> Component:
     """A button that draws an attention's neurons, another way of taking it apart, in the graph."""
     return html.Button(
         "Draw its attention neurons",
         className="quiet draw-neurons",
-        **data(node=str(attention), open=way_to_neurons(attention)),
+        **{**leads_to(index, neurons_of(attention)), **data(node=str(attention))},
     )
 
 

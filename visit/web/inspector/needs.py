@@ -1,11 +1,15 @@
-"""The inspector's tabs, and what one may need that the document does not hold."""
+"""The inspector's tabs, and what each asks an engine that the document does not say."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from visit.engine.questions import Pattern, Question, ReadLens, ReadPattern
 from visit.graph.flow import Node, NodeId
+from visit.graph.request import Request
+
+TabAnswer = Pattern | tuple[Node, ...]
+"""What an engine answers to what a tab ``wants``."""
 
 
 class Tab(StrEnum):
@@ -27,41 +31,13 @@ TAB_WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """What an engine adds to the document for one tab; nothing, in the viewer.
+def wants(tab: Tab, node_id: NodeId, request: Request) -> Question[TabAnswer] | None:
+    """What a tab asks an engine, to show a node in full; ``None`` where the document is enough.
 
-    Attributes:
-        pattern: The attention of the node's head, as ``Engine.pattern`` answers.
-        lens: What the residuals at the node's position say, as ``Engine.lens`` answers.
-    """
-
-    pattern: tuple[tuple[float, ...], ...] | None = None
-    lens: tuple[Node, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PatternOf:
-    """One head's attention is wanted: what to ask ``Engine.pattern``."""
-
-    layer: int
-    head: int
-
-
-@dataclass(frozen=True, slots=True)
-class LensOf:
-    """The residuals of some positions are wanted: what to ask ``Engine.lens``."""
-
-    positions: tuple[int, ...]
-
-
-def wants(tab: Tab, node_id: NodeId) -> PatternOf | LensOf | None:
-    """What a tab needs of an engine to show a node in full; ``None`` where the document is enough.
-
-    A tab can be shown without it too, and then says what the document knows.
+    A tab can be shown without the answer too, and then says what the document knows.
     """
     if tab is Tab.ATTENTION and node_id.layer is not None and node_id.head is not None:
-        return PatternOf(node_id.layer, node_id.head)
+        return ReadPattern(request, node_id.layer, node_id.head)
     if tab is Tab.WHERE:
-        return LensOf((node_id.position,))
+        return ReadLens(request, (node_id.position,))
     return None

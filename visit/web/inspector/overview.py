@@ -8,9 +8,9 @@ from itertools import groupby
 from dash import html
 from dash.development.base_component import Component
 
-from visit.graph.flow import FlowGraph, ModelInfo, NodeId, Note
+from visit.graph.flow import FlowGraph, ModelInfo, Note
 from visit.graph.index import Index
-from visit.graph.relations import overlap, own_logit
+from visit.graph.relations import sum_logits
 from visit.text import one_line
 from visit.web.inspector.ledger import logit_rows, logit_section
 from visit.web.inspector.pieces import Said, facts, go, hint
@@ -113,23 +113,11 @@ def _noted(index: Index, notes: Sequence[Note]) -> list[Component]:
 
 
 def _group(index: Index, name: str, notes: Sequence[Note]) -> list[Component]:
-    total = group_logit(index, [note.node for note in notes])
+    total = sum_logits(index, [note.node for note in notes])
     heading: list[Component | str] = [html.Span(one_line(name), className="group-name")]
     if total is not None:
         heading += [term("direct logit"), html.Span(signed(total), className="number")]
     return [html.H3(heading, className="group-head"), _list(index, notes)]
-
-
-def group_logit(index: Index, members: Sequence[NodeId]) -> float | None:
-    """The sum of a group's direct logits.
-
-    ``None`` where a member has none, or where a sum would count anything twice.
-    """
-    logits = [own_logit(index, member) for member in members]
-    present = [logit for logit in logits if logit is not None]
-    if len(present) < len(logits) or overlap(index, members):
-        return None
-    return sum(present)
 
 
 def _list(index: Index, notes: Sequence[Note]) -> Component:
@@ -142,6 +130,6 @@ def noted_node(index: Index, note: Note) -> Component:
     name = one_line(note.name) if note.name else title(note.node)
     where = place(note.node)
     said = html.Span([f"{where} " if where else "", word(node.label)], className="said")
-    logit = own_logit(index, note.node)
+    logit = index.direct_logit(note.node)
     more = [] if logit is None else [html.Span(signed(logit), className="number")]
     return go(index, note.node, name, said, *more)

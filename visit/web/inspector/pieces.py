@@ -10,10 +10,11 @@ from dash import html
 from dash.development.base_component import Component
 
 from visit.graph.flow import Edge, Ledger, NodeId, NodeKind, Reading, TokenProbability
-from visit.graph.index import EXPERTS, RESIDUALS, RESTS, Index
+from visit.graph.index import Index
+from visit.graph.kinds import BIASES, EXPERTS, NODES, RESIDUALS, RESTS
 from visit.graph.relations import way_in
 from visit.text import visible
-from visit.web.flow.elements import family, mark_of
+from visit.web.flow.elements import mark_of
 from visit.web.parts import bar, data, span, term, word
 from visit.web.words import percent, title
 
@@ -42,13 +43,19 @@ def go(index: Index, node_id: NodeId, name: str, *more: Said, chosen: bool = Fal
         ],
         className="go is-here" if chosen else "go",
         title=str(node_id),
-        **data(node=str(node_id), open=way_in(index, node_id)),
+        **leads_to(index, node_id),
     )
+
+
+def leads_to(index: Index, node_id: NodeId) -> dict[str, Any]:
+    """The attributes of what goes to a node when it is clicked, and opens what hides it."""
+    opened = " ".join(map(str, way_in(index, node_id)))
+    return data(node=str(node_id), open=opened)
 
 
 def swatch(node_id: NodeId) -> Any:
     """The mark that nodes of its kind have in the graph."""
-    return span([], f"swatch {family(node_id.kind)}")
+    return span([], f"swatch {NODES[node_id.kind].role}")
 
 
 def part_name(index: Index, line: Edge) -> str:
@@ -56,7 +63,7 @@ def part_name(index: Index, line: Edge) -> str:
     node_id = line.source
     if node_id.kind in RESTS:
         return "Others"
-    if node_id.kind in (NodeKind.ATTN_BIAS, NodeKind.MLP_BIAS):
+    if node_id.kind in BIASES:
         return "Bias"
     if node_id.kind in EXPERTS:
         return f"{mark_of(node_id)} × {line.activation or 0.0:.2f}"

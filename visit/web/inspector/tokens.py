@@ -28,7 +28,7 @@ def predictions(flow: FlowGraph, *, clickable: bool = True) -> list[Component]:
                 className="prediction is-target" if is_target else "prediction",
                 disabled=not clickable,
                 title=f"logit {prediction.logit:.2f}",
-                **data(target=visible(prediction.text)),
+                **data(target=visible(prediction.text), target_id=str(prediction.id)),
                 **aria(pressed="true" if is_target else "false"),
             )
         )

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dash import html
 from dash.development.base_component import Component
 
-from visit.graph.flow import Node, NodeId, NodeKind
-from visit.graph.index import EXPERTS, Index
+from visit.graph.flow import Node, NodeId
+from visit.graph.index import Index
+from visit.graph.kinds import EXPERTS, MEMORIES, SOURCES
 from visit.graph.relations import (
     head_of,
     key_of,
     memory_sides,
-    own_logit,
     query_of,
+    reader_lines,
     source_lines,
 )
 from visit.text import visible
@@ -20,13 +21,11 @@ from visit.web.inspector.pieces import Said, both_ends, facts, go, hint, said_wo
 from visit.web.parts import term
 from visit.web.words import percent, signed, title
 
-_MEMORY_SIDES = (NodeKind.MEMORY_KEY, NodeKind.MEMORY_VALUE)
-
 
 def words(index: Index, node: Node) -> list[Component]:
     """A node's measures and its words, then those of its company."""
     made: list[Component] = [facts(_measures(index, node))]
-    if node.id.kind in _MEMORY_SIDES:
+    if node.id.kind in MEMORIES:
         made += _memory(index, node)
     else:
         made.append(both_ends(node.reading))
@@ -46,11 +45,23 @@ def _measures(index: Index, node: Node) -> list[tuple[Said, Said]]:
         said.append((term("routing weight"), f"{node.activation:.3f}"))
     elif node.activation is not None:
         said.append((term("activation"), signed(node.activation, 3)))
-    if node.attention is not None:
-        said.append((term("attention"), percent(node.attention)))
-    logit = own_logit(index, node.id)
+    said += _attention(index, node.id)
+    logit = index.direct_logit(node.id)
     if logit is not None:
         said.append((term("direct logit"), signed(logit)))
+    return said
+
+
+def _attention(index: Index, node_id: NodeId) -> list[tuple[Said, Said]]:
+    """How much a key's or value's source is attended to, by each position that reads it."""
+    if node_id.kind not in SOURCES:
+        return []
+    read = [e for e in reader_lines(index, node_id) if e.attention is not None]
+    said: list[tuple[Said, Said]] = []
+    for line in read:
+        reader = line.target.position
+        by = f" from {visible(index.flow.tokens[reader].text)} at {reader}" if len(read) > 1 else ""
+        said.append((term("attention", f"attention{by}"), percent(line.attention or 0.0)))
     return said
 
 
@@ -76,23 +87,27 @@ def _head_parts(index: Index, node: Node) -> list[Component]:
     head = head_of(index, node.id)
     if head is None:
         return []
-    values = [line.source for line in source_lines(index, head)]
-    company = [query_of(head), *(part for v in values for part in (key_of(v), v)), head]
-    found = [part for part in company if part in index.nodes and part != node.id]
+    lines = source_lines(index, head)
+    company = [query_of(head), *(p for line in lines for p in (key_of(line.source), line.source))]
+    found = [part for part in (*company, head) if part in index.nodes and part != node.id]
     if not found:
         return []
+    attended = {key_of(line.source): line.attention for line in lines}
     return [
         html.H3("Together with"),
-        html.Ul([_companion(index, part) for part in found], className="company"),
+        html.Ul(
+            [_companion(index, part, attended.get(part)) for part in found], className="company"
+        ),
     ]
 
 
-def _companion(index: Index, node_id: NodeId) -> Component:
+def _companion(index: Index, node_id: NodeId, attention: float | None) -> Component:
+    """One of a head's parts; of a key, with how much the head attends to its source."""
     node = index.nodes[node_id]
     name = title(node_id).split(" of ")[0]
     more = []
-    if node_id.kind in (NodeKind.KEY, NodeKind.VALUE):
+    if node_id.kind in SOURCES:
         name = f"{name} of {visible(index.flow.tokens[node_id.position].text)}"
-        if node.attention is not None and node_id.kind is NodeKind.KEY:
-            more = [html.Span(percent(node.attention), className="number")]
+        if attention is not None:
+            more = [html.Span(percent(attention), className="number")]
     return html.Li([go(index, node_id, name, *more), said_words(node.reading.top)])

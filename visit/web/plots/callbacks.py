@@ -6,28 +6,27 @@ from typing import Any
 
 from dash import Dash, Input, Output, State, no_update
 
-from visit.engine.protocol import Engine
+from visit.engine.questions import ReadLens
 from visit.errors import VisitError
 from visit.graph.flow import Node, NodeId, NodeKind
 from visit.graph.index import Index
 from visit.web import ids
-from visit.web.flow.stylesheet import themed
 from visit.web.plots.lens_grid import (
     MEASURES,
+    choose_positions,
     lens_figure,
     lens_height,
     nodes_in_document,
-    positions_shown,
 )
-from visit.web.sankey.diagram import Palette, sankey_figure
+from visit.web.sankey.diagram import sankey_figure
 from visit.web.server.tracing import show_problem
-from visit.web.state.graphs import held, opened_index, with_block
-from visit.web.state.shelf import Shelf
+from visit.web.state.graphs import Graphs
 from visit.web.state.view import View
+from visit.web.theme import SAFE, choose_theme
 
 
-def register(app: Dash, engine: Engine | None, shelf: Shelf) -> None:
-    """Attach the figures' callbacks to this app."""
+def register(app: Dash, graphs: Graphs) -> None:
+    """Attach the figures' callbacks to this app, which draw of these graphs."""
 
     def lens(
         key: str | None,
@@ -39,20 +38,20 @@ def register(app: Dash, engine: Engine | None, shelf: Shelf) -> None:
         if key is None or data is None or not dock or not dock.get("open"):
             return no_update, no_update
         view = View.parse(data)
-        index = held(view, engine, shelf)
+        index = graphs.find(view)
         if index is None:
             return no_update, no_update  # drawing says what is wrong
         asked = dock.get("measure")
         measure = next((known for known in MEASURES if known == asked), MEASURES[0])
         figure = lens_figure(
-            lens_nodes(index, view, engine, shelf),
+            lens_nodes(index, view, graphs),
             index.flow,
             measure=measure,
-            theme=themed(shade or "light"),
+            theme=choose_theme(shade or "light"),
             width=int(dock.get("width") or 0) or 1080,
         )
         figure["layout"]["meta"]["key"] = view.key
-        least = lens_height(len(positions_shown(index.flow)))
+        least = lens_height(len(choose_positions(index.flow)))
         return figure, {"height": f"max(100%, {least}px)"}
 
     app.callback(
@@ -76,16 +75,14 @@ def register(app: Dash, engine: Engine | None, shelf: Shelf) -> None:
         if key is None or data is None or not pane or pane.get("name") != "sankey":
             return no_update
         view = View.parse(data)
-        palette: Palette = "visit" if (look or {}).get("palette") == "visit" else "safe"
         try:
-            index = opened_index(view, engine, shelf)
+            index = graphs.find_opened(view)
             layer = min(max(int(pane.get("layer") or 0), 0), index.flow.model.n_layers - 1)
             block = NodeId(NodeKind.ATTN, index.flow.position, layer)
             return sankey_figure(
-                with_block(index, block, view, engine, shelf),
+                graphs.add_block(view, index, block),
                 layer,
-                themed(shade or "light", palette),
-                palette=palette,
+                choose_theme(shade or "light", (look or {}).get("palette") or SAFE),
                 neurons=bool(pane.get("neurons")),
                 width=int(pane.get("width") or 0) or 1000,
                 height=int(pane.get("height") or 0) or 560,
@@ -105,9 +102,7 @@ def register(app: Dash, engine: Engine | None, shelf: Shelf) -> None:
     )(sankey)
 
 
-def lens_nodes(index: Index, view: View, engine: Engine | None, shelf: Shelf) -> tuple[Node, ...]:
+def lens_nodes(index: Index, view: View, graphs: Graphs) -> tuple[Node, ...]:
     """What every residual says that the grid has a cell for; without an engine, those drawn."""
-    if engine is None or view.fixed:
-        return nodes_in_document(index.flow)
-    shown = positions_shown(index.flow)
-    return shelf.beside(view.key, shown, lambda: engine.lens(view.request, shown))
+    read = graphs.answer(view, ReadLens(view.request, tuple(choose_positions(index.flow))))
+    return nodes_in_document(index.flow) if read is None else read

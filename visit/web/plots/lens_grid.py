@@ -14,21 +14,18 @@ from typing import Any, Literal
 
 from visit.graph.flow import FlowGraph, Node, NodeId, NodeKind, Reading
 from visit.text import shortened, visible
+from visit.web.colours import Scale, colour_at
 from visit.web.flow.elements import rank_level
-from visit.web.flow.stylesheet import MONO, Theme
 from visit.web.plots.plotly import (
     Figure,
-    Scale,
-    colour_at,
-    ink_on,
     layout,
     literal,
     note,
     plotly_scale,
-    scale,
     tip,
     token,
 )
+from visit.web.theme import MONO, Theme, ink_on
 
 Measure = Literal["prob", "rank", "entropy"]
 """What a cell's colour says: the target's probability or rank, or the entropy."""
@@ -45,7 +42,7 @@ _CHARACTER = 0.61
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
+class _Colouring:
     """How a measure is coloured.
 
     Attributes:
@@ -69,22 +66,22 @@ def lens_figure(
     theme: Theme,
     width: int = 1080,
 ) -> Figure:
-    """The grid of the positions that ``positions_shown`` gives.
+    """The grid of the positions that ``choose_positions`` gives.
 
     Every cell's ``customdata`` is its node's id; a cell whose node isn't given is blank. The
     layout's ``meta`` has the names of the ``columns``, the ``traced`` one of the rows, counted from
     the first that is shown, and as ``left_out`` which positions have none.
 
     Args:
-        nodes: Residuals, in any order; ``Engine.lens`` reads them all, ``nodes_in_document`` those
-            the graph has. Other nodes are passed over.
+        nodes: Residuals, in any order: all of them as ``ReadLens`` is answered, or those that the
+            graph has, as ``nodes_in_document`` gives them. Other nodes are passed over.
         flow: The graph they are of.
         measure: What the colour says.
         theme: The page's colours.
         width: Of the figure in px: texts are cut so that they fit.
     """
-    shown = _shown(measure, flow, theme)
-    rows, n_columns = positions_shown(flow), flow.model.n_layers + 1
+    shown = _colour_by(measure, flow, theme)
+    rows, n_columns = choose_positions(flow), flow.model.n_layers + 1
     cells = {cell: node for node in nodes if (cell := _cell(node.id)) and cell[0] in rows}
     names = ["embed", *(_layer_name(i, n_columns, width) for i in range(n_columns - 1))]
     return {
@@ -106,7 +103,7 @@ def lens_figure(
             meta={
                 "columns": names,
                 "traced": flow.position - rows.start,
-                "left_out": positions_left_out(flow),
+                "left_out": name_left_out(flow),
             },
         ),
     }
@@ -122,7 +119,7 @@ def nodes_in_document(flow: FlowGraph) -> tuple[Node, ...]:
     return tuple(node for node in flow.nodes if _cell(node.id))
 
 
-def positions_shown(flow: FlowGraph, most: int = MOST_POSITIONS) -> range:
+def choose_positions(flow: FlowGraph, most: int = MOST_POSITIONS) -> range:
     """The positions with a row: the prompt's last ones, or of a long one those up to the traced.
 
     The traced position is always among them.
@@ -132,9 +129,9 @@ def positions_shown(flow: FlowGraph, most: int = MOST_POSITIONS) -> range:
     return range(max(0, stop - most), stop)
 
 
-def positions_left_out(flow: FlowGraph, most: int = MOST_POSITIONS) -> str:
+def name_left_out(flow: FlowGraph, most: int = MOST_POSITIONS) -> str:
     """Which positions have no row, in words; empty when all have one."""
-    shown, n_tokens = positions_shown(flow, most), len(flow.tokens)
+    shown, n_tokens = choose_positions(flow, most), len(flow.tokens)
     parts = [
         f"{first} to {last}" if first < last else str(first)
         for first, last in ((0, shown.start - 1), (shown.stop, n_tokens - 1))
@@ -154,30 +151,30 @@ def _cell(node_id: NodeId) -> tuple[int, int] | None:
     return None
 
 
-def _shown(measure: Measure, flow: FlowGraph, theme: Theme) -> _Shown:
+def _colour_by(measure: Measure, flow: FlowGraph, theme: Theme) -> _Colouring:
     d_vocab = max(flow.model.d_vocab, 2)
     if measure == "prob":
-        return _Shown(
+        return _Colouring(
             "target's probability",
             lambda reading: reading.target.prob,
-            scale(theme, "target"),
+            theme.ramps["target"],
             {0.0: "0", 0.5: "50 %", 1.0: "100 %"},
         )
     if measure == "rank":
         tens = [10**power for power in range(math.ceil(math.log10(d_vocab)))]
         apart = [rank for rank in tens[:: _tick_step(len(tens))] if rank_level(rank, d_vocab) < 0.8]
         ticks = {1 - rank_level(rank, d_vocab): _thousands(rank) for rank in (*apart, d_vocab)}
-        return _Shown(
+        return _Colouring(
             "target's rank",
             lambda reading: 1 - rank_level(reading.target.rank, d_vocab),
-            scale(theme, "target"),
+            theme.ramps["target"],
             ticks,
         )
     most = math.log2(d_vocab)
-    return _Shown(
+    return _Colouring(
         "entropy",
         lambda reading: reading.entropy / most,
-        scale(theme, "entropy"),
+        theme.ramps["entropy"],
         {0.0: "0", 1.0: f"{most:.1f} bits"},
     )
 
@@ -192,9 +189,9 @@ def _thousands(count: int) -> str:
 
 
 def _heatmap(
-    cells: dict[tuple[int, int], Node], flow: FlowGraph, shown: _Shown, theme: Theme
+    cells: dict[tuple[int, int], Node], flow: FlowGraph, shown: _Colouring, theme: Theme
 ) -> dict[str, Any]:
-    rows, columns = positions_shown(flow), range(flow.model.n_layers + 1)
+    rows, columns = choose_positions(flow), range(flow.model.n_layers + 1)
     grid = [[cells.get((row, column)) for column in columns] for row in rows]
     return {
         "type": "heatmap",
@@ -234,7 +231,7 @@ def _heatmap(
 
 
 def _texts(
-    cells: dict[tuple[int, int], Node], flow: FlowGraph, shown: _Shown, width: int
+    cells: dict[tuple[int, int], Node], flow: FlowGraph, shown: _Colouring, width: int
 ) -> list[dict[str, Any]]:
     """The top tokens, one trace for each ink: a heatmap's own text has only one colour."""
     room = (width - _LEFT - _RIGHT) / (flow.model.n_layers + 1) - 6
@@ -289,7 +286,7 @@ def _row_name(flow: FlowGraph, position: int, theme: Theme) -> str:
     return f'<b><span style="color:{theme.picked}">▸ {name}</span></b>'
 
 
-def _legend(flow: FlowGraph, shown: _Shown, theme: Theme) -> list[dict[str, Any]]:
+def _legend(flow: FlowGraph, shown: _Colouring, theme: Theme) -> list[dict[str, Any]]:
     """What a cell's text says, and before the colour bar what a colour says."""
     target = literal(shortened(visible(flow.target.text), 16))
     said = f"Top token of each residual; <b>bold</b>: the target {target}"
@@ -304,9 +301,9 @@ __all__ = [
     "MEASURES",
     "MOST_POSITIONS",
     "Measure",
+    "choose_positions",
     "lens_figure",
     "lens_height",
+    "name_left_out",
     "nodes_in_document",
-    "positions_left_out",
-    "positions_shown",
 ]

@@ -10,33 +10,37 @@ Source: Katz & Belinkov 2023, figure 1.
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 from visit.graph.flow import EdgeKind, FlowGraph, NodeId
 from visit.graph.index import Index
+from visit.web.colours import Scale, colour_at, see_through
 from visit.web.flow.elements import rank_level
-from visit.web.flow.stylesheet import Theme
 from visit.web.plots.plotly import (
-    VISIT_RANK,
     Figure,
-    Scale,
-    colour_at,
     hover_label,
     layout,
     literal,
-    rank_scale,
-    scale,
-    see_through,
     tip,
     token,
 )
-from visit.web.sankey.labels import MARGIN, THICKNESS, columns, headings, labels, legend
-from visit.web.sankey.links import Link, layers_in_document, links_of_layer, stages_of
+from visit.web.sankey.labels import (
+    MARGIN,
+    THICKNESS,
+    headings,
+    labels,
+    legend,
+    place_columns,
+)
+from visit.web.sankey.links import (
+    Link,
+    attention_by_node,
+    find_columns,
+    layers_in_document,
+    links_of_layer,
+)
 from visit.web.sankey.plan import plan_layer
+from visit.web.theme import Theme
 from visit.web.words import percent, signed, signed_percent, title
-
-Palette = Literal["safe", "visit"]
-"""The colours of a rank: safe for colour-blind eyes, or the paper's green, grey and red."""
 
 
 def sankey_figure(
@@ -45,7 +49,6 @@ def sankey_figure(
     theme: Theme,
     *,
     neurons: bool = False,
-    palette: Palette = "safe",
     width: int = 1000,
     height: int = 560,
 ) -> Figure:
@@ -59,7 +62,6 @@ def sankey_figure(
         layer: One of ``layers_in_document``; open the layer's block first for another.
         theme: The page's colours.
         neurons: Whether attention adds up its neurons (rows of ``W_O``), each from its head.
-        palette: The colours of the nodes' ranks.
         width: Of the figure in px: labels are cut so that they fit.
         height: Of the figure in px; it gets higher where the parts need it.
 
@@ -69,11 +71,11 @@ def sankey_figure(
     links = links_of_layer(index, layer, neurons=neurons)
     plan = plan_layer(links, height - MARGIN[2] - MARGIN[3])
     flow = index.flow
-    stages = stages_of(links)
-    xs = columns(set(stages.values()), width)
-    ranks = VISIT_RANK if palette == "visit" else rank_scale(theme)
+    parts = find_columns(links)
+    xs = place_columns(set(parts.values()), width)
     order = list(plan.places)
     number = {node: i for i, node in enumerate(order)}
+    attended = attention_by_node(links)
     part = min(1.0, plan.scale * plan.tallest / plan.height)
     return {
         "data": [
@@ -87,10 +89,10 @@ def sankey_figure(
                     "align": "center",
                     "pad": 0,
                     "thickness": THICKNESS,
-                    "x": [xs[stages[node]] for node in order],
+                    "x": [xs[parts[node]] for node in order],
                     "y": [plan.places[node].middle / plan.height / part for node in order],
-                    "label": [tip(flow, index.nodes[node]) for node in order],
-                    "color": [_rank_colour(flow, index, node, ranks) for node in order],
+                    "label": [tip(flow, index.nodes[node], attended.get(node)) for node in order],
+                    "color": [_rank_colour(flow, index, node, theme.ranks) for node in order],
                     "line": {"color": theme.faint, "width": 0.6},
                     "customdata": [str(node) for node in order],
                     "hovertemplate": "%{label}<extra></extra>",
@@ -114,9 +116,9 @@ def sankey_figure(
             height=plan.height + MARGIN[2] + MARGIN[3],
             margin=MARGIN,
             annotations=[
-                *labels(index, plan, stages, xs, width, theme),
+                *labels(index, plan, parts, xs, width, theme),
                 *headings(xs, links, theme),
-                *legend(index, plan, ranks, theme),
+                *legend(index, plan, theme),
             ],
         ),
     }
@@ -134,7 +136,7 @@ def _link_colour(index: Index, link: Link, theme: Theme) -> str:
         return see_through(theme.minus, 0.75)
     most = math.log2(max(index.flow.model.d_vocab, 2))
     entropy = index.nodes[link.source].reading.entropy / most
-    return see_through(colour_at(scale(theme, "link"), entropy), 0.65)
+    return see_through(colour_at(theme.ramps["link"], entropy), 0.65)
 
 
 def _link_tip(flow: FlowGraph, link: Link) -> str:
@@ -157,4 +159,4 @@ def _link_tip(flow: FlowGraph, link: Link) -> str:
     return "<br>".join(lines)
 
 
-__all__ = ["Palette", "layers_in_document", "sankey_figure"]
+__all__ = ["layers_in_document", "sankey_figure"]

@@ -7,13 +7,15 @@ import math
 from typing import Any
 
 from visit.graph.flow import NodeId, NodeKind
-from visit.graph.index import EXPERTS, RESTS, Index
+from visit.graph.index import Index
+from visit.graph.kinds import EXPERTS, NODES, Stage
 from visit.text import shortened, visible
+from visit.web.colours import colour_at
 from visit.web.flow.elements import mark_of
-from visit.web.flow.stylesheet import FONT, Theme
-from visit.web.plots.plotly import Scale, chips, colour_at, literal, note, scale
-from visit.web.sankey.links import Link, Stage, is_parallel
+from visit.web.plots.plotly import chips, literal, note
+from visit.web.sankey.links import Link, is_parallel
 from visit.web.sankey.plan import HAIRLINE, Plan, is_slim
+from visit.web.theme import SANS, Theme
 
 MARGIN = (14, 14, 24, 44)
 """Left, right, top and bottom, in px."""
@@ -56,10 +58,9 @@ _HEADINGS = {
     Stage.OUTPUT: "output",
 }
 _PARALLEL_HEADINGS = {Stage.VALUE: "value, memory", Stage.ATTENTION: "attention, MLP"}
-_BIASES = (NodeKind.ATTN_BIAS, NodeKind.MLP_BIAS)
 
 
-def columns(used: set[Stage], width: int) -> dict[Stage, float]:
+def place_columns(used: set[Stage], width: int) -> dict[Stage, float]:
     """The middle of each column that is used, 0 to 1 over the figure's inside."""
     inside = width - MARGIN[0] - MARGIN[1]
     total, at, found = sum(_ROOM[s] for s in used), 0.0, {}
@@ -83,7 +84,7 @@ def _label_rooms(xs: dict[Stage, float], width: int) -> dict[Stage, float]:
 def labels(
     index: Index,
     plan: Plan,
-    stages: dict[NodeId, Stage],
+    parts: dict[NodeId, Stage],
     xs: dict[Stage, float],
     width: int,
     theme: Theme,
@@ -94,7 +95,7 @@ def labels(
     for node, place in plan.places.items():
         if is_slim(plan.links, node):
             continue
-        column = stages[node]
+        column = parts[node]
         shift = -_LABEL_GAP if column is last else _LABEL_GAP
         made.append(
             note(
@@ -107,7 +108,7 @@ def labels(
                 yanchor="middle",
                 xshift=shift,
                 font={
-                    "family": FONT,
+                    "family": SANS,
                     "size": _LABEL_SIZE,
                     "color": theme.ink,
                     "shadow": _halo(theme),
@@ -122,12 +123,7 @@ def _label(index: Index, node: NodeId, links: tuple[Link, ...], room: float) -> 
     against = any(
         link.source == node and link.share is not None and link.share < 0 for link in links
     )
-    if node.kind in RESTS:
-        said = "rest"
-    elif node.kind in _BIASES:
-        said = "bias"
-    else:
-        said = visible(index.nodes[node].label)
+    said = NODES[node.kind].label or visible(index.nodes[node].label)
     if node.kind is NodeKind.KEY:
         said = f"@{visible(index.flow.tokens[node.position].text)} {said}"
     elif mark_of(node):
@@ -143,11 +139,11 @@ def _halo(theme: Theme) -> str:
 
 
 def headings(xs: dict[Stage, float], links: tuple[Link, ...], theme: Theme) -> list[dict[str, Any]]:
-    """The stages' names above the columns."""
+    """The names above the columns."""
     last = max(xs)
     names = _HEADINGS | (_PARALLEL_HEADINGS if is_parallel(links) else {})
     if any(link.source.kind in EXPERTS for link in links):
-        names = {stage: name.replace("memory", "expert") for stage, name in names.items()}
+        names = {column: name.replace("memory", "expert") for column, name in names.items()}
     return [
         note(
             names[column],
@@ -163,14 +159,14 @@ def headings(xs: dict[Stage, float], links: tuple[Link, ...], theme: Theme) -> l
     ]
 
 
-def legend(index: Index, plan: Plan, ranks: Scale, theme: Theme) -> list[dict[str, Any]]:
+def legend(index: Index, plan: Plan, theme: Theme) -> list[dict[str, Any]]:
     """What the colours and widths mean, and what isn't to scale."""
     d_vocab = index.flow.model.d_vocab
     steps = [i / (_N_CHIPS - 1) for i in range(_N_CHIPS)]
-    entropies = scale(theme, "link")
+    entropies = theme.ramps["link"]
     target = literal(shortened(visible(index.flow.target.text), 16))
     colours = (
-        f"Node: rank of {target}, 1 {chips(colour_at(ranks, i) for i in steps)} {d_vocab:,}"
+        f"Node: rank of {target}, 1 {chips(colour_at(theme.ranks, i) for i in steps)} {d_vocab:,}"
         f"   Link: entropy of its source, 0 {chips(colour_at(entropies, i) for i in steps)} "
         f"{math.log2(max(d_vocab, 2)):.1f} bits   {chips([theme.minus])} (−) against the whole"
         f"   {chips([theme.stream])} residual"

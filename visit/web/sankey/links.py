@@ -1,4 +1,4 @@
-"""One layer at the traced position, stage by stage: its parts, and how much flows between them.
+"""One layer at the traced position, column by column: its parts, and how much flows between them.
 
 Parts are found by going back from the layer's last residual. A link's size is the norm of what
 flows; what only steers (a query, a key, a memory's key) writes nothing of its own, and gets the
@@ -11,54 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import IntEnum
 
 from visit.errors import RequestError
 from visit.graph.flow import EdgeKind, Ledger, NodeId, NodeKind
-from visit.graph.index import OF_MLP, RESIDUALS, Index
+from visit.graph.index import Index
+from visit.graph.kinds import BIASES, EDGES, NODES, RESIDUALS, Stage, kinds_inside
 
-
-class Stage(IntEnum):
-    """A column, from left to right."""
-
-    INPUT = 0
-    LN1 = 1
-    QUERY = 2
-    KEY = 3
-    VALUE = 4
-    HEAD = 5
-    NEURON = 6
-    ATTENTION = 7
-    RESIDUAL = 8
-    LN2 = 9
-    MEMORY_KEY = 10
-    MEMORY = 11
-    MLP = 12
-    OUTPUT = 13
-
-
-_STAGES = {
-    NodeKind.LN1: Stage.LN1,
-    NodeKind.QUERY: Stage.QUERY,
-    NodeKind.KEY: Stage.KEY,
-    NodeKind.VALUE: Stage.VALUE,
-    NodeKind.SOURCES_REST: Stage.VALUE,
-    NodeKind.HEAD: Stage.HEAD,
-    NodeKind.HEADS_REST: Stage.HEAD,
-    NodeKind.ATTN_NEURON: Stage.NEURON,
-    NodeKind.NEURONS_REST: Stage.NEURON,
-    NodeKind.ATTN: Stage.ATTENTION,
-    NodeKind.RESID_MID: Stage.RESIDUAL,
-    NodeKind.LN2: Stage.LN2,
-    NodeKind.MEMORY_KEY: Stage.MEMORY_KEY,
-    NodeKind.MEMORY_VALUE: Stage.MEMORY,
-    NodeKind.MLP_BIAS: Stage.MEMORY,
-    NodeKind.MEMORIES_REST: Stage.MEMORY,
-    NodeKind.EXPERT: Stage.MEMORY,
-    NodeKind.SHARED_EXPERT: Stage.MEMORY,
-    NodeKind.EXPERTS_REST: Stage.MEMORY,
-    NodeKind.MLP: Stage.MLP,
-}
 _BESIDE_ATTENTION = {
     Stage.LN2: Stage.LN1,
     Stage.MEMORY_KEY: Stage.KEY,
@@ -131,25 +89,33 @@ def links_of_layer(index: Index, layer: int, *, neurons: bool = False) -> tuple[
         into = list(_into(index, target, neurons))
         found += into
         waiting += [link.source for link in into]
-    return tuple(_sized(found))
+    return tuple(_give_sizes(found))
 
 
-def stages_of(links: Sequence[Link]) -> dict[NodeId, Stage]:
+def find_columns(links: Sequence[Link]) -> dict[NodeId, Stage]:
     """The column of every part. In a parallel block the MLP's parts stand below attention's."""
     into = {link.target for link in links}
     parts = dict.fromkeys(end for link in links for end in (link.source, link.target))
-    with_neurons = any(_STAGES.get(part.kind) is Stage.NEURON for part in parts)
+    with_neurons = any(NODES[part.kind].stage is Stage.NEURON for part in parts)
     parallel = is_parallel(links)
     found = {}
     for part in parts:
-        if part.kind is NodeKind.ATTN_BIAS:
-            found[part] = Stage.NEURON if with_neurons else Stage.HEAD
-        elif part.kind in _STAGES:
-            column = _STAGES[part.kind]
-            found[part] = _BESIDE_ATTENTION.get(column, column) if parallel else column
-        else:
+        stage = NODES[part.kind].stage
+        if stage in (Stage.INPUT, Stage.OUTPUT):  # another layer's output is this one's input
             found[part] = Stage.OUTPUT if part in into else Stage.INPUT
+        elif part.kind is NodeKind.ATTN_BIAS and with_neurons:
+            found[part] = Stage.NEURON
+        else:
+            found[part] = _BESIDE_ATTENTION.get(stage, stage) if parallel else stage
     return found
+
+
+def attention_by_node(links: Sequence[Link]) -> dict[NodeId, float]:
+    """How much the layer's heads attend to the source of each key and value that is shown."""
+    attended = [link for link in links if link.attention is not None]
+    keys = {link.target: link.attention for link in attended if link.kind is EdgeKind.SCORES}
+    values = {link.source: link.attention for link in attended if link.kind is EdgeKind.ADDS}
+    return {node: part for node, part in (keys | values).items() if part is not None}
 
 
 def is_parallel(links: Sequence[Link]) -> bool:
@@ -159,7 +125,10 @@ def is_parallel(links: Sequence[Link]) -> bool:
 
 def _is_opened(index: Index, layer: int) -> bool:
     attn, mlp = (NodeId(kind, index.flow.position, layer) for kind in (NodeKind.ATTN, NodeKind.MLP))
-    return bool(index.lines(attn, Ledger.HEADS)) and any(index.lines(mlp, of) for of in OF_MLP)
+    return all(
+        any(index.lines(whole, ledger) for ledger in NODES[whole.kind].opens)
+        for whole in (attn, mlp)
+    )
 
 
 def _is_input(node_id: NodeId, layer: int) -> bool:
@@ -176,7 +145,7 @@ def _into(index: Index, target: NodeId, neurons: bool) -> Iterator[Link]:
         elsewhere = source.kind is NodeKind.QUERY and source.position != position
         if edge.ledger in left_out or closed or elsewhere:
             continue
-        measured = edge.norm is not None and edge.kind in (EdgeKind.ADDS, EdgeKind.NORMALIZES)
+        measured = edge.norm is not None and EDGES[edge.kind].is_measured
         yield Link(
             source,
             target,
@@ -187,7 +156,7 @@ def _into(index: Index, target: NodeId, neurons: bool) -> Iterator[Link]:
             edge.direct_logit,
             edge.attention,
         )
-    if neurons and target.kind in (NodeKind.ATTN_NEURON, NodeKind.NEURONS_REST):
+    if neurons and target.kind in kinds_inside(NodeKind.NEURONS_REST):
         yield from _from_heads(index, target)
 
 
@@ -200,7 +169,7 @@ def _from_heads(index: Index, target: NodeId) -> Iterator[Link]:
     heads = {
         edge.source: edge.norm or 0.0
         for edge in index.lines(attn, Ledger.HEADS)
-        if edge.source.kind is not NodeKind.ATTN_BIAS
+        if edge.source.kind not in BIASES
     }
     if target.index is not None:
         number = target.index // index.flow.model.d_head
@@ -214,7 +183,7 @@ def _from_heads(index: Index, target: NodeId) -> Iterator[Link]:
         yield Link(head, target, size * part, False, EdgeKind.ADDS)
 
 
-def _sized(links: list[Link]) -> Iterator[Link]:
+def _give_sizes(links: list[Link]) -> Iterator[Link]:
     """Links with a size each: those without a norm get that of what comes of them."""
     out_of: dict[NodeId, list[Link]] = {}
     into: dict[NodeId, int] = {}

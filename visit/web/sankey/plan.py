@@ -1,7 +1,7 @@
 """Where the parts of one layer stand: the residual on a lane above, what adds to it stacked below.
 
-Columns are stages. In a column the parts are stacked so that a head stands beside its query, its
-keys and its values, and a memory's value beside its key. The scale is the largest at which all fit.
+In a column the parts are stacked so that a head stands beside its query, its keys and its values,
+and a memory's value beside its key. The scale is the largest at which all fit.
 Two exceptions to scale keep links legible: none is thinner than a hairline, and the residual's own
 are cut to a little more than what the layer adds to it.
 """
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from visit.graph.flow import NodeId, NodeKind
-from visit.graph.index import RESIDUALS
+from visit.graph.kinds import BLOCKS, EXPERTS, NORMS, RESIDUALS
 from visit.web.sankey.links import Link, is_parallel
 
 HAIRLINE = 0.7
@@ -25,8 +25,7 @@ _CUT = 1.25
 _ROW, _SLIM_ROW, _GAP, _MOST_SPREAD, _LANE_GAP = 13.0, 4.0, 2.5, 10.0, 18.0
 _ROOM_FOR_WIDTHS = 120.0
 _SLIM_PART = 0.05
-_NORMS = (NodeKind.LN1, NodeKind.LN2)
-_IN_MLP = (NodeKind.MEMORY_VALUE, NodeKind.EXPERT, NodeKind.SHARED_EXPERT)
+_IN_MLP = (NodeKind.MEMORY_VALUE, *sorted(EXPERTS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ class _Band:
 def plan_layer(links: Iterable[Link], height: int) -> Plan:
     """Where the parts of a layer stand in a height, or in the least one that holds them."""
     links = tuple(links)
-    largest = max(_drawn(links, HAIRLINE / 1e-9))
+    largest = max(_choose_sizes(links, HAIRLINE / 1e-9))
     room = max(height, math.ceil(_extent(links, 1e-9) + _ROOM_FOR_WIDTHS))
     low, high = 0.0, WIDEST / largest if largest else 1.0
     for _ in range(30):
@@ -86,7 +85,9 @@ def plan_layer(links: Iterable[Link], height: int) -> Plan:
         low, high = (middle, high) if needed <= room else (low, middle)
     places = _places(links, low, room)
     order = sorted(links, key=lambda link: (places[link.source].middle, places[link.target].middle))
-    return Plan(places, tuple(order), tuple(_drawn(order, low)), low, _tallest(links, low), room)
+    return Plan(
+        places, tuple(order), tuple(_choose_sizes(order, low)), low, _tallest(links, low), room
+    )
 
 
 def is_slim(links: Sequence[Link], node_id: NodeId) -> bool:
@@ -98,12 +99,10 @@ def is_slim(links: Sequence[Link], node_id: NodeId) -> bool:
     return sum(link.size for link in into if link.source == node_id) < _SLIM_PART * whole
 
 
-def _drawn(links: Sequence[Link], scale: float) -> list[float]:
+def _choose_sizes(links: Sequence[Link], scale: float) -> list[float]:
     """The links' sizes as drawn, in the unit of the norms."""
     added = [
-        link.size
-        for link in links
-        if link.source.kind in (NodeKind.ATTN, NodeKind.MLP) and link.target.kind in RESIDUALS
+        link.size for link in links if link.source.kind in BLOCKS and link.target.kind in RESIDUALS
     ]
     cut = _CUT * max(added, default=0.0) or float("inf")
     least = HAIRLINE / scale
@@ -114,7 +113,7 @@ def _sums(links: Sequence[Link], scale: float) -> dict[NodeId, float]:
     """What enters or leaves each part, whichever is more, in the unit of the norms."""
     into: dict[NodeId, float] = {}
     out_of: dict[NodeId, float] = {}
-    for link, size in zip(links, _drawn(links, scale), strict=True):
+    for link, size in zip(links, _choose_sizes(links, scale), strict=True):
         out_of[link.source] = out_of.get(link.source, 0.0) + size
         into[link.target] = into.get(link.target, 0.0) + size
     return {node: max(into.get(node, 0.0), out_of.get(node, 0.0)) for node in {**out_of, **into}}
@@ -229,7 +228,7 @@ def _extent(links: Sequence[Link], scale: float) -> float:
     heights = {node: size * scale for node, size in _sums(links, scale).items()}
     slim, bands = _slim(links), _bands(links)
     below = sum(_band_height(band, heights, slim) for band in bands) + _GAP * (len(bands) - 1)
-    norms = sum(height for node, height in heights.items() if node.kind in _NORMS)
+    norms = sum(height for node, height in heights.items() if node.kind in NORMS)
     return _lane(heights) + max(below, norms)
 
 
@@ -261,14 +260,14 @@ def _places(links: Sequence[Link], scale: float, room: int) -> dict[NodeId, Plac
     for band in bands:
         bottom = top + _band_height(band, heights, slim) + spare / len(bands)
         for stack in band.stacks:
-            for node, middle in _stacked(stack, heights, slim, top, bottom):
+            for node, middle in _stack(stack, heights, slim, top, bottom):
                 found[node] = Place(middle, heights[node])
         for node in found:
             if node.kind in band.wholes:
                 found[node] = Place((top + bottom) / 2, heights[node])
         top = bottom
     for node in found:
-        if node.kind in _NORMS:  # level with what it is read by
+        if node.kind in NORMS:  # level with what it is read by
             read = [found[link.target] for link in links if link.source == node]
             edges = [
                 (place.middle - place.height / 2, place.middle + place.height / 2) for place in read
@@ -278,7 +277,7 @@ def _places(links: Sequence[Link], scale: float, room: int) -> dict[NodeId, Plac
     return found
 
 
-def _stacked(
+def _stack(
     stack: list[_Group],
     heights: dict[NodeId, float],
     slim: set[NodeId],

@@ -64,8 +64,8 @@ def cover() -> list[Component]:
                 [
                     html.P("That could not be traced", className="cover-title"),
                     html.P(
-                        "The line above says why. Change what it names and press Trace, or leave "
-                        "this link and open the app as it starts."
+                        "The line above says why. Correct it and press Trace, or leave this link "
+                        "and open the app with its own example."
                     ),
                     html.Div(
                         html.Button("Start afresh", **data(cover="afresh")),

@@ -44,7 +44,7 @@ EXAMPLES = (
         "Induction",
         "river blue cat house river blue cat",
         " house",
-        "The words come again: look for heads that read ·house, which followed ·cat before.",
+        "The words repeat: look for heads that read ·house, which followed ·cat the first time.",
     ),
     Example(
         "Successor",
@@ -56,7 +56,7 @@ EXAMPLES = (
         "Agreement",
         "Today the keys near the table",
         " are",
-        "The verb obeys ·keys, not the nearer ·table: see which of the two the late heads read.",
+        "The verb agrees with ·keys, not the nearer ·table: see which one the late heads read.",
     ),
 )
 

@@ -20,12 +20,14 @@ class Word:
         topic: What it is about; the help lists words by it.
         says: What it means, in plain sentences.
         formula: How it is computed, where that is short; empty elsewhere.
+        also: What the field calls it, the most usual name first.
     """
 
     name: str
     topic: str
     says: str
     formula: str = ""
+    also: tuple[str, ...] = ()
 
 
 _MODEL = "Parts of the model"
@@ -40,18 +42,21 @@ _WORDS = (
         "The hidden state of one position at one depth: a vector that every layer reads, and adds "
         "to. It is shown as it enters a layer, between attention and MLP, and as it leaves.",
         "after = before + attention + MLP",
+        also=("hidden state", "HS", "residual stream"),
     ),
     Word(
         "embedding",
         _MODEL,
         "The vector that a token of the prompt begins with, before the first layer; it holds the "
         "position too, where a model adds one. It is the first residual of its position.",
+        also=("token embedding",),
     ),
     Word(
         "position",
         _MODEL,
         "A place in the prompt, counted from 0. The traced position is the one whose next token "
         "is explained: the last one, unless another is chosen.",
+        also=("token position",),
     ),
     Word(
         "attention",
@@ -60,6 +65,7 @@ _WORDS = (
         "the weight that a head gives to a source, from 0 to 1; over all sources of a head the "
         "weights add up to 1.",
         "softmax(q · k / √d_head)",
+        also=("self-attention", "attention pattern", "attention weight"),
     ),
     Word(
         "head",
@@ -67,21 +73,29 @@ _WORDS = (
         "The output of one attention head at one position: the values of the sources it reads, "
         "mixed by its attention and written into the residual.",
         "Σ over sources: attention · v · W_O",
+        also=("attention head",),
     ),
-    Word("source", _MODEL, "A position that a head reads from: its own, or one before it."),
+    Word(
+        "source",
+        _MODEL,
+        "A position that a head reads from: its own, or one before it.",
+        also=("key position", "source position"),
+    ),
     Word(
         "query",
         _MODEL,
         "What a head looks for, as a direction in the residual space. The more of it a source "
         "holds, the higher the score that the head gives to that source.",
         "W_K · q",
+        also=("q", "QK circuit"),
     ),
     Word(
         "key",
         _MODEL,
-        "What a source offers a head to be found by, as a direction in the residual space. The key "
-        "of a memory is a column of W_in: what the memory responds to.",
+        "The direction in the residual space by which a source can be found: what it offers to a "
+        "head's query. The key of a memory is a column of W_in: what the memory responds to.",
         "W_Q · k",
+        also=("k", "QK circuit"),
     ),
     Word(
         "value",
@@ -89,12 +103,14 @@ _WORDS = (
         "What a head would write if it read this one source and no other. The value of a memory is "
         "a row of W_out: what the memory adds when it is active.",
         "v · W_O",
+        also=("v", "OV circuit"),
     ),
     Word(
         "attention neuron",
         _MODEL,
         "One row of W_O, the matrix by which attention writes into the residual. The row is the "
-        "same for every prompt; how much of it flows is its activation.",
+        "same for every prompt; its activation says how much of it is added.",
+        also=("row of W_O",),
     ),
     Word(
         "MLP",
@@ -102,6 +118,7 @@ _WORDS = (
         "The part of a layer that works on every position by itself: all its memories together, "
         "and a bias.",
         "Σ over memories: activation · value",
+        also=("feed-forward layer", "FFN"),
     ),
     Word(
         "memory",
@@ -109,12 +126,13 @@ _WORDS = (
         "One neuron of an MLP. Its key says when it is active, its value says what it then adds to "
         "the residual.",
         "activation · W_out[row]",
+        also=("MLP neuron", "key-value memory"),
     ),
     Word(
         "expert",
         _MODEL,
-        "One of the MLPs that a layer chooses from at every position, as it wrote here: its output "
-        "with its routing weight in it. A shared expert is there at every position, unchosen. "
+        "One of the MLPs that a layer chooses from at every position. Shown is its output here, "
+        "times its routing weight. A shared expert is used at every position without being chosen. "
         "Experts are shown whole, not opened into memories.",
         "weight · expert(ln2)",
     ),
@@ -124,6 +142,7 @@ _WORDS = (
         "A layer with many MLPs in place of one. A router sends each position to a few of them, "
         "and what they write is added up by weight; the others write nothing there.",
         "Σ over routed experts: weight · expert(ln2)",
+        also=("MoE",),
     ),
     Word(
         "routing weight",
@@ -132,6 +151,7 @@ _WORDS = (
         "gave the expert, in some models made to add up to 1 over those chosen. A shared expert's "
         "comes from a gate of its own.",
         "softmax(router(ln2)), the largest few",
+        also=("router probability", "gate"),
     ),
     Word(
         "activation",
@@ -139,12 +159,13 @@ _WORDS = (
         "The signed number that a memory's value, or an attention neuron's row, is multiplied by "
         "at this position. Where it is negative the row is read with its sign turned, since that "
         "is what is added.",
+        also=("neuron activation", "memory coefficient"),
     ),
     Word(
         "bias",
         _MODEL,
-        "A constant vector that attention or an MLP adds whatever the prompt is. It is a line of "
-        "the ledger like any other part.",
+        "A constant vector that attention or an MLP adds, whatever the prompt is. It is a part in "
+        "the ledger like any other.",
     ),
     Word(
         "norm",
@@ -152,6 +173,7 @@ _WORDS = (
         "Of a vector: its L2 length. As a part of the model: the LayerNorm or RMSNorm through "
         "which a residual is read, two in a layer and one before the vocabulary.",
         "‖x‖₂ = √Σ xᵢ²",
+        also=("LayerNorm", "RMSNorm"),
     ),
     Word(
         "lens",
@@ -160,6 +182,7 @@ _WORDS = (
         "as if the vector were the last residual. Of the last residual it gives the model's own "
         "output.",
         "logits = final_norm(x) · W_U",
+        also=("logit lens",),
     ),
     Word(
         "reading",
@@ -167,25 +190,35 @@ _WORDS = (
         "What a vector says through the lens: its most and least probable tokens, the probability "
         "and rank of the target, and its entropy. It describes the vector; later layers need not "
         "use it so.",
+        also=("vocabulary projection",),
     ),
     Word(
         "target",
         _READING,
         "The token whose prediction is explained: the model's own most probable next token, unless "
         "another is chosen.",
+        also=("answer token",),
+    ),
+    Word(
+        "versus",
+        _READING,
+        "The token that the target is compared with: the B of “A vs B”. Its logit is taken off the "
+        "target's, and what is explained is the logit difference.",
+        also=("foil", "contrast token"),
     ),
     Word(
         "logit",
         _READING,
-        "A token's score before the softmax, in nats. Only differences count: 1 more multiplies "
-        "the odds against any other token by e, about 2.7.",
+        "A token's score before the softmax, in nats. Only differences matter: raising it by 1 "
+        "multiplies the token's odds against any other by e, about 2.7.",
     ),
     Word(
         "logit difference",
         _READING,
         "With “A vs B” as the target, what is explained is A's lead over B. Direct logits are then "
-        "of the difference, in nats: positive ones speak for A, negative ones for B.",
+        "of the difference, in nats: positive ones favour A, negative ones B.",
         "logit(A) − logit(B) = ln(p(A) / p(B))",
+        also=("logit diff",),
     ),
     Word(
         "probability",
@@ -210,13 +243,14 @@ _WORDS = (
     Word(
         "ledger",
         _SUMS,
-        "A list of parts that add up to a vector, with their sum beneath. One vector can have "
-        "several: attention adds up by head, by attention neuron and by position.",
+        "A list of parts that add up to a vector, with their sum below. One vector can have "
+        "several: attention can be taken apart by head, by attention neuron and by position.",
+        also=("decomposition",),
     ),
     Word(
         "share",
         _SUMS,
-        "How much of a whole is a part's, along the whole's own direction. It is signed, below 0 "
+        "How much of a whole a part makes up, measured along the whole's direction. It is negative "
         "for a part that points the other way, and adds up to 100 % over a ledger.",
         "⟨part, whole⟩ / ⟨whole, whole⟩",
     ),
@@ -228,6 +262,7 @@ _WORDS = (
         "written at the traced position, with the biases, they add up to the logit (before a "
         "soft-cap).",
         "part · scale · (gain ∘ u), u the target's column of W_U; for LayerNorm, less its mean",
+        also=("direct logit attribution", "DLA", "direct effect"),
     ),
     Word(
         "proximity",
@@ -235,43 +270,45 @@ _WORDS = (
         "How close a part alone comes to the whole: never negative, and scaled to add up to 1 over "
         "a ledger (Ferrando & Voita 2024).",
         "max(‖whole‖₁ − ‖whole − part‖₁, 0)",
+        also=("ALTI",),
     ),
     Word(
         "rest",
         _SUMS,
-        "The parts that are not drawn, folded into one, so that a ledger with few lines still adds "
+        "The parts that are not drawn, folded into one, so that a ledger with few parts still adds "
         "up.",
     ),
     Word(
         "audit",
         _SUMS,
         "How far the sums are from what the model itself computed: the worst relative error of any "
-        "ledger, and the error of the target's logit in nats. What is left is rounding.",
+        "ledger, and the error of the target's logit in nats. Only rounding should remain.",
     ),
     Word(
         "route",
         _GRAPH,
-        "The part of the whole model that the traced position's residual comes through: residuals, "
-        "attention and MLPs, every layer and position, less what carries too little.",
+        "The part of the model through which the traced residual comes: residuals, attention and "
+        "MLPs of every layer and position, without those that carry too little.",
+        also=("information flow route",),
     ),
     Word(
         "carried",
         _GRAPH,
-        "The part of the traced residual that comes through an edge or a node, 0 to 100 %. Going "
-        "back from the output, which carries all of it, each whole splits what it carries over its "
-        "parts by the size of their shares.",
+        "The part of the traced residual that comes through an edge or a node, from 0 to 100 %. "
+        "The output carries all of it; going backwards, each whole splits what it carries among "
+        "its parts by the size of their shares.",
     ),
     Word(
         "threshold",
         _GRAPH,
-        "Edges that carry less than this are hidden; the residual stream never is. A trace has one "
-        "too: what carries less is folded into rests from the start.",
+        "Edges that carry less than this are hidden; the residual stream never is. A trace has a "
+        "threshold of its own: edges below it are folded into rests when the graph is made.",
     ),
     Word(
         "unexplained",
         _GRAPH,
         "The part of the traced residual that does not come from a token or a bias through what is "
-        "drawn: it is in rests, or below the threshold.",
+        "drawn. It comes through rests, or through edges below the threshold.",
     ),
     Word(
         "atlas",

@@ -1,4 +1,4 @@
-"""What stands around a graph and stays while its blocks open and close, as trees."""
+"""The panels beside a graph that stay while its blocks open and close, as trees."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from dash.development.base_component import Component
 from visit.graph.flow import FlowGraph
 from visit.graph.flows import levels, unexplained
 from visit.graph.index import Index
-from visit.graph.selection import Picture
+from visit.graph.selection import Selection
 from visit.text import visible
 from visit.web import ids, inspector
+from visit.web.flow.elements import choose
+from visit.web.parts import data
 from visit.web.screen.search import searchable
 from visit.web.trees import trees
 from visit.web.words import percent
 
 
-def note(drawn: Picture) -> list[Component]:
-    """What the picture leaves out, in numbers."""
+def note(drawn: Selection) -> list[Component]:
+    """What is left out of the drawing, in numbers."""
     if not drawn.left_out:
         return []
     return [
@@ -31,33 +33,41 @@ def note(drawn: Picture) -> list[Component]:
     ]
 
 
-def surroundings(index: Index, *, clickable: bool) -> dict[str, Any]:
-    """What stands around a graph: panels by the part they fill, and the threshold's steps."""
-    flow = index.flow
-    around = {
+def build_graph_panels(index: Index, *, clickable: bool) -> dict[str, Any]:
+    """The panels by the part they fill, the threshold's steps, and what can be searched."""
+    flow, route = index.flow, choose(index).lines
+    panels = {
         ids.TOKENS: inspector.tokens(flow, clickable=clickable),
         ids.PREDICTIONS: inspector.predictions(flow, clickable=clickable),
         ids.SANKEY_LAYER: layer_options(flow),
     }
     if clickable:
-        around[ids.TARGET_CHOICES] = target_options(flow)
+        panels[ids.TARGET_CHOICES] = target_options(flow)
     return {
-        "panels": {name: trees(parts) for name, parts in around.items()},
+        "panels": {name: trees(parts) for name, parts in panels.items()},
         "levels": levels(),
-        "unexplained": [round(part, 5) for part in unexplained(index, levels())],
+        "unexplained": [round(part, 5) for part in unexplained(index, route, levels())],
         "searchable": searchable(index),
     }
 
 
 def target_options(flow: FlowGraph) -> list[Component]:
     """The ten predictions, as the target picker offers them, and the best against the second."""
-    options: list[Component] = [
-        html.Option(value=visible(p.text), label=f"{visible(p.text)}  {percent(p.prob)}")
-        for p in flow.predictions
-    ]
-    if len(flow.predictions) > 1:
-        best, second = (visible(p.text) for p in flow.predictions[:2])
-        options.append(html.Option(value=f"{best} vs {second}", label="a logit difference"))
+    options: list[Component] = []
+    shown: list[str] = []
+    for prediction in flow.predictions:
+        text = visible(prediction.text)
+        # A list offers nothing twice, and a space looks like a middle dot.
+        shown.append(f"{text} #{prediction.id}" if text in shown else text)
+        label = f"{text}  {percent(prediction.prob)}"
+        options.append(
+            html.Option(value=shown[-1], label=label, **data(target_id=str(prediction.id)))
+        )
+    if len(shown) > 1:
+        best, second = flow.predictions[:2]
+        chosen = data(target_id=str(best.id), versus_id=str(second.id))
+        value = f"{shown[0]} vs {shown[1]}"
+        options.append(html.Option(value=value, label="a logit difference", **chosen))
     return options
 
 

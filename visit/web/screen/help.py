@@ -13,17 +13,17 @@ from visit.web.parts import aria, data
 from visit.web.screen.glossary import Word, by_topic
 
 KEYS: tuple[tuple[str, str], ...] = (
-    ("← or →", "along the strongest edge, back or on"),
-    ("↑ or ↓", "up or down the column"),
+    ("← or →", "follows the strongest edge, back or forward"),
+    ("↑ or ↓", "moves up or down the column"),
     ("Enter", "opens the picked node, or closes it"),
     ("Esc", "closes a menu, else unpicks the node"),
     ("1 to 5", "the inspector's tabs"),
     ("p", "pins the picked node, or unpins it"),
-    ("f", "shows everything"),
+    ("f", "fits the whole graph into view"),
     ("/", "searches the graph"),
     ("Ctrl + Z", "undoes"),
-    ("Ctrl + Shift + Z", "does again"),
-    ("?", "shows this, or hides it"),
+    ("Ctrl + Shift + Z", "redoes"),
+    ("?", "shows or hides this help"),
 )
 """What each key does, wherever nothing is being typed."""
 TRACE_KEY = ("Ctrl + Enter", "traces")
@@ -84,6 +84,7 @@ def _key(keys: str, does: str) -> Component:
 
 def _word(word: Word) -> Component:
     formula = [html.Code(word.formula)] if word.formula else []
+    also = [html.P(f"Also called {', '.join(word.also)}.", className="also")] if word.also else []
     return html.Div(
-        [html.Dt(word.name), html.Dd([html.P(word.says), *formula])], **data(word=word.name)
+        [html.Dt(word.name), html.Dd([html.P(word.says), *formula, *also])], **data(word=word.name)
     )

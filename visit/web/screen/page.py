@@ -10,14 +10,17 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from visit.engine.protocol import ModelChoice
-from visit.graph.flow import Request
+from visit.formats.document import compact_json
+from visit.graph.request import Request, data_from_request
 from visit.web import ids
-from visit.web.flow.stylesheet import LIGHT, stylesheet, stylesheets
-from visit.web.parts import aria, data
-from visit.web.screen.controls import furniture
-from visit.web.screen.prompt_form import data_from_request
-from visit.web.server.upload import MAX_BYTES
+from visit.web.flow.stylesheet import stylesheet, stylesheets
+from visit.web.parts import aria
+from visit.web.screen.fixed_panels import build_fixed_panels
+from visit.web.screen.header import build_fields, build_header, build_viewer_fields
+from visit.web.screen.prompt_form import form_from_data
+from visit.web.state.table import PLACE, STORES, data_from_table
 from visit.web.state.view import View
+from visit.web.theme import CLEAR, LIGHT, css_variables
 
 GRAPH_SETTINGS: dict[str, Any] = {
     "id": ids.GRAPH,
@@ -34,27 +37,47 @@ EMPTY_FIGURE: dict[str, object] = {
     "layout": {
         "xaxis": {"visible": False},
         "yaxis": {"visible": False},
-        "paper_bgcolor": "rgba(0, 0, 0, 0)",
-        "plot_bgcolor": "rgba(0, 0, 0, 0)",
+        "paper_bgcolor": CLEAR,
+        "plot_bgcolor": CLEAR,
     },
 }
 
-INDEX = """<!DOCTYPE html>
+_INDEX = """<!DOCTYPE html>
 <html lang="en">
     <head>
         {%metas%}
         <title>{%title%}</title>
         <link rel="icon" type="image/svg+xml" href="/assets/icon.svg">
+        <style>@VARIABLES@</style>
         {%css%}
     </head>
     <body>
         {%app_entry%}
+        <script type="application/json" id="@STATE_TABLE_ID@">@STATE_TABLE@</script>
         <footer>{%config%}{%scripts%}{%renderer%}</footer>
     </body>
 </html>"""
 
 
-def screen(
+def build_page_template() -> str:
+    """The page that Dash fills: the themes' colours, and the state's table for the scripts."""
+    parts = {
+        "@VARIABLES@": css_variables(),
+        "@STATE_TABLE_ID@": PLACE,
+        "@STATE_TABLE@": state_table(),
+    }
+    page = _INDEX
+    for mark, part in parts.items():
+        page = page.replace(mark, part)
+    return page
+
+
+def state_table() -> str:
+    """The table of a page's state as JSON that can stand in a page."""
+    return compact_json(data_from_table()).replace("<", "\\u003c")
+
+
+def build_screen(
     *, page: str, models: Sequence[ModelChoice], request: Request | None, view: View | None
 ) -> Component:
     """Everything on the page.
@@ -65,11 +88,11 @@ def screen(
         request: What the controls say at first; ``None`` for the viewer, which has no controls.
         view: What is shown at once, where there is a graph already.
     """
-    middle = _controls(models, request) if request is not None else viewing(view)
+    middle = build_viewer_fields(view) if request is None else build_fields(models, request)
     return html.Div(
         [
             *_stores(page, view, request),
-            *frame(middle, _graph(), _figures()),
+            *build_frame(middle, _graph(), _figures()),
         ],
         className="app",
     )
@@ -77,34 +100,36 @@ def screen(
 
 def _stores(page: str, view: View | None, request: Request | None) -> list[Component]:
     """What the browser holds; each is told of in ``ids``."""
-    empty = (
-        *(ids.ADDRESS, ids.KEY, ids.PICKED, ids.TAB, ids.PANE, ids.DOCK, ids.POSITION, ids.SHADE),
-        *(ids.EXPORT, ids.SURROUNDINGS, ids.DRAWN, ids.INSPECTION),
-        *(ids.GROWN, ids.SEARCHABLE),
+    messages = (
+        *(ids.ADDRESS, ids.KEY, ids.DOCK, ids.SHADE, ids.LOOK, ids.EXPORT),
+        *(ids.GRAPH_PANELS, ids.DRAWN_PANELS, ids.INSPECTOR_PANELS, ids.GROWN, ids.SEARCHABLE),
     )
+    given: dict[str, Any] = {
+        ids.PAGE: page,
+        ids.VIEW: view.data() if view else None,
+        ids.FORM: form_from_data(data_from_request(request)) if request else None,
+        ids.STYLESHEETS: stylesheets(),
+        ids.FIXED_PANELS: build_fixed_panels(with_engine=request is not None),
+    }
+    names = dict.fromkeys([*STORES, *messages, *given])
     return [
-        dcc.Store(id=ids.PAGE, data=page),
-        dcc.Store(id=ids.VIEW, data=view.data() if view else None),
-        *(dcc.Store(id=name) for name in empty),
-        dcc.Store(id=ids.THEME, storage_type="local"),
-        dcc.Store(id=ids.LOOK, storage_type="local"),
-        dcc.Store(id=ids.STYLESHEETS, data=stylesheets()),
-        dcc.Store(id=ids.FORM, data=data_from_request(request) if request else None),
-        dcc.Store(id=ids.FURNITURE, data=furniture(with_engine=request is not None)),
+        *(dcc.Store(id=name, data=given.get(name)) for name in names),
         dcc.Download(id=ids.DOWNLOAD),
     ]
 
 
-def frame(middle: Component, graph: Component, figures: Sequence[Component]) -> list[Component]:
+def build_frame(
+    middle: Component, graph: Component, figures: Sequence[Component]
+) -> list[Component]:
     """The screen's parts, of plain HTML but for what is given.
 
     Args:
-        middle: What stands in the header between the name and the buttons.
+        middle: What the header says between the name and the buttons (``screen.header``).
         graph: What draws the flow.
         figures: What draws the Sankey and the lens grid, in this order; none without Plotly.
     """
     return [
-        html.Header([_brand(), middle, *_header_buttons()], className="top"),
+        build_header(middle),
         html.Div(
             [
                 html.Progress(id=ids.PROGRESS, value="0", max="1", hidden=True),
@@ -129,148 +154,6 @@ def frame(middle: Component, graph: Component, figures: Sequence[Component]) -> 
         ),
         html.Div(id=ids.HELP),
     ]
-
-
-def _brand() -> Component:
-    return html.Div([html.Span(className="mark"), html.H1("visit")], className="brand")
-
-
-def _header_buttons() -> list[Component]:
-    return [
-        html.Button(
-            "?",
-            id=ids.HELP_BUTTON,
-            className="quiet icon",
-            title="Keys and words (?)",
-            **aria(label="Keys and words"),
-        ),
-        html.Button(
-            "◐",
-            id=ids.THEME_BUTTON,
-            className="quiet icon",
-            title="Light or dark",
-            **aria(label="Switch between light and dark"),
-        ),
-    ]
-
-
-def _controls(models: Sequence[ModelChoice], request: Request) -> Component:
-    resident = models[0].name if models else ""
-    return html.Div(
-        [
-            html.Div(
-                [
-                    html.Div(
-                        [
-                            html.Label("Prompt", htmlFor=ids.PROMPT),
-                            html.Details(
-                                [
-                                    html.Summary("Examples"),
-                                    html.Div(id=ids.EXAMPLES, className="menu-list"),
-                                ],
-                                className="menu",
-                            ),
-                            _form_menu(),
-                            _open_button(),
-                        ],
-                        className="field-head",
-                    ),
-                    dcc.Textarea(
-                        id=ids.PROMPT,
-                        value=request.prompt,
-                        rows=1,
-                        spellCheck=False,
-                        placeholder="Text for the model to continue",
-                        title="Ctrl + Enter traces",
-                    ),
-                ],
-                className="field wide",
-            ),
-            _picker("Model", ids.MODEL, ids.MODEL_CHOICES, request.model or resident, models),
-            html.Div(
-                [
-                    html.Label("Target", htmlFor=ids.TARGET),
-                    dcc.Input(
-                        id=ids.TARGET,
-                        value=request.target or "",
-                        placeholder="auto",
-                        list=ids.TARGET_CHOICES,
-                        autoComplete="off",
-                        debounce=False,
-                    ),
-                    html.Datalist(id=ids.TARGET_CHOICES),
-                ],
-                className="field",
-                title="The token to explain; empty for the model's own top token",
-            ),
-            html.Div(
-                [
-                    html.Button("Trace", id=ids.TRACE, className="primary", title="Ctrl + Enter"),
-                    html.Button("Cancel", id=ids.CANCEL, hidden=True),
-                    html.Span(id=ids.STAGE, className="stage", **aria(live="polite")),
-                ],
-                className="act",
-            ),
-        ],
-        className="controls",
-    )
-
-
-def _form_menu() -> Component:
-    return html.Details(
-        [
-            html.Summary("Text", id=ids.FORM_SAID),
-            html.Div(id=ids.FORM_MENU, className="menu-list"),
-        ],
-        className="menu form",
-        title="How the prompt is read: as text or as a chat, with a BOS token or without",
-    )
-
-
-def _picker(
-    label: str, name: str, choices: str, value: str, models: Sequence[ModelChoice]
-) -> Component:
-    return html.Div(
-        [
-            html.Label(label, htmlFor=name),
-            dcc.Input(id=name, value=value, list=choices, autoComplete="off", debounce=False),
-            html.Datalist(
-                [html.Option(value=model.name, label=model.note) for model in models], id=choices
-            ),
-        ],
-        className="field",
-        title="A model that is here already, or any Hugging Face id, folder or .gguf file",
-    )
-
-
-def viewing(view: View | None, *, with_server: bool = True) -> Component:
-    """What the header says of a graph that is only looked at.
-
-    Args:
-        view: The graph's.
-        with_server: Whether a server is there, to open another document.
-    """
-    prompt = view.request.prompt if view else ""
-    said = [
-        html.Span(_viewing_words(view), className="hint"),
-        html.Span(prompt, className="viewed"),
-    ]
-    return html.Div([*said, _open_button()] if with_server else said, className="controls")
-
-
-def _viewing_words(view: View | None) -> str:
-    """What stands before the prompt of a graph that is looked at."""
-    return "Viewing a chat" if view and view.request.chat else "Viewing"
-
-
-def _open_button() -> Component:
-    return html.Button(
-        "Open…",
-        id=ids.OPEN,
-        className="open-link",
-        title="Open a document: a .json or .html file that visit made. It can be dropped anywhere",
-        **data(max=str(MAX_BYTES)),
-    )
 
 
 def _graph() -> Component:

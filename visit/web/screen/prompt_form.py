@@ -8,8 +8,9 @@ from typing import Any
 from dash.development.base_component import Component
 
 from visit.engine.protocol import ModelChoice
-from visit.graph.flow import Request
+from visit.graph.request import Request
 from visit.web.parts import choice
+from visit.web.words import typed_from_tokens
 
 CHATS = {
     "text": "Plain text",
@@ -30,16 +31,29 @@ def menu() -> list[Component]:
     ]
 
 
-def data_from_request(request: Request) -> dict[str, Any]:
-    """A request's form as the browser holds it."""
-    return {"bos": request.bos, "chat": request.chat}
-
-
 def form_from_data(data: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A form as a request takes it; what is not known is as by default."""
+    """How a request's data say that its prompt is read; what is not known is as by default.
+
+    The browser holds a form alone, or a whole request's data.
+    """
     said = data or {}
     bos = said.get("bos")
     return {"bos": bos if isinstance(bos, bool) else None, "chat": said.get("chat") is True}
+
+
+def chosen_from_request(request: Request, model: str) -> dict[str, Any] | None:
+    """The tokens that a request names by id, as the browser holds those that were chosen.
+
+    They hold as long as the target's field says the same; ``None`` where all are named by text.
+    """
+    if request.target_id is None and request.versus_id is None:
+        return None
+    return {
+        "typed": typed_from_tokens(request.target, request.versus),
+        "model": model,
+        "target_id": request.target_id,
+        "versus_id": request.versus_id,
+    }
 
 
 def abilities(models: Sequence[ModelChoice], name: str) -> dict[str, Any]:

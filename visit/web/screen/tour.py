@@ -41,15 +41,15 @@ STEPS = (
     ),
     Step(
         "Follow the flow",
-        "Rows are tokens, columns are layers, and an edge is as wide as what it carries. Tap an "
-        "attention, an MLP or a head to open it; a second tap closes it.",
+        "Rows are tokens, columns are layers, and an edge's width shows how much it carries. Tap "
+        "an attention, an MLP or a head to open it; a second tap closes it.",
         ".canvas",
         "right left below",
     ),
     Step(
         "Read a part",
-        "For the picked node: the words it says through the lens, and its ledger, the parts that "
-        "add up to it. Each line leads to its part; a dotted word says what it means.",
+        "See what the picked node says through the lens, and its ledger: the parts that add up to "
+        "it. Tap a part to go to it; point at a dotted word to see what it means.",
         ".side",
         "left right",
     ),
@@ -62,8 +62,8 @@ STEPS = (
     ),
     Step(
         "See every residual",
-        "The lens grid says what each position would predict at each depth. Choose a cell to find "
-        "it in the graph; Export, above, keeps what you found.",
+        "The lens grid (logit lens) says what each position would predict at each depth. Choose a "
+        "cell to find it in the graph. Export, above, saves what you found.",
         ".dock",
         "above right",
     ),

@@ -9,13 +9,16 @@ from typing import Any
 
 from dash import Dash, Input, Output, State, ctx, no_update, set_props
 
-from visit.engine.protocol import Engine, Progress
+from visit.engine.progress import Progress
+from visit.engine.protocol import Engine
+from visit.engine.questions import Explain
 from visit.errors import Cancelled, VisitError
-from visit.graph.flow import Request
+from visit.graph.request import Request, data_from_request, request_like
 from visit.web import ids
-from visit.web.screen.prompt_form import data_from_request, form_from_data
+from visit.web.screen.prompt_form import chosen_from_request, form_from_data
 from visit.web.state.address import Asked, asked_by_address
-from visit.web.state.shelf import Jobs, Shelf
+from visit.web.state.jobs import Jobs
+from visit.web.state.shelf import Shelf
 from visit.web.state.view import View
 from visit.web.words import tokens_from_typed, typed_from_tokens
 
@@ -41,6 +44,7 @@ def register(app: Dash, engine: Engine, shelf: Shelf, default: Request) -> None:
         target: str | None,
         position: dict[str, Any] | None,
         form: dict[str, Any] | None,
+        chosen: dict[str, Any] | None,
         page: str,
     ) -> tuple[Any, Any]:
         """Explain what the controls ask for, with progress; a problem is told in place."""
@@ -49,13 +53,18 @@ def register(app: Dash, engine: Engine, shelf: Shelf, default: Request) -> None:
         show_running(True)
         try:
             if clicks:
-                asked = Asked(request_from_controls(default, prompt, model, target, position, form))
+                asked = Asked(
+                    request_from_controls(default, prompt, model, target, position, form, chosen)
+                )
             else:
                 asked = asked_by_address(address, default)
                 show_request(asked.request, asked.request.model or (model or "").strip())
-            flow = engine.explain(asked.request, progress_to_page(job.is_set, page_is_gone))
+            progress = progress_to_page(job.is_set, page_is_gone)
+            flow = engine.ask(Explain(asked.request), progress)
             show_stage("drawing", 1.0)
-            view = View(shelf.put(flow), asked.request, asked.opened, flow.notes)
+            # With the texts of the tokens that were asked for by their ids.
+            request = replace(asked.request, target=flow.request.target, versus=flow.request.versus)
+            view = View(shelf.put(flow), request, asked.opened, flow.notes)
             return view.data(), None if asked.picked is None else str(asked.picked)
         except Cancelled:
             return no_update, no_update
@@ -76,6 +85,7 @@ def register(app: Dash, engine: Engine, shelf: Shelf, default: Request) -> None:
         State(ids.TARGET, "value"),
         State(ids.POSITION, "data"),
         State(ids.FORM, "data"),
+        State(ids.CHOSEN, "data"),
         State(ids.PAGE, "data"),
         websocket=True,
     )(trace)
@@ -98,6 +108,7 @@ def request_from_controls(
     target: str | None,
     position: dict[str, Any] | None,
     form: dict[str, Any] | None = None,
+    chosen: dict[str, Any] | None = None,
 ) -> Request:
     """What the controls ask for.
 
@@ -106,15 +117,26 @@ def request_from_controls(
     """
     wanted, versus = tokens_from_typed(target)
     named = (model or "").strip()
-    return replace(
-        default,
-        prompt=prompt or "",
-        model=named or None,
-        target=wanted,
-        versus=versus,
-        position=position_in(prompt, named, position),
-        **form_from_data(form),
-    )
+    by_id = ids_chosen(target, named, chosen)
+    asked = {
+        "prompt": prompt or "",
+        "model": named or None,
+        "target": None if "target_id" in by_id else wanted,
+        "versus": None if "versus_id" in by_id else versus,
+        "position": position_in(prompt, named, position),
+    }
+    return request_like(default, asked | by_id | form_from_data(form))
+
+
+def ids_chosen(typed: str | None, model: str, chosen: dict[str, Any] | None) -> dict[str, Any]:
+    """The ids of the tokens that were chosen rather than typed, as a request has them.
+
+    None once the field says anything else, and none of any other model, whose tokens are others.
+    """
+    if chosen is None or (chosen.get("typed"), chosen.get("model")) != (typed or "", model):
+        return {}
+    said = {name: chosen.get(name) for name in ("target_id", "versus_id")}
+    return {name: id_ for name, id_ in said.items() if id_ is not None}
 
 
 def position_in(prompt: str | None, model: str, chosen: dict[str, Any] | None) -> int | None:
@@ -171,7 +193,8 @@ def show_request(request: Request, model: str) -> None:
         chosen = {"prompt": request.prompt, "model": model, "position": request.position}
         set_props(ids.POSITION, {"data": chosen})
     set_props(ids.TARGET, {"value": typed_from_tokens(request.target, request.versus)})
-    set_props(ids.FORM, {"data": data_from_request(request)})
+    set_props(ids.CHOSEN, {"data": chosen_from_request(request, model)})
+    set_props(ids.FORM, {"data": form_from_data(data_from_request(request))})
 
 
 def show_problem(text: str | None) -> None:

@@ -6,12 +6,22 @@ and reads back by itself what only the browser knows (colour, threshold, viewpor
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import re
+from dataclasses import dataclass
 from urllib.parse import parse_qs
 
-from visit.graph.flow import NodeId, Request
+from visit.graph.flow import NodeId
+from visit.graph.request import DRAWN, Request, request_from_texts, texts_from_request
 
-_TRUTH = {"true": True, "false": False}
+_READABLE = {
+    name: re.compile(pattern)
+    for name, pattern in {
+        "position": r"\d{1,8}",
+        "bos": "true|false",
+        "chat": "true|false",
+    }.items()
+}
+"""What a link may say amiss and still be shown, as if it had not said it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +36,30 @@ class Asked:
 def asked_by_address(search: str | None, default: Request) -> Asked:
     """What an address asks for; the default where it says nothing.
 
+    How much is drawn is not for a link to say.
+
     Raises:
         RequestError: it asks for what no model could serve.
     """
     said = {name: values[-1] for name, values in parse_qs((search or "").lstrip("?")).items()}
-    if "prompt" not in said:
+    if not {"prompt", "prompt_ids"} & said.keys():
         return Asked(default)
-    position = said.get("position", "")
-    request = replace(
-        default,
-        prompt=said["prompt"],
-        model=said.get("model", default.model),
-        target=said.get("target"),
-        versus=said.get("versus"),
-        position=int(position) if position.isdecimal() and len(position) < 9 else None,
-        bos=_TRUTH.get(said.get("bos", "")),
-        chat=_TRUTH.get(said.get("chat", "")) is True,
-    )
+    texts = {
+        name: text
+        for name, text in said.items()
+        if name not in DRAWN and (name not in _READABLE or _READABLE[name].fullmatch(text))
+    }
     picked = _node_ids(said.get("pick", ""))
-    return Asked(request, _node_ids(said.get("open", "")), picked[0] if picked else None)
+    return Asked(
+        request_from_texts(texts, default),
+        _node_ids(said.get("open", "")),
+        picked[0] if picked else None,
+    )
+
+
+def texts_for_address(request: Request) -> dict[str, str]:
+    """What an address says of a request; ``asked_by_address`` reads it."""
+    return {name: text for name, text in texts_from_request(request).items() if name not in DRAWN}
 
 
 def _node_ids(text: str) -> tuple[NodeId, ...]:

@@ -1,61 +1,87 @@
-"""The graph of a view: held on the shelf, or made again, with every opened block in it."""
+"""The graph of a view, on the shelf or made again, and all that an engine adds to it."""
 
 from __future__ import annotations
 
 from visit.engine.protocol import Engine
+from visit.engine.questions import Answer, Explain, OpenBlock, Question
 from visit.errors import VisitError
-from visit.graph.flow import NodeId, NodeKind
-from visit.graph.index import Index, merged
+from visit.graph.flow import NodeId
+from visit.graph.index import Index, merge
+from visit.graph.kinds import BLOCKS
 from visit.graph.selection import can_open
 from visit.web.state.shelf import Shelf
 from visit.web.state.view import View
 
 
-def held(view: View, engine: Engine | None, shelf: Shelf) -> Index | None:
-    """The view's graph; one that fell off the shelf is made again from its request, once."""
-    index = shelf.get(view.key)
-    if index is None and engine is not None and not view.fixed:
-        with shelf.making(view.key):
-            index = shelf.get(view.key)
-            if index is None:
-                index = shelf.hold(view.key, Index(engine.explain(view.request)))
-    return index
+class Graphs:
+    """Finds what a view shows; asks an engine, where there is one, for what the shelf lacks.
 
-
-def opened_index(view: View, engine: Engine | None, shelf: Shelf) -> Index:
-    """The view's graph, with every opened block in it.
-
-    Raises:
-        VisitError: a block cannot be opened, or the graph is gone.
+    Whatever is asked about one graph is asked once, however many callbacks wait for it.
     """
-    index = held(view, engine, shelf)
-    if index is None:
-        raise VisitError("this graph is no longer held by the server; open the document again")
-    for node_id in view.opened:
-        index = with_block(index, node_id, view, engine, shelf)
-    return index
 
+    def __init__(self, engine: Engine | None, shelf: Shelf) -> None:
+        self._engine = engine
+        self._shelf = shelf
 
-def with_block(
-    index: Index, node_id: NodeId, view: View, engine: Engine | None, shelf: Shelf
-) -> Index:
-    """The graph with a block fetched into it, where it lacks it and an engine can give it.
-
-    It is fetched once, however many callbacks wait for it.
-    """
-    if engine is None or view.fixed or not _lacks(index, node_id):
+    def find(self, view: View) -> Index | None:
+        """The view's graph; one that fell off the shelf is made again from its request."""
+        index = self._shelf.get(view.key)
+        engine = self._engine_for(view)
+        if index is None and engine is not None:
+            with self._shelf.making(view.key):
+                index = self._shelf.get(view.key)
+                if index is None:
+                    index = self._shelf.keep(view.key, Index(engine.ask(Explain(view.request))))
         return index
-    with shelf.making(view.key):
-        there = shelf.get(view.key)
-        # What another callback fetched is taken; a graph that was made anew has less than ours.
-        if there is not None and there.nodes.keys() >= index.nodes.keys():
-            index = there
-        if _lacks(index, node_id) and node_id.layer is not None:
-            block = engine.open(node_id.layer, node_id.position, view.request)
-            index = shelf.hold(view.key, Index(merged(index.flow, block)))
-    return index
+
+    def find_opened(self, view: View) -> Index:
+        """The view's graph, with every opened block in it.
+
+        Raises:
+            VisitError: a block cannot be opened, or the graph is gone.
+        """
+        index = self.find(view)
+        if index is None:
+            raise VisitError("this graph is no longer held by the server; open the document again")
+        for node_id in view.opened:
+            index = self.add_block(view, index, node_id)
+        return index
+
+    def add_block(self, view: View, index: Index, node_id: NodeId) -> Index:
+        """The view's graph with a block in it, where it lacks it and an engine can give it.
+
+        Raises:
+            VisitError: the block cannot be opened.
+        """
+        engine = self._engine_for(view)
+        if engine is None or not _lacks(index, node_id):
+            return index
+        with self._shelf.making(view.key):
+            there = self._shelf.get(view.key)
+            # What another callback fetched is taken; a graph that was made anew has less than ours.
+            if there is not None and there.nodes.keys() >= index.nodes.keys():
+                index = there
+            if _lacks(index, node_id) and node_id.layer is not None:
+                question = OpenBlock(view.request, node_id.layer, node_id.position)
+                index = self._shelf.keep(view.key, Index(merge(index.flow, engine.ask(question))))
+        return index
+
+    def answer(self, view: View, question: Question[Answer]) -> Answer | None:
+        """The answer to a question about the view's graph; ``None`` where no engine may be asked.
+
+        Raises:
+            VisitError: it cannot be answered.
+        """
+        engine = self._engine_for(view)
+        if engine is None:
+            return None
+        return self._shelf.answer(view.key, question, lambda: engine.ask(question))
+
+    def _engine_for(self, view: View) -> Engine | None:
+        """The engine, unless the graph came from a document, which none may add to."""
+        return None if view.fixed else self._engine
 
 
 def _lacks(index: Index, node_id: NodeId) -> bool:
     """Whether a block is open that the graph does not hold yet."""
-    return node_id.kind in (NodeKind.ATTN, NodeKind.MLP) and not can_open(index, node_id)
+    return node_id.kind in BLOCKS and not can_open(index, node_id)

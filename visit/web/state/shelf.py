@@ -1,4 +1,4 @@
-"""What the server keeps between two requests of a page: flow graphs, and traces under way.
+"""What the server keeps between two requests of a page: flow graphs, and answers about them.
 
 A document can be 2 MB: too much to send up with every tap. So the browser holds an unguessable key
 and its view (a few hundred bytes), the server a bounded shelf of graphs by key. Nothing is kept
@@ -10,26 +10,34 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from typing import Any, TypeVar
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from typing import Any
 from weakref import WeakValueDictionary
 
-from visit.graph.flow import FlowGraph
+from cachetools import LRUCache
+
+from visit.engine.questions import Answer, Question
+from visit.graph.flow import Edge, FlowGraph, Node
 from visit.graph.index import Index
 
-T = TypeVar("T")
 MAX_ELEMENTS = 300_000
 """About 500 MB of Python objects; a whole GPT-2-small graph has some 6,000."""
+VALUES_AN_ELEMENT = 50
+"""About how many numbers or short texts take as much memory as a node with its reading."""
 
 
 class Shelf:
-    """Flow graphs by key, the least recently used falling off first."""
+    """Graphs by key, and answers about them; what was used longest ago falls off first.
+
+    The newest always stays, however large it is.
+    """
 
     def __init__(self, max_elements: int = MAX_ELEMENTS) -> None:
-        self._max = max_elements
-        self._held: OrderedDict[str, Index] = OrderedDict()
-        self._beside: dict[str, dict[Hashable, Any]] = {}
+        # What is larger than the shelf counts as large as the shelf: it then stands there alone.
+        self._kept: LRUCache[str | tuple[str, Question[Any]], Any] = LRUCache(
+            max_elements, getsizeof=lambda kept: min(n_elements(kept), max_elements)
+        )
         self._making: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
         self._lock = threading.Lock()
 
@@ -41,74 +49,51 @@ class Shelf:
     def put(self, flow: FlowGraph, key: str | None = None) -> str:
         """Keep a graph, and say under which key."""
         key = key or secrets.token_urlsafe(18)
-        self.hold(key, Index(flow))
+        self.keep(key, Index(flow))
         return key
 
-    def hold(self, key: str, index: Index) -> Index:
+    def keep(self, key: str, index: Index) -> Index:
         """Keep a graph that is made ready, and give it back: it may fall off again at once."""
-        with self._lock:
-            self._held[key] = index
-            self._held.move_to_end(key)
-            while len(self._held) > 1 and sum(map(_size, self._held.values())) > self._max:
-                gone, _ = self._held.popitem(last=False)
-                self._beside.pop(gone, None)
+        self._set(key, index)
         return index
 
     def get(self, key: str) -> Index | None:
         """The graph of a key, unless it fell off."""
-        with self._lock:
-            index = self._held.get(key)
-            if index is not None:
-                self._held.move_to_end(key)
-            return index
+        index: Index | None = self._get(key)
+        return index
 
-    def beside(self, key: str, what: Hashable, make: Callable[[], T]) -> T:
-        """Something made once for a graph, and kept as long as the graph is."""
-        kept = self._beside.get(key, {})
-        if what not in kept:
+    def answer(self, key: str, question: Question[Answer], make: Callable[[], Answer]) -> Answer:
+        """The answer to a question about a graph, made once, however many wait for it."""
+        place = key, question
+        kept: tuple[Answer] | None = self._get(place)
+        if kept is None:
             with self.making(key):
-                kept = self._beside.get(key, {})
-                if what not in kept:
-                    kept = {**kept, what: make()}
-                    with self._lock:
-                        if key in self._held:
-                            self._beside[key] = kept
-        made: T = kept[what]
-        return made
+                kept = self._get(place)
+                if kept is None:
+                    kept = (make(),)
+                    self._set(place, kept)
+        return kept[0]
 
-
-def _size(index: Index) -> int:
-    return len(index.flow.nodes) + len(index.flow.edges)
-
-
-class Jobs:
-    """The trace that each page has under way, so that it can be cancelled."""
-
-    def __init__(self) -> None:
-        self._running: dict[str, threading.Event] = {}
-        self._lock = threading.Lock()
-
-    def start(self, page: str) -> threading.Event:
-        """Begin one; the page's last one, if still under way, is cancelled."""
-        cancelled = threading.Event()
+    def _get(self, place: str | tuple[str, Question[Any]]) -> Any:
         with self._lock:
-            last = self._running.get(page)
-            self._running[page] = cancelled
-        if last is not None:
-            last.set()
-        return cancelled
+            return self._kept.get(place)
 
-    def cancel(self, page: str) -> None:
-        """Stop the page's trace at its next step."""
+    def _set(self, place: str | tuple[str, Question[Any]], kept: Any) -> None:
         with self._lock:
-            running = self._running.get(page)
-        if running is not None:
-            running.set()
+            self._kept.pop(place, None)  # else others would make room for it twice
+            self._kept[place] = kept
 
-    def end(self, page: str, job: threading.Event) -> bool:
-        """Forget a job; says whether it was still the page's own, not overtaken by a later one."""
-        with self._lock:
-            if self._running.get(page) is not job:
-                return False
-            del self._running[page]
-            return True
+
+def n_elements(kept: object) -> float:
+    """About how much memory something takes, of whatever type; a node or an edge counts as one."""
+    if isinstance(kept, Node | Edge):
+        return 1.0
+    if isinstance(kept, Index):
+        return n_elements(kept.flow)  # what it finds things by is made of these
+    if isinstance(kept, tuple | list):
+        if kept and isinstance(kept[0], float):  # a row of a pattern: no need to look at each
+            return len(kept) / VALUES_AN_ELEMENT
+        return sum(map(n_elements, kept), 0.0)
+    if is_dataclass(kept):
+        return sum((n_elements(getattr(kept, part.name)) for part in fields(kept)), 0.0)
+    return 1 / VALUES_AN_ELEMENT

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from visit.errors import RequestError
 from visit.formats.notes import data_from_notes, notes_from_data
-from visit.formats.records import data_from_request, request_from_data
-from visit.graph.flow import NodeId, Note, Request
+from visit.graph.flow import NodeId, Note
+from visit.graph.request import Request, data_from_request, request_from_data
+from visit.web.state.address import texts_for_address
 from visit.web.words import typed_from_tokens
 
 
@@ -33,6 +35,7 @@ class View:
             "opened": [str(node_id) for node_id in self.opened],
             "notes": data_from_notes(self.notes)["nodes"],
             "fixed": self.fixed,
+            "texts": texts_for_address(self.request),
             "typed": typed_from_tokens(self.request.target, self.request.versus),
         }
 
@@ -42,12 +45,11 @@ class View:
 
         Raises:
             ValueError: it is none that this app made.
-            RequestError: its request could not be served.
         """
         try:
             request = request_from_data(data["request"])
             opened = tuple(NodeId.parse(text) for text in data["opened"])
             notes = notes_from_data({"nodes": data.get("notes", {})})
             return cls(str(data["key"]), request, opened, notes, bool(data.get("fixed")))
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, RequestError) as error:
             raise ValueError(f"not a view of this app: {error}") from None

@@ -41,7 +41,7 @@ KEY_BYTES = 16
 """How long the digest of a vector is."""
 
 
-class Kept:
+class RowCache:
     """The kept rows in one folder. Reading is safe while other processes write and remove.
 
     Args:
@@ -76,14 +76,14 @@ class Kept:
         top_k = min(top_k, self._d_vocab)
         while True:
             places = [self._place(key, top_k) for key in keys]
-            wanted = _by_segment(places)
+            wanted = _group_by_segment(places)
             damaged = [name for name, (_, rows) in wanted.items() if not self._is_sound(name, rows)]
             if not damaged:
                 break
             for name in damaged:
                 self._remove(name)
         mask = torch.tensor([place is not None for place in places], dtype=torch.bool)
-        return mask, self._gathered(wanted, int(mask.sum()), top_k)
+        return mask, self._gather(wanted, int(mask.sum()), top_k)
 
     def keep(self, keys: Sequence[bytes], measured: Measured) -> bool:
         """Keep rows that were measured, unless as much is kept of them; never fails.
@@ -171,7 +171,7 @@ class Kept:
         self._checked.update((name, row) for row in new)
         return True
 
-    def _gathered(
+    def _gather(
         self, wanted: dict[str, tuple[list[int], list[int]]], count: int, top_k: int
     ) -> Measured:
         """Rows of some segments, each at its place among all."""
@@ -248,7 +248,7 @@ class Kept:
             self._places = {k: p for k, p in self._places.items() if p[0] not in names}
 
 
-def _by_segment(
+def _group_by_segment(
     places: Sequence[tuple[str, int] | None],
 ) -> dict[str, tuple[list[int], list[int]]]:
     """What to take from each segment: where it goes among all that is found, and its row there."""

@@ -18,8 +18,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from visit.graph.flow import NodeKind
+from visit.lens.atlas.logit_spread import Gram
 from visit.lens.atlas.segment import SUFFIX, DamagedError, Segment, sweep, write_segment
-from visit.lens.atlas.spread import Gram
 from visit.lens.projector import Projector
 from visit.models.architectures import Architecture
 from visit.models.rows import KINDS, RowId, n_rows, parts, vectors
@@ -50,7 +50,7 @@ class Cost:
     seconds: float
 
 
-class Built:
+class AtlasFiles:
     """The files of a whole atlas in one folder."""
 
     def __init__(
@@ -171,7 +171,7 @@ class Built:
 
     def _rows(self, part: Part) -> Float[Tensor, "row d_model"]:
         layer, kind, sign = part
-        rows = self._projector.seen(vectors(self._architecture, kind, layer))
+        rows = self._projector.cast(vectors(self._architecture, kind, layer))
         return rows if sign > 0 else -rows
 
     def _segment(self, part: Part) -> Segment | None:

@@ -14,16 +14,17 @@ from dash.development.base_component import Component
 from visit.formats.registry import Format, Maker, formats_made_by
 from visit.graph.flows import STEPS
 from visit.web import ids
-from visit.web.flow.stylesheet import COLOURINGS, PALETTES, WIDTHS
+from visit.web.look import COLOURINGS, WIDTHS
 from visit.web.parts import aria, choice, data, field, term
 from visit.web.screen import cover, examples, help, prompt_form, tour
 from visit.web.screen.search import finder
+from visit.web.theme import PALETTES
 from visit.web.trees import Tree, tree, trees
 
 LENS_MEASURES = {"prob": "probability", "rank": "rank", "entropy": "entropy"}
 
 
-def furniture(*, with_engine: bool, with_server: bool = True) -> dict[str, list[Tree]]:
+def build_fixed_panels(*, with_engine: bool, with_server: bool = True) -> dict[str, list[Tree]]:
     """The trees, by the part of the screen that they fill.
 
     Args:

@@ -1,0 +1,95 @@
+// What the header's fields ask for, and clicks that ask: for an example, a target, another position. What was
+// clicked is asked by its id or its number, as long as the fields still say what they said then: a token can
+// hold anything, and its text as it is shown need not be read as the same one (visit/web/server/tracing.py).
+(function () {
+  "use strict";
+
+  const V = window.visit;
+  const $ = V.$;
+
+  // Once the properties that were set have reached Dash.
+  const trace = () => setTimeout(() => V.part("trace").click(), 0);
+
+  // The model that a graph is of, as the header's field named it: a request may leave it out.
+  /** @type {Map<string, string>} */
+  const models = new Map();
+  V.modelOf = ({ key, request }) => {
+    const model = models.get(key) ?? (request.model || V.field("model").value.trim());
+    models.set(key, model);
+    return model;
+  };
+
+  // What the header says is that of the graph that is shown.
+  V.showRequest = (view) => {
+    const { request, typed } = view;
+    const viewed = document.querySelector(".viewed");
+    if (viewed) {
+      viewed.textContent = request.prompt;
+      V.part("viewing").textContent = request.chat ? "Viewing a chat" : "Viewing";
+    }
+    if (!$("trace")) return;
+    const { prompt, position, target_id, versus_id } = request;
+    const model = V.modelOf(view);
+    V.setProps("prompt", { value: prompt });
+    V.setProps("model", { value: model });
+    V.setProps("target", { value: typed });
+    V.setForm(request);
+    V.set("position", position == null ? null : { prompt, model, position });
+    const isById = target_id != null || versus_id != null;
+    V.set("chosen", isById ? { typed, model, target_id, versus_id } : null);
+  };
+
+  // ------------------------------------------------------------------ what a click asks for
+
+  V.askPrompt = (prompt) => {
+    V.closeMenus();
+    V.setProps("prompt", { value: prompt });
+    V.setProps("target", { value: "" });
+    V.set("position", null);
+    V.setForm({});
+    trace();
+  };
+
+  // A token of the model that the shown graph is of.
+  V.askTarget = (chosen) => {
+    if (!$("target")) return;
+    V.setProps("target", { value: chosen.typed });
+    choose(chosen);
+    trace();
+  };
+
+  V.askPosition = (position) => {
+    const { view } = V.state;
+    if (!view || !$("trace") || view.fixed) return;
+    const { prompt } = view.request;
+    const model = V.modelOf(view);
+    V.setProps("prompt", { value: prompt });
+    V.setProps("model", { value: model });
+    V.setForm(view.request);
+    V.set("position", { prompt, model, position });
+    trace();
+  };
+
+  /** @param {ChosenTokens} chosen */
+  function choose(chosen) {
+    const { view } = V.state;
+    V.set("chosen", view && { ...chosen, model: V.modelOf(view) });
+  }
+
+  V.chosenFrom = ({ dataset }, typed) => ({
+    typed,
+    target_id: Number(dataset.targetId),
+    versus_id: dataset.versusId === undefined ? undefined : Number(dataset.versusId),
+  });
+
+  // An option of the target's picker is chosen; the same text, where it is typed, is only that text.
+  document.addEventListener("input", (event) => {
+    const isTyped = event instanceof InputEvent && event.inputType !== "insertReplacementText";
+    if (isTyped || event.target !== $("target")) return;
+    const { value } = V.field("target");
+    const options = document.querySelectorAll("#target-choices option");
+    for (const option of /** @type {NodeListOf<HTMLOptionElement>} */ (options)) {
+      if (option.value === value) return choose(V.chosenFrom(option, value));
+    }
+  });
+})();

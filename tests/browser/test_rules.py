@@ -1,0 +1,76 @@
+"""On the canvas as in ``visit.graph``: what the slider hides, and the way that is marked."""
+
+from itertools import pairwise
+
+import pytest
+from sample import make_flow
+from screen import CY, wait_until
+
+from visit.graph.flow import NodeId, Request
+from visit.graph.flows import levels, unexplained
+from visit.graph.index import Index
+from visit.graph.paths import Ways
+from visit.web.flow.elements import choose
+
+pytestmark = pytest.mark.browser
+
+INDEX = Index(
+    make_flow(Request("The capital of Japan is the city of"), opened=(1, 2), mixtures=(2,))
+)
+
+
+@pytest.fixture
+def screen(open_app):
+    shown = open_app("fake")
+    shown.wait_for_graph()
+    wait_until(lambda: shown.page.locator(".chip").count(), "what stands around the graph")
+    return shown
+
+
+def test_the_slider_hides_what_unexplained_counts_as_hidden(screen):
+    lines = choose(INDEX).lines
+    for step in (0, 30, 60, 80, 100):
+        level = levels()[step]
+        screen.ask(f"window.visit.setLevel({step})")
+        hidden = screen.ask(f"{CY}.edges('.below').map(edge => edge.id())")
+        assert sorted(hidden) == sorted(line.id for line in lines if line.is_hidden(level))
+        shown = screen.page.locator("#unexplained").inner_text().removesuffix(" %")
+        (part,) = unexplained(INDEX, lines, [level])
+        assert float(shown) == pytest.approx(100 * part, abs=0.6)
+
+
+@pytest.mark.parametrize("opened", [[], ["L1.attn@7", "L1.head1@7"]])
+@pytest.mark.parametrize("picked", ["L2.mlp@7", "L1.attn@7", "L0.resid_post@2", "embed@0"])
+def test_the_way_that_is_marked_is_the_one_the_path_tab_lists(screen, opened, picked):
+    for node in opened:
+        screen.ask(f"window.visit.open(['{node}'])")
+        wait_until(lambda n=node: screen.ask(f"{CY}.getElementById('{n}').data('open')"), node)
+    screen.ask(f"window.visit.pick('{picked}')")
+    wait_until(lambda: screen.ask(f"{CY}.nodes('.picked').map(n => n.id())") == [picked], picked)
+    drawn = set(screen.ask(f"{CY}.nodes('[family]').map(node => node.id())"))
+    clear = set(screen.ask(f"{CY}.elements().not('.faded').map(part => part.id())"))
+    way = [str(step.node) for step in Ways(INDEX).through(NodeId.parse(picked))]
+    way = [node for node in way if node in drawn]
+    assert len(way) > 2 and set(way) <= clear
+    ends = screen.ask(f"{CY}.edges().not('.faded').map(e => [e.data('source'), e.data('target')])")
+    marked = {tuple(pair) for pair in ends}
+    direct = {
+        tuple(p) for p in screen.ask(f"{CY}.edges().map(e => [e.data('source'), e.data('target')])")
+    }
+    assert {pair for pair in pairwise(way) if pair in direct} <= marked
+
+
+def test_a_way_into_an_opened_attention_is_marked_through_the_parts_that_lead_there(screen):
+    """The way goes from a residual to the attention; what is drawn between them is its inside."""
+    for node in ("L1.attn@7", "L1.head1@7"):
+        screen.ask(f"window.visit.open(['{node}'])")
+        wait_until(lambda n=node: screen.ask(f"{CY}.getElementById('{n}').data('open')"), node)
+    way = [str(step.node) for step in Ways(INDEX).through(NodeId.parse("L0.resid_post@5"))]
+    assert ("L0.resid_post@5", "L1.attn@7") in pairwise(way)
+    screen.ask("window.visit.pick('L0.resid_post@5')")
+    wait_until(lambda: screen.ask(f"{CY}.nodes('.picked').length") == 1, "the residual")
+    faded = {
+        node: screen.ask(f"{CY}.getElementById('{node}').hasClass('faded')")
+        for node in ("L1.head1.value@5", "L1.head1@7", "L1.head1.value@3", "L1.attn_bias@7")
+    }
+    assert list(faded.values()) == [False, False, True, True]

@@ -1,0 +1,118 @@
+"""Questions as JSON, and back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, get_args
+
+import pytest
+
+from visit.engine.questions import (
+    Explain,
+    OpenBlock,
+    Question,
+    ReadLens,
+    ReadPattern,
+    data_from_question,
+    kinds_of_question,
+    question_from_data,
+)
+from visit.errors import RequestError
+from visit.graph.request import RankBy, Request
+
+REQUEST = Request(
+    "Rome is", model="mini", target=" a", position=-1, threshold=0.0, rank_by=RankBy.SHARE
+)
+SAMPLES: list[Question[Any]] = [
+    Explain(REQUEST),
+    OpenBlock(REQUEST, layer=2, position=-1),
+    ReadLens(REQUEST, positions=(0, -1, 3)),
+    ReadLens(Request("Rome is"), positions=()),
+    ReadPattern(REQUEST, layer=1, head=4),
+]
+
+
+def own_kinds() -> dict[str, type[Question[Any]]]:
+    """The package's questions, without those that tests define."""
+    return {
+        name: kind
+        for name, kind in kinds_of_question().items()
+        if kind.__module__.startswith("visit.")
+    }
+
+
+@pytest.mark.parametrize("question", SAMPLES, ids=lambda question: type(question).__name__)
+def test_a_question_survives_json(question: Question[Any]):
+    data = json.loads(json.dumps(data_from_question(question), allow_nan=False))
+    back = question_from_data(data)
+    assert back == question
+    assert type(back) is type(question)
+    assert hash(back) == hash(question)
+
+
+def test_every_question_has_a_sample_here():
+    assert {type(question) for question in SAMPLES} == set(own_kinds().values())
+
+
+def test_every_question_names_its_answers_type():
+    for kind in own_kinds().values():
+        (base,) = kind.__orig_bases__  # type: ignore[attr-defined]
+        (answer,) = get_args(base)
+        assert answer is not Any, kind
+
+
+def test_a_question_bears_its_name_and_its_request_as_a_document_does():
+    assert data_from_question(OpenBlock(Request("a"), 2, 3)) == {
+        "question": "OpenBlock",
+        "request": {
+            "prompt": "a", "layers": "all", "heads": 10, "sources": 2, "memories": 18,
+            "anti_memories": 7, "attn_neurons": 18, "anti_attn_neurons": 7, "top_k": 10,
+            "threshold": 0.01, "rank_by": "norm",
+        },
+        "layer": 2,
+        "position": 3,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("Explain", "a question is an object with its fields, not str"),
+        ({}, "question None is not known; ask one of .*Explain.*OpenBlock"),
+        ({"question": "Guess", "request": {"prompt": "a"}}, "question 'Guess' is not known"),
+        ({"question": ["Explain"]}, r"question \['Explain'\] is not known"),
+        ({"question": "Explain"}, "the question Explain lacks its request; give it"),
+        ({"question": "Explain", "request": []}, "the request is of type list; give its fields"),
+        ({"question": "Explain", "request": {"prompt": 5}}, "prompt is 5; give text"),
+        ({"question": "Explain", "request": {"prompt": ""}}, "the prompt is empty"),
+        (
+            {"question": "Explain", "request": {"prompt": "a", "rank_by": "luck"}},
+            "rank_by is 'luck'; give norm, share or logit",
+        ),
+        (
+            {"question": "OpenBlock", "request": {"prompt": "a"}, "layer": 1},
+            "the question OpenBlock lacks its position; give it",
+        ),
+        (
+            {"question": "OpenBlock", "request": {"prompt": "a"}, "layer": "1", "position": 0},
+            "the question OpenBlock cannot be read: layer is '1'; give a whole number",
+        ),
+        (
+            {"question": "ReadLens", "request": {"prompt": "a"}, "positions": [0, None]},
+            r"the question ReadLens cannot be read: positions\[1\] is None; give a whole number",
+        ),
+        (
+            {"question": "ReadLens", "request": {"prompt": "a"}, "positions": 3},
+            r"the question ReadLens cannot be read: positions is 3; give a list like \[1, 2, 3\]",
+        ),
+    ],
+)
+def test_what_is_no_question_is_refused_in_one_line(data: object, message: str):
+    with pytest.raises(RequestError, match=message) as caught:
+        question_from_data(data)
+    assert "\n" not in str(caught.value)
+
+
+def test_fields_of_a_later_version_are_passed_over():
+    data = {**data_from_question(SAMPLES[1]), "colour": "red"}
+    assert question_from_data(data) == SAMPLES[1]

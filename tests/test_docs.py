@@ -1,0 +1,75 @@
+"""What the docs say about the code is so: its files, its folders, and its words."""
+
+from __future__ import annotations
+
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+from test_layers import MAY_IMPORT
+
+from visit.web.screen.glossary import GLOSSARY
+
+ROOT = Path(__file__).parent.parent
+PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+OURS = ("visit", "tests", "assets", "benchmarks", "docs", ".ci")
+
+
+def rows(page: str, head: str) -> list[list[str]]:
+    """The cells of the table that begins with a line, row by row."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    _, _, table = text.split(f"{head}\n")[1].partition("\n")
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in table.split("\n\n")[0].splitlines()
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_that_a_page_names_exists(page: Path):
+    text = page.read_text(encoding="utf-8")
+    named = re.findall(rf"`((?:{'|'.join(map(re.escape, OURS))})/[\w./-]*)`", text)
+    named = [path for path in named if "." in path or path.endswith("/")]  # others are no files
+    assert [path for path in named if not (ROOT / path).exists() and "NAME" not in path] == []
+    linked = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+    assert [path for path in linked if not (page.parent / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_name_of_the_package_that_a_page_gives_is_there(page: Path):
+    text = page.read_text(encoding="utf-8").replace("visit.flow/", "")  # the document's schema
+    for name in re.findall(r"`(visit(?:\.\w+)+)[`(]", text):
+        assert pkgutil.resolve_name(name) is not None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_heading_that_a_page_links_to_exists(page: Path):
+    for path, anchor in re.findall(r"\]\(([\w./-]*)#([\w-]+)\)", page.read_text(encoding="utf-8")):
+        linked = page.parent / path if path else page
+        headings = re.findall(r"^#+ (.*)$", linked.read_text(encoding="utf-8"), re.MULTILINE)
+        anchors = [re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in headings]
+        assert anchor in anchors, (page.name, anchor)
+
+
+def test_the_table_of_folders_is_the_one_that_is_enforced():
+    table = {}
+    for folder, does, may in rows("architecture.md", "| folder | what it does | may import |"):
+        assert does
+        names = set(re.findall(r"`([\w.]+)`", may))
+        assert names or may in ("everything", "nothing")
+        table[folder.strip("`")] = None if may == "everything" else names
+    assert table == {
+        folder: None if may is None else may - {folder} for folder, may in MAY_IMPORT.items()
+    }
+
+
+def test_the_words_of_the_method_stand_with_what_the_field_calls_them():
+    table = {word: also for word, also, _ in rows("method.md", "| word | also called | meaning |")}
+    assert table == {word: ", ".join(GLOSSARY[word].also) for word in table}
+    # Those that the method does not explain are plain words, or explained where they are shown.
+    explained_elsewhere = {
+        "embedding", "position", "attention", "MLP", "expert", "routing weight", "activation",
+        "bias", "logit", "probability", "rank", "entropy", "carried", "threshold", "unexplained",
+    }  # fmt: skip
+    assert set(table) == set(GLOSSARY) - explained_elsewhere

@@ -1,0 +1,342 @@
+// What the page's scripts share: `visit`, and the data that the server sends (visit/web).
+
+// ------------------------------------------------------------------ what the page shows
+
+/** A row of the state's table (visit/web/state/table.py). */
+interface StatePiece {
+  name: Exclude<keyof PageState, "view">;
+  default: any; // of the piece's own type, as JSON has it
+  key: string | null;
+  writing: "text" | "step" | "words" | "pane";
+  store: "none" | "page" | "local";
+}
+
+/** A way of writing a piece of whatever type: null, and "", for what says nothing. */
+interface StateWriting {
+  read: (text: string) => any;
+  write: (value: any) => string;
+}
+
+/** Graph or Sankey, and of the latter the layer and how much room it has. */
+interface Pane {
+  name: string;
+  layer?: number;
+  width?: number;
+  height?: number;
+}
+
+/** How the prompt is read. */
+interface PromptForm {
+  bos: boolean | null;
+  chat: boolean;
+}
+
+/** A position among the tokens of a prompt as a model reads them. */
+interface ChosenPosition {
+  prompt: string;
+  model: string;
+  position: number;
+}
+
+/** Tokens of a model by their ids, and what the field says of them. */
+interface ChosenTokens {
+  typed: string;
+  model?: string;
+  target_id?: number | null;
+  versus_id?: number | null;
+}
+
+/** Every piece of the table, and the view. */
+interface PageState {
+  view: View | null;
+  picked: string | null;
+  tab: string;
+  pane: Pane;
+  colouring: string;
+  width: string;
+  palette: string;
+  level: number;
+  hidden: Set<string>;
+  viewport: string | null;
+  theme: string | null;
+  dockOpen: boolean | null;
+  dockMeasure: string;
+  form: PromptForm;
+  position: ChosenPosition | null;
+  chosen: ChosenTokens | null;
+}
+
+
+
+/** How large a pane may be, in pixels, and which way its separator is dragged. */
+interface Size {
+  variable: string;
+  low: number;
+  high: number;
+  fallback: number;
+  sign: number;
+  axis: string;
+}
+
+interface NodeNote {
+  name?: string;
+  text?: string;
+  group?: string;
+  pinned?: boolean;
+}
+
+type Notes = Record<string, NodeNote>;
+
+interface TraceRequest extends Partial<PromptForm> {
+  prompt: string;
+  model?: string | null;
+  position?: number | null;
+  target_id?: number | null;
+  versus_id?: number | null;
+}
+
+/** A graph by its key, and what is open and noted in it (visit/web/state/view.py). */
+interface View {
+  key: string;
+  request: TraceRequest;
+  texts: Record<string, string>;
+  typed: string;
+  opened: string[];
+  notes: Notes;
+  fixed: boolean;
+}
+
+interface Moment {
+  view: View;
+  picked: string | null;
+}
+
+// ------------------------------------------------------------------ what the server sends
+
+/** A text, or an element (visit/web/trees.py). */
+type Tree = string | { tag: string; attributes: Record<string, string>; children: Tree[] };
+
+type Panels = Record<string, Tree[]>;
+type PanelListener = (id: string, panel: HTMLElement) => void;
+type Abilities = { model?: string; chat?: boolean | null; bos?: boolean | null };
+type Rules = object[];
+
+interface Stylesheets {
+  [shade: string]: {
+    [palette: string]: { rules: Rules; colourings: Record<string, Rules>; widths: Record<string, Rules> };
+  };
+}
+
+interface GraphPanels {
+  panels: Panels;
+  levels: number[];
+  unexplained: number[];
+  searchable: SearchTable;
+  abilities?: Abilities;
+}
+
+/** Columns of every node of a graph (visit/web/screen/search.py). */
+interface SearchTable {
+  id: string[];
+  kind: number[];
+  kinds: [kind: string, family: string, title: string][];
+  way: number[];
+  ways: string[];
+  position: number[];
+  layer: (number | null)[];
+  head: (number | null)[];
+  index: (number | null)[];
+  rank: number[];
+  logit: (number | null)[];
+  carried: number[];
+  norm: number[];
+  words: string[];
+  top: number[][];
+  tokens: string[];
+}
+
+/** A Plotly figure of the lens grid (visit/web/plots/lens_grid.py). */
+interface LensFigure {
+  data: { customdata: string[][] }[];
+  layout: {
+    meta: { key: string; traced: number; left_out: string; columns: string[] };
+    margin: { l: number; r: number; t: number; b: number };
+  };
+}
+
+interface PlotlyClick {
+  points?: { customdata?: string | string[] }[];
+}
+
+// ------------------------------------------------------------------ visit
+
+interface AddressTools {
+  /** What an address says of the pieces; what it does not say is absent. */
+  read: (table: StatePiece[], search: string) => Partial<PageState>;
+  /** The address of a state and a view; what is as by default is left out. */
+  write: (table: StatePiece[], state: Record<string, any>, view: Pick<View, "texts" | "opened">) => string;
+  defaultOf: (piece: StatePiece) => any;
+}
+
+interface ViewHistory {
+  past: Moment[];
+  future: Moment[];
+  leave(moment: Moment): void;
+  undo(moment: Moment): Moment | undefined;
+  redo(moment: Moment): Moment | undefined;
+}
+
+interface ViewTools {
+  withOpened: (view: View, ids: string[]) => View;
+  withClosed: (view: View, id: string, inside: string[]) => View;
+  withNote: (view: View, id: string, change: NodeNote) => View;
+  History: new (most?: number) => ViewHistory;
+}
+
+interface Visit {
+  // app.js
+  $: (id: string) => HTMLElement | null;
+  part: (id: string) => HTMLElement;
+  field: (id: string) => HTMLInputElement;
+  inputs: (selector: string) => NodeListOf<HTMLInputElement>;
+  element: (target: EventTarget | null) => HTMLElement;
+  setProps: (id: string, props: Record<string, unknown>) => void;
+  onFilled: (listener: PanelListener) => void;
+  filled: PanelListener;
+  table: StatePiece[];
+  state: PageState;
+  set: <Name extends keyof PageState>(name: Name, value: PageState[Name]) => void;
+  hold: <Name extends keyof PageState>(name: Name, value: PageState[Name]) => void;
+  onChange: (names: (keyof PageState)[], listener: () => void) => void;
+  writeAddress: () => void;
+
+  // address.js, history.js: pure
+  address: AddressTools;
+  views: ViewTools;
+
+  // view.js
+  changeView: (change: (view: View) => View) => void;
+  pick: (id: string | null) => void;
+  open: (ids: string[]) => void;
+  close: (id: string, inside: string[]) => void;
+  closeAll: () => void;
+  note: (id: string, change: NodeNote) => void;
+  noteOf: (id: string) => NodeNote;
+  goTo: (id: string, within?: string) => void;
+  remember: (view: View | null) => boolean;
+  undo: () => void;
+  redo: () => void;
+
+  // ask.js, form.js
+  modelOf: (view: View) => string;
+  showRequest: (view: View) => void;
+  askPrompt: (prompt: string) => void;
+  askTarget: (chosen: ChosenTokens) => void;
+  askPosition: (position: number) => void;
+  chosenFrom: (part: HTMLElement, typed: string) => ChosenTokens;
+  setForm: (form: Partial<PromptForm>) => void;
+  setAbilities: (abilities: Abilities) => void;
+
+  // look.js, lens.js
+  shade: () => "light" | "dark";
+  dress: (sheets: Stylesheets) => [Rules, "light" | "dark", { palette: string }];
+  dockIsOpen: () => boolean;
+  askForLens: () => void;
+  setPane: (pane: Pane) => void;
+  showLens: (figure: LensFigure | null, picked: string | null) => void;
+
+  // graph.js
+  cy: () => any;
+  tap: (node: any) => void;
+  neighbour: (node: any, way: string) => any;
+  fit: (everything: boolean) => void;
+  settle: () => void;
+  viewport: () => string | null;
+  level: () => number;
+  setLevel: (step: number) => void;
+  setLevels: (steps: Pick<GraphPanels, "levels" | "unexplained">) => void;
+  toggleFamily: (family: string) => void;
+  showFound: (ids: Set<string>) => number;
+
+  // search.js, finder.js
+  search: any;
+  setSearchable: (table: SearchTable) => void;
+  onDrawn: (ids: string[]) => void;
+
+  // panels.js, controls.js, help.js, tour.js
+  build: (tree: Exclude<Tree, string>) => HTMLElement;
+  fill: (panels: Panels | null) => void;
+  closeMenus: (except?: Element | null) => boolean;
+  isTyping: (target: Element) => boolean;
+  save: (blob: Blob, name: string) => void;
+  showHelp: (wanted: boolean) => void;
+  endTour: () => void;
+
+  // offline/
+  offline: OfflineTools;
+}
+
+/** An element of the drawing, as Cytoscape takes it. */
+interface DrawnElement {
+  data: { id: string; family?: string; label?: string; tip?: string; pinned?: number; group?: number };
+}
+
+/** What a page without a server carries (visit/web/exports/offline.py). */
+interface OfflineData {
+  view: View;
+  graph: { place: string };
+  stylesheets: Stylesheets;
+  fixed_panels: Panels;
+  graph_panels: GraphPanels;
+  groups: number; // how many colours they have
+  look: Pick<PageState, "theme" | "palette" | "colouring" | "width"> & { level: number; hidden: string[] };
+  tabs: Record<string, Tree>;
+  editor: Exclude<Tree, string>;
+  libraries: number;
+  name: string;
+  svg: string;
+  media_types: Record<string, string>; // of the files that the page makes, by their endings
+  parts: string[];
+  pictures: Picture[];
+}
+
+/** A drawing with some blocks open: its elements by number, and the panels that go with it. */
+interface Picture {
+  opened: string[];
+  parts: number[];
+  panels: Panels;
+}
+
+interface OfflineTools {
+  noted: (element: DrawnElement, notes: Notes, groups: string[], nColours: number) => DrawnElement;
+  showNote: (panel: HTMLElement, note: NodeNote) => void;
+  listNotes: (panel: HTMLElement, notes: Notes, rowOf: (id: string) => Tree[]) => void;
+  documentWith: (text: string, notes: Notes) => string;
+  groupsOf: (notes: Notes, isOne?: (id: string) => boolean) => string[];
+}
+
+// ------------------------------------------------------------------ the page's globals
+
+interface DashClientside {
+  set_props: (id: string, props: any) => void;
+  no_update: unknown;
+  state: Record<string, (value: any) => void>;
+  visit: {
+    begin: (page?: string, form?: PromptForm | null) => string;
+    dress: Visit["dress"];
+    remember: (view: View | null) => unknown;
+    choose: (clicked: PlotlyClick | null) => void;
+    lens: Visit["showLens"];
+    fill: Visit["fill"];
+    showGraphPanels: (data: GraphPanels | null) => void;
+    setSearchable: (table: SearchTable | null) => void;
+  };
+}
+
+declare var visit: Visit;
+declare var dash_clientside: DashClientside;
+
+interface Window {
+  visit: Visit;
+  dash_clientside: DashClientside;
+}

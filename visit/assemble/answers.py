@@ -1,0 +1,74 @@
+"""Who answers which question: one function a type of question, with a model that is in memory.
+
+To add a question, write its dataclass in ``visit.engine.questions``, and register here what answers
+it; the queue, progress, cancelling and the app carry it as they do the others.
+"""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import Any
+
+from visit.assemble.residency import Resident
+from visit.engine.progress import Progress
+from visit.engine.questions import (
+    Explain,
+    OpenBlock,
+    Pattern,
+    Question,
+    ReadLens,
+    ReadPattern,
+)
+from visit.errors import RequestError
+from visit.graph.flow import FlowGraph, Node
+
+_STAGES = {"forward": (0.0, 0.2), "ledgers": (0.2, 0.5), "readings": (0.5, 1.0)}
+"""Where each stage of a whole graph begins and ends in it: about the time it takes."""
+
+
+@singledispatch
+def answer(question: Question[Any], resident: Resident, tell: Progress) -> Any:
+    """The answer to a question, of the type that the question names.
+
+    Args:
+        question: What is asked.
+        resident: The model that it is asked of.
+        tell: Told how far the answer is, 0 to 1; what it raises ends the work.
+
+    Raises:
+        VisitError: the question cannot be answered; the text says why.
+    """
+    raise RequestError(f"nothing here answers the question {type(question).__name__}")
+
+
+@answer.register
+def explain(question: Explain, resident: Resident, tell: Progress) -> FlowGraph:
+    """The route of the traced position, with the requested layers opened at it."""
+
+    def tell_of_whole(stage: str, part: float) -> None:
+        begins, ends = _STAGES[stage]
+        tell(stage, begins + part * (ends - begins))
+
+    trace = resident.trace(question.request, tell_of_whole)
+    return resident.builder.whole(trace, question.request, tell_of_whole)
+
+
+@answer.register
+def open_block(question: OpenBlock, resident: Resident, tell: Progress) -> FlowGraph:
+    """One block alone, opened at one position."""
+    trace = resident.trace(question.request, tell)
+    return resident.builder.block(trace, question.request, question.layer, question.position)
+
+
+@answer.register
+def read_lens(question: ReadLens, resident: Resident, tell: Progress) -> tuple[Node, ...]:
+    """What every residual of some positions says."""
+    trace = resident.trace(question.request, tell)
+    return resident.builder.lens(trace, question.request, question.positions)
+
+
+@answer.register
+def read_pattern(question: ReadPattern, resident: Resident, tell: Progress) -> Pattern:
+    """One head's attention."""
+    trace = resident.trace(question.request, tell)
+    return resident.builder.pattern(trace, question.layer, question.head)

@@ -1,0 +1,145 @@
+"""The options that say a request, and the request that they say.
+
+An option's name is that of the request's field, so that no list of them is needed to read them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+from typing import Any
+
+from visit.cli.options import Parser, check_unicode
+from visit.errors import RequestError
+from visit.graph.fields import value_from_text
+from visit.graph.request import (
+    RankBy,
+    Request,
+    TokenId,
+    request_from_data,
+    texts_from_request,
+)
+
+_DEFAULTS = {field.name: field.default for field in fields(Request)}
+
+
+def request_from_arguments(arguments: argparse.Namespace) -> Request:
+    """The request that a command line says.
+
+    Raises:
+        RequestError: no model could serve it, or a text of it is not UTF-8.
+    """
+    said = {name: value for name, value in vars(arguments).items() if value is not None}
+    request = request_from_data(said)
+    for name, text in texts_from_request(request).items():
+        check_unicode(name, text)
+    return request
+
+
+def add_tokens(command: Parser) -> None:
+    """Which token is explained, where, and against which other."""
+    command.add_argument(
+        "--target", metavar="TOK", help="the token to explain (default: the model's own top token)"
+    )
+    command.add_argument(
+        "--versus",
+        metavar="TOK",
+        help="another token: direct logits are then of the target's lead over it",
+    )
+    command.add_argument(
+        "--target-id",
+        metavar="ID",
+        type=int,
+        help="the token to explain by its id, which names any token",
+    )
+    command.add_argument("--versus-id", metavar="ID", type=int, help="likewise the other token")
+    command.add_argument(
+        "--position",
+        metavar="P",
+        type=int,
+        help="the position whose next token is explained; -1 is the last (default: the last)",
+    )
+    _add_count(command, "--top-k", "K", "tokens listed at either end of a reading")
+
+
+def add_prompt_ids(command: Parser) -> None:
+    """The tokens of a prompt that is not to be tokenized."""
+    command.add_argument(
+        "--prompt-ids",
+        metavar="ID,ID,...",
+        type=_ids,
+        help="the tokens the model reads, by id and as they are; PROMPT is then only shown, or "
+        "left out",
+    )
+
+
+def add_reading(command: Parser) -> None:
+    """How the prompt is read."""
+    command.add_argument(
+        "--bos",
+        action=argparse.BooleanOptionalAction,
+        help="begin with a BOS token, or with none (default: as the tokenizer does)",
+    )
+    command.add_argument(
+        "--chat",
+        action="store_true",
+        help="read PROMPT through the model's chat template: as one user message, or as a JSON "
+        "list of messages",
+    )
+
+
+def add_drawing(command: Parser) -> None:
+    """How much is drawn."""
+    drawing = command.add_argument_group("how much is drawn")
+    drawing.add_argument(
+        "--layers",
+        metavar="SPEC",
+        default=_DEFAULTS["layers"],
+        help="the layers to open: all, none, or like 0-5,11 (default: %(default)s)",
+    )
+    _add_count(drawing, "--heads", "N", "heads of an opened layer")
+    _add_count(drawing, "--sources", "N", "sources of a drawn head")
+    _add_count(
+        drawing,
+        "--memories",
+        "N",
+        "memories of an opened layer that push along their value, or experts of a mixture",
+    )
+    _add_count(drawing, "--anti-memories", "N", "memories that push against it")
+    _add_count(drawing, "--attn-neurons", "N", "attention neurons that push along their row")
+    _add_count(drawing, "--anti-attn-neurons", "N", "attention neurons that push against it")
+    drawing.add_argument(
+        "--threshold",
+        metavar="PART",
+        type=float,
+        default=_DEFAULTS["threshold"],
+        help="the part of the traced residual, 0 to 1, that an edge between positions must carry "
+        "(default: %(default)s)",
+    )
+    drawing.add_argument(
+        "--rank-by",
+        choices=[rank.value for rank in RankBy],
+        default=str(_DEFAULTS["rank_by"]),
+        help="what makes a part strong enough to be drawn (default: %(default)s)",
+    )
+
+
+def _ids(text: str) -> tuple[int, ...]:
+    """Ids between commas."""
+    try:
+        ids: tuple[int, ...] = value_from_text("ids", tuple[TokenId, ...], text)
+    except RequestError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return ids
+
+
+# Any: argparse's group and parser share a base class that it does not name.
+def _add_count(command: Any, option: str, metavar: str, what: str) -> None:
+    name = option.removeprefix("--").replace("-", "_")
+    command.add_argument(
+        option,
+        metavar=metavar,
+        type=int,
+        default=_DEFAULTS[name],
+        help=f"{what} (default: %(default)s)",
+    )

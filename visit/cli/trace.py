@@ -1,0 +1,104 @@
+"""``visit trace``: one prediction explained, as a document or a summary."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from visit.cli.options import Parser, add_model, add_running, running_from_arguments
+from visit.cli.progress import progress_bar
+from visit.cli.request_options import (
+    add_drawing,
+    add_prompt_ids,
+    add_reading,
+    add_tokens,
+    request_from_arguments,
+)
+from visit.errors import RequestError
+from visit.graph.request import RankBy, Request
+
+if TYPE_CHECKING:
+    from visit.graph.flow import FlowGraph
+
+
+def describe(command: Parser) -> None:
+    """The options of ``visit trace``."""
+    command.add_argument(
+        "prompt",
+        metavar="PROMPT",
+        nargs="?",
+        help="the text the model reads, or with --chat the messages",
+    )
+    add_model(command)
+    add_tokens(command)
+    add_reading(command)
+    add_prompt_ids(command)
+    add_drawing(command)
+    add_running(command)
+    output = command.add_argument_group("what is written")
+    output.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="where the document goes, - for stdout (default: -, or nowhere with --summary)",
+    )
+    output.add_argument(
+        "--summary",
+        action="store_true",
+        help="print the prediction, the strongest heads and memories, and the audit",
+    )
+    output.add_argument(
+        "--reproducible",
+        action="store_true",
+        help="leave the time out of the document, so that the same input gives the same bytes",
+    )
+
+
+def run(arguments: Namespace) -> None:
+    """Explain one prediction; write the document, the summary, or both."""
+    if arguments.prompt is None and arguments.prompt_ids is None:
+        raise RequestError(
+            "the following arguments are required: PROMPT; visit trace -h says what is allowed"
+        )
+    request = request_from_arguments(arguments)
+    if arguments.output not in (None, "-"):
+        from visit.formats.files import check_writable
+
+        check_writable(arguments.output)
+    from visit.session import Session
+
+    with progress_bar() as progress:
+        session = Session.load(
+            arguments.model, **running_from_arguments(arguments), progress=progress
+        )
+        flow = session.explain(request, progress)
+        # What is drawn may be fewer parts than the summary lists, or others.
+        full = session.explain(_for_summary(request), progress) if arguments.summary else flow
+    if not arguments.reproducible:
+        flow = replace(flow, created=datetime.now(UTC).isoformat(timespec="seconds"))
+    if arguments.summary:
+        from visit.formats.summary import text_from_flow
+
+        sys.stdout.write(text_from_flow(full))
+    if arguments.output is not None or not arguments.summary:
+        _write_document(flow, arguments.output)
+
+
+def _for_summary(request: Request) -> Request:
+    """The same question, drawn so that the ten strongest parts of either sign are there."""
+    return replace(
+        request, rank_by=RankBy.LOGIT, layers="all", heads=10, memories=10, anti_memories=10
+    )
+
+
+def _write_document(flow: FlowGraph, output: str | None) -> None:
+    from visit.formats.document import json_from_flow, write_flow
+
+    if output in (None, "-"):
+        sys.stdout.flush()
+        sys.stdout.buffer.write(json_from_flow(flow).encode("utf-8"))
+    else:
+        write_flow(flow, output)

@@ -1,0 +1,12 @@
+"""How whoever asks hears how far the answer is, and stops it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Progress = Callable[[str, float], None]
+"""Called with a stage in words and how far the whole is, 0 to 1; raise ``Cancelled`` to stop."""
+
+
+def silent(stage: str, part: float) -> None:
+    """The ``Progress`` that tells nobody."""

@@ -1,0 +1,126 @@
+"""What can be asked of a model. Every question names its answer's type, and is plain data.
+
+A question goes to JSON and back, so that a queue, a cancel button, another process or an HTTP call
+carries any of them without knowing it. A new one is a frozen dataclass here::
+
+    @dataclass(frozen=True)
+    class CountTokens(Question[int]):
+        '''How many tokens the prompt is.'''
+
+and a handler of it in ``visit.assemble.answers``. It needs no entry anywhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, Generic, TypeVar
+
+from visit.errors import RequestError
+from visit.graph.fields import hints_of, plain_from_value, value_from_given
+from visit.graph.flow import FlowGraph, Node
+from visit.graph.request import Request, data_from_request, request_from_data
+
+Answer = TypeVar("Answer", covariant=True)
+Pattern = tuple[tuple[float, ...], ...]
+"""A head's attention: a row for each reader, a column for each source; rows add to 1."""
+
+
+@dataclass(frozen=True)
+class Question(Generic[Answer]):
+    """Something to find out about one prompt; ``Question[FlowGraph]`` is answered by a graph.
+
+    Attributes:
+        request: The prompt, the model that reads it, and what is to be explained.
+    """
+
+    request: Request
+
+
+@dataclass(frozen=True)
+class Explain(Question[FlowGraph]):
+    """Run the model once and take the forward pass apart."""
+
+
+@dataclass(frozen=True)
+class OpenBlock(Question[FlowGraph]):
+    """One block alone, opened at one position, in the same terms as the whole.
+
+    Attributes:
+        layer: The block.
+        position: Counted from the start of the prompt; negative ones count from the end.
+    """
+
+    layer: int
+    position: int
+
+
+@dataclass(frozen=True)
+class ReadLens(Question[tuple[Node, ...]]):
+    """What every residual of some positions says: the embedding, then each layer's resid_post.
+
+    It is answered by a node for every position and depth, whether or not it is on the route: those
+    of the first position from the embedding on, then those of the next.
+
+    Attributes:
+        positions: In any order; negative ones count from the end.
+    """
+
+    positions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ReadPattern(Question[Pattern]):
+    """One head's attention, from every reader to every source.
+
+    Attributes:
+        layer: The layer that the head is in.
+        head: Its number there.
+    """
+
+    layer: int
+    head: int
+
+
+def kinds_of_question() -> dict[str, type[Question[Any]]]:
+    """Every question that is defined, by its name."""
+    return {kind.__name__: kind for kind in Question.__subclasses__()}
+
+
+def data_from_question(question: Question[Any]) -> dict[str, Any]:
+    """A question as JSON has it, with its name under ``question``."""
+    own = {field.name: getattr(question, field.name) for field in fields(question)}
+    request = data_from_request(own.pop("request"))
+    plain = {name: plain_from_value(value) for name, value in own.items()}
+    return {"question": type(question).__name__, "request": request, **plain}
+
+
+def question_from_data(data: object) -> Question[Any]:
+    """Read a question back; the inverse of ``data_from_question``.
+
+    Fields that this version does not know are passed over.
+
+    Raises:
+        RequestError: there is no such question, a field of it is missing or of another type, or no
+            model could serve its request.
+    """
+    if not isinstance(data, Mapping):
+        raise RequestError(f"a question is an object with its fields, not {type(data).__name__}")
+    name, kinds = data.get("question"), kinds_of_question()
+    if not isinstance(name, str) or name not in kinds:
+        known = ", ".join(sorted(kinds))
+        raise RequestError(f"question {name!r} is not known; ask one of {known}")
+    kind: type = kinds[name]
+    for field in fields(kind):
+        if field.name not in data and field.default is MISSING:
+            raise RequestError(f"the question {name} lacks its {field.name}; give it")
+    hints = {field: hint for field, hint in hints_of(kind).items() if field in data}
+    try:
+        question: Question[Any] = kind(**{n: _read(n, hint, data[n]) for n, hint in hints.items()})
+    except RequestError as error:
+        raise RequestError(f"the question {name} cannot be read: {error}") from None
+    return question
+
+
+def _read(name: str, hint: Any, given: object) -> Any:
+    return request_from_data(given) if hint is Request else value_from_given(name, hint, given)
