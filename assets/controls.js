@@ -131,7 +131,7 @@
     } else if (key === "Enter" && node.length && !target.closest("button, a, summary")) V.tap(node);
     else if (WAYS[key] && !target.closest("[role=tab], .splitter")) {
       event.preventDefault();
-      const next = node.length ? V.neighbour(node, WAYS[key]) : cy.nodes("[kind = 'output']").first();
+      const next = node.length ? V.ways.neighbour(node, WAYS[key]) : cy.nodes("[kind = 'output']").first();
       if (next && next.length) V.pick(next.id());
     }
   });
@@ -140,8 +140,9 @@
 
   // The server makes every file but the PNG. The time makes each request a new one.
   function exportAs(/** @type {string} */ kept) {
-    if (!V.state.view || !V.cy()) return;
-    if (kept === "png") savePng();
+    const cy = V.cy();
+    if (!V.state.view || !cy) return;
+    if (kept === "png") savePng(cy);
     else {
       const { colouring, palette, width, hidden } = V.state;
       const look = { colouring, palette, width, theme: V.shade(), level: V.level(), hidden: [...hidden] };
@@ -149,9 +150,9 @@
     }
   }
 
-  async function savePng() {
+  async function savePng(/** @type {Cy} */ cy) {
     const background = getComputedStyle(document.querySelector(".graph-pane") || document.body).backgroundColor;
-    const picture = await V.cy().png({
+    const picture = await cy.png({
       output: "blob-promise",
       full: true,
       scale: 2,

@@ -9,7 +9,7 @@
   let watching = null;
 
   const isShown = (/** @type {HTMLElement | null} */ element) => element !== null && !element.hidden;
-  const isDrawn = () => Boolean(V.cy() && V.cy().nodes("[family]").length);
+  const isDrawn = () => Boolean(V.cy()?.nodes("[family]").length);
 
   // A graph that has arrived and is not drawn yet is still under way.
   function state() {
@@ -34,7 +34,8 @@
   V.onFilled((id) => {
     if (id === "cover") {
       watching = new MutationObserver(update);
-      const seen = { attributes: true, attributeFilter: ["hidden"], childList: true, characterData: true, subtree: true };
+      const inside = { childList: true, characterData: true, subtree: true };
+      const seen = { attributes: true, attributeFilter: ["hidden"], ...inside };
       for (const name of ["progress", "problem", "stage"]) watching.observe(V.part(name), seen);
     }
     if (watching) update();

@@ -2,30 +2,38 @@
 (function () {
   "use strict";
 
-  const V = (window.visit = window.visit || {});
-  const $ = (id) => V.$(id);
+  const V = window.visit;
   const LISTED = 40; // more are counted and marked, not listed
   // The table looked through, of which graph it is, the words of the glossary and the rows found, which
   // of these is active, and for which graph a table with fetched blocks was asked for.
-  const own = { table: null, key: null, meanings: [], rows: [], terms: [], active: 0, asked: null };
+  const own = {
+    table: /** @type {PreparedTable | null} */ (null),
+    key: "",
+    meanings: /** @type {Meaning[]} */ ([]),
+    rows: /** @type {number[]} */ ([]),
+    terms: /** @type {Term[]} */ ([]),
+    active: 0,
+    asked: "",
+  };
 
-  const box = () => $("search");
-  const isOpen = () => !$("found-panel").hidden;
+  const box = () => V.field("search");
+  const isOpen = () => !V.part("found-panel").hidden;
 
   // ------------------------------------------------------------------ the table
 
   V.setSearchable = (table) => {
     own.table = V.search.prepare(table);
-    own.key = V.state.view && V.state.view.key;
-    own.asked = null;
-    if (box() && box().value) look();
+    own.key = V.state.view?.key ?? "";
+    own.asked = "";
+    if (V.$("search") && box().value) look();
   };
 
   // A block that was fetched brings nodes that the table lacks: the server is asked for it again.
   V.onDrawn = (ids) => {
     const view = V.state.view;
-    if (!own.table || !view || view.fixed || own.key !== view.key) return;
-    const lacking = ids.filter((id) => !own.table.row.has(id)).sort().join(" ");
+    const { table } = own;
+    if (!table || !view || view.fixed || own.key !== view.key) return;
+    const lacking = ids.filter((id) => !table.row.has(id)).sort().join(" ");
     if (!lacking || lacking === own.asked) return;
     own.asked = lacking;
     V.setProps("grown", { data: lacking });
@@ -35,20 +43,21 @@
 
   // What is typed is looked for, listed, and marked in the graph; one of those found is active, at first
   // the best node.
-  function look(active) {
+  function look(/** @type {number | undefined} */ active = undefined) {
     const text = box().value;
-    const { terms, unread } = own.table ? V.search.parse(text, own.table) : { terms: [], unread: [] };
-    own.meanings = own.table ? V.search.meaningsOf(text, own.table) : [];
-    const notes = (V.state.view && V.state.view.notes) || {};
+    const { table } = own;
+    const notes = V.state.view?.notes ?? {};
+    const { terms, unread } = table ? V.search.parse(text, table) : { terms: [], unread: [] };
     own.terms = terms;
-    own.rows = own.table ? V.search.find(own.table, terms, notes) : [];
-    $("search-clear").hidden = !text;
-    const drawn = V.showFound(new Set(own.rows.map((row) => own.table.id[row])));
+    own.meanings = table ? V.search.meaningsOf(text, table) : [];
+    own.rows = table ? V.search.find(table, terms, notes) : [];
+    V.part("search-clear").hidden = !text;
+    const drawn = V.showFound(new Set(own.rows.map((row) => table?.id[row] ?? "")));
     list(notes, said(drawn), unread);
     activate(active ?? (own.rows.length ? own.meanings.length : 0));
   }
 
-  function said(drawn) {
+  function said(/** @type {number} */ drawn) {
     if (!own.table) return "Nothing is traced yet.";
     if (!own.terms.length) return "Search tokens, kinds and ids; every term must hold:";
     if (!own.rows.length && own.meanings.length) return "No node is called so or says so. What it means:";
@@ -57,23 +66,28 @@
     return `${own.rows.length.toLocaleString("en")} found, ${drawn.toLocaleString("en")} drawn${best}`;
   }
 
+  /** @type {(notes: Notes, summary: string, unread: string[]) => void} */
   function list(notes, summary, unread) {
-    const texts = own.terms.filter(({ is }) => is === "text").map(({ text }) => text);
+    const { table } = own;
+    const texts = own.terms.flatMap((term) => (term.is === "text" ? [term.text] : []));
     const lines = unread.map((line) => part("p", "unread", line));
     if (summary) lines.push(part("p", "", summary));
-    $("found-note").replaceChildren(...lines);
-    const nodes = own.rows.slice(0, LISTED).map((row) => option(row, notes, texts));
+    V.part("found-note").replaceChildren(...lines);
+    const nodes = table ? own.rows.slice(0, LISTED).map((row) => option(table, row, notes, texts)) : [];
     const options = [...own.meanings.map(meaning), ...nodes];
     options.forEach((made, n) => {
       made.setAttribute("role", "option");
       made.id = `found-${n}`;
     });
-    $("found").replaceChildren(...options);
-    $("found").hidden = !options.length;
-    $("found").scrollTop = 0;
-    $("found-panel").querySelector(".grammar").hidden = options.length > 0;
+    const found = V.part("found");
+    found.replaceChildren(...options);
+    found.hidden = !options.length;
+    found.scrollTop = 0;
+    const grammar = V.part("found-panel").querySelector(".grammar");
+    if (grammar) grammar.hidden = options.length > 0;
   }
 
+  /** @type {(tag: string, className: string, ...children: (string | Node)[]) => HTMLElement} */
   function part(tag, className, ...children) {
     const made = document.createElement(tag);
     if (className) made.className = className;
@@ -84,24 +98,33 @@
   // ------------------------------------------------------------------ one line of the list
 
   // A word of the glossary, with what it means.
-  function meaning([name, also, says]) {
-    const made = part("div", "found-word", part("span", "found-title", name), part("span", "also", also.join(", ")), part("span", "says", says));
+  function meaning(/** @type {Meaning} */ [name, also, says]) {
+    const made = part(
+      "div",
+      "found-word",
+      part("span", "found-title", name),
+      part("span", "also", also.join(", ")),
+      part("span", "says", says),
+    );
     made.dataset.word = name;
     made.title = "Opens the help at this word";
     return made;
   }
 
-  function option(row, notes, texts) {
-    const { table } = own;
+  /** @type {(table: PreparedTable, row: number, notes: Notes, texts: string[]) => HTMLElement} */
+  function option(table, row, notes, texts) {
     const [, family, title] = table.kinds[table.kind[row]];
     const number = table.head[row] ?? table.index[row] ?? "";
     const layer = table.layer[row] === null ? [] : [`layer ${table.layer[row]}`];
-    const place = part("span", "place", [...layer, ""].join(" · "), part("span", "token", table.tokens[table.position[row]]));
+    const token = part("span", "token", table.tokens[table.position[row]]);
+    const place = part("span", "place", [...layer, ""].join(" · "), token);
     const { name, group } = notes[table.id[row]] || {};
-    const noted = [name, group && `#${group}`].filter(Boolean).map((text) => part("span", "noted", ...marked(text, texts)));
+    const noted = [name || "", group ? `#${group}` : ""]
+      .filter(Boolean)
+      .map((text) => part("span", "noted", ...marked(text, texts)));
     const words = table.top[row].map((word) => {
       const pieces = marked(table.words[word], texts);
-      return part("span", pieces.some((piece) => piece.nodeType) ? "token is-match" : "token", ...pieces);
+      return part("span", pieces.some((piece) => typeof piece !== "string") ? "token is-match" : "token", ...pieces);
     });
     const logit = table.logit[row];
     const made = part(
@@ -114,28 +137,31 @@
       part("span", "found-words", ...noted, ...words),
       part("span", "number rank", `rank ${table.rank[row].toLocaleString("en")}`),
     );
-    made.dataset.row = row;
-    made.title = `${table.id[row]}\ncarries ${(100 * table.carried[row]).toFixed(2)} %; on the right the direct logit and the target's rank`;
+    made.dataset.row = String(row);
+    const carried = `carries ${(100 * table.carried[row]).toFixed(2)} %`;
+    made.title = `${table.id[row]}\n${carried}; on the right the direct logit and the target's rank`;
     return made;
   }
 
-  const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
+  const signed = (/** @type {number} */ value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
 
   // A text with what was searched for in it set off; folding keeps every letter's place, or nothing
   // is set off.
+  /** @type {(text: string, texts: string[]) => (string | Node)[]} */
   function marked(text, texts) {
     const folded = V.search.fold(text);
     const sought = texts.find((other) => folded.includes(other));
     if (sought === undefined || folded.length !== text.length) return [text];
     const at = folded.indexOf(sought);
     const end = at + sought.length;
-    return [text.slice(0, at), part("mark", "", text.slice(at, end)), text.slice(end)].filter((piece) => piece !== "");
+    const pieces = [text.slice(0, at), part("mark", "", text.slice(at, end)), text.slice(end)];
+    return pieces.filter((piece) => piece !== "");
   }
 
   // ------------------------------------------------------------------ moving, going, closing
 
-  function activate(n) {
-    const options = $("found").querySelectorAll("[role=option]");
+  function activate(/** @type {number} */ n) {
+    const options = V.part("found").querySelectorAll("[role=option]");
     own.active = Math.max(0, Math.min(n, options.length - 1));
     options.forEach((each, i) => each.setAttribute("aria-selected", String(i === own.active)));
     const active = options[own.active];
@@ -145,8 +171,8 @@
     } else box().removeAttribute("aria-activedescendant");
   }
 
-  function show(open) {
-    $("found-panel").hidden = !open;
+  function show(/** @type {boolean} */ open) {
+    V.part("found-panel").hidden = !open;
     box().setAttribute("aria-expanded", String(open));
     activate(own.active);
   }
@@ -163,8 +189,9 @@
   }
 
   // To a node: what hides it is opened, and a kind that the legend hides comes back.
-  function go(row) {
+  function go(/** @type {number} */ row) {
     const { table } = own;
+    if (!table) return;
     const family = table.kinds[table.kind[row]][1];
     if (V.state.hidden.has(family)) V.toggleFamily(family);
     V.goTo(table.id[row], table.ways[table.way[row]]);
@@ -172,7 +199,7 @@
   }
 
   // To a word: the help is opened at it.
-  function explain(word) {
+  function explain(/** @type {string} */ word) {
     show(false);
     V.showHelp(true);
     const entry = document.querySelector(`#help [data-word="${CSS.escape(word)}"]`);
@@ -183,26 +210,30 @@
   }
 
   // To what an option of the list is of.
-  const choose = ({ dataset }) => (dataset.word ? explain(dataset.word) : go(Number(dataset.row)));
+  const choose = (/** @type {HTMLElement} */ { dataset }) => (dataset.word ? explain(dataset.word) : go(Number(dataset.row)));
 
   function chooseActive() {
-    const active = $("found").querySelector("[aria-selected=true]");
+    const active = V.part("found").querySelector("[aria-selected=true]");
     if (active) choose(active);
   }
 
+  /** @type {Record<string, () => void>} */
   const KEYS = {
     ArrowDown: () => (isOpen() ? activate(own.active + 1) : open()),
     ArrowUp: () => activate(own.active - 1),
     Enter: () => (isOpen() ? chooseActive() : open()),
   };
 
-  function keydown(event) {
+  function keydown(/** @type {KeyboardEvent} */ event) {
     if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape") {
       // First the list closes, then what is typed goes, then the focus (assets/controls.js).
       if (isOpen() && box().value) show(false);
       else if (box().value) clear();
-      else return show(false);
+      else {
+        show(false);
+        return;
+      }
     } else if (KEYS[event.key]) KEYS[event.key]();
     else return;
     event.preventDefault();
@@ -222,16 +253,17 @@
       });
     }
     panel.addEventListener("focusout", (event) => {
-      if (!panel.contains(event.relatedTarget)) show(false);
+      if (!panel.contains(/** @type {Node | null} */ (event.relatedTarget))) show(false);
     });
     // The focus stays in the box, whatever is clicked beside it.
     panel.addEventListener("mousedown", (event) => {
       if (event.target !== input) event.preventDefault();
     });
     panel.addEventListener("click", (event) => {
-      const found = event.target.closest("[role=option]");
+      const target = V.element(event.target);
+      const found = target.closest("[role=option]");
       if (found) choose(found);
-      else if (event.target.closest("#search-clear")) {
+      else if (target.closest("#search-clear")) {
         clear();
         input.focus();
       }

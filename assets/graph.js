@@ -2,13 +2,24 @@
 (function () {
   "use strict";
 
-  const V = (window.visit = window.visit || {});
-  const $ = (id) => V.$(id);
+  const V = window.visit;
+  const $ = V.$;
   const state = V.state;
-  // Of the canvas alone: the instance, its edges by what they carry, how many of them are hidden,
+  // Of the canvas alone: its edges by what they carry, how many of them are hidden,
   // the key of the graph that was fitted, whether the reader has moved it since, what a search found,
   // and what part of the graph a link asks to see.
-  const own = { cy: null, edges: [], shown: 0, fitted: null, moved: false, found: new Set(), levels: [0], unexplained: [0], asked: state.viewport };
+  const own = {
+    edges: /** @type {CyCollection[]} */ ([]),
+    hidden: 0,
+    fitted: "",
+    moved: false,
+    found: /** @type {Set<string>} */ (new Set()),
+    levels: [0],
+    unexplained: [0],
+    asked: state.viewport,
+  };
+  /** @type {Cy | null} */
+  let drawing = null;
 
   // dash-cytoscape always passes on its default wheel sensitivity of 1, and Cytoscape warns of any.
   const warn = console.warn;
@@ -16,8 +27,16 @@
     if (!String(said[0]).startsWith("You have set a custom wheel sensitivity")) warn(...said);
   };
 
+  // The instance, for what is done only while something is drawn.
+  function canvas() {
+    if (!drawing) throw new Error("no graph is drawn yet");
+    return drawing;
+  }
+
+  const pickedNode = () => canvas().getElementById(state.picked || "");
+
   // A tap picks a node and opens it; a tap on the picked one closes it again.
-  function tap(node) {
+  function tap(/** @type {CyCollection} */ node) {
     const id = node.id();
     if (node.data("open") && state.picked === id) V.close(id, node.data("closes").split(" "));
     else if (node.data("opens") && !node.data("open")) V.open([id]);
@@ -29,8 +48,8 @@
   function attach() {
     const box = $("graph");
     const cy = box && box._cyreg && box._cyreg.cy;
-    if (!cy || cy === own.cy) return;
-    own.cy = cy;
+    if (!box || !cy || cy === drawing) return;
+    drawing = cy;
     console.warn = warn;
     cy.off("viewport"); // else every pan frame walks all elements
     cy.renderer().textureOnViewport = true;
@@ -69,12 +88,12 @@
 
   // After the elements changed: sort the edges, hide the weak ones, mark, and find a good view.
   function settle() {
-    const cy = own.cy;
+    const cy = canvas();
     own.edges = cy
       .edges("[?hides]")
       .sort((a, b) => a.data("carried") - b.data("carried"))
       .toArray();
-    own.shown = 0;
+    own.hidden = 0;
     cy.batch(() => {
       cy.edges(".below").removeClass("below");
       applyLevel();
@@ -90,17 +109,17 @@
     own.fitted = state.view.key;
     if (own.asked) seeAgain(own.asked);
     if (!own.moved) {
-      const node = state.picked ? cy.getElementById(state.picked) : null;
-      if (node && node.length && node.data("open")) focus(node);
+      const node = pickedNode();
+      if (node.length && node.data("open")) focus(node);
       else fit(false);
     }
     keepInSight();
-    if (isOther) V.filled("graph", $("graph"));
+    if (isOther) V.filled("graph", V.part("graph"));
   }
 
   // What part of the graph is seen, as "x,y,zoom" of the middle, once the reader has chosen it.
   V.viewport = () => {
-    const cy = own.cy;
+    const cy = drawing;
     if (!cy || !own.moved) return own.asked;
     const zoom = cy.zoom();
     const { x, y } = cy.pan();
@@ -108,11 +127,11 @@
     return numbers.map((number) => Number(number.toPrecision(5))).join(",");
   };
 
-  function seeAgain(asked) {
+  function seeAgain(/** @type {string} */ asked) {
     const [x, y, zoom] = asked.split(",").map(Number);
     own.asked = null;
     if (![x, y, zoom].every(Number.isFinite)) return;
-    const cy = own.cy;
+    const cy = canvas();
     cy.resize();
     cy.zoom(zoom);
     cy.pan({ x: cy.width() / 2 - cy.zoom() * x, y: cy.height() / 2 - cy.zoom() * y });
@@ -130,51 +149,41 @@
 
   V.setLevel = (step) => {
     state.level = Math.min(step, own.levels.length - 1);
-    const slider = $("threshold");
-    if (slider && Number(slider.value) !== state.level) slider.value = state.level;
-    if ($("threshold-text")) $("threshold-text").textContent = percent(own.levels[state.level]);
-    if ($("unexplained")) $("unexplained").textContent = percent(own.unexplained[state.level]);
-    if (own.cy) own.cy.batch(applyLevel);
+    if ($("threshold")) {
+      V.field("threshold").value = String(state.level);
+      V.part("threshold-text").textContent = V.threshold.percent(own.levels[state.level]);
+      V.part("unexplained").textContent = V.threshold.percent(own.unexplained[state.level]);
+    }
+    if (drawing) drawing.batch(applyLevel);
     V.writeAddress();
   };
 
   V.level = () => own.levels[state.level];
 
-  function percent(part) {
-    const value = 100 * part;
-    return value === 0 ? "0 %" : value < 0.1 ? "< 0.1 %" : `${value < 10 ? value.toFixed(1) : value.toFixed(0)} %`;
-  }
-
   // Only the edges between the old level and the new one change; they are sorted for that.
   function applyLevel() {
-    const edges = own.edges;
-    const level = V.level();
-    let low = 0;
-    let high = edges.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (edges[middle].data("carried") < level) low = middle + 1;
-      else high = middle;
-    }
-    for (let i = own.shown; i < low; i++) edges[i].addClass("below");
-    for (let i = low; i < own.shown; i++) edges[i].removeClass("below");
-    own.shown = low;
+    const { edges } = own;
+    const below = V.threshold.countBelow(edges.length, (i) => edges[i].data("carried"), V.level());
+    for (let i = own.hidden; i < below; i++) edges[i].addClass("below");
+    for (let i = below; i < own.hidden; i++) edges[i].removeClass("below");
+    own.hidden = below;
   }
 
   // Families that the legend hides, with the edges at them.
   V.toggleFamily = (family) => {
-    if (!state.hidden.delete(family)) state.hidden.add(family);
-    applyHidden();
-    V.writeAddress();
+    const hidden = new Set(state.hidden);
+    if (!hidden.delete(family)) hidden.add(family);
+    V.set("hidden", hidden);
   };
+  V.onChange(["hidden"], applyHidden);
 
   function applyHidden() {
     for (const entry of document.querySelectorAll("[data-family]")) {
-      entry.setAttribute("aria-pressed", String(!state.hidden.has(entry.dataset.family)));
+      entry.setAttribute("aria-pressed", String(!state.hidden.has(entry.dataset.family || "")));
     }
-    if (!own.cy) return;
-    own.cy.batch(() => {
-      own.cy.nodes("[family]").forEach((node) => {
+    const cy = drawing;
+    cy?.batch(() => {
+      cy.nodes("[family]").forEach((node) => {
         node.toggleClass("hushed", state.hidden.has(node.data("family")));
       });
     });
@@ -185,74 +194,31 @@
   // Nodes that a search found stand out, by their ids. Answers how many of them can be seen.
   V.showFound = (found) => {
     own.found = found;
-    if (!own.cy) return 0;
-    own.cy.batch(applyFound);
-    return own.cy.nodes(".found").filter((node) => !node.hasClass("hushed")).length;
+    if (!drawing) return 0;
+    drawing.batch(applyFound);
+    return drawing.nodes(".found").filter((node) => !node.hasClass("hushed")).length;
   };
 
   function applyFound() {
-    own.cy.nodes("[family]").forEach((node) => node.toggleClass("found", own.found.has(node.id())));
+    canvas().nodes("[family]").forEach((node) => node.toggleClass("found", own.found.has(node.id())));
   }
 
   // The picked node with its strongest way up to the tokens and down to the output; the rest fades.
   function mark() {
-    const cy = own.cy;
-    if (!cy) return;
+    const cy = canvas();
     cy.elements(".faded, .picked").removeClass("faded picked");
-    const node = state.picked ? cy.getElementById(state.picked) : null;
-    if (!node || !node.length) return;
-    const kept = node.union(node.connectedEdges()).union(node.neighborhood("node")).union(insides(node));
-    const way = wayFrom(node, "back").union(wayFrom(node, "on"));
+    const node = pickedNode();
+    if (!node.length) return;
+    const kept = node.union(node.connectedEdges()).union(node.neighborhood("node")).union(V.ways.insides(node));
+    const way = V.ways.wayFrom(node, "back").union(V.ways.wayFrom(node, "on"));
     cy.elements("[family], edge").difference(kept.union(way)).addClass("faded");
     node.addClass("picked");
   }
 
-  // Everything inside the picked node's block that flows into it: a head's values, keys and query.
-  function insides(start) {
-    let found = own.cy.collection();
-    const waiting = [start];
-    while (waiting.length) {
-      const edges = waiting.pop().incomers("edge").difference(found);
-      found = found.union(edges).union(edges.sources());
-      edges.sources().forEach((source) => {
-        if (!source.data("residual")) waiting.push(source);
-      });
-    }
-    return found;
-  }
-
-  // The strongest way through a node, "back" or "on": each step is the server's (visit/graph/paths.py),
-  // with what leads from one to the next.
-  function wayFrom(start, direction) {
-    let way = own.cy.collection();
-    let node = start;
-    while (node.length && node.data(direction)) {
-      const next = own.cy.getElementById(node.data(direction));
-      way = way.union(next).union(direction === "back" ? between(next, node) : between(node, next));
-      node = next;
-    }
-    return way;
-  }
-
-  // The edges from one node to another; into an opened block, the parts of it that lead there.
-  function between(from, to) {
-    const edges = from.edgesTo(to);
-    if (edges.length || !from.length || !to.length) return edges;
-    const inside = insides(to);
-    let found = own.cy.collection();
-    const waiting = [from];
-    while (waiting.length) {
-      const more = waiting.pop().outgoers("edge").intersection(inside).difference(found);
-      found = found.union(more).union(more.targets());
-      more.targets().forEach((target) => waiting.push(target));
-    }
-    return found;
-  }
-
-  function hover(node) {
-    const tip = $("tooltip");
-    own.cy.nodes(".hovered").removeClass("hovered");
-    document.querySelector(".canvas").classList.toggle("on-node", Boolean(node));
+  function hover(/** @type {CyCollection | null} */ node) {
+    const tip = V.part("tooltip");
+    canvas().nodes(".hovered").removeClass("hovered");
+    document.querySelector(".canvas")?.classList.toggle("on-node", Boolean(node));
     if (!node) {
       tip.hidden = true;
       return;
@@ -261,7 +227,7 @@
     const place = node.renderedBoundingBox({ includeLabels: false });
     tip.textContent = node.data("tip") || node.id();
     tip.hidden = false;
-    const width = $("graph").clientWidth;
+    const width = V.part("graph").clientWidth;
     const x = Math.min(Math.max((place.x1 + place.x2) / 2, tip.offsetWidth / 2 + 6), width - tip.offsetWidth / 2 - 6);
     const above = place.y1 - tip.offsetHeight - 8;
     tip.style.left = `${x}px`;
@@ -273,8 +239,8 @@
   const READABLE = 0.45;
 
   // Everything, as long as it can be read; else the end, where the prediction is made.
-  function fit(everything) {
-    const cy = own.cy;
+  function fit(/** @type {boolean} */ everything) {
+    const cy = drawing;
     if (!cy) return;
     if (everything) own.moved = false;
     cy.resize();
@@ -292,6 +258,7 @@
       return;
     }
     // What fits is in the middle; of what does not, the end is shown.
+    /** @type {(size: number, low: number, high: number) => number} */
     const along = (size, low, high) => {
       const fits = READABLE * (high - low) + 2 * margin <= size;
       return fits ? (size - READABLE * (low + high)) / 2 : size - margin - READABLE * high;
@@ -303,9 +270,9 @@
   }
 
   // What was opened, large enough to read.
-  function focus(node) {
-    const cy = own.cy;
-    const inside = insides(node).nodes().filter((part) => !part.data("residual"));
+  function focus(/** @type {CyCollection} */ node) {
+    const cy = canvas();
+    const inside = V.ways.insides(node).nodes().filter((part) => !part.data("residual"));
     const box = node.union(inside).union(node.outgoers("node")).boundingBox({ includeLabels: false });
     const margin = 70;
     const zoom = Math.min((cy.width() - 2 * margin) / box.w, (cy.height() - 2 * margin) / box.h);
@@ -324,12 +291,13 @@
 
   // After opening, move only as far as the picked node needs to be seen with its parts.
   function keepInSight() {
-    const cy = own.cy;
-    const node = state.picked ? cy.getElementById(state.picked) : null;
-    if (!node || !node.length || cy.animated()) return;
+    const cy = canvas();
+    const node = pickedNode();
+    if (!node.length || cy.animated()) return;
     const near = node.union(node.incomers("node"));
     const box = near.renderedBoundingBox({ includeLabels: false });
     const margin = 20;
+    /** @type {(low: number, high: number, size: number) => number} */
     const shift = (low, high, size) => {
       if (high - low > size - 2 * margin) return high > size - margin ? size - margin - high : 0;
       if (low < margin) return margin - low;
@@ -346,12 +314,14 @@
     margining = true;
     requestAnimationFrame(() => {
       margining = false;
+      const cy = canvas();
+      /** @type {HTMLElement[]} */
       const labels = [];
-      own.cy.nodes("[frame = 'row'], [frame = 'column']").forEach((title) => {
+      cy.nodes("[frame = 'row'], [frame = 'column']").forEach((title) => {
         const at = title.renderedPosition();
         const isRow = title.data("frame") === "row";
-        const gone = isRow ? at.x - 30 * own.cy.zoom() < 0 : at.y < 8;
-        const there = isRow ? at.y > 24 && at.y < own.cy.height() - 12 : at.x > 60 && at.x < own.cy.width() - 40;
+        const gone = isRow ? at.x - 30 * cy.zoom() < 0 : at.y < 8;
+        const there = isRow ? at.y > 24 && at.y < cy.height() - 12 : at.x > 60 && at.x < cy.width() - 40;
         if (!gone || !there) return;
         const label = document.createElement("span");
         label.textContent = title.data("label");
@@ -360,36 +330,22 @@
         label.style[isRow ? "top" : "left"] = `${isRow ? at.y : at.x}px`;
         labels.push(label);
       });
-      $("margin").classList.toggle("has-rows", labels.some((label) => label.classList.contains("row")));
-      $("margin").replaceChildren(...labels);
+      V.part("margin").classList.toggle("has-rows", labels.some((label) => label.classList.contains("row")));
+      V.part("margin").replaceChildren(...labels);
     });
   }
 
-  // Left and right follow the strongest edge; up and down go to the nearest node of the column.
-  function neighbour(node, way) {
-    if (way === "left" || way === "right") {
-      const edges = (way === "left" ? node.incomers("edge") : node.outgoers("edge")).filter((e) => e.visible());
-      const edge = edges.length ? edges.max((e) => e.data("carried")).ele : null;
-      return edge && (way === "left" ? edge.source() : edge.target());
-    }
-    const { x, y } = node.position();
-    const sign = way === "up" ? -1 : 1;
-    const column = own.cy
-      .nodes("[family]")
-      .filter((other) => Math.abs(other.position("x") - x) < 2 && sign * (other.position("y") - y) > 1);
-    return column.length ? column.min((other) => sign * (other.position("y") - y)).ele : null;
-  }
-
-  V.neighbour = neighbour;
   V.fit = fit;
   V.tap = tap;
   V.onChange(["picked"], () => {
-    if (!own.cy) return;
-    own.cy.batch(mark);
+    if (!drawing) return;
+    drawing.batch(mark);
     keepInSight();
   });
-  V.settle = () => own.cy && scheduleSettle();
-  V.cy = () => own.cy;
+  V.settle = () => {
+    if (drawing) scheduleSettle();
+  };
+  V.cy = () => drawing;
 
   new MutationObserver(attach).observe(document.documentElement, { childList: true, subtree: true });
 })();

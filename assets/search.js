@@ -3,18 +3,21 @@
 (function () {
   "use strict";
 
-  const V = (window.visit = window.visit || {});
+  const V = (globalThis.visit = globalThis.visit || {});
 
   // ------------------------------------------------------------------ words
 
   // What a query may compare, beside the number of a kind.
+  /** @type {Record<string, Measure>} */
   const MEASURES = {
     ...{ l: "layer", layer: "layer", pos: "position", position: "position" },
     ...{ head: "head", index: "index" },
     ...{ rank: "rank", logit: "logit", carried: "carried", norm: "norm" },
   };
   const COUNTED = ["layer", "position", "head", "index", "rank"];
+  /** @type {Record<string, string>} */
   const SIGNS = { "==": "=", ":": "=", "≤": "<=", "≥": ">=", "≠": "!=" };
+  /** @type {Record<string, (a: number, b: number) => boolean>} */
   const HOLDS = {
     "<": (a, b) => a < b,
     "<=": (a, b) => a <= b,
@@ -24,26 +27,30 @@
     "!=": (a, b) => a !== b,
   };
 
+  /** @type {<T>(object: Record<string, T>, name: string) => T | null} */
   const own = (object, name) => (Object.hasOwn(object, name) ? object[name] : null);
 
   // The kinds that a name names, as the table has it; null if it is none.
+  /** @type {(name: string, table: SearchTable) => string[] | null} */
   const kindsOf = (name, { names }) => own(names, name.toLowerCase());
 
   // What a name's number is: the number of a head, or a node's own. Null where its kinds have none, or
   // not all the same.
+  /** @type {(name: string, table: SearchTable) => Measure | null} */
   function numberedBy(name, table) {
     const named = kindsOf(name, table) || [];
     const by = new Set(table.kinds.filter(([kind, , , number]) => number && named.includes(kind)).map((row) => row[3]));
     return by.size === 1 ? [...by][0] : null;
   }
 
+  /** @type {(name: string, table: SearchTable) => Measure | null} */
   const measureOf = (name, table) => own(MEASURES, name.toLowerCase()) || numberedBy(name, table);
 
   // Letters of one size, and a space for the mark that stands for it.
-  const fold = (text) => text.toLowerCase().replaceAll("·", " ");
+  const fold = (/** @type {string} */ text) => text.toLowerCase().replaceAll("·", " ");
 
   // A number as it is typed or as the screen shows it: `1,234`, `−0.5`, `3%`; null if it is none.
-  function numberOf(text) {
+  function numberOf(/** @type {string} */ text) {
     const plain = text.replace("−", "-").replace(/,(?=\d{3}(?!\d))/g, "");
     const said = /^([+-]?(?:\d+\.?\d*|\.\d+))(%?)$/.exec(plain);
     return said && Number(said[1]) / (said[2] ? 100 : 1);
@@ -51,6 +58,7 @@
 
   // ------------------------------------------------------------------ reading a query
 
+  /** @typedef {{ is: string, said: string[] }} Piece */
   const PIECES = {
     space: /\s+/y,
     quoted: /["“”]([^"“”]*)(?:["“”]|$)/y,
@@ -59,6 +67,7 @@
     word: /[^\s"“”]+/y,
   };
 
+  /** @type {(text: string, table: SearchTable) => Piece[]} */
   function piecesOf(text, table) {
     const pieces = [];
     for (let at = 0; at < text.length; ) {
@@ -75,10 +84,13 @@
   }
 
   // A colon compares only what can be compared; else it is a part of a token.
+  /** @type {(said: string[], table: SearchTable) => boolean} */
   const isComparison = ([, name, sign], table) => sign !== ":" || measureOf(name, table) !== null;
 
   // A query as terms that must all hold, and in words what could not be read of it.
+  /** @type {SearchTools["parse"]} */
   function parse(text, table) {
+    /** @type {Query} */
     const read = { terms: [], unread: [] };
     const pieces = piecesOf(text, table);
     while (pieces.length) {
@@ -94,14 +106,16 @@
     return read;
   }
 
+  /** @type {(measure: Measure, number: number) => Term} */
   const equals = (measure, number) => ({ is: "compare", measure, sign: "=", number });
 
-  function readQuoted(text, { terms }) {
+  function readQuoted(/** @type {string} */ text, /** @type {Query} */ { terms }) {
     if (text) terms.push({ is: "text", text: fold(text) });
   }
 
   // Words that go together, as many as do: a kind's name of several, `attention neurons`, and a name
   // with a number, `layer 5`, `memory value 3`. Answers how many pieces they are; 0 if none.
+  /** @type {(pieces: Piece[], table: PreparedTable, read: Query) => number} */
   function readTogether(pieces, table, { terms }) {
     const end = pieces.findIndex(({ is }) => is !== "word");
     const words = pieces.slice(0, end < 0 ? pieces.length : end).map(({ said }) => said[0]);
@@ -110,20 +124,22 @@
       const kinds = kindsOf(name, table);
       const measure = measureOf(name, table);
       const following = words[many] ?? "";
-      const hasNumber = COUNTED.includes(measure) && /^[\d,]+$/.test(following) && numberOf(following) !== null;
-      if (!hasNumber && !(kinds && many > 1)) continue;
+      const isCounted = measure !== null && COUNTED.includes(measure) && /^[\d,]+$/.test(following);
+      const number = isCounted ? numberOf(following) : null;
+      if (number === null && !(kinds && many > 1)) continue;
       if (kinds) terms.push({ is: "kind", kinds });
-      if (hasNumber) terms.push(equals(measure, numberOf(following)));
-      return many + Number(hasNumber);
+      if (measure !== null && number !== null) terms.push(equals(measure, number));
+      return number === null ? many : many + 1;
     }
     return 0;
   }
 
-  function readGroup(name, { terms, unread }) {
+  function readGroup(/** @type {string} */ name, /** @type {Query} */ { terms, unread }) {
     if (name) terms.push({ is: "group", text: fold(name) });
     else unread.push("“#” lacks the name of a group");
   }
 
+  /** @type {(said: string[], table: SearchTable, read: Query) => void} */
   function readComparison([said, name, sign, value], table, { terms, unread }) {
     const measure = measureOf(name, table);
     const number = numberOf(value);
@@ -138,8 +154,11 @@
     }
   }
 
+  /** @type {(word: string, table: PreparedTable, read: Query) => void} */
   function readWord(word, table, { terms, unread }) {
-    const [, before, after] = /^([^@]*)@(.*)$/.exec(word) || [null, word, null];
+    const at = word.indexOf("@");
+    const before = at < 0 ? word : word.slice(0, at);
+    const after = at < 0 ? null : word.slice(at + 1);
     const layer = /^L(\d+)$/i.exec(before);
     const kinds = kindsOf(before, table);
     if (after !== null && !before) {
@@ -156,7 +175,7 @@
   }
 
   // An id or how it begins, with its layer or without: `L5.head3@7`, `L5.mem`, `head3`, `head3.key@2`.
-  function isId(word, { stems }) {
+  function isId(/** @type {string} */ word, /** @type {PreparedTable} */ { stems }) {
     if (/^L\d+\.[a-z_]*\d*(\.[a-z_]*)?(@\d*)?$/i.test(word)) return true;
     const said = /^([a-z_]+)\d+(\.[a-z_]*)?(@\d*)?$/i.exec(word);
     return said !== null && stems.has(said[1].toLowerCase());
@@ -165,6 +184,7 @@
   // ------------------------------------------------------------------ finding
 
   // A table with what is looked up at every key worked out once.
+  /** @type {SearchTools["prepare"]} */
   function prepare(table) {
     const low = table.id.map((id) => id.toLowerCase());
     return {
@@ -180,6 +200,7 @@
   }
 
   // The words of the glossary that a query asks the meaning of, by their names or the field's.
+  /** @type {SearchTools["meaningsOf"]} */
   function meaningsOf(text, { glossary }) {
     const sought = fold(text).trim();
     const asked = [sought, sought.replace(/s$/, "")];
@@ -188,7 +209,7 @@
 
   // How well a word answers a text: 0 the word itself, 1 begun by it, 2 holding it, null not at all.
   // A space before the word makes no difference, unless the text has one too.
-  function quality(word, text) {
+  function quality(/** @type {string} */ word, /** @type {string} */ text) {
     const at = word.indexOf(text);
     if (at < 0) return null;
     const from = text[0] === " " ? 0 : word.length - word.trimStart().length;
@@ -199,6 +220,8 @@
   // Each test says how well a row holds, 0 best, or null; TOP_WORDS ranks of a word are one quality.
   const TOP_WORDS = 5;
 
+  /** @typedef {(row: number) => number | null} RowTest */
+  /** @type {(term: Term, table: PreparedTable, notes: Notes) => RowTest} */
   function testOf(term, table, notes) {
     if (term.is === "text") return textTest(term.text, table, notes);
     if (term.is === "group") return noteTest(term.text, table, notes, ["group", "name"]);
@@ -206,6 +229,7 @@
     return (row) => (held(row) ? 0 : null);
   }
 
+  /** @type {(term: Term, table: PreparedTable) => (row: number) => boolean} */
   function heldBy(term, table) {
     if (term.is === "kind") {
       const among = table.kinds.map(([kind]) => term.kinds.includes(kind));
@@ -215,32 +239,39 @@
     if (term.is === "id") {
       const whole = /^l\d/.test(term.text) ? table.low : table.tail;
       const endsInNumber = /\d$/.test(term.text);
-      const goesOn = (id) => endsInNumber && /\d/.test(id[term.text.length] || "");
+      const goesOn = (/** @type {string} */ id) => endsInNumber && /\d/.test(id[term.text.length] || "");
       return (row) => whole[row].startsWith(term.text) && !goesOn(whole[row]);
     }
+    if (term.is !== "compare") throw new Error(`no row is tested by ${term.is}`);
     const column = table[term.measure];
     const holds = HOLDS[term.sign];
-    return (row) => column[row] !== null && holds(column[row], term.number);
+    return (row) => {
+      const value = column[row];
+      return value !== null && holds(value, term.number);
+    };
   }
 
+  /** @type {(text: string, table: PreparedTable, notes: Notes) => RowTest} */
   function textTest(text, table, notes) {
     const qualities = table.folded.map((word) => quality(word, text));
     const noted = noteTest(text, table, notes, ["name", "group", "text"]);
     return (row) => {
       let best = noted(row);
       table.top[row].forEach((word, rank) => {
-        if (qualities[word] === null) return;
-        const now = qualities[word] * TOP_WORDS + rank;
+        const found = qualities[word];
+        if (found === null) return;
+        const now = found * TOP_WORDS + rank;
         if (best === null || now < best) best = now;
       });
       return best;
     };
   }
 
+  /** @type {(text: string, table: PreparedTable, notes: Notes, parts: ("name" | "group" | "text")[]) => RowTest} */
   function noteTest(text, table, notes, parts) {
     const rows = new Map();
     for (const [id, note] of Object.entries(notes)) {
-      const found = parts.map((part) => (note[part] ? quality(fold(note[part]), text) : null)).filter((q) => q !== null);
+      const found = parts.flatMap((part) => quality(fold(note[part] || ""), text) ?? []);
       if (found.length) rows.set(table.row.get(id), Math.min(...found) * TOP_WORDS);
     }
     return (row) => rows.get(row) ?? null;
@@ -248,8 +279,9 @@
 
   // Kinds are joined: what they have in common (`memory key`), or all of them where that is nothing,
   // since no node is of two kinds (`query key`).
+  /** @type {(terms: Term[]) => Term[]} */
   function joined(terms) {
-    const kinds = terms.filter((term) => term.is === "kind").map((term) => term.kinds);
+    const kinds = terms.flatMap((term) => (term.is === "kind" ? [term.kinds] : []));
     const others = terms.filter((term) => term.is !== "kind");
     if (!kinds.length) return others;
     const common = kinds.reduce((left, right) => left.filter((kind) => right.includes(kind)));
@@ -259,11 +291,14 @@
   // The rows of a prepared table where every term holds, best first: the word itself before what
   // begins with it or holds it, the first word of a reading before the others; then what writes most
   // towards the target or against it; then what carries most of the traced residual.
+  /** @type {SearchTools["find"]} */
   function find(table, terms, notes) {
     if (!terms.length) return [];
     const tests = joined(terms).map((term) => testOf(term, table, notes || {}));
+    /** @type {Map<number, number>} */
     const scores = new Map();
     for (let row = 0; row < table.id.length; row++) {
+      /** @type {number | null} */
       let score = 0;
       for (const test of tests) {
         const held = test(row);
@@ -275,10 +310,11 @@
       }
       if (score !== null) scores.set(row, score);
     }
-    const logit = (row) => Math.abs(table.logit[row] ?? 0);
+    const logit = (/** @type {number} */ row) => Math.abs(table.logit[row] ?? 0);
+    const score = (/** @type {number} */ row) => scores.get(row) ?? 0;
     return [...scores.keys()].sort(
       (a, b) =>
-        scores.get(a) - scores.get(b) || logit(b) - logit(a) || table.carried[b] - table.carried[a] || a - b,
+        score(a) - score(b) || logit(b) - logit(a) || table.carried[b] - table.carried[a] || a - b,
     );
   }
 

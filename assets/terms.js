@@ -16,7 +16,8 @@
   const entry = (/** @type {string} */ name) => document.querySelector(`#help [data-word="${CSS.escape(name)}"] dd`);
 
   function makeCard() {
-    const made = V.build({ tag: "div", attributes: { id: "term-card", class: "term-card", role: "tooltip" }, children: [] });
+    const attributes = { id: "term-card", class: "term-card", role: "tooltip" };
+    const made = V.build({ tag: "div", attributes, children: [] });
     document.body.append(made);
     return made;
   }

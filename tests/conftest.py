@@ -19,8 +19,8 @@ from jaxtyping import install_import_hook
 # From here on every function and dataclass of the package checks its annotations when called. In
 # the tensor tower shapes are checked too, which makes every call some ten times as slow; so is a
 # request, whose own checks are to come first.
-SHAPED = ("models", "tracing", "attribution", "lens", "assemble", "session", "mini")
-PLAIN = ("errors", "text", "graph", "formats", "engine", "web", "cli")
+SHAPED = ("models", "tracing", "attribution", "lens", "assemble", "session", "mini", "cli")
+PLAIN = ("errors", "text", "graph", "formats", "engine", "web")
 OWN_CHECKS = "visit.graph.request"
 install_import_hook([OWN_CHECKS, *(f"visit.{name}" for name in SHAPED)], "beartype.beartype")
 beartype_packages(

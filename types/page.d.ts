@@ -139,7 +139,9 @@ interface GraphPanels {
 interface SearchTable {
   id: string[];
   kind: number[];
-  kinds: [kind: string, family: string, title: string][];
+  kinds: [kind: string, family: string, title: string, numberedBy: Measure | null, stem: string][];
+  names: Record<string, string[]>;
+  glossary: Meaning[];
   way: number[];
   ways: string[];
   position: number[];
@@ -153,6 +155,34 @@ interface SearchTable {
   words: string[];
   top: number[][];
   tokens: string[];
+}
+
+type Measure = "layer" | "position" | "head" | "index" | "rank" | "logit" | "carried" | "norm";
+
+/** A word of the glossary, what else it is called, and what it means. */
+type Meaning = [name: string, also: string[], says: string];
+
+/** A table with what is looked up at every key worked out once. */
+interface PreparedTable extends SearchTable {
+  low: string[];
+  tail: string[];
+  folded: string[];
+  row: Map<string, number>;
+  at: string[];
+  longest: number;
+  stems: Set<string>;
+}
+
+/** What a query asks of a node. */
+type Term =
+  | { is: "text" | "group" | "at" | "id"; text: string }
+  | { is: "kind"; kinds: string[] }
+  | { is: "compare"; measure: Measure; sign: string; number: number };
+
+/** What could be read of a query, and in words what could not. */
+interface Query {
+  terms: Term[];
+  unread: string[];
 }
 
 /** A Plotly figure of the lens grid (visit/web/plots/lens_grid.py). */
@@ -191,6 +221,26 @@ interface ViewTools {
   withClosed: (view: View, id: string, inside: string[]) => View;
   withNote: (view: View, id: string, change: NodeNote) => View;
   History: new (most?: number) => ViewHistory;
+}
+
+interface ThresholdTools {
+  countBelow: (many: number, weightAt: (i: number) => number, level: number) => number;
+  percent: (part: number) => string;
+}
+
+interface WayTools {
+  insides: (start: CyCollection) => CyCollection;
+  wayFrom: (start: CyCollection, direction: "back" | "on") => CyCollection;
+  neighbour: (node: CyCollection, way: string) => CyCollection | null;
+}
+
+interface SearchTools {
+  parse: (text: string, table: PreparedTable) => Query;
+  /** The rows that answer, best first. */
+  find: (table: PreparedTable, terms: Term[], notes: Notes) => number[];
+  meaningsOf: (text: string, table: PreparedTable) => Meaning[];
+  prepare: (table: SearchTable) => PreparedTable;
+  fold: (text: string) => string;
 }
 
 interface Visit {
@@ -245,10 +295,11 @@ interface Visit {
   setPane: (pane: Pane) => void;
   showLens: (figure: LensFigure | null, picked: string | null) => void;
 
-  // graph.js
-  cy: () => any;
-  tap: (node: any) => void;
-  neighbour: (node: any, way: string) => any;
+  // threshold.js (pure), ways.js, graph.js
+  threshold: ThresholdTools;
+  ways: WayTools;
+  cy: () => Cy | null;
+  tap: (node: CyCollection) => void;
   fit: (everything: boolean) => void;
   settle: () => void;
   viewport: () => string | null;
@@ -259,7 +310,7 @@ interface Visit {
   showFound: (ids: Set<string>) => number;
 
   // search.js, finder.js
-  search: any;
+  search: SearchTools;
   setSearchable: (table: SearchTable) => void;
   onDrawn: (ids: string[]) => void;
 

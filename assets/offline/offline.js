@@ -65,7 +65,8 @@
     if (!picture) throw new Error("this page holds no such picture");
     const groups = V.offline.groupsOf(notes);
     const { parts, groups: nColours } = own.data;
-    render({ elements: picture.parts.map((part) => V.offline.noted(JSON.parse(parts[part]), notes, groups, nColours)) });
+    const noted = (/** @type {string} */ part) => V.offline.noted(JSON.parse(part), notes, groups, nColours);
+    render({ elements: picture.parts.map((number) => noted(parts[number])) });
     dash.visit.fill(picture.panels);
   }
 

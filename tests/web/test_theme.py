@@ -12,7 +12,6 @@ import pytest
 from visit.graph.flow import NodeKind
 from visit.web.exports.bundled import find_assets_folder
 from visit.web.exports.svg import svg_from_elements
-from visit.web.flow.elements import family
 from visit.web.flow.stylesheet import stylesheets
 from visit.web.look import COLOURINGS, Look
 from visit.web.theme import LIGHT, PALETTES, THEMES, VISIT, choose_theme, css_variables
