@@ -11,7 +11,7 @@ import pytest
 
 from visit.graph.flow import NodeKind
 from visit.graph.kinds import NODES
-from visit.web.exports.bundled import assets_folder
+from visit.web.exports.bundled import find_assets_folder
 from visit.web.exports.svg import svg_from_elements
 from visit.web.flow.stylesheet import stylesheets
 from visit.web.look import COLOURINGS, Look
@@ -183,15 +183,17 @@ def colours_in(path: Path) -> Iterator[str]:
 
 def test_no_colour_stands_outside_the_table():
     files = [path for path in WEB.rglob("*.py") if path != WEB / "theme.py"]
-    files += [path for end in ("css", "js") for path in assets_folder().rglob(f"*.{end}")]
+    files += [path for end in ("css", "js") for path in find_assets_folder().rglob(f"*.{end}")]
     assert {path.name for path in files} >= {"app.css", "svg.py", "plotly.py", "graph.js"}
     assert [found for path in files for found in colours_in(path)] == []
 
 
 def test_every_variable_that_a_style_uses_is_given():
     """By the table, or by the part of the page that it is of."""
-    styles = "\n".join(path.read_text(encoding="utf-8") for path in assets_folder().glob("*.css"))
-    sources = [*assets_folder().glob("*.js"), *WEB.rglob("*.py")]
+    styles = "\n".join(
+        path.read_text(encoding="utf-8") for path in find_assets_folder().glob("*.css")
+    )
+    sources = [*find_assets_folder().glob("*.js"), *WEB.rglob("*.py")]
     code = "\n".join(path.read_text(encoding="utf-8") for path in sources)
     given = set(re.findall(r"--([\w-]+)\s*:", css_variables() + styles))
     given |= set(re.findall(r"""["'`]--([\w-]+)""", code))

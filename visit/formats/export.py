@@ -81,7 +81,7 @@ def graphml_from_flow(flow: FlowGraph) -> str:
     import networkx
 
     file = io.BytesIO()
-    networkx.write_graphml_xml(_flat_graph(flow), file)
+    networkx.write_graphml_xml(_build_flat_graph(flow), file)
     return file.getvalue().decode("utf-8")
 
 
@@ -89,7 +89,7 @@ def gexf_from_flow(flow: FlowGraph) -> str:
     """GEXF, for Gephi. The format has no place for the document's ``graph`` fields."""
     import networkx
 
-    return "\n".join(networkx.generate_gexf(_flat_graph(flow))) + "\n"
+    return "\n".join(networkx.generate_gexf(_build_flat_graph(flow))) + "\n"
 
 
 def cytoscape_from_flow(flow: FlowGraph) -> str:
@@ -107,24 +107,24 @@ def csv_from_flow(flow: FlowGraph) -> dict[str, str]:
     A token or a note is written as a JSON string, quotes and all: its spaces show, no line breaks,
     and a spreadsheet cannot take ``=1+1`` for a formula. ``json.loads`` gives it back.
     """
-    data = _data_with_notes_on_nodes(flow)
+    data = _put_notes_on_nodes(flow)
     return {
-        "nodes.csv": _table(_NODE_COLUMNS, data["nodes"]),
-        "edges.csv": _table(_EDGE_COLUMNS, data["edges"]),
+        "nodes.csv": _write_table(_NODE_COLUMNS, data["nodes"]),
+        "edges.csv": _write_table(_EDGE_COLUMNS, data["edges"]),
     }
 
 
-def _table(columns: list[str], records: Iterable[dict[str, Any]]) -> str:
+def _write_table(columns: list[str], records: Iterable[dict[str, Any]]) -> str:
     file = io.StringIO(newline="")
     writer = csv.DictWriter(file, columns)
     writer.writeheader()
     for record in records:
         texts = {name: compact_json(record[name]) for name in _TEXT_COLUMNS & record.keys()}
-        writer.writerow(_flat({**record, **texts}))
+        writer.writerow(_flatten({**record, **texts}))
     return file.getvalue()
 
 
-def _data_with_notes_on_nodes(flow: FlowGraph) -> dict[str, Any]:
+def _put_notes_on_nodes(flow: FlowGraph) -> dict[str, Any]:
     """The document, each note among its node's own fields; one whose node is not there is lost."""
     data = data_from_flow(flow)
     notes = data["graph"].pop("annotations", {"nodes": {}})["nodes"]
@@ -134,7 +134,7 @@ def _data_with_notes_on_nodes(flow: FlowGraph) -> dict[str, Any]:
     return data
 
 
-def _flat_graph(flow: FlowGraph) -> networkx.MultiDiGraph[str]:
+def _build_flat_graph(flow: FlowGraph) -> networkx.MultiDiGraph[str]:
     """For XML: flat fields, no character that XML cannot hold, and an id of its own per edge.
 
     The formats want every edge's id unique, which the document's keys are only among the edges of
@@ -142,31 +142,33 @@ def _flat_graph(flow: FlowGraph) -> networkx.MultiDiGraph[str]:
     """
     import networkx
 
-    data = _data_with_notes_on_nodes(flow)
-    graph: networkx.MultiDiGraph[str] = networkx.MultiDiGraph(**_for_xml(data["graph"]))
+    data = _put_notes_on_nodes(flow)
+    graph: networkx.MultiDiGraph[str] = networkx.MultiDiGraph(**_flatten_for_xml(data["graph"]))
     for node in data["nodes"]:
-        graph.add_node(node.pop("id"), **_for_xml(node))
+        graph.add_node(node.pop("id"), **_flatten_for_xml(node))
     for index, edge in enumerate(data["edges"]):
         del edge["key"]
-        graph.add_edge(edge.pop("source"), edge.pop("target"), key=f"e{index}", **_for_xml(edge))
+        graph.add_edge(
+            edge.pop("source"), edge.pop("target"), key=f"e{index}", **_flatten_for_xml(edge)
+        )
     return graph
 
 
-def _for_xml(record: dict[str, Any]) -> dict[str, Any]:
+def _flatten_for_xml(record: dict[str, Any]) -> dict[str, Any]:
     return {
         name: _NOT_XML.sub(lambda match: escaped(match[0]), value)
         if isinstance(value, str)
         else value
-        for name, value in _flat(record).items()
+        for name, value in _flatten(record).items()
     }
 
 
-def _flat(record: dict[str, Any]) -> dict[str, Any]:
+def _flatten(record: dict[str, Any]) -> dict[str, Any]:
     """A record of numbers and text: ``{"target": {"prob": 1}}`` becomes ``{"target_prob": 1}``."""
     flat: dict[str, Any] = {}
     for name, value in record.items():
         if isinstance(value, dict):
-            flat |= {f"{name}_{inner}": one for inner, one in _flat(value).items()}
+            flat |= {f"{name}_{inner}": one for inner, one in _flatten(value).items()}
         elif isinstance(value, list):
             flat[name] = compact_json(value)
         else:

@@ -31,7 +31,7 @@ def write_whole(path: str | Path, content: str) -> None:
         else:
             _replace(place, data)
     except OSError as error:
-        raise _refusal(path, error) from None
+        raise _explain_refusal(path, error) from None
 
 
 def check_writable(path: str | Path) -> None:
@@ -48,15 +48,15 @@ def check_writable(path: str | Path) -> None:
             with place.open("ab"):
                 pass
         if place.is_file() or not place.exists():
-            trial = _beside(place)
+            trial = _name_beside(place)
             os.close(os.open(trial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
             trial.unlink()
     except OSError as error:
-        raise _refusal(path, error) from None
+        raise _explain_refusal(path, error) from None
 
 
 def _replace(place: Path, data: bytes) -> None:
-    new = _beside(place)
+    new = _name_beside(place)
     # Opened so, and not by tempfile, the file gets the mode that the user's umask asks for.
     descriptor = os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     try:
@@ -73,11 +73,11 @@ def _replace(place: Path, data: bytes) -> None:
         raise
 
 
-def _beside(place: Path) -> Path:
+def _name_beside(place: Path) -> Path:
     return place.parent / f".visit-{secrets.token_hex(8)}.tmp"
 
 
-def _refusal(path: str | Path, error: OSError) -> OutputError:
+def _explain_refusal(path: str | Path, error: OSError) -> OutputError:
     reason = (error.strerror or str(error)).lower()
     return OutputError(f"{path} cannot be written: {reason}; choose another file")
 

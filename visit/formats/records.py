@@ -47,11 +47,11 @@ def data_from_flow(flow: FlowGraph) -> dict[str, Any]:
         "schema": NAME,
         "directed": True,
         "multigraph": True,
-        "graph": _present(
+        "graph": _drop_absent(
             visit_version=flow.visit_version,
             created=flow.created,
             request=data_from_request(flow.request),
-            model=_present(**asdict(flow.model)),
+            model=_drop_absent(**asdict(flow.model)),
             tokens=[_data_from_token(token) for token in flow.tokens],
             target=asdict(flow.target),
             predictions=[asdict(prediction) for prediction in flow.predictions],
@@ -65,12 +65,12 @@ def data_from_flow(flow: FlowGraph) -> dict[str, Any]:
 
 
 def _data_from_token(token: Token) -> dict[str, Any]:
-    return _present(**{**asdict(token), "special": token.special or None})
+    return _drop_absent(**{**asdict(token), "special": token.special or None})
 
 
 def _data_from_node(node: Node) -> dict[str, Any]:
     reading = node.reading
-    return _present(
+    return _drop_absent(
         **_derived_fields(node),
         norm=reading.norm,
         entropy=reading.entropy,
@@ -106,7 +106,7 @@ def _data_from_tokens(tokens: tuple[TokenProbability, ...]) -> list[dict[str, An
 
 
 def _data_from_edge(edge: Edge) -> dict[str, Any]:
-    return _present(
+    return _drop_absent(
         source=str(edge.source),
         target=str(edge.target),
         key=edge.key,
@@ -116,7 +116,7 @@ def _data_from_edge(edge: Edge) -> dict[str, Any]:
     )
 
 
-def _present(**fields: Any) -> dict[str, Any]:
+def _drop_absent(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -133,8 +133,8 @@ def flow_from_data(data: object) -> FlowGraph:
     """
     data = check_shape(data)
     graph = data["graph"]
-    tokens = tuple(Token(**_known(Token, token)) for token in graph["tokens"])
-    model = ModelInfo(**_known(ModelInfo, graph["model"]))
+    tokens = tuple(Token(**_keep_known(Token, token)) for token in graph["tokens"])
+    model = ModelInfo(**_keep_known(ModelInfo, graph["model"]))
     nodes = tuple(_nodes_from_data(data["nodes"], model, len(tokens)))
     flow = FlowGraph(
         visit_version=graph["visit_version"],
@@ -142,12 +142,12 @@ def flow_from_data(data: object) -> FlowGraph:
         request=_request_from_data(graph["request"]),
         model=model,
         tokens=tokens,
-        target=Target(**_known(Target, graph["target"])),
-        predictions=tuple(Prediction(**_known(Prediction, p)) for p in graph["predictions"]),
-        audit=Audit(**_known(Audit, graph["audit"])),
+        target=Target(**_keep_known(Target, graph["target"])),
+        predictions=tuple(Prediction(**_keep_known(Prediction, p)) for p in graph["predictions"]),
+        audit=Audit(**_keep_known(Audit, graph["audit"])),
         nodes=nodes,
         edges=tuple(_edges_from_data(data["edges"], {str(node.id): node.id for node in nodes})),
-        versus=Target(**_known(Target, graph["versus"])) if "versus" in graph else None,
+        versus=Target(**_keep_known(Target, graph["versus"])) if "versus" in graph else None,
         notes=notes_from_data(graph.get("annotations", {})),
     )
     check_prompt(flow)
@@ -182,7 +182,7 @@ def _node_from_data(data: dict[str, Any], where: str) -> Node:
     reading = Reading(
         top=_tokens_from_data(data["top"]),
         bottom=_tokens_from_data(data["bottom"]),
-        target=TargetReading(**_known(TargetReading, data["target"])),
+        target=TargetReading(**_keep_known(TargetReading, data["target"])),
         entropy=float(data["entropy"]),
         norm=float(data["norm"]),
     )
@@ -219,7 +219,7 @@ def _edges_from_data(records: list[dict[str, Any]], ids: dict[str, NodeId]) -> I
         yield edge
 
 
-def _known(type_: type, data: dict[str, Any]) -> dict[str, Any]:
+def _keep_known(type_: type, data: dict[str, Any]) -> dict[str, Any]:
     """The fields that a dataclass has, with JSON's ``1`` and ``1.0`` told apart as it wants."""
     convert = _converters(type_)
     return {name: convert[name](value) for name, value in data.items() if name in convert}

@@ -16,7 +16,7 @@ from visit.errors import OutputError
 from visit.graph.flow import FlowGraph
 from visit.graph.request import Request
 from visit.web import callbacks
-from visit.web.exports.bundled import OFFLINE, assets_folder
+from visit.web.exports.bundled import OFFLINE, find_assets_folder
 from visit.web.screen import page
 from visit.web.server import upload
 from visit.web.server.safety import SafeHeaders, policy
@@ -46,7 +46,7 @@ def create_app(
     app = Dash(
         "visit",
         backend="fastapi",
-        assets_folder=str(assets_folder()),
+        assets_folder=str(find_assets_folder()),
         assets_path_ignore=[f"^{OFFLINE}$"],
         index_string=page.build_page_template(),
         title="visit",

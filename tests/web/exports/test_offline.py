@@ -19,8 +19,8 @@ from visit.graph.flow import NodeId, Note
 from visit.graph.index import Index
 from visit.graph.request import Request
 from visit.web.exports import bundled
-from visit.web.exports.offline import html_from_flow, policy
-from visit.web.exports.prepared import panels, pictures
+from visit.web.exports.offline import html_from_flow, policy_from_scripts
+from visit.web.exports.prepared import draw_ahead, render_panels
 from visit.web.flow import elements
 from visit.web.inspector import Tab
 from visit.web.look import Look
@@ -108,7 +108,7 @@ def test_only_the_page_s_own_scripts_may_run_and_nothing_may_be_fetched(noted):
     assert rules["default-src"] == "'none'"
     assert "connect-src" not in rules and "unsafe" not in rules["script-src"]
     run = [said for attributes, said in page.scripts if "type" not in attributes]
-    library = [page.unpacked(f"library-{n}") for n in range(len(bundled.libraries()))]
+    library = [page.unpacked(f"library-{n}") for n in range(len(bundled.read_libraries()))]
     hashes = {
         f"'sha256-{base64.b64encode(hashlib.sha256(said.encode()).digest()).decode()}'"
         for said in [*run, *library]
@@ -121,7 +121,7 @@ def test_the_page_refers_to_nothing_outside_itself(plain):
     for _, attributes in page.elements:
         assert "src" not in attributes
         assert (attributes.get("href") or "data:").startswith("data:")
-    assert re.findall(r"url\([^)]*\)", bundled.style()) == [f'url("{bundled.icon()}")']
+    assert re.findall(r"url\([^)]*\)", bundled.read_style()) == [f'url("{bundled.read_icon()}")']
 
 
 def test_a_hostile_token_adds_no_element_to_the_page(plain, noted):
@@ -130,13 +130,13 @@ def test_a_hostile_token_adds_no_element_to_the_page(plain, noted):
 
 
 def test_no_script_can_end_its_element_early():
-    for script in bundled.scripts():
+    for script in bundled.read_scripts():
         assert not re.search("</script|<!--", script, re.IGNORECASE)
 
 
 def test_pictures_are_what_the_app_draws_with_each_block_opened_alone():
     index = Index(PLAIN)
-    made = pictures(index, (ATTENTION, MLP))
+    made = draw_ahead(index, (ATTENTION, MLP))
     held = {frozenset(picture["opened"]): picture for picture in made["pictures"]}
     for opened in ((), (ATTENTION,), (ATTENTION, HEAD), (MLP,), (ATTENTION, MLP)):
         parts = [json.loads(made["parts"][n]) for n in held[frozenset(map(str, opened))]["parts"]]
@@ -146,7 +146,7 @@ def test_pictures_are_what_the_app_draws_with_each_block_opened_alone():
 
 
 def test_every_node_has_every_tab_of_its_panel():
-    made = panels(Index(PLAIN))
+    made = render_panels(Index(PLAIN))
     assert made.keys() == {"head", "noted", *Tab}
     for kind, lines in made.items():
         names = [line.split("\t")[0] for line in lines.split("\n")]
@@ -171,13 +171,14 @@ def test_the_menu_offers_only_what_works_without_a_server(plain):
 
 
 def test_the_pages_scripts_make_the_formats_that_the_registry_says_they_make():
-    script = (bundled.assets_folder() / "offline" / "offline.js").read_text(encoding="utf-8")
+    script = (bundled.find_assets_folder() / "offline" / "offline.js").read_text(encoding="utf-8")
     exports = re.search(r"const EXPORTS = {(.*?)};", script, re.DOTALL)[1]
     assert re.findall(r"(\w+): \(\) =>", exports) == list(formats_made_by(Maker.OFFLINE_PAGE))
 
 
 def test_a_policy_names_each_script_by_its_hash():
-    assert "script-src 'sha256-" in policy(["1"]) and policy(["1"]) != policy(["2"])
+    policies = [policy_from_scripts([script]) for script in ("1", "2")]
+    assert "script-src 'sha256-" in policies[0] and policies[0] != policies[1]
 
 
 def test_a_page_that_holds_no_document_is_told_in_one_line():

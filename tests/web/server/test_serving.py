@@ -20,7 +20,7 @@ from visit.graph.request import RankBy, Request
 from visit.graph.selection import can_open, select
 from visit.text import visible
 from visit.web import ids, inspector
-from visit.web.app import assets_folder, bind, create_app
+from visit.web.app import bind, create_app, find_assets_folder
 from visit.web.flow.stylesheet import stylesheets
 from visit.web.look import COLOURINGS, WIDTHS
 from visit.web.screen import page
@@ -110,7 +110,7 @@ def test_a_port_that_does_not_exist_is_told_in_one_line():
 
 def test_the_assets_are_there():
     assert {"app.css", "app.js", "graph.js", "icon.svg"} <= {
-        path.name for path in assets_folder().iterdir()
+        path.name for path in find_assets_folder().iterdir()
     }
 
 

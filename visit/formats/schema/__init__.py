@@ -42,25 +42,25 @@ def check_shape(data: object) -> dict[str, Any]:
             text names the first such place.
     """
     if not isinstance(data, dict):
-        raise DocumentError(f"the document is {_name_of(data)}; a flow document is a JSON object")
+        raise DocumentError(f"the document is {_name_type(data)}; a flow document is a JSON object")
     name = data.get("schema")
     if name is None:
         raise DocumentError(f"there is no 'schema' field; a flow document says {NAME!r}")
     if name != NAME:
         raise DocumentError(
-            f"schema is {_shortened(repr(name))}; this visit reads {NAME!r} only: "
+            f"schema is {_shorten(repr(name))}; this visit reads {NAME!r} only: "
             "use the visit that wrote the document, or trace the prompt again"
         )
     try:
         _validator().validate(data)
     except jsonschema_rs.ValidationError as error:
         place = place_from_path(error.instance_path) or "the document"
-        value = _value_at(data, error.instance_path)
+        value = _find_value(data, error.instance_path)
         if isinstance(value, float) and not math.isfinite(value):
             raise DocumentError(f"{place} is {value}; give a finite number") from None
-        raise DocumentError(f"{place}: {_shortened(error.message)}") from None
+        raise DocumentError(f"{place}: {_shorten(error.message)}") from None
     except ValueError as error:
-        raise DocumentError(f"the document cannot be checked: {_shortened(str(error))}") from None
+        raise DocumentError(f"the document cannot be checked: {_shorten(str(error))}") from None
     return data
 
 
@@ -70,13 +70,13 @@ def place_from_path(path: list[str | int]) -> str:
     return place.removeprefix(".")
 
 
-def _value_at(data: Any, path: list[str | int]) -> Any:
+def _find_value(data: Any, path: list[str | int]) -> Any:
     for step in path:
         data = data[step]
     return data
 
 
-def _shortened(message: str) -> str:
+def _shorten(message: str) -> str:
     """One line, however long the offending value is."""
     message = " ".join(message.split())
     if len(message) <= _LONGEST_MESSAGE:
@@ -85,7 +85,7 @@ def _shortened(message: str) -> str:
     return f"{message[:half]} … {message[-half:]}"
 
 
-def _name_of(data: object) -> str:
+def _name_type(data: object) -> str:
     if isinstance(data, list):
         return "a JSON list"
     if isinstance(data, str):

@@ -19,7 +19,7 @@ _FIRST = "storage.js"
 _ICON = "icon.svg"
 
 
-def assets_folder() -> Path:
+def find_assets_folder() -> Path:
     """Where the style and the scripts are: beside the package's modules, or in a checkout."""
     package = Path(__file__).parents[2]
     installed = package / "assets"
@@ -27,55 +27,59 @@ def assets_folder() -> Path:
 
 
 @cache
-def scripts() -> tuple[str, ...]:
+def read_scripts() -> tuple[str, ...]:
     """The app's own scripts and then what stands for Dash, in the order they run."""
-    folder = assets_folder()
+    folder = find_assets_folder()
     first = folder / OFFLINE / _FIRST
     after = [path for path in sorted((folder / OFFLINE).glob("*.js")) if path != first]
     paths = [first, *sorted(folder.glob("*.js")), *after]
-    return tuple(_inside_html(path.read_text(encoding="utf-8")) for path in paths)
+    return tuple(_escape_for_html(path.read_text(encoding="utf-8")) for path in paths)
 
 
 @cache
-def libraries() -> tuple[str, ...]:
+def read_libraries() -> tuple[str, ...]:
     """React, its DOM half, and Cytoscape as a React component, in the order they run."""
     react = files("dash") / "deps"
     names = [entry.name for entry in react.iterdir()]
     paths = [
-        react / _newest("react", names),
-        react / _newest("react-dom", names),
+        react / _find_newest("react", names),
+        react / _find_newest("react-dom", names),
         files("dash_cytoscape") / "dash_cytoscape.min.js",
     ]
     return tuple(path.read_text(encoding="utf-8") for path in paths)
 
 
 @cache
-def style() -> str:
+def read_style() -> str:
     """The app's style, with its icon in it."""
-    texts = [path.read_text(encoding="utf-8") for path in sorted(assets_folder().glob("*.css"))]
-    return "\n".join(texts).replace(f'url("{_ICON}")', f'url("{icon()}")').replace("</", "<\\/")
+    texts = [
+        path.read_text(encoding="utf-8") for path in sorted(find_assets_folder().glob("*.css"))
+    ]
+    return (
+        "\n".join(texts).replace(f'url("{_ICON}")', f'url("{read_icon()}")').replace("</", "<\\/")
+    )
 
 
 @cache
-def icon() -> str:
+def read_icon() -> str:
     """The icon as an address that holds it."""
-    image = (assets_folder() / _ICON).read_bytes()
+    image = (find_assets_folder() / _ICON).read_bytes()
     return f"data:image/svg+xml;base64,{base64.b64encode(image).decode()}"
 
 
-def script_hash(script: str) -> str:
+def hash_script(script: str) -> str:
     """What a Content-Security-Policy calls an inline script by."""
     digest = hashlib.sha256(script.encode("utf-8")).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _newest(library: str, names: list[str]) -> str:
+def _find_newest(library: str, names: list[str]) -> str:
     """The file of a library's highest version: ``react@18.3.1.min.js``."""
     found = [m for name in names if (m := re.fullmatch(rf"{library}@([\d.]+)\.min\.js", name))]
     return max(found, key=lambda match: tuple(map(int, match[1].split("."))))[0]
 
 
-def _inside_html(script: str) -> str:
+def _escape_for_html(script: str) -> str:
     r"""A script as it can stand in a page: nothing in it ends the element, or opens a comment.
 
     Both can only be in a string or a regular expression there, where ``\/`` and ``\!`` say the

@@ -39,7 +39,7 @@ def show(flow: FlowGraph, height: int) -> None:
             "a graph is shown in a notebook, and IPython is not installed; write the graph with "
             "visit.write_flow and open it with visit show"
         ) from None
-    shown = {"text/html": frame_from_flow(flow, height), "text/plain": _in_words(flow)}
+    shown = {"text/html": frame_from_flow(flow, height), "text/plain": _describe(flow)}
     display(shown, raw=True)
 
 
@@ -65,14 +65,16 @@ def picture_from_flow(flow: FlowGraph) -> str:
     image = base64.b64encode(svg_from_flow(flow).encode("utf-8")).decode()
     picture = html.Img(
         src=f"data:image/svg+xml;base64,{image}",
-        alt=f"The route to {_in_words(flow)}",
+        alt=f"The route to {_describe(flow)}",
         style={"max-width": "100%", "width": _WIDTH, "height": "auto"},
     )
-    best = html.Table(html.Tbody([_row(flow, prediction) for prediction in flow.predictions[:5]]))
-    return html_from_tree(tree(html.Div([html.P(_in_words(flow)), picture, best])))
+    best = html.Table(
+        html.Tbody([_build_row(flow, prediction) for prediction in flow.predictions[:5]])
+    )
+    return html_from_tree(tree(html.Div([html.P(_describe(flow)), picture, best])))
 
 
-def _row(flow: FlowGraph, prediction: Prediction) -> Component:
+def _build_row(flow: FlowGraph, prediction: Prediction) -> Component:
     is_target = prediction.id == flow.target.id
     token = html.Code(visible(prediction.text))
     return html.Tr(
@@ -83,6 +85,6 @@ def _row(flow: FlowGraph, prediction: Prediction) -> Component:
     )
 
 
-def _in_words(flow: FlowGraph) -> str:
+def _describe(flow: FlowGraph) -> str:
     target = f"{visible(flow.target.text)} ({percent(flow.target.prob)})"
     return f"{one_line(flow.request.prompt)} → {target}, by {one_line(flow.model.name)}"

@@ -25,7 +25,7 @@ from visit.graph.flow import FlowGraph, NodeId
 from visit.graph.index import Index
 from visit.text import one_line
 from visit.web.exports import bundled
-from visit.web.exports.prepared import panels, pictures, tab_bars
+from visit.web.exports.prepared import draw_ahead, render_panels, render_tab_bars
 from visit.web.exports.svg import svg_from_flow
 from visit.web.flow.stylesheet import stylesheets
 from visit.web.inspector.note import editor
@@ -64,8 +64,8 @@ def html_from_flow(flow: FlowGraph, opened: Sequence[NodeId] = (), look: Look | 
     middle = build_viewer_fields(view, with_server=False)
     parts = build_frame(middle, html.Div(id=PLACE), figures=())
     screen = "".join(html_from_tree(tree(part)) for part in parts)
-    libraries, scripts = bundled.libraries(), bundled.scripts()
-    rules = policy([*libraries, *scripts])
+    libraries, scripts = bundled.read_libraries(), bundled.read_scripts()
+    rules = policy_from_scripts([*libraries, *scripts])
     return "\n".join(
         [
             "<!DOCTYPE html>",
@@ -75,17 +75,17 @@ def html_from_flow(flow: FlowGraph, opened: Sequence[NodeId] = (), look: Look | 
             f'<meta http-equiv="Content-Security-Policy" content="{rules}">',
             f'<meta name="generator" content="visit {escape(flow.visit_version)}">',
             f"<title>{escape(one_line(flow.request.prompt))} · visit</title>",
-            f'<link rel="icon" type="image/svg+xml" href="{bundled.icon()}">',
+            f'<link rel="icon" type="image/svg+xml" href="{bundled.read_icon()}">',
             f"<!-- {_LICENCES} -->",
-            f"<style>{css_variables()}\n{bundled.style()}</style>",
+            f"<style>{css_variables()}\n{bundled.read_style()}</style>",
             "</head>",
             "<body>",
             f'<div class="app">{screen}</div>',
             f'<script type="application/json" id="{table.PLACE}">{state_table()}</script>',
             embedded.html_from_json(document),
-            _packed("page-data", compact_json(_page_data(index, view, look))),
-            *(_packed(f"panels-{kind}", lines) for kind, lines in panels(index).items()),
-            *(_packed(f"library-{n}", library) for n, library in enumerate(libraries)),
+            _pack("page-data", compact_json(_build_page_data(index, view, look))),
+            *(_pack(f"panels-{kind}", lines) for kind, lines in render_panels(index).items()),
+            *(_pack(f"library-{n}", library) for n, library in enumerate(libraries)),
             *(f"<script>{script}</script>" for script in scripts),
             "</body>",
             "</html>\n",
@@ -93,12 +93,12 @@ def html_from_flow(flow: FlowGraph, opened: Sequence[NodeId] = (), look: Look | 
     )
 
 
-def policy(scripts: Sequence[str]) -> str:
+def policy_from_scripts(scripts: Sequence[str]) -> str:
     """The Content-Security-Policy: these scripts, inline styles, and nothing from anywhere."""
     return "; ".join(
         [
             "default-src 'none'",
-            " ".join(["script-src", *map(bundled.script_hash, scripts)]),
+            " ".join(["script-src", *map(bundled.hash_script, scripts)]),
             "style-src 'unsafe-inline'",
             "img-src data: blob:",
             "form-action 'none'",
@@ -107,7 +107,7 @@ def policy(scripts: Sequence[str]) -> str:
     )
 
 
-def _page_data(index: Index, view: View, look: Look | None) -> dict[str, Any]:
+def _build_page_data(index: Index, view: View, look: Look | None) -> dict[str, Any]:
     """What assets/offline/offline.js needs beside the document and the panels."""
     shown = look or Look()
     return {
@@ -125,20 +125,20 @@ def _page_data(index: Index, view: View, look: Look | None) -> dict[str, Any]:
             "level": shown.level,
             "hidden": sorted(shown.hidden),
         },
-        "tabs": tab_bars(),
+        "tabs": render_tab_bars(),
         "editor": tree(editor(index.flow.nodes[0].id)),
-        "libraries": len(bundled.libraries()),
+        "libraries": len(bundled.read_libraries()),
         "name": file_name(index.flow.request.prompt),
         "media_types": {
             ending: format_.media_type
             for ending, format_ in formats_made_by(Maker.OFFLINE_PAGE).items()
         },
         "svg": svg_from_flow(index.flow, view.opened, replace(shown, theme="light")),
-        **pictures(index, view.opened),
+        **draw_ahead(index, view.opened),
     }
 
 
-def _packed(name: str, text: str) -> str:
+def _pack(name: str, text: str) -> str:
     """Text in a page, compressed; the time is left out, so that the same text packs the same."""
     packed = base64.b64encode(gzip.compress(text.encode("utf-8"), mtime=0)).decode()
     return f'<script type="text/plain" id="{name}">{packed}</script>'

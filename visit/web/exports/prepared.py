@@ -27,7 +27,7 @@ from visit.web.trees import Tree, tree, trees
 HEAD, NOTED = "head", "noted"
 
 
-def pictures(index: Index, opened: Sequence[NodeId] = ()) -> dict[str, Any]:
+def draw_ahead(index: Index, opened: Sequence[NodeId] = ()) -> dict[str, Any]:
     """The pictures: ``parts``, each an element, and ``pictures``, which name them by number.
 
     Args:
@@ -36,7 +36,7 @@ def pictures(index: Index, opened: Sequence[NodeId] = ()) -> dict[str, Any]:
     """
     parts: dict[str, int] = {}
     made = []
-    for shown in _opened(index, opened):
+    for shown in _list_openings(index, opened):
         drawn, picture = elements.draw(index, shown)
         made.append(
             {
@@ -48,22 +48,22 @@ def pictures(index: Index, opened: Sequence[NodeId] = ()) -> dict[str, Any]:
     return {"parts": list(parts), "pictures": made}
 
 
-def _opened(index: Index, opened: Sequence[NodeId]) -> Iterator[tuple[NodeId, ...]]:
+def _list_openings(index: Index, opened: Sequence[NodeId]) -> Iterator[tuple[NodeId, ...]]:
     """What is open in each picture, none twice."""
     seen = set()
-    for shown in ((), tuple(opened), *_alone(index)):
+    for shown in ((), tuple(opened), *_list_single_openings(index)):
         if frozenset(shown) not in seen:
             seen.add(frozenset(shown))
             yield shown
 
 
-def _alone(index: Index) -> Iterator[tuple[NodeId, ...]]:
+def _list_single_openings(index: Index) -> Iterator[tuple[NodeId, ...]]:
     for node_id in index.nodes:
         if can_open(index, node_id):
             yield (node_id,) if node_id.kind in BLOCKS else (attention_of(node_id), node_id)
 
 
-def panels(index: Index) -> dict[str, str]:
+def render_panels(index: Index) -> dict[str, str]:
     """The inspector's panels in pieces: for each kind of piece, a line for each node.
 
     The pieces are a node's ``HEAD``, the body of each tab, and what the node is in a list of
@@ -72,16 +72,16 @@ def panels(index: Index) -> dict[str, str]:
     is unpacked, and a line read, when it is needed.
     """
     return {
-        HEAD: _lines(
+        HEAD: _join_lines(
             [("", inspector.about(index))],
             ((str(node.id), [inspector.node_head(index.flow, node)]) for node in index.flow.nodes),
         ),
-        NOTED: _lines(
+        NOTED: _join_lines(
             (str(node.id), [inspector.noted_node(index, Note(node.id))])
             for node in index.flow.nodes
         ),
         **{
-            tab: _lines(
+            tab: _join_lines(
                 (str(node.id), [inspector.tab_body(index, node, tab)]) for node in index.flow.nodes
             )
             for tab in inspector.Tab
@@ -89,11 +89,11 @@ def panels(index: Index) -> dict[str, str]:
     }
 
 
-def _lines(*pieces: Iterable[tuple[str, list[Component]]]) -> str:
+def _join_lines(*pieces: Iterable[tuple[str, list[Component]]]) -> str:
     """A node's id, a tab stop, and its trees as JSON, a line each."""
     return "\n".join(f"{name}\t{compact_json(trees(made))}" for name, made in chain(*pieces))
 
 
-def tab_bars() -> dict[str, Tree]:
+def render_tab_bars() -> dict[str, Tree]:
     """The inspector's tabs with each of them shown."""
     return {tab: tree(inspector.tab_bar(tab)) for tab in inspector.Tab}
