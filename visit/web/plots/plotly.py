@@ -19,9 +19,6 @@ from visit.web.words import percent, place, signed, title
 
 Figure = dict[str, Any]
 
-CONFIG = {"displayModeBar": False, "doubleClick": False, "scrollZoom": False}
-"""What ``dcc.Graph`` needs as ``config``, so that a figure is clicked and not dragged."""
-
 _N_WORDS = 5
 _WORD_COLUMNS = 24
 
