@@ -49,12 +49,21 @@ class Line:
         return not (self.source.kind in RESIDUALS and self.target.kind in RESIDUALS)
 
     def is_hidden(self, level: float) -> bool:
-        """Whether a threshold hides it: it may be hidden, and carries less.
+        """Whether a threshold hides it."""
+        return is_hidden(self.hides, self.carried, level)
 
-        The one rule of what a threshold hides. The screen and the pictures compare the same two
-        numbers, and ``flows.unexplained`` asks here.
-        """
-        return self.hides and self.carried < level
+
+def is_hidden(hides: bool, carried: float, level: float) -> bool:
+    """Whether a threshold hides a line: it may be hidden, and carries less.
+
+    The one rule of what a threshold hides; ``assets/threshold.js`` is its copy in the browser.
+
+    Args:
+        hides: Whether a threshold may hide it.
+        carried: The part of the traced residual that it carries, 0 to 1.
+        level: The threshold, 0 to 1.
+    """
+    return hides and carried < level
 
 
 @dataclass(frozen=True, slots=True)

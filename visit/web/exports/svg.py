@@ -12,6 +12,7 @@ from xml.etree import ElementTree as Xml
 
 from visit.graph.flow import FlowGraph, NodeId
 from visit.graph.index import Index
+from visit.graph.selection import is_hidden
 from visit.text import shortened
 from visit.web.colours import colour_at
 from visit.web.exports.outlines import Style, add, outline
@@ -87,7 +88,7 @@ def _is_shown(edge: Element, places: dict[str, Any], level: float) -> bool:
     data = edge["data"]
     if data["source"] not in places or data["target"] not in places:
         return False
-    return not (data["hides"] and data["carried"] < level)
+    return not is_hidden(bool(data["hides"]), data["carried"], level)
 
 
 def _frame(root: Xml.Element, element: Element, theme: Theme) -> None:
