@@ -12,7 +12,7 @@ from xml.etree import ElementTree as Xml
 
 from visit.graph.flow import FlowGraph, NodeId
 from visit.graph.index import Index
-from visit.text import shortened
+from visit.text import shorten
 from visit.web.colours import colour_at
 from visit.web.exports.outlines import Style, add, outline
 from visit.web.flow.elements import Element, draw
@@ -200,7 +200,7 @@ def fit(text: str, mark: Mark) -> str:
     if mark.room is None:
         return text
     letter = mark.size * (_MONO_LETTER if mark.font == MONO else _SANS_LETTER)
-    return shortened(text, max(1, int(mark.room / letter)))
+    return shorten(text, max(1, int(mark.room / letter)))
 
 
 def _dash(lengths: tuple[int, int]) -> str:
