@@ -50,7 +50,7 @@ def test_shortened_text_fits(text: str, width: int):
 
 
 def test_a_long_text_is_shortened_in_a_few_readings_of_it(monkeypatch: pytest.MonkeyPatch):
-    """One letter less at a time, each time measured anew, took 33 s for 16,000 letters."""
+    """One letter less at a time, each time measured again, took 33 s for 16,000 letters."""
     read = 0
 
     def count(text: str) -> int:

@@ -1,7 +1,7 @@
-"""Tokens are data: how they are shown where a raw one would be invisible, or do harm.
+"""How tokens are shown where a raw one would be invisible, or do harm.
 
-A vocabulary holds spaces, line ends, terminal escapes and right-to-left marks. Shown as they are
-they break a table, and a terminal obeys them.
+A vocabulary holds spaces, line ends, terminal escapes and right-to-left marks. Shown unchanged,
+they break a table or control the terminal.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ def build(arguments: Namespace, open_atlas: OpenAtlas, progress: Progress) -> st
 
 
 def search(arguments: Namespace, open_atlas: OpenAtlas, progress: Progress) -> str:
-    """What speaks for a token and against it, or what is like a row: tables, or JSON."""
+    """The rows that promote and suppress a token, or that resemble a row: tables, or JSON."""
     check_unicode("token", arguments.token or "")
     if (arguments.token is None) == (arguments.like is None):
         given = "neither a token nor" if arguments.token is None else "both a token and"

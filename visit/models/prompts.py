@@ -1,10 +1,10 @@
-"""From what is asked to the ids the model reads: BOS, chat templates, and whose token is whose.
+"""From what is asked to the ids the model reads: BOS, chat templates, and each token's message.
 
 A chat goes through the tokenizer's own ``apply_chat_template``; the model's answer is begun, or a
 last assistant message continued. Which tokens are a message's content is found exactly: the chat
 is rendered once more with the content between two marks, and where that, less the marks, is the
-same text, the marks say where the content stands in it. A message that the template rewrites or
-leaves out gives no such text, and no token is said to be its own.
+same text, the marks say where the content stands in it. If the template rewrites or
+omits a message, the texts differ and no token is marked as belonging to it.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def _content(
 
 
 def _marks(rendered: str) -> tuple[str, str]:
-    """Two characters that nobody wrote."""
+    """Two characters that do not occur in the rendered chat."""
     unused = (chr(code) for code in _PRIVATE_USE if chr(code) not in rendered)
     return next(unused), next(unused)
 

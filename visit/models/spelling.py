@@ -44,7 +44,7 @@ def is_byte(piece: str) -> bool:
 
 
 def _state(decoder: Any) -> str:
-    """A decoder as ``tokenizer.json`` has it; Rust gives it to whoever would pickle it."""
+    """A decoder as ``tokenizer.json`` has it; the Rust object exposes it only to pickle."""
     return bytes(decoder.__getstate__()).decode("utf-8")
 
 
@@ -100,6 +100,6 @@ def _bytes_of_letters() -> dict[int, int]:
     """
     printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
     others = sorted(set(range(256)) - printable)
-    # A byte that stands for none is put where no byte is.
+    # A letter that stands for no byte maps outside the range of bytes.
     stray = dict.fromkeys(others, 0x100)
     return stray | {0x100 + offset: byte for offset, byte in enumerate(others)}

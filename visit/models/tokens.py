@@ -29,7 +29,7 @@ class Tokens:
         self._d_vocab = d_vocab
         backend = getattr(tokenizer, "backend_tokenizer", None)
         self._spelling = spelling_of(backend)
-        # Typed as if every id had a piece.
+        # transformers' annotation claims that every id has a piece.
         self._piece: Any = getattr(backend, "id_to_token", tokenizer.convert_ids_to_tokens)
         self._added = dict(getattr(tokenizer, "added_tokens_decoder", {}))
         self._special = {id_ for id_, added in self._added.items() if added.special}
@@ -186,7 +186,7 @@ class Tokens:
 
     @cached_property
     def _by_text(self) -> dict[str, int]:
-        """The token of each text; one that spells a byte gives way to one that is a letter."""
+        """The token of each text; if several have one text, a letter's wins over a byte's."""
         vocabulary = self._tokenizer.get_vocab().items()
         pieces = {id_: piece for piece, id_ in vocabulary if id_ < self._d_vocab}
         order = sorted(pieces, key=lambda id_: (is_byte(pieces[id_]), id_), reverse=True)

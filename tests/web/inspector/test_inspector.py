@@ -11,7 +11,7 @@ from sample import PROMPT, FakeEngine, make_block, make_flow
 from visit.engine.questions import ReadLens, ReadPattern
 from visit.graph.flow import Edge, EdgeKind, FlowGraph, Ledger, NodeId, NodeKind, Note, Target
 from visit.graph.index import Index, merge
-from visit.graph.paths import Ways
+from visit.graph.paths import Paths
 from visit.graph.relations import key_of, reader_lines, sum_logits, way_in
 from visit.graph.request import Request
 from visit.text import visible
@@ -452,7 +452,7 @@ def test_a_path_is_listed_from_the_first_token_to_the_output_with_the_node_marke
     steps_ = having(classed(made, "path"), "data-node")
     names = [e["attributes"]["data-node"] for e in steps_]
     assert names == [
-        str(step.node) for step in Ways(INDEX).through(NodeId.parse("L1.memory7.value@7"))
+        str(step.node) for step in Paths(INDEX).through(NodeId.parse("L1.memory7.value@7"))
     ]
     here = having(made, "aria-current", "step")
     assert [e["attributes"]["data-node"] for e in here] == ["L1.memory7.value@7"]
@@ -466,7 +466,7 @@ def test_a_way_whose_beginning_was_pruned_starts_where_the_document_does():
     held = {n.id for n in nodes}
     edges = [e for e in edges if e.source in held and e.target in held]
     index = Index(replace(INDEX.flow, nodes=tuple(nodes), edges=tuple(edges)))
-    assert Ways(index).through(key)[0].node == key
+    assert Paths(index).through(key)[0].node == key
     assert "less than the graph's threshold" in "".join(texts(panel(str(key), Tab.PATH, index)))
 
 

@@ -1,6 +1,6 @@
 """The rows that graphs needed, kept with their codes, so that the next graph measures none again.
 
-A row is kept by a digest of its vector, so that whatever is found is of that very vector.
+A row is kept under a digest of its vector, so a match is always of that exact vector.
 
 Each batch of new rows is a segment of its own. The codes, 100 KB a row in GPT-2's vocabulary, have
 a checksum a row, so that reading some rows checks those alone, once in a process.
@@ -130,7 +130,7 @@ class RowCache:
         return place
 
     def _refresh(self) -> None:
-        """Open what other processes wrote, and let go of what they removed."""
+        """Open what other processes wrote, and drop what they removed."""
         try:
             names = {path.name for path in self._folder.glob(f"{_PREFIX}*{SUFFIX}")}
         except OSError:  # no folder, or none that may be read: nothing is kept
@@ -147,7 +147,7 @@ class RowCache:
             codes = segment.unchecked(_CODES)
             if codes.shape != (len(small[_KEYS]), self._d_vocab):
                 raise DamagedError(f"{path}: codes of another shape")
-        except OSError:  # removed by another process, or not for us to read
+        except OSError:  # removed by another process, or not readable by this user
             return
         except (DamagedError, LookupError):
             self._remove(name)
@@ -237,7 +237,7 @@ class RowCache:
             total -= sizes[path]
 
     def _remove(self, name: str) -> None:
-        """Let go of a damaged segment, on the disk too."""
+        """Drop a damaged segment, and delete its file."""
         self._forget({name})
         with contextlib.suppress(OSError):
             (self._folder / name).unlink()

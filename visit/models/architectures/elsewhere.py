@@ -1,4 +1,4 @@
-"""Models whose weights are not simply there: spread over devices, offloaded, or packed.
+"""Models whose weights are not plain tensors on one device: spread out, offloaded, or packed.
 
 accelerate keeps an offloaded parameter as an empty one on the ``meta`` device and lends it its
 numbers for the length of the forward pass; bitsandbytes keeps a packed one. A family's ``lay_open``
@@ -120,7 +120,7 @@ def _device_of(module: Any) -> torch.device:
 def _lent(
     model: Any, is_wanted: Callable[[nn.Module, Tensor], bool], home: torch.device
 ) -> Iterator[None]:
-    """Lend the model plain weights where they are wanted, at home, and elsewhere their shapes."""
+    """Lend the model plain weights on the home device where wanted, and only shapes elsewhere."""
     own: list[tuple[nn.Module, str, Any]] = [
         (module, name, weight)
         for module in model.modules()

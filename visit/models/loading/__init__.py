@@ -68,7 +68,7 @@ class Loaded:
 
 
 def _silent(stage: str) -> None:
-    """Tell nobody."""
+    """Report nothing."""
 
 
 def load(
@@ -123,7 +123,7 @@ def load(
 
 
 def _too_large(place: Place, needed: int, running: Running) -> ModelError:
-    """The refusal of a model that does not fit, with what would."""
+    """The error for a model that does not fit in memory, with options that would help."""
     ways = []
     if running.dtype in ("float32", "float64") and running.quant is None:
         ways.append(f"--dtype bfloat16 ({size(needed * 2 // running.torch_dtype.itemsize)})")

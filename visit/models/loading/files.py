@@ -1,7 +1,7 @@
 """What weight files say of themselves, read from their headers alone, and whether they are whole.
 
-transformers finds out late, and in numpy's words, that a file ends too soon: here every tensor's
-place is compared with the size of its file before any of it is read.
+transformers notices a truncated file late, with an error of numpy's; here every tensor's place is
+compared with the file's size before any of it is read.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A Hugging Face id's files: from the hub's cache without a word to the network, else downloaded.
+"""A Hugging Face id's files: from the hub's cache without a network request, else downloaded.
 
 What is fetched is chosen from the hub's own list of files: the config, the tokenizer and the
 safetensors that transformers reads, never a pickle, and no other layout of the same weights.
@@ -129,7 +129,7 @@ def _has_some(name: str, revision: str | None) -> bool:
 
 
 def _not_given(name: str, revision: str | None, error: Exception) -> ModelError:
-    """The refusal of a model that the hub does not give, with what to do about it."""
+    """The error for a model that the hub does not provide, with what to do about it."""
     from huggingface_hub.errors import (
         GatedRepoError,
         RepositoryNotFoundError,

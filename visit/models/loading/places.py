@@ -59,14 +59,14 @@ class Place:
             raise self.unreadable(error) from None
 
     def unreadable(self, problem: object) -> ModelError:
-        """The refusal of weights that cannot be read."""
+        """The error for weights that cannot be read."""
         return ModelError(
             f"the weights of model {self.name!r} cannot be read: {problem}; fetch them again"
         )
 
 
 def without_weights(name: str, file_names: list[str]) -> ModelError:
-    """The refusal of a model that has no safetensors.
+    """The error for a model without safetensors.
 
     Args:
         name: The model's.

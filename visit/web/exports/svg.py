@@ -1,4 +1,4 @@
-"""What is drawn, as a picture for print: SVG made of the elements that the browser draws.
+"""What is drawn, as an image for print: SVG made of the elements that the browser draws.
 
 Colours, sizes and strokes are from the screen's own tables (``theme``, ``marks``). Tokens are text
 nodes, escaped by the XML writer, so one can hold anything.
@@ -34,7 +34,7 @@ _MONO_LETTER, _SANS_LETTER = 0.6, 0.55
 
 
 def svg_from_flow(flow: FlowGraph, opened: Sequence[NodeId] = (), look: Look | None = None) -> str:
-    """The picture of a graph with these blocks open and its reader's notes.
+    """The image of a graph with these blocks open and its reader's notes.
 
     Args:
         flow: The graph.
@@ -45,7 +45,7 @@ def svg_from_flow(flow: FlowGraph, opened: Sequence[NodeId] = (), look: Look | N
 
 
 def svg_from_elements(made: Iterable[Element], look: Look | None = None) -> str:
-    """The picture of bands, titles, nodes and edges, at the places they have on the screen.
+    """The image of bands, titles, nodes and edges, at the places they have on the screen.
 
     Args:
         made: The elements.

@@ -14,7 +14,7 @@ from visit.graph.flow import FlowGraph, Node, NodeId, Note, Token
 from visit.graph.index import Index
 from visit.graph.kinds import BLOCKS, NODES, RESIDUALS, RESTS
 from visit.graph.notes import lines_of, number_groups
-from visit.graph.paths import Step, Ways
+from visit.graph.paths import Paths, Step
 from visit.graph.relations import attention_of
 from visit.graph.selection import BUDGET, Line, Selection, select
 from visit.text import visible
@@ -139,18 +139,18 @@ def _closed_with(node_id: NodeId, drawn: Selection) -> str:
 
 
 def _steps(index: Index, drawn: Selection) -> dict[NodeId, dict[str, str]]:
-    """Where the strongest way through each node comes from and goes on to, among what is drawn.
+    """Where the strongest path through each node comes from and goes on to, among what is drawn.
 
-    The steps of ``visit.graph.paths``, past nodes that are not drawn. The way through a drawn node
+    The steps of ``visit.graph.paths``, past nodes that are not drawn. The path through a drawn node
     is the chain of them, so the browser only follows.
     """
-    ways, ids = Ways(index), {node.id for node in drawn.nodes}
+    paths, ids = Paths(index), {node.id for node in drawn.nodes}
 
     def first(steps: Iterable[Step]) -> str:
         return next((str(step.node) for step in steps if step.node in ids), "")
 
     return {
-        node_id: {"back": first(ways.back_from(node_id)), "on": first(ways.on_from(node_id))}
+        node_id: {"back": first(paths.back_from(node_id)), "on": first(paths.on_from(node_id))}
         for node_id in ids
     }
 

@@ -1,4 +1,4 @@
-"""A head's attention as a picture: readers down, sources across, each token at the diagonal."""
+"""A head's attention as a heatmap: readers down, sources across, each token at the diagonal."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A figure is the plain dict that ``dcc.Graph`` takes, so that none of Plotly's Python is needed.
 Plotly reads its texts as a little HTML, with ``%{…}`` and ``$…$`` besides; tokens go through
-``literal``, so that what they hold is shown and never obeyed.
+``literal``, so that they are shown as text and never interpreted.
 """
 
 from __future__ import annotations
