@@ -19,7 +19,7 @@ from visit.lens.projector import Projector
 from visit.lens.readings import Reader
 from visit.models import loading
 from visit.models.loading import Loaded
-from visit.models.loading.memory import free_bytes, watched
+from visit.models.loading.memory import free_bytes, guard_memory
 from visit.models.tokens import Tokens
 from visit.text import size
 from visit.tracing.trace import Trace, bytes_of_trace, check_finite, record
@@ -84,7 +84,7 @@ class Resident:
         Raises:
             RequestError: memory ran out inside; the text says what would take less.
         """
-        with watched(lambda: self._too_much(request), free=self.traces.clear):
+        with guard_memory(lambda: self._too_much(request), free=self.traces.clear):
             yield
 
     def _record(self, ids: tuple[int, ...], tell: Progress) -> Trace:

@@ -79,7 +79,11 @@ def _part(edge: Edge, reading: Reading) -> tuple[str, ...]:
         shorten(visible(token.text), _LONGEST_TOKEN) for token in reading.top[:_N_TOKENS]
     )
     name = str(edge.source).removesuffix(".value@" + str(edge.source.position))
-    numbers = (_signed(edge.direct_logit), _signed(edge.share), _plain(edge.norm))
+    numbers = (
+        _format_signed(edge.direct_logit),
+        _format_signed(edge.share),
+        _format_plain(edge.norm),
+    )
     return ("", name.removesuffix(f"@{edge.source.position}"), *numbers, says)
 
 
@@ -93,9 +97,9 @@ def _audit(flow: FlowGraph) -> list[str]:
     ]
 
 
-def _signed(value: float | None) -> str:
+def _format_signed(value: float | None) -> str:
     return "" if value is None else f"{value:+.3f}"
 
 
-def _plain(value: float | None) -> str:
+def _format_plain(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"

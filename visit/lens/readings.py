@@ -31,7 +31,7 @@ _FEWEST_LISTED = 10
 
 NO_PLACES: frozenset[int] = frozenset()
 
-_listed = partial(tuple.__new__, TokenProbability)
+_make_probability = partial(tuple.__new__, TokenProbability)
 """Makes a ``TokenProbability`` of its fields without a call in Python: there are 100,000."""
 
 Words = tuple[tuple[TokenProbability, ...], tuple[TokenProbability, ...], float]
@@ -193,7 +193,7 @@ class Reader:
     ) -> list[tuple[TokenProbability, ...]]:
         text = self._tokens.text
         return [
-            tuple(map(_listed, zip(row, map(text, row), values, strict=True)))
+            tuple(map(_make_probability, zip(row, map(text, row), values, strict=True)))
             for row, values in zip(ids.tolist(), probs.tolist(), strict=True)
         ]
 

@@ -34,7 +34,7 @@ def spelling_of(backend: Any) -> Spelling:
     kinds = {step["type"] for step in decoders}
     if "ByteLevel" in kinds:
         return byte_level
-    spaces = dict(filter(None, map(_replaced, decoders)))
+    spaces = dict(filter(None, map(_find_replaced, decoders)))
     return _sentencepiece(spaces, with_bytes="ByteFallback" in kinds)
 
 
@@ -56,7 +56,7 @@ def _steps(decoder: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from _steps(step)
 
 
-def _replaced(step: dict[str, Any]) -> tuple[str, str] | None:
+def _find_replaced(step: dict[str, Any]) -> tuple[str, str] | None:
     """What a decoder writes something else for, wherever it stands."""
     if step["type"] == "Metaspace":
         return str(step.get("replacement", _WORD_START)), " "

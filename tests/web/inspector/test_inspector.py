@@ -20,7 +20,7 @@ from visit.web.inspector import Tab, node_panel, wants
 from visit.web.inspector.depths import depth_of
 from visit.web.inspector.ledger import logit_rows
 from visit.web.inspector.needs import TabAnswer
-from visit.web.inspector.waterfall import LINES_SHOWN, By, Row, folded, steps
+from visit.web.inspector.waterfall import LINES_SHOWN, By, Row, fold, steps
 from visit.web.plots.heatmap import LEVELS, WINDOW, level, window
 from visit.web.trees import Tree, trees
 from visit.web.words import percent
@@ -242,7 +242,7 @@ def test_a_waterfall_s_bars_join_and_end_at_the_sum(ledger: Ledger, by: By):
     assert wholes
     for whole in wholes:
         rows = lines_of(whole, ledger)
-        bars = steps(folded(rows, by), by)
+        bars = steps(fold(rows, by), by)
         total = sum((row.share if by is By.SHARE else row.logit) or 0.0 for row in rows)
         assert bars[0].start == 0.0
         assert [b.end for b in bars[:-1]] == [b.start for b in bars[1:]]
@@ -266,7 +266,7 @@ def test_the_drawn_bars_join_and_their_sum_s_bar_ends_where_the_last_one_does():
 
 
 def test_a_long_ledger_folds_its_small_lines_into_one():
-    rows = folded(lines_of(NodeId.parse("L1.mlp@7"), Ledger.MEMORIES), By.SHARE)
+    rows = fold(lines_of(NodeId.parse("L1.mlp@7"), Ledger.MEMORIES), By.SHARE)
     sizes = [abs(row.share or 0.0) for row in rows[:LINES_SHOWN]]
     assert sizes == sorted(sizes, reverse=True)
     assert said(trees([rows[-1].part])[0]) == "15 more"
@@ -275,7 +275,7 @@ def test_a_long_ledger_folds_its_small_lines_into_one():
 
 def test_a_single_small_line_is_not_folded():
     rows = [Row(str(i), 1 / 13, None) for i in range(LINES_SHOWN + 1)]
-    assert folded(rows, By.SHARE) == rows
+    assert fold(rows, By.SHARE) == rows
 
 
 def test_every_ledger_is_shown_by_share_and_by_direct_logit_with_its_sum():

@@ -144,7 +144,7 @@ class RowCache:
         try:
             segment = Segment(path, self._part)
             small = {field: segment.read(field) for field in segment.names - {_CODES}}
-            codes = segment.unchecked(_CODES)
+            codes = segment.read_unchecked(_CODES)
             if codes.shape != (len(small[_KEYS]), self._d_vocab):
                 raise DamagedError(f"{path}: codes of another shape")
         except OSError:  # removed by another process, or not readable by this user
@@ -164,7 +164,7 @@ class RowCache:
     def _is_sound(self, name: str, rows: list[int]) -> bool:
         """Whether the codes of some rows are those that were written."""
         segment = self._segments[name]
-        codes, checksums = segment.unchecked(_CODES), segment.read(_CODE_CHECKSUMS)
+        codes, checksums = segment.read_unchecked(_CODES), segment.read(_CODE_CHECKSUMS)
         new = [row for row in rows if (name, row) not in self._checked]
         if crc32_of_rows([codes[row] for row in new]) != checksums[new].tolist():
             return False
@@ -199,7 +199,7 @@ class RowCache:
         """The codes of the same; as the file has them, where they stand together in one."""
         codes = torch.empty(count, self._d_vocab, dtype=torch.int16)
         for name, (places, rows) in wanted.items():
-            source = self._segments[name].unchecked(_CODES)
+            source = self._segments[name].read_unchecked(_CODES)
             if rows == list(range(rows[0], rows[0] + count)):
                 return source[rows[0] : rows[0] + count]
             # Row by row: torch's own indexing of rows this long takes twice as long.

@@ -152,13 +152,13 @@ class Segment:
             DamagedError: its bytes are not those that were written.
         """
         if name not in self._read:
-            tensor = self.unchecked(name)
+            tensor = self.read_unchecked(name)
             if self._checksums[name] != _checksum(self._part, name, tensor):
                 raise DamagedError(f"{self.path}: {name} is damaged")
             self._read[name] = tensor
         return self._read[name]
 
-    def unchecked(self, name: str) -> Tensor:
+    def read_unchecked(self, name: str) -> Tensor:
         """A tensor as the file has it, for a reader that checks the rows it takes.
 
         Raises:

@@ -51,7 +51,7 @@ class _Count:
         return f", {number if whole.endswith(f' {unit}') else so_far} of {whole}"
 
 
-def followed(
+def follow(
     work: Callable[[type], _Result], stage: str, n_bytes: int, tell: Callable[[str], None]
 ) -> _Result:
     """Do work in a thread of its own, and tell how far it is from this one.

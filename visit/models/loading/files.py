@@ -74,7 +74,7 @@ def has_tokenizer(folder: Path) -> bool:
     return any((folder / name).is_file() for name in TOKENIZERS)
 
 
-def examined(files: Iterable[Path]) -> Weights:
+def examine(files: Iterable[Path]) -> Weights:
     """What the files hold, once each is known to be whole.
 
     Raises:

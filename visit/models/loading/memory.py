@@ -54,7 +54,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 @contextmanager
-def watched(problem: Callable[[], VisitError], free: Callable[[], None]) -> Iterator[None]:
+def guard_memory(problem: Callable[[], VisitError], free: Callable[[], None]) -> Iterator[None]:
     """Turn running out of memory inside the block into one clear error, and free the memory.
 
     Args:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from visit import mini
 from visit.errors import ModelError
-from visit.models.loading.files import Damaged, Weights, examined, weight_files
+from visit.models.loading.files import Damaged, Weights, examine, weight_files
 
 MINI = "mini"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
@@ -54,7 +54,7 @@ class Place:
             ModelError: there are none, or one is missing, cut short or no such file.
         """
         try:
-            return examined(self.files())
+            return examine(self.files())
         except Damaged as error:
             raise self.unreadable(error) from None
 

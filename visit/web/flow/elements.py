@@ -55,7 +55,7 @@ def elements(index: Index, drawn: Selection, notes: Iterable[Note] = ()) -> list
         *_bands(plan),
         *_row_titles(index.flow, plan),
         *_messages(index.flow, plan),
-        *_noted(
+        *_add_notes(
             [
                 _node(index, node, plan.boxes[node.id], drawn, steps[node.id])
                 for node in drawn.nodes
@@ -160,7 +160,7 @@ def signed_level(part: float) -> float:
     return 0.5 + 0.5 * math.copysign(math.sqrt(min(1.0, abs(part))), part)
 
 
-def _noted(nodes: list[Element], notes: Iterable[Note]) -> list[Element]:
+def _add_notes(nodes: list[Element], notes: Iterable[Note]) -> list[Element]:
     """Nodes with what a reader noted beside them: a name, a pin, a group by its number."""
     by_id = {str(note.node): note for note in notes}
     groups = number_groups(by_id.values())

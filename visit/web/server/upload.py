@@ -43,7 +43,7 @@ def register(server: FastAPI, shelf: Shelf, max_bytes: int = MAX_BYTES) -> None:
             limit = f"{max_bytes / 2**20:.0f} MB"
             return _refusal(_TOO_LARGE, f"the file is larger than {limit}; open it with visit show")
         try:  # in a thread, so that nobody else waits for a large one
-            view = await run_in_threadpool(_shelved, content, shelf)
+            view = await run_in_threadpool(_shelve, content, shelf)
         except DocumentError as problem:
             return _refusal(_UNREADABLE, one_line(str(problem)))
         return JSONResponse(view.data())
@@ -69,7 +69,7 @@ async def _read(asked: HttpRequest, max_bytes: int) -> bytes | None:
     return bytes(content)
 
 
-def _shelved(content: bytes, shelf: Shelf) -> View:
+def _shelve(content: bytes, shelf: Shelf) -> View:
     """Put the document's graph on the shelf.
 
     Raises:
