@@ -1,6 +1,6 @@
 """How the app looks: screenshots of its states, nothing over or cut by another, and contrast.
 
-The pictures go to ``.cache/screenshots``, which git ignores; ``VISIT_SCREENSHOTS`` names another
+The images go to ``.cache/screenshots``, which git ignores; ``VISIT_SCREENSHOTS`` names another
 folder.
 """
 

@@ -51,7 +51,7 @@ class Line:
     def is_hidden(self, level: float) -> bool:
         """Whether a threshold hides it: it may be hidden, and carries less.
 
-        The one rule of what a threshold hides. The screen and the pictures compare the same two
+        The one rule of what a threshold hides. The screen and the images compare the same two
         numbers, and ``flows.unexplained`` asks here.
         """
         return self.hides and self.carried < level
