@@ -12,7 +12,7 @@
 PORT ?= 8050
 # Tests run in this many processes, the files of one after another; each test has one thread.
 PROCESSES ?= 2
-TOGETHER := --numprocesses=$(PROCESSES) --dist=loadfile
+TOGETHER := --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: serve test test-oldest lint bench

@@ -46,7 +46,7 @@
     }
   }
 
-  // The reason stands below the choice it is of, for a title is seen by those alone who point at it.
+  // Show the reason below the choice, because a title is seen only with a pointer.
   function sayWhy(/** @type {HTMLElement} */ label, /** @type {string} */ reason) {
     label.title = reason;
     const next = label.nextElementSibling;

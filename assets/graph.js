@@ -21,7 +21,7 @@
   /** @type {Cy | null} */
   let drawing = null;
 
-  // dash-cytoscape always passes on its default wheel sensitivity of 1, and Cytoscape warns of any.
+  // dash-cytoscape always passes a wheel sensitivity of 1, and Cytoscape warns about any value.
   const warn = console.warn;
   console.warn = (...said) => {
     if (!String(said[0]).startsWith("You have set a custom wheel sensitivity")) warn(...said);
@@ -203,7 +203,7 @@
     canvas().nodes("[family]").forEach((node) => node.toggleClass("found", own.found.has(node.id())));
   }
 
-  // The picked node with its strongest way up to the tokens and down to the output; the rest fades.
+  // The picked node with its strongest path up to the tokens and down to the output; the rest fades.
   function mark() {
     const cy = canvas();
     cy.elements(".faded, .picked").removeClass("faded picked");

@@ -41,7 +41,7 @@
     strip.scrollLeft += at.left + at.width / 2 - (from.left + from.width / 2);
   });
 
-  // By what the ledgers' bars are drawn stays as the reader chose it.
+  // Keep the measure that the reader chose for the ledgers' bars.
   /** @type {string | undefined} */
   let by;
   document.addEventListener("change", (event) => {

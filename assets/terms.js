@@ -80,7 +80,7 @@
   });
   document.addEventListener("scroll", hide, { capture: true, passive: true });
 
-  // Escape takes the card away, and nothing else with it.
+  // Escape closes the card and does nothing else.
   window.addEventListener(
     "keydown",
     (event) => {

@@ -1,4 +1,4 @@
-// Which nodes and edges of the drawing go together: what is inside a block, the strongest way through a node,
+// Which nodes and edges of the drawing go together: what is inside a block, the strongest path through a node,
 // and where the arrow keys lead. Nothing here changes the drawing.
 (function () {
   "use strict";
@@ -19,7 +19,7 @@
     return found;
   }
 
-  // The strongest way through a node, "back" or "on": each step is the server's (visit/graph/paths.py),
+  // The strongest path through a node, "back" or "on": each step is the server's (visit/graph/paths.py),
   // with what leads from one to the next.
   function wayFrom(/** @type {CyCollection} */ start, /** @type {"back" | "on"} */ direction) {
     let way = start.cy().collection();

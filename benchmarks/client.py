@@ -243,7 +243,7 @@ class Client:
         await self.page.change({(ids.PANE, "data"): {"name": "graph"}}, self.patience)
 
     async def _look_at(self, figure: str, changes: dict[tuple[str, str], Any]) -> None:
-        """What opens a figure, which must be made anew and tell of the traced token."""
+        """What opens a figure, which must be made again and tell of the traced token."""
         before = self.page[figure, "figure"]
         await self.page.change(changes, self.patience)
         self.check()

@@ -151,7 +151,7 @@ def _verdicts(found: Load) -> list[tuple[str, str, str]]:
 
 
 def _most(lines: Sequence[str]) -> list[str]:
-    """The most frequent lines, whoever they happened to."""
+    """The most frequent lines of all clients."""
     counted = Counter(line.split(", ", 1)[1] for line in lines)
     shown = [f"{count} × {line}" for line, count in counted.most_common(SHOWN)]
     more = len(counted) - len(shown)

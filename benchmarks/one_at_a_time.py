@@ -1,6 +1,6 @@
 """VISIT's procedure on GPT-2, one vector at a time: what visit is held against.
 
-Written anew from the paper (Katz & Belinkov 2023, section 3) and from what its published notebook
+Written from the paper (Katz & Belinkov 2023, section 3) and from what its published notebook
 does: run the model, make the vector that each node of a graph stands for, and send it by itself
 through the final norm, the unembedding and a softmax. The notebook does so once for a node's name,
 again for what is shown of it, and again for the colour of every link that carries a vector; so does

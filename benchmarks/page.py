@@ -237,7 +237,7 @@ class Page:
             await self._set({**answer.get("sideUpdate", {}), **answer.get("response", {})})
 
     async def _post(self, number: str, payload: Mapping[str, Any]) -> None:
-        """The way of a callback that is not over the websocket."""
+        """How a callback travels that is not over the websocket."""
         try:
             text = await asyncio.to_thread(fetch, f"{self.url}/_dash-update-component", payload)
         except OSError as error:

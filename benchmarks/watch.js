@@ -93,7 +93,7 @@
     everyFrame(() => answers.elements && holds(cytoscape()), () => twoFrames(resolve));
   });
 
-  // These return at once, so that whoever calls them can go on to move the mouse.
+  // These return at once, so that their caller can go on to move the mouse.
   async function finish(began, ended) {
     watch.result = null;
     const [from, to] = await Promise.all([began, ended]);

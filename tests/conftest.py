@@ -1,4 +1,4 @@
-"""What every test shares: shapes and types checked at run time, no network, calm threads."""
+"""What every test shares: shapes and types checked at run time, no network, one thread."""
 
 import os
 

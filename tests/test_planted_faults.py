@@ -1,4 +1,4 @@
-"""The identities are worth something: each fault planted in an architecture breaks one of them.
+"""The identities catch faults: each one planted in an architecture breaks at least one of them.
 
 GPT-2's matrices are square here, MLP included, so that no shape gives a transpose away.
 """

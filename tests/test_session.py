@@ -316,7 +316,7 @@ def test_a_pattern_of_a_head_that_is_not_there_is_refused(
 
 
 class Held:
-    """A request that is under way until it is let go."""
+    """A request that is under way until it is released."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

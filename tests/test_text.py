@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from visit import text as text_module
-from visit.text import n_columns, one_line, padded, shortened, visible
+from visit.text import n_columns, one_line, pad, shorten, visible
 
 anything = st.text(st.characters(codec=None))
 
@@ -41,16 +41,16 @@ def test_one_line_keeps_its_spaces():
 def test_wide_characters_take_two_columns_and_combining_ones_none():
     assert n_columns("日本") == 4
     assert n_columns("e\u0301") == 1
-    assert padded("日本", 6) == "日本  "
+    assert pad("日本", 6) == "日本  "
 
 
 @given(anything.map(one_line), st.integers(-2, 8))
 def test_shortened_text_fits(text: str, width: int):
-    assert n_columns(shortened(text, width)) <= max(width, 0)
+    assert n_columns(shorten(text, width)) <= max(width, 0)
 
 
 def test_a_long_text_is_shortened_in_a_few_readings_of_it(monkeypatch: pytest.MonkeyPatch):
-    """One letter less at a time, each time measured anew, took 33 s for 16,000 letters."""
+    """One letter less at a time, each time measured again, took 33 s for 16,000 letters."""
     read = 0
 
     def count(text: str) -> int:
@@ -60,8 +60,8 @@ def test_a_long_text_is_shortened_in_a_few_readings_of_it(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(text_module, "n_columns", count)
     prompt = "日本 e\u0301 " * 500
-    assert shortened(prompt, 10) == "日本 e\u0301 日…"
-    assert shortened(prompt, n_columns(prompt) - 1).endswith(" …")
+    assert shorten(prompt, 10) == "日本 e\u0301 日…"
+    assert shorten(prompt, n_columns(prompt) - 1).endswith(" …")
     assert read < 30 * len(prompt)
 
 
@@ -69,16 +69,16 @@ def test_a_long_text_is_shortened_in_a_few_readings_of_it(monkeypatch: pytest.Mo
     "text", ["\u1039\u10df\u0fcf\u0f12", "\u108a\u105e\u0f10\u0965\u0d31\u0966"]
 )
 def test_marks_that_change_each_others_width_are_shortened_to_fit_too(text: str):
-    assert all(n_columns(shortened(text, width)) <= width for width in range(8))
+    assert all(n_columns(shorten(text, width)) <= width for width in range(8))
 
 
 def test_what_is_one_character_to_a_reader_is_never_cut():
     family = "\U0001f469\u200d\U0001f469\u200d\U0001f467"
     assert n_columns(family) == 2
-    assert shortened(f"{family}{family}{family}", 5) == f"{family}{family}…"
-    assert shortened("e\u0301e\u0301e\u0301", 2) == "e\u0301…"
+    assert shorten(f"{family}{family}{family}", 5) == f"{family}{family}…"
+    assert shorten("e\u0301e\u0301e\u0301", 2) == "e\u0301…"
 
 
 def test_text_that_fits_is_not_shortened():
-    assert shortened("日本", 4) == "日本"
-    assert shortened("日本国", 4) == "日…"
+    assert shorten("日本", 4) == "日本"
+    assert shorten("日本国", 4) == "日…"

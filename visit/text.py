@@ -1,7 +1,7 @@
-"""Tokens are data: how they are shown where a raw one would be invisible, or do harm.
+"""How tokens are shown where a raw one would be invisible, or do harm.
 
-A vocabulary holds spaces, line ends, terminal escapes and right-to-left marks. Shown as they are
-they break a table, and a terminal obeys them.
+A vocabulary holds spaces, line ends, terminal escapes and right-to-left marks. Shown unchanged,
+they break a table or control the terminal.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def one_line(text: str) -> str:
     return "".join(" " if character == " " else visible(character) for character in text)
 
 
-def escaped(character: str) -> str:
-    r"""A character as Python would write it: ``\x1b``, ``\u202e``."""
+def escape(character: str) -> str:
+    r"""Spell a character as Python would write it: ``\x1b``, ``\u202e``."""
     code = ord(character)
     if code < 0x100:
         return f"\\x{code:02x}"
@@ -43,13 +43,13 @@ def n_columns(text: str) -> int:
     return wcwidth.width(text, control_codes="ignore")
 
 
-def padded(text: str, width: int) -> str:
-    """Text with spaces after it up to a width in terminal columns."""
+def pad(text: str, width: int) -> str:
+    """Fill a text with spaces up to a width in terminal columns."""
     return text + " " * (width - n_columns(text))
 
 
-def shortened(text: str, width: int) -> str:
-    """Text cut, with an ellipsis, so that it takes at most a width in terminal columns.
+def shorten(text: str, width: int) -> str:
+    """Cut a text, with an ellipsis, so that it takes at most a width in terminal columns.
 
     What is one character to a reader, such as a letter with its accent, stays whole. In no width
     at all there is room for nothing.
@@ -64,13 +64,13 @@ def shortened(text: str, width: int) -> str:
     return text[: ends[n_kept - 1]] + "…"
 
 
-def aligned(rows: Sequence[tuple[str, ...]], numeric: set[int]) -> list[str]:
-    """Rows as lines of equal columns, two spaces apart, numbers flush right."""
+def align(rows: Sequence[tuple[str, ...]], numeric: set[int]) -> list[str]:
+    """Lay out rows as lines of equal columns, two spaces apart, numbers flush right."""
     widths = [max(map(n_columns, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:
         cells = [
-            cell.rjust(width) if index in numeric else padded(cell, width)
+            cell.rjust(width) if index in numeric else pad(cell, width)
             for index, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         lines.append(" " + "  ".join(cells).rstrip())
@@ -96,4 +96,4 @@ def _visible_character(character: str) -> str:
     if character in _SHOWN:
         return _SHOWN[character]
     # Printable leaves out controls, marks of direction, lone surrogates and every odd space.
-    return character if character.isprintable() else escaped(character)
+    return character if character.isprintable() else escape(character)

@@ -1,5 +1,5 @@
-// Plays the part of Dash and of the server in a page that has neither (visit/web/exports/offline.py): holds
-// the stores, and when one changes calls what visit/web/callbacks.py calls for it.
+// Replaces Dash and the server in a page that has neither (visit/web/exports/offline.py): holds the
+// stores and, when one changes, calls what visit/web/callbacks.py registers for it.
 (function () {
   "use strict";
 

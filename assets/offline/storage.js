@@ -1,5 +1,5 @@
-// Where a page may keep nothing, as in a notebook's frame or by the reader's choice, what it would
-// keep is held until it is closed. Runs before every other script, since some look there at once.
+// If the browser denies storage (in a notebook's frame, or by the user's choice), keep values in
+// memory until the page closes. Runs before every other script, because some read it at once.
 (function () {
   "use strict";
 

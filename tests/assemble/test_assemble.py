@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from dataclasses import replace
 
@@ -38,8 +39,12 @@ def direct_logit_of_wholes(flow: FlowGraph) -> dict[NodeId, float]:
     }
 
 
-@pytest.mark.parametrize("name", sorted(MAKERS))
-@pytest.mark.parametrize("rank_by", ["norm", "share", "logit"])
+OTHERWISE_RANKED = itertools.product(["gpt2", "gpt-j", "gemma2", "qwen2-moe"], ["share", "logit"])
+
+
+@pytest.mark.parametrize(
+    ("name", "rank_by"), [*((name, "norm") for name in sorted(MAKERS)), *OTHERWISE_RANKED]
+)
 def test_every_ledger_adds_up_by_itself_with_its_rest(name: str, rank_by: str):
     flow = explain(name, replace(FEW, rank_by=RankBy(rank_by)))
     assert flow.audit.residual < 1e-10

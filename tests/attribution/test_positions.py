@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from specimens import MAKERS, TOKEN_IDS, Numbered, specimen
+from specimens import TOKEN_IDS, Numbered, specimen
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from visit.assemble import Builder
@@ -99,8 +99,9 @@ def built(name: str, trace: Trace, tell: Callable[[str, float], None] = lambda *
     return json_from_flow(builder.whole(trace, Request("x", threshold=0.001), tell))
 
 
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("name", [*FAMILIES, "gpt-neox-parallel", "qwen2-moe"])
 def test_a_long_prompts_document_is_that_of_a_kept_trace_to_the_last_byte(name: str):
+    """A layer that is recorded again is the same in every model (tests/tracing/test_trace.py)."""
     tiny = specimen(name)
     lean = record(tiny.model, tiny.architecture, TOKEN_IDS, kept_bytes=0)
     assert built(name, lean) == built(name, tiny.trace)

@@ -70,7 +70,7 @@ def serve() -> Iterator[Callable[[str], str]]:
 class Profiles:
     """Browser profiles by what they were made with, used again once nothing of them is left.
 
-    A new profile has to fetch and compile the page's scripts anew, which takes longer than most
+    A new profile has to fetch and compile the page's scripts again, which takes longer than most
     tests do. One that was used is emptied, so that every page begins in it as in a fresh one.
     """
 

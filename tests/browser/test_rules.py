@@ -1,4 +1,4 @@
-"""On the canvas as in ``visit.graph``: what the slider hides, and the way that is marked."""
+"""On the canvas as in ``visit.graph``: what the slider hides, and the path that is marked."""
 
 from itertools import pairwise
 
@@ -9,7 +9,7 @@ from screen import CY, wait_until
 from visit.graph.flow import NodeId, Request
 from visit.graph.flows import levels, unexplained
 from visit.graph.index import Index
-from visit.graph.paths import Ways
+from visit.graph.paths import Paths
 from visit.web.flow.elements import choose
 
 pytestmark = pytest.mark.browser
@@ -49,24 +49,24 @@ def test_the_way_that_is_marked_is_the_one_the_path_tab_lists(screen, opened, pi
     wait_until(lambda: screen.ask(f"{CY}.nodes('.picked').map(n => n.id())") == [picked], picked)
     drawn = set(screen.ask(f"{CY}.nodes('[family]').map(node => node.id())"))
     clear = set(screen.ask(f"{CY}.elements().not('.faded').map(part => part.id())"))
-    way = [str(step.node) for step in Ways(INDEX).through(NodeId.parse(picked))]
-    way = [node for node in way if node in drawn]
-    assert len(way) > 2 and set(way) <= clear
+    path = [str(step.node) for step in Paths(INDEX).through(NodeId.parse(picked))]
+    path = [node for node in path if node in drawn]
+    assert len(path) > 2 and set(path) <= clear
     ends = screen.ask(f"{CY}.edges().not('.faded').map(e => [e.data('source'), e.data('target')])")
     marked = {tuple(pair) for pair in ends}
     direct = {
         tuple(p) for p in screen.ask(f"{CY}.edges().map(e => [e.data('source'), e.data('target')])")
     }
-    assert {pair for pair in pairwise(way) if pair in direct} <= marked
+    assert {pair for pair in pairwise(path) if pair in direct} <= marked
 
 
 def test_a_way_into_an_opened_attention_is_marked_through_the_parts_that_lead_there(screen):
-    """The way goes from a residual to the attention; what is drawn between them is its inside."""
+    """The path goes from a residual to the attention; what is drawn between them is its inside."""
     for node in ("L1.attn@7", "L1.head1@7"):
         screen.ask(f"window.visit.open(['{node}'])")
         wait_until(lambda n=node: screen.ask(f"{CY}.getElementById('{n}').data('open')"), node)
-    way = [str(step.node) for step in Ways(INDEX).through(NodeId.parse("L0.resid_post@5"))]
-    assert ("L0.resid_post@5", "L1.attn@7") in pairwise(way)
+    path = [str(step.node) for step in Paths(INDEX).through(NodeId.parse("L0.resid_post@5"))]
+    assert ("L0.resid_post@5", "L1.attn@7") in pairwise(path)
     screen.ask("window.visit.pick('L0.resid_post@5')")
     wait_until(lambda: screen.ask(f"{CY}.nodes('.picked').length") == 1, "the residual")
     faded = {

@@ -1,6 +1,6 @@
 """How the app looks: screenshots of its states, nothing over or cut by another, and contrast.
 
-The pictures go to ``.cache/screenshots``, which git ignores; ``VISIT_SCREENSHOTS`` names another
+The images go to ``.cache/screenshots``, which git ignores; ``VISIT_SCREENSHOTS`` names another
 folder.
 """
 
@@ -113,12 +113,8 @@ def screen(dressed: Screen) -> Iterator[Screen]:
     flow = dressed.page.get_by_role("button", name="Flow", exact=True)
     if flow.get_attribute("aria-pressed") != "true":
         flow.click()
-    dressed.ask(
-        "() => { visit.setView({ opened: [] }); visit.pick(null); visit.showTab('words'); }"
-    )
-    wait_until(
-        lambda: not dressed.has("L2.head3@7") and not dressed.has("L5.mlp_bias@7"), "closing"
-    )
+    dressed.ask("() => { visit.closeAll(); visit.pick(null); visit.set('tab', 'words'); }")
+    wait_until(lambda: not dressed.ask(f"{CY}.nodes('[open = 1]').length"), "the blocks to close")
     dressed.page.keyboard.press("f")
 
 

@@ -1,4 +1,4 @@
-"""The queue: first come, first served; told where they stand; free to go; one worker thread."""
+"""The queue: first come, first served; waiters know their place and may leave; one worker."""
 
 from __future__ import annotations
 

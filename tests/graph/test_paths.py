@@ -1,4 +1,4 @@
-"""The strongest way through a node: one rule, for the Path tab and for what the picture marks."""
+"""The strongest path through a node: one rule, for the Path tab and for what the graph marks."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -9,7 +9,7 @@ from sample import make_flow
 from visit.graph.flow import Edge, EdgeKind, NodeId, NodeKind
 from visit.graph.index import Index
 from visit.graph.kinds import BIASES
-from visit.graph.paths import Ways
+from visit.graph.paths import Paths
 from visit.web.flow.elements import draw
 
 INDEX = Index(make_flow(mixtures=(2,)))
@@ -17,8 +17,8 @@ FOLDED = {NodeKind.SOURCES_REST, NodeKind.POSITIONS_REST}
 MLP_AND_RESTS = {NodeKind.MLP, NodeKind.MEMORIES_REST, NodeKind.EXPERTS_REST}
 
 
-def way_of(index: Index, node_id: NodeId) -> list[NodeId]:
-    return [step.node for step in Ways(index).through(node_id)]
+def path_of(index: Index, node_id: NodeId) -> list[NodeId]:
+    return [step.node for step in Paths(index).through(node_id)]
 
 
 def ending_in(index: Index, end: NodeId) -> set[NodeId]:
@@ -43,23 +43,23 @@ def test_the_way_through_a_node_goes_from_the_tokens_to_the_output(opened: tuple
     reaching = ending_in(index, output)
     assert sum(n.position == 7 for n in reaching) == sum(n.position == 7 for n in index.nodes)
     for node_id in index.nodes:
-        way = way_of(index, node_id)
-        assert way.count(node_id) == 1
-        assert len(set(way)) == len(way)
+        path = path_of(index, node_id)
+        assert path.count(node_id) == 1
+        assert len(set(path)) == len(path)
         if node_id in reaching:
-            assert way[-1] == output
+            assert path[-1] == output
         else:  # no attention reads the last residual of its position
-            assert way[-1] == NodeId(NodeKind.RESID_POST, node_id.position, 2)
+            assert path[-1] == NodeId(NodeKind.RESID_POST, node_id.position, 2)
         if node_id.kind in BIASES | FOLDED:
-            assert way[0] == node_id
+            assert path[0] == node_id
         else:
-            assert way[0].kind is NodeKind.EMBED
+            assert path[0].kind is NodeKind.EMBED
 
 
 def test_each_step_of_a_way_is_an_edge_or_the_reading_of_a_block():
     for node_id in INDEX.nodes:
-        way = way_of(INDEX, node_id)
-        for source, target in pairwise(way):
+        path = path_of(INDEX, node_id)
+        for source, target in pairwise(path):
             edges = [e for e in INDEX.out_of[source] if e.target == target]
             reads = target.kind in MLP_AND_RESTS and INDEX.read_by(
                 NodeId(NodeKind.MLP, target.position, target.layer)
@@ -74,7 +74,7 @@ def test_each_step_of_a_way_is_an_edge_or_the_reading_of_a_block():
 
 def test_a_way_follows_the_strongest_edge_and_says_what_it_carries():
     for step, following in zip(
-        way := Ways(INDEX).through(NodeId.parse("L1.head1@7")), way[1:], strict=False
+        path := Paths(INDEX).through(NodeId.parse("L1.head1@7")), path[1:], strict=False
     ):
         edges = [e for e in INDEX.out_of[step.node] if e.target == following.node]
         if edges:
@@ -87,8 +87,8 @@ def test_a_cycle_in_a_document_ends():
     back = Edge(other, one, EdgeKind.READS)
     index = Index(replace(INDEX.flow, edges=(*INDEX.flow.edges, back)))
     for node_id in index.nodes:
-        way = way_of(index, node_id)
-        assert len(set(way)) == len(way)
+        path = path_of(index, node_id)
+        assert len(set(path)) == len(path)
 
 
 @pytest.mark.parametrize(
@@ -97,8 +97,8 @@ def test_a_cycle_in_a_document_ends():
 def test_the_picture_marks_the_way_that_the_path_tab_lists(opened):
     """Rule 3: the canvas was greedy over what was drawn, and the tab searched the document.
 
-    So the picture marked one way and the tab listed another. Now each drawn node names the steps
-    back and on that ``Ways`` takes, past what is not drawn, and the browser follows them.
+    So the graph marked one path and the tab listed another. Now each drawn node names the steps
+    back and on that ``Paths`` takes, past what is not drawn, and the browser follows them.
     """
     _, made = draw(INDEX, [NodeId.parse(text) for text in opened])
     nodes = {e["data"]["id"]: e["data"] for e in made if "family" in e["data"]}
@@ -109,7 +109,7 @@ def test_the_picture_marks_the_way_that_the_path_tab_lists(opened):
 
     for name in nodes:
         marked = [*reversed(follow(name, "back")), name, *follow(name, "on")]
-        listed = [str(node) for node in way_of(INDEX, NodeId.parse(name))]
+        listed = [str(node) for node in path_of(INDEX, NodeId.parse(name))]
         assert marked == [node for node in listed if node in nodes]
 
 
@@ -120,5 +120,5 @@ def test_a_stronger_edge_that_ends_early_is_not_followed():
     strong = replace(head, share=100.0)
     edges = [strong if e == head else e for e in INDEX.flow.edges]
     index = Index(replace(INDEX.flow, edges=tuple(edges)))
-    way = way_of(index, head.target)
-    assert way[0].kind is NodeKind.EMBED and attn in way
+    path = path_of(index, head.target)
+    assert path[0].kind is NodeKind.EMBED and attn in path

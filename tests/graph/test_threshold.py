@@ -1,4 +1,4 @@
-"""What a threshold hides: the slider, the pictures and the number "unexplained" by one rule."""
+"""What a threshold hides: the slider, the images and the number "unexplained" by one rule."""
 
 from functools import cache
 from xml.etree import ElementTree

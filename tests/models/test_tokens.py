@@ -233,9 +233,9 @@ def test_what_is_named_by_id_alone_is_spelled():
     tokens = made(tokenizer)
     ids = tuple(tokenizer("Tokyo é", add_special_tokens=False)["input_ids"])
     target = tokenizer.convert_tokens_to_ids("▁Tokyo")
-    spelled = tokens.spelled(Request(prompt_ids=ids, target_id=target, versus_id=target))
+    spelled = tokens.spell_out(Request(prompt_ids=ids, target_id=target, versus_id=target))
     assert (spelled.prompt, spelled.target, spelled.versus) == ("Tokyo é", " Tokyo", " Tokyo")
     assert (spelled.prompt_ids, spelled.target_id, spelled.versus_id) == (ids, target, target)
     shown = Request("shown", target="a", versus="b", prompt_ids=ids, target_id=1, versus_id=2)
-    assert tokens.spelled(shown) == shown
-    assert tokens.spelled(Request("Tokyo")) == Request("Tokyo")
+    assert tokens.spell_out(shown) == shown
+    assert tokens.spell_out(Request("Tokyo")) == Request("Tokyo")

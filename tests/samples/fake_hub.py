@@ -127,7 +127,7 @@ class FakeHub:
                 request.wfile.write(part)
                 self.sent[name] = self.sent.get(name, 0) + len(part)
                 time.sleep(self.pause)
-        except OSError:  # whoever asked has gone
+        except OSError:  # the client has gone
             request.close_connection = True
 
 

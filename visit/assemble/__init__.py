@@ -200,7 +200,7 @@ class Builder:
         return FlowGraph(
             visit_version=__version__,
             request=replace(
-                self._tokens.spelled(asked.request), model=asked.request.model or self._model.name
+                self._tokens.spell_out(asked.request), model=asked.request.model or self._model.name
             ),
             model=self._model,
             tokens=self._tokens.read(asked.request),

@@ -1,4 +1,4 @@
-"""Who answers which question: one function a type of question, with a model that is in memory.
+"""What answers each type of question: a function for each, given a model that is in memory.
 
 To add a question, write its dataclass in ``visit.engine.questions``, and register here what answers
 it; the queue, progress, cancelling and the app carry it as they do the others.
@@ -23,7 +23,7 @@ from visit.errors import RequestError
 from visit.graph.flow import FlowGraph, Node
 
 _STAGES = {"forward": (0.0, 0.2), "ledgers": (0.2, 0.5), "readings": (0.5, 1.0)}
-"""Where each stage of a whole graph begins and ends in it: about the time it takes."""
+"""The part of the progress bar that each stage of a whole graph fills, by its time."""
 
 
 @singledispatch

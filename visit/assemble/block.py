@@ -68,7 +68,7 @@ def open_block(
             residual_before_mlp_id(asked, layer, position),
         ),
     ):
-        if id_ != source:  # else there is no norm between
+        if id_ != source:  # a model without this norm has no node for it
             vector = normed[position].to(values.v)
             draft.add_node(id_, vector)
             draft.add_edge(Edge(source, id_, EdgeKind.NORMALIZES, norm=float(vector.norm())))
@@ -118,7 +118,7 @@ def _draw_heads(
 def _draw_queries(
     draft: Draft, asked: TracedRequest, layer: int, position: int, drawn: Drawn
 ) -> None:
-    """What some heads seek, and what it is in each of their drawn sources that they find."""
+    """Draw some heads' query directions, and the keys of their drawn sources that they match."""
     attention = asked.architecture.blocks[layer].attention
     queries = queries_at(asked.architecture, asked.trace, layer, position)
     read_from = sorted({source for sources, _ in drawn.values() for source in sources})

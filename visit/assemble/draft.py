@@ -43,10 +43,10 @@ class Draft:
         return id_
 
     def _copy(self, vector: Tensor) -> Tensor:
-        """A copy in the ledgers' dtype, for a view would keep all that it is a part of.
+        """A copy in the ledgers' dtype: a view would keep the whole tensor it is part of alive.
 
-        Many go to a block. Thousands of small tensors among large ones that come and go would keep
-        the allocator from using the large ones' memory again: 1.5 GB more at 1,024 tokens.
+        Vectors share blocks of storage. Thousands of small tensors between large temporary ones
+        would keep the allocator from reusing the large ones' memory: 1.5 GB more at 1,024 tokens.
         """
         row = len(self.vectors) % _BLOCK_ROWS
         if row == 0:
@@ -56,7 +56,7 @@ class Draft:
         return copy.copy_(vector)
 
     def add_edge(self, edge: Edge) -> None:
-        """Draw an edge. One whose ends are not both drawn by the end is left out."""
+        """Draw an edge. It is left out if one of its ends is never drawn."""
         self._edges.setdefault((edge.source, edge.target, edge.key), edge)
 
     def add_ledger(
@@ -105,7 +105,7 @@ class Draft:
         self.worst = max(self.worst, error)
 
     def take_vectors(self) -> Tensor:
-        """Every node's vector, in drawing order, and no longer the draft's: they are large."""
+        """Every node's vector, in drawing order; the draft gives them up: they are large."""
         taken = torch.cat(self._blocks)[: len(self.vectors)]
         self.vectors.clear()
         self._blocks.clear()

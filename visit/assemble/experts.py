@@ -1,8 +1,8 @@
 """A mixture of experts opened at one position: what each expert wrote there, whole.
 
-The experts that the position was routed to, as strong as ``Request.memories`` has memories drawn,
-the shared expert, and the other routed ones as a rest. An expert to which nothing was routed wrote
-nothing, and is no part.
+The parts are as many of the routed experts as ``Request.memories`` allows, the strongest first, the
+shared expert, and the other routed experts as a rest. An expert to which this position was not
+routed wrote nothing and is not a part.
 """
 
 from __future__ import annotations

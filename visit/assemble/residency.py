@@ -19,14 +19,14 @@ from visit.lens.projector import Projector
 from visit.lens.readings import Reader
 from visit.models import loading
 from visit.models.loading import Loaded
-from visit.models.loading.memory import free_bytes, watched
+from visit.models.loading.memory import free_bytes, guard_memory
 from visit.models.tokens import Tokens
 from visit.text import size
 from visit.tracing.trace import Trace, bytes_of_trace, check_finite, record
 
 TRACES_BYTES = 1 << 30
 """How much memory recent traces may take: about two hundred of 8 tokens of GPT-2 small, two of
-1,024 tokens of GPT-2 medium. The newest is kept whatever it takes."""
+1,024 tokens of GPT-2 medium. The newest is always kept, whatever its size."""
 
 
 class Resident:
@@ -74,7 +74,7 @@ class Resident:
         if ids not in self.traces:
             self.traces[ids] = self._record(ids, tell)
         self.traces.move_to_end(ids)
-        self._let_go()
+        self._drop_traces()
         return self.traces[ids]
 
     @contextmanager
@@ -84,7 +84,7 @@ class Resident:
         Raises:
             RequestError: memory ran out inside; the text says what would take less.
         """
-        with watched(lambda: self._too_much(request), free=self.traces.clear):
+        with guard_memory(lambda: self._too_much(request), free=self.traces.clear):
             yield
 
     def _record(self, ids: tuple[int, ...], tell: Progress) -> Trace:
@@ -98,9 +98,9 @@ class Resident:
         check_finite(self.loaded.model, trace)
         return trace
 
-    def _let_go(self) -> None:
-        """Forget the traces that were asked for longest ago, as far as they do not fit."""
-        # Every one is measured anew: a trace whose layers are recorded again grows by one of them.
+    def _drop_traces(self) -> None:
+        """Drop the traces that were asked for longest ago until the rest fit."""
+        # Every trace is measured each time: one whose layers are recorded again grows by a layer.
         taken = [trace.n_bytes for trace in self.traces.values()]
         for least_recent in range(len(taken) - 1):
             if sum(taken[least_recent:]) <= self._trace_bytes:
@@ -108,7 +108,7 @@ class Resident:
             self.traces.popitem(last=False)
 
     def _too_much(self, request: Request) -> RequestError:
-        """The refusal of a request that memory does not suffice for, with what would be less."""
+        """The error for a request that needs more memory than there is, with what needs less."""
         n_tokens = len(self.tokens.read(request))
         device = self.loaded.architecture.unembedding.device
         needed = size(bytes_of_trace(self.loaded.architecture.sizes, n_tokens))

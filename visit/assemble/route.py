@@ -33,7 +33,7 @@ _Nodes = tuple[list[NodeId], Tensor]
 
 
 _LEDGER_ELEMENTS = 1 << 21
-"""How many sources of readers are taken at once: a few figures each, 16 MiB every figure."""
+"""How many sources of readers are taken at once: a few numbers each, 16 MiB for every number."""
 
 
 def draw_layer(

@@ -26,7 +26,7 @@ class TracedRequest:
         opened: The blocks that are opened, as (layer, position).
         target: The token that is explained.
         versus: The token whose logit is taken off the target's, if one was named.
-        metric: What direct logits are of: the target's logit, or its lead over versus.
+        metric: What direct logits add up to: the target's logit, or its lead over versus.
         direction: A part's dot product with it is the part's direct logit.
     """
 

@@ -1,4 +1,6 @@
-"""Pure tensor functions on the circuits of a transformer: what its parts write, seek and offer.
+"""Pure tensor functions on the circuits of a transformer.
+
+They compute what heads look for and sources offer (QK), and what each part writes (OV, MLP).
 
 Nothing here knows a model, a hook or a graph. Weights are always ``x @ W``. Axes are named as in
 design.md: ``position source layer head kv_head d_model d_head d_mlp``.
@@ -110,7 +112,7 @@ def proximities(
 ) -> Float[Tensor, "*batch part"]:
     """How close each part alone comes to the whole: ``max(‖y‖₁ - ‖y - part‖₁, 0)``, adding to 1.
 
-    All are zero where no part comes any closer than nothing does.
+    All are zero if no part alone is closer to the whole than zero is.
 
     Source: Ferrando & Voita 2024, equations 4 and 5; the LLM Transparency Tool.
     """
@@ -141,7 +143,7 @@ def strongest_of_either_sign(
 ) -> Int[Tensor, " chosen"]:
     """The strongest parts that push along, then the strongest that push against.
 
-    A part of zero pushes neither way and is never chosen.
+    A part of zero pushes in neither direction and is never chosen.
 
     Source: VISIT draws the 18 most positive and the 7 most negative memories.
     """

@@ -36,19 +36,19 @@ class Lines:
 
     def select(self, places: Int[Tensor, " chosen"] | int) -> Lines:
         """The lines of some of the parts; or some, or one, of several ledgers taken together."""
-        return self._apply(lambda figures: figures[places])
+        return self._apply(lambda numbers: numbers[places])
 
     def gather(self, places: Int[Tensor, "ledger chosen"]) -> Lines:
         """Of each of several ledgers taken together, the lines of some of its parts."""
-        return self._apply(lambda figures: figures.gather(1, places))
+        return self._apply(lambda numbers: numbers.gather(1, places))
 
     def fold(self, vector: Float[Tensor, " d_model"]) -> Lines:
         """All the lines as one, for the vector that their parts add up to."""
-        sums = self._apply(lambda figures: figures.sum(0, keepdim=True))
+        sums = self._apply(lambda numbers: numbers.sum(0, keepdim=True))
         return replace(sums, norm=vector.norm().unsqueeze(0))
 
     def _apply(self, change: Callable[[Tensor], Tensor]) -> Lines:
-        """The same done to every kind of figure that there is."""
+        """Apply a function to every number of the lines."""
         logit, proximity = self.direct_logit, self.proximity
         return Lines(
             norm=change(self.norm),
@@ -112,10 +112,10 @@ def sum_rows(
     *,
     chunk_elements: int = WIDENED_ELEMENTS,
 ) -> RowSum:
-    """The ledger of weight rows times coefficients. Linear in the rows: none is ever scaled.
+    """The ledger of weight rows times coefficients, without a scaled copy of any row.
 
-    The rows may be of any dtype. They are widened to the coefficients' a few at a time, so that
-    thousands of rows are read once and what is made of them never leaves the cache.
+    The rows may be of any dtype. A few at a time are widened to the coefficients', so that
+    thousands of rows are read once and the widened copy never leaves the cache.
 
     Args:
         coefficients: Of each row, in the dtype of the ledgers.

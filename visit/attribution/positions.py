@@ -1,8 +1,8 @@
 """The ``positions`` ledger: what a reader got from each position through all heads together.
 
 A part for every reader and source would be a tensor of readers times sources times ``d_model``.
-They are made block by block, measured and let go, so that memory does not grow with the prompt
-beyond the figures themselves.
+The parts are made block by block, measured and freed, so that memory grows with the prompt only by
+the measured numbers.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ def position_ledgers(
     gain = None if recorded.attn_gain is None else recorded.attn_gain[places].to(values.v)
     whole = recorded.attn_out[places].to(values.v)
     n_heads, n_sources, _ = values.v.shape
-    figures = whole.new_zeros(4, len(readers), n_sources + 1)
-    norm, share, direct_logit, closeness = figures
+    numbers = whole.new_zeros(4, len(readers), n_sources + 1)
+    norm, share, direct_logit, closeness = numbers
     sums = torch.zeros_like(whole)
 
     def measure(parts: Tensor, rows: Tensor, columns: slice) -> None:
@@ -98,7 +98,7 @@ def position_ledgers(
         written = values.write(sources)
         for rows in some_rows:
             pattern = recorded.attention[:, places[rows], sources].transpose(0, 1).to(written)
-            if pattern.any():  # else all these parts are zero, as the figures are
+            if pattern.any():  # else all these parts are zero, as the numbers are
                 measure(circuits.position_parts(pattern, written), rows, sources)
     if bias is not None:
         for rows in some_rows:

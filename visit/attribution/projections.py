@@ -82,7 +82,7 @@ def values_by_source(architecture: Architecture, trace: Trace, layer: int) -> So
 def value_gain(
     architecture: Architecture, trace: Trace, layer: int
 ) -> Float[Tensor, " d_model"] | None:
-    """What a value is multiplied by before it is read, the same whoever reads it.
+    """What a value is multiplied by before it is read, the same for every reader.
 
     On its way into the residual stream a value passes the output norm, if there is one, and the
     model's multiplier. Of the norm this is the gain alone: its scale is that of the position that

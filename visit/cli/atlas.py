@@ -24,7 +24,7 @@ from visit.cli.progress import progress_bar
 from visit.engine.progress import Progress
 from visit.errors import OutputError, RequestError
 from visit.graph.flow import NodeKind
-from visit.text import aligned, duration, one_line, shortened, size, visible
+from visit.text import align, duration, one_line, shorten, size, visible
 
 if TYPE_CHECKING:
     from visit.lens.atlas import Atlas, Found
@@ -89,7 +89,7 @@ def build(arguments: Namespace, open_atlas: OpenAtlas, progress: Progress) -> st
 
 
 def search(arguments: Namespace, open_atlas: OpenAtlas, progress: Progress) -> str:
-    """What speaks for a token and against it, or what is like a row: tables, or JSON."""
+    """The rows that promote and suppress a token, or that resemble a row: tables, or JSON."""
     check_unicode("token", arguments.token or "")
     if (arguments.token is None) == (arguments.like is None):
         given = "neither a token nor" if arguments.token is None else "both a token and"
@@ -125,7 +125,7 @@ def list_(arguments: Namespace, open_atlas: OpenAtlas, progress: Progress) -> st
         (folder.name, size(sum(file.stat().st_size for file in folder.iterdir())), _model(folder))
         for folder in _folders(root)
     ]
-    return "\n".join([str(root), *(aligned(rows, {1}) if rows else [" no atlas"])]) + "\n"
+    return "\n".join([str(root), *(align(rows, {1}) if rows else [" no atlas"])]) + "\n"
 
 
 def clear(arguments: Namespace, open_atlas: OpenAtlas, progress: Progress) -> str:
@@ -169,10 +169,10 @@ def _table(found: Sequence[Found]) -> list[str]:
             else (f"{target.prob:.3g}", f"{target.rank}", f"{target.logit:+.3f}")
         )
         says = " ".join(
-            shortened(visible(token.text), _LONGEST_TOKEN) for token in row.reading.top[:_N_TOKENS]
+            shorten(visible(token.text), _LONGEST_TOKEN) for token in row.reading.top[:_N_TOKENS]
         )
         rows.append(("", str(row.row), *numbers, says))
-    return aligned(rows, set(range(2, len(header) - 1)))
+    return align(rows, set(range(2, len(header) - 1)))
 
 
 def _plain(found: Found) -> dict[str, object]:

@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has gone; Python's own flush at exit must not complain of it.
+        # The program reading our output has ended; Python's flush at exit must not report it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _PIPE_CLOSED
 
@@ -95,7 +95,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _quieten_libraries() -> None:
-    """Keep libraries from talking on stderr; where it is the user's to set, that stands."""
+    """Silence libraries on stderr; environment variables that the user has set are kept."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     if not sys.stderr.isatty():
@@ -119,9 +119,9 @@ def _share_processors() -> None:
 
 
 def _collect_seldom() -> None:
-    """Look for garbage in rings every hundred thousand objects rather than every 700.
+    """Run the cyclic garbage collector every 100,000 new objects instead of every 700.
 
-    A whole graph is as many objects, none of them in a ring, and each look goes through all that
-    torch and transformers brought: a tenth of a graph's time.
+    A whole graph makes that many objects, none of them in a cycle, and each run visits all of
+    torch's and transformers' objects: a tenth of a graph's time.
     """
     gc.set_threshold(100_000, 20, 20)

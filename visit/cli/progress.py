@@ -19,7 +19,7 @@ def progress_bar() -> Iterator[Progress]:
     with tqdm(total=1.0, delay=1.0, disable=None, leave=False, bar_format=looks) as bar:
 
         def show(stage: str, fraction: float) -> None:
-            # How far a download or the line before us is stands in words; it is no part of ours.
+            # Downloads and the queue say their progress in words: the bar has no part for them.
             bar.bar_format = looks if fraction else "{desc}"
             bar.set_description_str(stage, refresh=False)
             bar.update(fraction - bar.n)

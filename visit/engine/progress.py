@@ -1,4 +1,4 @@
-"""How whoever asks hears how far the answer is, and stops it."""
+"""How the caller follows an answer's progress, and stops it."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ Progress = Callable[[str, float], None]
 
 
 def silent(stage: str, part: float) -> None:
-    """The ``Progress`` that tells nobody."""
+    """A ``Progress`` that does nothing."""

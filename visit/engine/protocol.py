@@ -1,7 +1,7 @@
 """Who answers questions: an engine, in this process or elsewhere.
 
-``visit.session.Session`` is the local one. Whoever asks never sees a tensor, so another engine (a
-remote one, or one made for a test) serves as well.
+``visit.session.Session`` is the local one. A caller never sees a tensor, so any other engine (a
+remote one, or one made for a test) can take its place.
 """
 
 from __future__ import annotations

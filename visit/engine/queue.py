@@ -1,12 +1,12 @@
 """Who goes next, and in which thread: one piece of work at a time, first come, first served.
 
-A plain lock wakes any of those that wait, in no order, and tells none of them anything. In a queue
-each is told how many are ahead, and may leave at any time.
+A plain lock wakes its waiters in any order and cannot tell them their place. Here each waiter is
+told how many are ahead, and may leave at any time.
 
-Whatever is asked from other threads than the main one, as a server's callbacks do, is worked on in
-one worker thread. Were each to compute in its own, every one would keep what computing leaves
-behind: a team of OpenMP threads as large as the machine, and an arena of the allocator as large as
-its largest trace. With thirty clients that took 1.7 GB, against 0.5 GB, and twice the threads.
+Work from threads other than the main one, such as a server's callbacks, runs in one worker thread.
+If every thread computed by itself, each would keep a team of OpenMP threads as large as the machine
+and an allocator arena as large as its largest trace: with thirty clients, 1.7 GB instead of 0.5 GB,
+and twice the threads.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import TypeVar
 from visit.engine.progress import Progress
 
 TOLD_EVERY = 0.1
-"""Seconds after which whoever waits is told again, and so may leave."""
+"""Seconds after which a waiter is told again, and so may leave."""
 
 T = TypeVar("T")
 
@@ -44,9 +44,9 @@ class Queue:
     def run(self, work: Callable[[], T], tell: Progress) -> T:
         """Wait for a turn, and do the work in it.
 
-        It is done in the main thread where that asks, so that Ctrl-C stops it in a terminal or a
-        notebook; else in the worker thread, which knows the asking one's context variables. Work
-        that asks again, as its progress may, does so within its own turn.
+        If the main thread asks, the work runs there, so that Ctrl-C stops it in a terminal or a
+        notebook; otherwise it runs in the worker thread, with the context variables of the thread
+        that asked. Work that asks again, as its progress may, does so within its own turn.
 
         Args:
             work: What to do.
@@ -67,7 +67,7 @@ class Queue:
             return self._worker.submit(copy_context().run, self._work, work).result()
         finally:
             with self._changed:
-                with suppress(ValueError):  # interrupted before it stood in line
+                with suppress(ValueError):  # interrupted before it joined the line
                     self._line.remove(ticket)
                 self._changed.notify_all()
 
@@ -80,7 +80,7 @@ class Queue:
 
     def _wait(self, ticket: object, tell: Progress) -> None:
         while ahead := self._n_ahead(ticket):
-            # Not under the lock: a slow teller keeps nobody else waiting.
+            # Outside the lock, so that slow progress reporting delays nobody else.
             tell(f"waiting, {ahead} ahead", 0.0)
             with self._changed:
                 self._changed.wait_for(lambda: self._n_ahead(ticket) != ahead, TOLD_EVERY)

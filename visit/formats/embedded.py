@@ -16,7 +16,7 @@ _ELEMENT = re.compile(r'<script(?=[^<>]*\sid="document")[^<>]*>([^<]*)</script>'
 
 def html_from_json(text: str) -> str:
     """The element that holds JSON text in a page; the inverse of ``json_from_html``."""
-    return f'<script type="application/json" id="{ID}">{unmarked(text)}</script>'
+    return f'<script type="application/json" id="{ID}">{escape_markup(text)}</script>'
 
 
 def json_from_html(page: str) -> str:
@@ -31,6 +31,6 @@ def json_from_html(page: str) -> str:
     return found[1]
 
 
-def unmarked(text: str) -> str:
+def escape_markup(text: str) -> str:
     r"""JSON text without ``<``, which it spells ``\u003c`` instead."""
     return text.replace("<", "\\u003c")

@@ -20,7 +20,7 @@ from visit.formats.document import compact_json, networkx_from_flow
 from visit.formats.files import check_writable, write_whole
 from visit.formats.records import data_from_flow
 from visit.graph.flow import FlowGraph
-from visit.text import escaped
+from visit.text import escape
 
 if TYPE_CHECKING:
     import networkx
@@ -156,7 +156,7 @@ def _build_flat_graph(flow: FlowGraph) -> networkx.MultiDiGraph[str]:
 
 def _flatten_for_xml(record: dict[str, Any]) -> dict[str, Any]:
     return {
-        name: _NOT_XML.sub(lambda match: escaped(match[0]), value)
+        name: _NOT_XML.sub(lambda match: escape(match[0]), value)
         if isinstance(value, str)
         else value
         for name, value in _flatten(record).items()

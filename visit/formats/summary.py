@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from visit.graph.flow import Edge, FlowGraph, Ledger, Node, NodeId, NodeKind, Reading
-from visit.text import aligned, one_line, shortened, visible
+from visit.text import align, one_line, shorten, visible
 
 _N_PARTS = 10
 _N_PREDICTIONS = 3
@@ -40,7 +40,7 @@ def _predictions(flow: FlowGraph) -> list[str]:
             numbers = (f"{token.prob:.3g}", f"{token.logit:.3f}")
             rows.append(("", visible(token.text), *numbers, f"{role}, rank {token.rank}"))
     header = ("", "next token", "probability", "logit", "")
-    return [shortened(prompt, _LONGEST_PROMPT), *aligned([header, *rows], numeric={2, 3})]
+    return [shorten(prompt, _LONGEST_PROMPT), *align([header, *rows], numeric={2, 3})]
 
 
 def _mlps(flow: FlowGraph, nodes: dict[NodeId, Node]) -> list[list[str]]:
@@ -71,15 +71,19 @@ def _parts(
         return [title, "  none drawn; open layers with --layers all"]
     header = ("", name, "direct logit", "share", "norm", "says")
     rows = [_part(edge, nodes[edge.source].reading) for _, edge in strongest]
-    return [title, *aligned([header, *rows], numeric={2, 3, 4})]
+    return [title, *align([header, *rows], numeric={2, 3, 4})]
 
 
 def _part(edge: Edge, reading: Reading) -> tuple[str, ...]:
     says = " ".join(
-        shortened(visible(token.text), _LONGEST_TOKEN) for token in reading.top[:_N_TOKENS]
+        shorten(visible(token.text), _LONGEST_TOKEN) for token in reading.top[:_N_TOKENS]
     )
     name = str(edge.source).removesuffix(".value@" + str(edge.source.position))
-    numbers = (_signed(edge.direct_logit), _signed(edge.share), _plain(edge.norm))
+    numbers = (
+        _format_signed(edge.direct_logit),
+        _format_signed(edge.share),
+        _format_plain(edge.norm),
+    )
     return ("", name.removesuffix(f"@{edge.source.position}"), *numbers, says)
 
 
@@ -93,9 +97,9 @@ def _audit(flow: FlowGraph) -> list[str]:
     ]
 
 
-def _signed(value: float | None) -> str:
+def _format_signed(value: float | None) -> str:
     return "" if value is None else f"{value:+.3f}"
 
 
-def _plain(value: float | None) -> str:
+def _format_plain(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"

@@ -1,7 +1,7 @@
 """What a field may hold, said by its annotation alone: checked, and written as JSON and as text.
 
-Neither msgspec nor cattrs does it: the first says neither what was given nor what to do instead,
-and refuses ``10.0``, which JSON's schema takes for a whole number; the second makes 1 of ``1.5``.
+Neither msgspec nor cattrs fits: msgspec's errors say neither what was given nor what to do, and it
+refuses ``10.0``, which JSON Schema accepts as an integer; cattrs turns ``1.5`` into 1.
 """
 
 from __future__ import annotations

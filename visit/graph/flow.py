@@ -1,7 +1,7 @@
-"""The plain types every room speaks: the flow graph that answers a request, and its parts.
+"""The plain types that every folder shares: the flow graph that answers a request, and its parts.
 
-Nothing here knows a tensor. A ``FlowGraph`` is made by ``build``, kept by
-``document``, written by ``export`` and drawn by ``web``. All of its types are frozen and compare
+Nothing here knows a tensor. A ``FlowGraph`` is made by ``assemble``, saved and exported by
+``formats`` and drawn by ``web``. All of its types are frozen and compare
 by value, so that "the round trip is equality" means what it says.
 """
 
@@ -268,9 +268,9 @@ class FlowGraph:
     def show(self, height: int = 640) -> None:
         """Show the graph in a notebook, to click through: the page that works offline, in a frame.
 
-        A departure from "nothing here knows another room": a graph is asked to show itself, as
-        notebooks are used to, and looks up who can do it only then, so that this module stays free
-        of the app.
+        An exception to the rule that this folder imports no other: notebooks expect an object to
+        show itself. The app is looked up by name and only then, so that this module stays free of
+        it.
 
         Args:
             height: The frame's, in pixels.
@@ -281,7 +281,7 @@ class FlowGraph:
         import_module(_NOTEBOOK).show(self, height)
 
     def _repr_html_(self) -> str:
-        """What a notebook shows of a graph that is a cell's value: a still picture of its route.
+        """What a notebook shows of a graph that is a cell's value: an image of its route.
 
         It is looked up as in ``show``.
         """

@@ -40,7 +40,7 @@ def unexplained(index: Index, lines: Iterable[Line], at: Sequence[float]) -> lis
         into[line.target].append(line)
     output = NodeId(NodeKind.OUTPUT, index.flow.position)
     known = {node_id: _from_biases(index, node_id) for node_id in into}
-    return [1.0 - _explained(index, into, known, level).get(output, 0.0) for level in at]
+    return [1.0 - _find_explained(index, into, known, level).get(output, 0.0) for level in at]
 
 
 def _from_biases(index: Index, node_id: NodeId) -> float:
@@ -49,7 +49,7 @@ def _from_biases(index: Index, node_id: NodeId) -> float:
     return sum((index.carried[edge_id(e)] for e in lines if e.source.kind in BIASES), 0.0)
 
 
-def _explained(
+def _find_explained(
     index: Index,
     into: Mapping[NodeId, Sequence[Line]],
     known: Mapping[NodeId, float],

@@ -1,8 +1,8 @@
-"""The strongest way through a node, from the tokens to the output.
+"""The strongest path through a node, from the tokens to the output.
 
-One rule, for the Path tab and for what the picture marks: at each step the strongest edge is taken,
-unless the way beyond it ends early and another's does not. So a node has one step back and one step
-on, whichever node the way was asked for, and a way is the chain of these steps.
+One rule, for the Path tab and for what the graph marks: at each step the strongest edge is taken,
+unless the path beyond it ends early and another's does not. So a node has one step back and one
+step on, whichever node the path was asked for, and a path is the chain of these steps.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _FROM_MLP = frozenset({NodeKind.MLP, NodeKind.MEMORIES_REST, NodeKind.EXPERTS_RE
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a way: the node it leads to, and the part of the traced residual it carries."""
+    """One step of a path: the node it leads to, and the part of the traced residual it carries."""
 
     node: NodeId
     carried: float
 
 
-class Ways:
-    """The strongest ways of a graph. Each step is looked for once, however many ways share it."""
+class Paths:
+    """The strongest paths of a graph. Each step is looked for once, however many paths share it."""
 
     def __init__(self, index: Index) -> None:
         self._back = _Chains(lambda n: find_steps_back(index, n), NodeKind.EMBED)
@@ -51,9 +51,9 @@ class Ways:
         return self._on.follow(node_id)
 
     def through(self, node_id: NodeId) -> list[Step]:
-        """The way through a node, from its beginning to its end; no node comes twice.
+        """The path through a node, from its beginning to its end; no node comes twice.
 
-        Each step names a node of the way, and what is carried on from it.
+        Each step names a node of the path, and what is carried on from it.
         """
         back, on = self.back_from(node_id), self.on_from(node_id)
         nodes = [*(step.node for step in reversed(back)), node_id, *(step.node for step in on)]
@@ -73,12 +73,12 @@ class _Chains:
     def follow(self, start: NodeId) -> list[Step]:
         """The chain of steps from a node."""
         self._settle(start)
-        way: list[Step] = []
+        path: list[Step] = []
         step = self._step[start]
         while step is not None:
-            way.append(step)
+            path.append(step)
             step = self._step[step.node]
-        return way
+        return path
 
     def _settle(self, start: NodeId) -> None:
         """Choose the step from a node: the strongest that arrives, else the strongest.

@@ -16,7 +16,7 @@ from torch import Tensor
 
 _LOWEST, _HIGHEST = -(1 << 15), (1 << 15) - 1
 _FARTHEST = 1000.0
-"""In nats below the top: what lies lower has a probability of zero and shares one code."""
+"""In nats below the top logit: anything lower has a probability of zero, and all share one code."""
 
 _BLOCK = 64
 
@@ -109,7 +109,7 @@ def measure(
     weights = torch.sub(logits, high, out=scratch[: len(logits)]).mul_(1 / math.log(2)).exp2_()
     total = weights.sum(-1)
     log_total = high.squeeze(1) + total.log()
-    # What lies far below weighs nothing, wherever it lies; and -inf · 0 is not a number.
+    # Logits far below the top contribute nothing; and -inf · 0 would be NaN.
     if not bool((high - low <= _FARTHEST).all()):
         low = low.maximum(high - _FARTHEST)
         logits = logits.maximum(low)
@@ -191,7 +191,7 @@ def ranks(
         torch.gt(part, own, out=held[:, :d_vocab])
         above.append(_count_flags(held))
         torch.eq(part, own, out=held[:, :d_vocab])
-        # What says nothing, such as a bias of zeros, has one code for all tokens: none is higher.
+        # A vector with the same logit for all tokens, as zeros have, has one code: none is higher.
         lowest = (own.squeeze(1) == _LOWEST).nonzero().squeeze(1)
         held[lowest[part[lowest].amax(-1) == _LOWEST]] = 0
         places = _find_flags(held)

@@ -26,8 +26,8 @@ _SCRATCH_LOGITS = 2 << 20
 """How many logits the statistics go over at once: with what they make of them, 16 MiB."""
 
 _TOGETHER = 8
-"""Products are of a multiple of this many vectors. BLAS adds up odd ones in another order, and what
-a vector says would depend, in its last digit, on how many are read with it."""
+"""Vectors are multiplied in multiples of this number. BLAS sums other numbers of rows in another
+order, and a reading's last digit would then depend on how many vectors are read with it."""
 
 _PANEL_ELEMENTS, _PANEL_TOKENS = 1 << 20, 1 << 10
 """A product on the CPU goes over the vocabulary in panels of some 4 MiB of the unembedding, which
@@ -59,7 +59,7 @@ class Projector:
     """
 
     def __init__(self, architecture: Architecture, *, chunk_logits: int = CHUNK_LOGITS) -> None:
-        # A lens in half precision would round the words away: read through a float32 copy.
+        # Half precision would round small differences away: read through a float32 copy.
         unembedding = architecture.unembedding.to(reading_dtype(architecture.unembedding.dtype))
         self._architecture = replace(architecture, unembedding=unembedding)
         fitting = chunk_logits // architecture.sizes.d_vocab
@@ -98,9 +98,9 @@ class Projector:
         top_k: int,
         on_part: Callable[[float], None] = lambda part: None,
     ) -> Iterator[Measured]:
-        """The same in parts, as many vectors each as are multiplied at once; less is held."""
+        """The same in batches of as many vectors as are multiplied at once: less memory."""
         vectors, top_k = self.cast(vectors), min(top_k, self.d_vocab)
-        # Memory fresh from the system costs as much to touch as the pass over it does.
+        # Touching newly allocated memory costs as much as the pass over it.
         height = min(self.chunk, math.ceil(len(vectors) / _TOGETHER) * _TOGETHER)
         logits = torch.empty((height, self.d_vocab), dtype=vectors.dtype, device=vectors.device)
         scratch = torch.empty_like(logits[: max(1, _SCRATCH_LOGITS // self.d_vocab)])

@@ -31,8 +31,8 @@ _FEWEST_LISTED = 10
 
 NO_PLACES: frozenset[int] = frozenset()
 
-_listed = partial(tuple.__new__, TokenProbability)
-"""A ``TokenProbability`` of its three fields, without a call in Python for each: there are many."""
+_make_probability = partial(tuple.__new__, TokenProbability)
+"""Makes a ``TokenProbability`` of its fields without a call in Python: there are 100,000."""
 
 Words = tuple[tuple[TokenProbability, ...], tuple[TokenProbability, ...], float]
 """What a vector says whatever the target: its top and bottom tokens, and its entropy in bits."""
@@ -94,7 +94,7 @@ class Reader:
         if not len(vectors):
             return ()
         norms, seen = vectors.norm(dim=-1).tolist(), self._projector.cast(vectors)
-        del vectors  # twice as large in the ledgers' dtype, and nobody else's from here on
+        del vectors  # twice as large in the ledgers' dtype, and not used from here on
         keys = _keys(seen)
         place = {key: place for place, key in enumerate(keys)}
         said: dict[bytes, tuple[Words, TargetReading]] = {}
@@ -166,7 +166,7 @@ class Reader:
 
     def _keep(self, batch: _Batch) -> None:
         """Keep a batch for later sessions, or in memory where that cannot be."""
-        assert self._store is not None  # else nothing is said to last
+        assert self._store is not None  # without an atlas, nothing is kept for later sessions
         if not self._store.keep(batch.keys, batch.measured):
             self._kept.add(batch)
 
@@ -193,7 +193,7 @@ class Reader:
     ) -> list[tuple[TokenProbability, ...]]:
         text = self._tokens.text
         return [
-            tuple(map(_listed, zip(row, map(text, row), values, strict=True)))
+            tuple(map(_make_probability, zip(row, map(text, row), values, strict=True)))
             for row, values in zip(ids.tolist(), probs.tolist(), strict=True)
         ]
 
@@ -258,7 +258,7 @@ class _RecentBatches:
         return [self._batches[number].at(sorted(places)) for number, places in rows.items()]
 
     def add(self, batch: _Batch) -> None:
-        """Keep a batch, and let go of what no longer fits."""
+        """Keep a batch, and drop the oldest that no longer fit."""
         number = next(self._numbers)
         self._batches[number] = batch
         self._rows |= {key: (number, row) for row, key in enumerate(batch.keys)}

@@ -25,7 +25,7 @@ class Verdict:
     """Probability of the whole answer."""
 
 
-def _padded(rows: Sequence[Sequence[int]], filler: int) -> Tensor:
+def _pad(rows: Sequence[Sequence[int]], filler: int) -> Tensor:
     width = max(map(len, rows))
     return torch.tensor([[*row, *[filler] * (width - len(row))] for row in rows])
 
@@ -35,7 +35,7 @@ def _log_probabilities(
 ) -> Tensor:
     """Log-probabilities of the next token, [row, position, d_vocab]; padding is on the right."""
     with torch.inference_mode():
-        logits = model(input_ids=_padded(rows, filler)).logits
+        logits = model(input_ids=_pad(rows, filler)).logits
     return torch.log_softmax(logits.float(), dim=-1)
 
 

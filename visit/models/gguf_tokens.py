@@ -1,4 +1,4 @@
-"""What a GGUF file says of its tokenizer, where transformers does not take its word.
+"""What a GGUF file says about its tokenizer and transformers may ignore.
 
 transformers 5 reads ``add_bos_token`` from the file. 4.57 passes it over and has every tokenizer
 of Llama's architecture begin with a BOS, which the model may never have seen there.

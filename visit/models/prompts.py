@@ -1,10 +1,10 @@
-"""From what is asked to the ids the model reads: BOS, chat templates, and whose token is whose.
+"""From what is asked to the ids the model reads: BOS, chat templates, and each token's message.
 
 A chat goes through the tokenizer's own ``apply_chat_template``; the model's answer is begun, or a
 last assistant message continued. Which tokens are a message's content is found exactly: the chat
 is rendered once more with the content between two marks, and where that, less the marks, is the
-same text, the marks say where the content stands in it. A message that the template rewrites or
-leaves out gives no such text, and no token is said to be its own.
+same text, the marks say where the content stands in it. If the template rewrites or
+omits a message, the texts differ and no token is marked as belonging to it.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def pieces_of_chat(
             "this model's tokenizer does not say where in a text its tokens stand, so messages "
             "cannot be told apart; give the whole text as the template has it, not as chat"
         )
-    rendered = _rendered(tokenizer, messages)
+    rendered = _render(tokenizer, messages)
     owners: list[int | None] = [None] * len(rendered)
     for number in range(len(messages)):
         for start, stop in _content(tokenizer, messages, number, rendered):
@@ -119,7 +119,7 @@ def _n_leading(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> int:
     return next((n for n, id_ in enumerate(ids) if id_ != tokenizer.bos_token_id), len(ids))
 
 
-def _rendered(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> str:
+def _render(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> str:
     """The chat as the template writes it, up to where the model goes on."""
     from jinja2 import TemplateError
 
@@ -145,11 +145,11 @@ def _content(
 ) -> list[tuple[int, int]]:
     """Where a message's content stands in the rendered text: its starts and stops."""
     begin, end = _marks(rendered)
-    for marked in _marked(messages[number].content, begin, end):
+    for marked in _mark(messages[number].content, begin, end):
         said = [*messages]
         said[number] = replace(said[number], content=marked)
         try:
-            text = _rendered(tokenizer, said)
+            text = _render(tokenizer, said)
         except RequestError:
             continue
         if text.replace(begin, "").replace(end, "") == rendered:
@@ -158,12 +158,12 @@ def _content(
 
 
 def _marks(rendered: str) -> tuple[str, str]:
-    """Two characters that nobody wrote."""
+    """Two characters that do not occur in the rendered chat."""
     unused = (chr(code) for code in _PRIVATE_USE if chr(code) not in rendered)
     return next(unused), next(unused)
 
 
-def _marked(content: str, begin: str, end: str) -> Iterator[str]:
+def _mark(content: str, begin: str, end: str) -> Iterator[str]:
     """The content with marks round all of it, and inside the spaces that a template may trim."""
     bare = content.strip()
     if not bare:

@@ -34,7 +34,7 @@ def spelling_of(backend: Any) -> Spelling:
     kinds = {step["type"] for step in decoders}
     if "ByteLevel" in kinds:
         return byte_level
-    spaces = dict(filter(None, map(_replaced, decoders)))
+    spaces = dict(filter(None, map(_find_replaced, decoders)))
     return _sentencepiece(spaces, with_bytes="ByteFallback" in kinds)
 
 
@@ -44,7 +44,7 @@ def is_byte(piece: str) -> bool:
 
 
 def _state(decoder: Any) -> str:
-    """A decoder as ``tokenizer.json`` has it; Rust gives it to whoever would pickle it."""
+    """A decoder as ``tokenizer.json`` has it; the Rust object exposes it only to pickle."""
     return bytes(decoder.__getstate__()).decode("utf-8")
 
 
@@ -56,7 +56,7 @@ def _steps(decoder: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from _steps(step)
 
 
-def _replaced(step: dict[str, Any]) -> tuple[str, str] | None:
+def _find_replaced(step: dict[str, Any]) -> tuple[str, str] | None:
     """What a decoder writes something else for, wherever it stands."""
     if step["type"] == "Metaspace":
         return str(step.get("replacement", _WORD_START)), " "
@@ -100,6 +100,6 @@ def _bytes_of_letters() -> dict[int, int]:
     """
     printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
     others = sorted(set(range(256)) - printable)
-    # A byte that stands for none is put where no byte is.
+    # A letter that stands for no byte maps outside the range of bytes.
     stray = dict.fromkeys(others, 0x100)
     return stray | {0x100 + offset: byte for offset, byte in enumerate(others)}

@@ -29,7 +29,7 @@ class Tokens:
         self._d_vocab = d_vocab
         backend = getattr(tokenizer, "backend_tokenizer", None)
         self._spelling = spelling_of(backend)
-        # Typed as if every id had a piece.
+        # transformers' annotation claims that every id has a piece.
         self._piece: Any = getattr(backend, "id_to_token", tokenizer.convert_ids_to_tokens)
         self._added = dict(getattr(tokenizer, "added_tokens_decoder", {}))
         self._special = {id_ for id_, added in self._added.items() if added.special}
@@ -127,7 +127,7 @@ class Tokens:
         Raises:
             RequestError: the model has no such token.
         """
-        return self._named(request.target_id, request.target, "target")
+        return self._find_named(request.target_id, request.target, "target")
 
     def versus_id(self, request: Request) -> int | None:
         """The token that a request compares its target with; ``None`` for none.
@@ -135,27 +135,27 @@ class Tokens:
         Raises:
             RequestError: the model has no such token.
         """
-        return self._named(request.versus_id, request.versus, "versus")
+        return self._find_named(request.versus_id, request.versus, "versus")
 
-    def spelled(self, request: Request) -> Request:
+    def spell_out(self, request: Request) -> Request:
         """The request with a text for whatever it names by id alone: the same question, to read."""
         prompt, target, versus = request.prompt, request.target, request.versus
         if request.prompt_ids is not None:
-            prompt = prompt or self._decoded(request.prompt_ids)
+            prompt = prompt or self._decode(request.prompt_ids)
         if request.target_id is not None and target is None:
             target = self.text(request.target_id)
         if request.versus_id is not None and versus is None:
             versus = self.text(request.versus_id)
         return replace(request, prompt=prompt, target=target, versus=versus)
 
-    def _named(self, id_: int | None, text: str | None, role: str) -> int | None:
+    def _find_named(self, id_: int | None, text: str | None, role: str) -> int | None:
         """A token by its id where there is one, or else by its text."""
         if id_ is not None:
             self._check_named(id_, f"{role}_id")
             return id_
         return None if text is None else self.single(text, role)
 
-    def _decoded(self, ids: Sequence[int]) -> str:
+    def _decode(self, ids: Sequence[int]) -> str:
         return str(
             self._tokenizer.decode(
                 list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False
@@ -186,7 +186,7 @@ class Tokens:
 
     @cached_property
     def _by_text(self) -> dict[str, int]:
-        """The token of each text; one that spells a byte gives way to one that is a letter."""
+        """The token of each text; if several have one text, a letter's wins over a byte's."""
         vocabulary = self._tokenizer.get_vocab().items()
         pieces = {id_: piece for piece, id_ in vocabulary if id_ < self._d_vocab}
         order = sorted(pieces, key=lambda id_: (is_byte(pieces[id_]), id_), reverse=True)

@@ -92,8 +92,8 @@ class Float64Throughout(TorchFunctionMode):
     """Keeps a float64 model in float64 where transformers asks for float32.
 
     Its RMSNorms, its attention softmax and its rotary angles ask for float32 whatever the model's
-    dtype: a kindness to half precision that would cost a float64 run nine digits. In this mode
-    asking for float32 gives float64.
+    dtype. That helps half precision, but would cost a float64 run nine digits. In this mode a
+    request for float32 gives float64.
     """
 
     def __torch_function__(
@@ -128,7 +128,7 @@ def run_like(like: Tensor) -> Iterator[None]:
 def watch(
     block: Block, home: torch.device, done: Callable[[LayerTrace, Call], None]
 ) -> Iterator[None]:
-    """Catch a block's tensors whenever it runs, bring them home, and say what they are."""
+    """Capture a block's tensors whenever it runs, move them to the home device, and name them."""
     caught: dict[nn.Module, tuple[Tensor, Any]] = {}
     projections = (block.attention.output, block.mlp.output)
 

@@ -27,8 +27,8 @@ def widen(
 ) -> Iterator[tuple[slice, Float[Tensor, "some_row column"]]]:
     """A few rows of a matrix at a time, and which, in another tensor's dtype and on its device.
 
-    The rows of every step are written over those of the step before: memory fresh from the system
-    costs more than the widening, so a step's rows must be used before the next is asked for.
+    The rows of every step are written over those of the step before, because newly allocated memory
+    costs more than the widening: a step's rows must be used before the next is asked for.
     """
     step = max(1, elements // matrix.shape[1])
     is_wide = (matrix.dtype, matrix.device) == (like.dtype, like.device)

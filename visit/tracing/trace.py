@@ -1,8 +1,8 @@
 """One forward pass, recorded: every tensor that the ledgers need, as the model itself made it.
 
 ``record`` runs the model once with eager attention and keeps what ``hooks`` catch of it. Of a long
-prompt not every layer's tensors are kept: ``Layers`` runs one block again, on the very tensors
-that it was called with, when that layer is asked for.
+prompt not every layer's tensors are kept: ``Layers`` runs one block again, with the same tensors
+that the model called it with, when that layer is asked for.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ again when it is asked for, which costs as much time as that layer of the forwar
 class Layers(Sequence[LayerTrace]):
     """Every layer of a forward pass, in order: kept, or recorded again when it is asked for.
 
-    Recording again is the very same computation: the model's own block is called with the very
-    tensors that the model called it with, so it gives the same bits as long as the weights and the
-    number of threads stay as they were. Of the layers that are recorded again the last one stays in
-    memory. Not to be used by two threads at once, nor while the model is run.
+    Recording again is the same computation: the model's own block is called with the same tensors,
+    so it gives the same bits while the weights and the number of threads are unchanged. Of the
+    layers that are recorded again the last one stays in memory. Not to be used by two threads at
+    once, nor while the model is run.
 
     Attributes:
         blocks: The model's.
         calls: How the model called each.
         kept: Every layer's trace, or none where they would take too much memory.
-        home: The device that all of it is brought to.
+        home: The device that all of it is moved to.
     """
 
     blocks: tuple[Block, ...]
@@ -64,7 +64,7 @@ class Layers(Sequence[LayerTrace]):
             return self.kept[number]
         place = range(len(self))[number]
         if self._latest is None or self._latest[0] != place:
-            self._latest = None  # let go of the last one first: two need not fit
+            self._latest = None  # free the last one first: two may not fit in memory
             self._latest = place, self._again(place)
         return self._latest[1]
 

@@ -82,7 +82,7 @@ def create_app(
 
 
 def _readiness(engine: object) -> PlainTextResponse:
-    """For whoever sends requests here: whether one would be answered by now."""
+    """For a load balancer or a supervisor: whether a question would be answered now."""
     if isinstance(engine, Warming) and not engine.ready():
         return PlainTextResponse("not yet", 503)
     return PlainTextResponse("ready")

@@ -24,7 +24,7 @@ WIDTHS = {
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a picture's colours and widths say.
+    """What a drawing's colours and widths say.
 
     Attributes:
         theme: ``light`` or ``dark``.

@@ -15,7 +15,7 @@ from gguf import GGMLQuantizationType, GGUFWriter
 from visit.errors import ModelError, RequestError
 from visit.graph.request import Request
 from visit.models.loading import cached_models, load
-from visit.models.loading.files import Damaged, examined, weight_files
+from visit.models.loading.files import Damaged, examine, weight_files
 from visit.session import Session
 
 
@@ -86,17 +86,17 @@ def test_an_index_that_says_nothing_is_refused(shards: Path):
 
 def test_safetensors_cut_short_anywhere_are_refused_with_both_sizes(whole: Path, tmp_path: Path):
     data = (whole / "model.safetensors").read_bytes()
-    assert examined([whole / "model.safetensors"]).n_bytes == len(data)
+    assert examine([whole / "model.safetensors"]).n_bytes == len(data)
     cut = tmp_path / "cut.safetensors"
     for kept in [*range(0, 16), *range(16, len(data), 611), len(data) - 1]:
         cut.write_bytes(data[:kept])
         with pytest.raises(
             Damaged, match=r"cut short .*, (after )?[\d,]+ (of [\d,]+ )?bytes|cut sh"
         ):
-            examined([cut])
+            examine([cut])
     cut.write_bytes(data + b"x")
     with pytest.raises(Damaged, match="longer than it says"):
-        examined([cut])
+        examine([cut])
 
 
 def test_what_only_calls_itself_safetensors_is_refused(folder: Path):
@@ -107,7 +107,7 @@ def test_what_only_calls_itself_safetensors_is_refused(folder: Path):
 
 def test_gguf_cut_short_anywhere_is_refused(gguf: Path, tmp_path: Path):
     data = gguf.read_bytes()
-    assert examined([gguf]).n_elements == 3 * 64 + 2 * 64
+    assert examine([gguf]).n_elements == 3 * 64 + 2 * 64
     cut = tmp_path / "cut.gguf"
     for kept in range(4, len(data), 3):
         cut.write_bytes(data[:kept])
@@ -115,7 +115,7 @@ def test_gguf_cut_short_anywhere_is_refused(gguf: Path, tmp_path: Path):
         if len(data) - kept < 32:
             continue
         with pytest.raises(Damaged, match="is cut short"):
-            examined([cut])
+            examine([cut])
     for kept in (0, 20, 60, len(data) // 2, len(data) - 40):
         cut.write_bytes(data[:kept])
         refused(cut, "cut.gguf' cannot be read: cut.gguf is (cut short|not a GGUF file)")
@@ -127,7 +127,7 @@ def test_gguf_with_any_byte_of_its_header_changed_is_read_or_refused(gguf: Path,
     for place in range(0, 400):
         bad.write_bytes(data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :])
         try:
-            examined([bad])
+            examine([bad])
         except Damaged as problem:
             assert "\n" not in str(problem)
 

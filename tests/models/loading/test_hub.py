@@ -58,7 +58,7 @@ def hub(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 
 def _forget_sessions() -> None:
-    """Let go of what huggingface_hub made while it was told to stay offline."""
+    """Close what huggingface_hub made while it was told to stay offline."""
     from huggingface_hub import utils
 
     # huggingface_hub 0.x calls it by the former name, later ones by the latter.
@@ -122,7 +122,7 @@ def test_a_download_tells_its_bytes(hub: FakeHub, models: Path, monkeypatch: pyt
 def test_a_cancelled_download_ends_at_once_and_is_gone_on_with(
     hub: FakeHub, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """File by file: huggingface_hub 2 begins a broken one anew, earlier ones in its middle."""
+    """File by file: huggingface_hub 2 begins a broken one again, earlier ones in its middle."""
     monkeypatch.setattr(bars, "TOLD_EVERY", 0.0)
     monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 4096)
     size = (models / "lab" / "whole" / "model.safetensors").stat().st_size

@@ -1,4 +1,4 @@
-"""What can be kept of a graph: files of each format, and the picture as SVG."""
+"""What can be kept of a graph: files of each format, and the image as SVG."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""What a notebook shows of a graph: a still picture, or the page in a frame."""
+"""What a notebook shows of a graph: an image, or the page in a frame."""
 
 import base64
 import sys

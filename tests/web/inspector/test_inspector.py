@@ -11,7 +11,7 @@ from sample import PROMPT, FakeEngine, make_block, make_flow
 from visit.engine.questions import ReadLens, ReadPattern
 from visit.graph.flow import Edge, EdgeKind, FlowGraph, Ledger, NodeId, NodeKind, Note, Target
 from visit.graph.index import Index, merge
-from visit.graph.paths import Ways
+from visit.graph.paths import Paths
 from visit.graph.relations import key_of, reader_lines, sum_logits, way_in
 from visit.graph.request import Request
 from visit.text import visible
@@ -20,7 +20,7 @@ from visit.web.inspector import Tab, node_panel, wants
 from visit.web.inspector.depths import depth_of
 from visit.web.inspector.ledger import logit_rows
 from visit.web.inspector.needs import TabAnswer
-from visit.web.inspector.waterfall import LINES_SHOWN, By, Row, folded, steps
+from visit.web.inspector.waterfall import LINES_SHOWN, By, Row, fold, steps
 from visit.web.plots.heatmap import LEVELS, WINDOW, level, window
 from visit.web.trees import Tree, trees
 from visit.web.words import percent
@@ -242,7 +242,7 @@ def test_a_waterfall_s_bars_join_and_end_at_the_sum(ledger: Ledger, by: By):
     assert wholes
     for whole in wholes:
         rows = lines_of(whole, ledger)
-        bars = steps(folded(rows, by), by)
+        bars = steps(fold(rows, by), by)
         total = sum((row.share if by is By.SHARE else row.logit) or 0.0 for row in rows)
         assert bars[0].start == 0.0
         assert [b.end for b in bars[:-1]] == [b.start for b in bars[1:]]
@@ -266,7 +266,7 @@ def test_the_drawn_bars_join_and_their_sum_s_bar_ends_where_the_last_one_does():
 
 
 def test_a_long_ledger_folds_its_small_lines_into_one():
-    rows = folded(lines_of(NodeId.parse("L1.mlp@7"), Ledger.MEMORIES), By.SHARE)
+    rows = fold(lines_of(NodeId.parse("L1.mlp@7"), Ledger.MEMORIES), By.SHARE)
     sizes = [abs(row.share or 0.0) for row in rows[:LINES_SHOWN]]
     assert sizes == sorted(sizes, reverse=True)
     assert said(trees([rows[-1].part])[0]) == "15 more"
@@ -275,7 +275,7 @@ def test_a_long_ledger_folds_its_small_lines_into_one():
 
 def test_a_single_small_line_is_not_folded():
     rows = [Row(str(i), 1 / 13, None) for i in range(LINES_SHOWN + 1)]
-    assert folded(rows, By.SHARE) == rows
+    assert fold(rows, By.SHARE) == rows
 
 
 def test_every_ledger_is_shown_by_share_and_by_direct_logit_with_its_sum():
@@ -452,7 +452,7 @@ def test_a_path_is_listed_from_the_first_token_to_the_output_with_the_node_marke
     steps_ = having(classed(made, "path"), "data-node")
     names = [e["attributes"]["data-node"] for e in steps_]
     assert names == [
-        str(step.node) for step in Ways(INDEX).through(NodeId.parse("L1.memory7.value@7"))
+        str(step.node) for step in Paths(INDEX).through(NodeId.parse("L1.memory7.value@7"))
     ]
     here = having(made, "aria-current", "step")
     assert [e["attributes"]["data-node"] for e in here] == ["L1.memory7.value@7"]
@@ -466,7 +466,7 @@ def test_a_way_whose_beginning_was_pruned_starts_where_the_document_does():
     held = {n.id for n in nodes}
     edges = [e for e in edges if e.source in held and e.target in held]
     index = Index(replace(INDEX.flow, nodes=tuple(nodes), edges=tuple(edges)))
-    assert Ways(index).through(key)[0].node == key
+    assert Paths(index).through(key)[0].node == key
     assert "less than the graph's threshold" in "".join(texts(panel(str(key), Tab.PATH, index)))
 
 

@@ -1,4 +1,4 @@
-"""The lens grid: every cell says its residual, can be read on its colour, and obeys no token."""
+"""The lens grid: cells show their residual, are readable, and never interpret a token as markup."""
 
 import re
 
@@ -150,7 +150,7 @@ def test_texts_fit_their_cells(width, n_layers):
             assert 0.6 * size * len(re.sub("</?b>", "", text)) <= room - 4
 
 
-def test_tokens_are_shown_and_never_obeyed():
+def test_tokens_are_shown_and_never_interpreted():
     flow = hostile_flow()
     for measure in MEASURES:
         figure = grid(flow, measure=measure, nodes=nodes_in_document(flow))

@@ -356,7 +356,7 @@ def test_the_figure_grows_where_the_parts_need_it():
     assert sankey_figure(index_of(), LAYER, LIGHT, height=100)["layout"]["height"] > 400
 
 
-def test_tokens_are_shown_and_never_obeyed():
+def test_tokens_are_shown_and_never_interpreted():
     figure = sankey_figure(Index(hostile_flow()), LAYER, LIGHT)
     trace = figure["data"][0]
     for part in ("node", "link"):

@@ -12,7 +12,7 @@ SHARED = Path(__file__).parents[2] / "js" / "state_table.json"
 
 
 def test_the_scripts_are_tested_with_the_pages_own_table():
-    """Where a piece was added or changed, write ``data_from_table()`` to the file anew."""
+    """Where a piece was added or changed, write ``data_from_table()`` to the file again."""
     assert json.loads(SHARED.read_text(encoding="utf-8")) == json.loads(
         json.dumps(data_from_table())
     )

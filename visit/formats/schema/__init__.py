@@ -22,7 +22,7 @@ _LONGEST_MESSAGE = 160
 
 @cache
 def schema() -> dict[str, Any]:
-    """The JSON Schema of ``visit.flow/1``; the one dictionary, not to be changed."""
+    """The JSON Schema of ``visit.flow/1``: one shared dictionary; do not change it."""
     loaded: dict[str, Any] = json.loads(
         files(__name__).joinpath("flow-1.json").read_text(encoding="utf-8")
     )

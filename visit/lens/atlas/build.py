@@ -1,7 +1,8 @@
 """The whole atlas: what every row says, measured once, in a file for each layer, kind and sign.
 
-A build may end at any moment and be taken up again, or be run twice at once: a file is there whole
-or not at all, its bytes are the same whoever measures it, and what is there is not measured again.
+A build may be interrupted at any moment and continued later, or run twice at once: a file is there
+whole or not at all, its bytes are the same in every process that measures it, and a file that is
+there is not measured again.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ class AtlasFiles:
         return Cost(measured, n_bytes, time.monotonic() - began)
 
     def estimate(self) -> Cost:
-        """What building would take: a few rows are measured to find out; their figure scales."""
+        """What building would take: a few rows are measured, and their time is scaled up."""
         missing, every = self.missing(), list(parts(self._architecture))
         part = max(missing or every, key=lambda part: self._sizes[part[:2]])
         rows = self._rows(part)[:_TRIED]

@@ -1,4 +1,4 @@
-"""Where an atlas lives, and what makes two atlases the same one."""
+"""Where an atlas is stored, and what identifies it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The rows that graphs needed, kept with their codes, so that the next graph measures none again.
 
-A row is kept by a digest of its vector, so that whatever is found is of that very vector.
+A row is kept under a digest of its vector, so a match is always of that exact vector.
 
 Each batch of new rows is a segment of its own. The codes, 100 KB a row in GPT-2's vocabulary, have
 a checksum a row, so that reading some rows checks those alone, once in a process.
@@ -130,7 +130,7 @@ class RowCache:
         return place
 
     def _refresh(self) -> None:
-        """Open what other processes wrote, and let go of what they removed."""
+        """Open what other processes wrote, and drop what they removed."""
         try:
             names = {path.name for path in self._folder.glob(f"{_PREFIX}*{SUFFIX}")}
         except OSError:  # no folder, or none that may be read: nothing is kept
@@ -144,10 +144,10 @@ class RowCache:
         try:
             segment = Segment(path, self._part)
             small = {field: segment.read(field) for field in segment.names - {_CODES}}
-            codes = segment.unchecked(_CODES)
+            codes = segment.read_unchecked(_CODES)
             if codes.shape != (len(small[_KEYS]), self._d_vocab):
                 raise DamagedError(f"{path}: codes of another shape")
-        except OSError:  # removed by another process, or not for us to read
+        except OSError:  # removed by another process, or not readable by this user
             return
         except (DamagedError, LookupError):
             self._remove(name)
@@ -164,7 +164,7 @@ class RowCache:
     def _is_sound(self, name: str, rows: list[int]) -> bool:
         """Whether the codes of some rows are those that were written."""
         segment = self._segments[name]
-        codes, checksums = segment.unchecked(_CODES), segment.read(_CODE_CHECKSUMS)
+        codes, checksums = segment.read_unchecked(_CODES), segment.read(_CODE_CHECKSUMS)
         new = [row for row in rows if (name, row) not in self._checked]
         if crc32_of_rows([codes[row] for row in new]) != checksums[new].tolist():
             return False
@@ -199,7 +199,7 @@ class RowCache:
         """The codes of the same; as the file has them, where they stand together in one."""
         codes = torch.empty(count, self._d_vocab, dtype=torch.int16)
         for name, (places, rows) in wanted.items():
-            source = self._segments[name].unchecked(_CODES)
+            source = self._segments[name].read_unchecked(_CODES)
             if rows == list(range(rows[0], rows[0] + count)):
                 return source[rows[0] : rows[0] + count]
             # Row by row: torch's own indexing of rows this long takes twice as long.
@@ -237,7 +237,7 @@ class RowCache:
             total -= sizes[path]
 
     def _remove(self, name: str) -> None:
-        """Let go of a damaged segment, on the disk too."""
+        """Drop a damaged segment, and delete its file."""
         self._forget({name})
         with contextlib.suppress(OSError):
             (self._folder / name).unlink()

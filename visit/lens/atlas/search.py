@@ -77,7 +77,8 @@ class Searcher:
     ) -> tuple[tuple[Found, ...], tuple[Found, ...]]:
         """The rows that give a token the highest probability, and those with its lowest logit.
 
-        The lowest probability would not do: any row that says one other thing loudly gives it.
+        The lowest probability would not do: any row that predicts some other token strongly
+        gives it.
 
         Args:
             token_id: The token.

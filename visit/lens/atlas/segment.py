@@ -1,7 +1,7 @@
 """One file of an atlas: safetensors, mapped into memory, and trusted only after its checksums.
 
 A segment is written under another name and renamed in one step, and never changed afterwards, so
-whoever reads sees all of one or none. Its metadata says which atlas and which part it is of, and
+a reader sees all of one or none. Its metadata says which atlas and which part it is of, and
 holds a CRC-32 of each tensor that covers those words, the tensor's name, dtype and shape too: a
 file in the wrong place, of another version, cut short or damaged is no segment.
 """
@@ -24,7 +24,7 @@ from torch import Tensor
 
 SUFFIX = ".safetensors"
 UNFINISHED = ".visit-"
-"""How the name of a file begins that is still being written, or was when its writer died."""
+"""How the name of a file begins that is being written, or was when its process died."""
 
 _KEY = "visit.atlas"
 _DTYPES = {
@@ -40,11 +40,11 @@ _FEWEST_ROWS = 32
 """For how many checksums of a vocabulary's codes another thread is worth its while."""
 
 _ABANDONED_S = 600
-"""How old an unfinished file is whose writer is dead: a segment is written in a second or so."""
+"""Seconds after which an unfinished file's writer is taken to be dead; writing takes about one."""
 
 
 class DamagedError(Exception):
-    """A file is not the segment it should be. Never shown: whatever it held is made anew."""
+    """A file is not the segment it should be. No user sees this: its rows are measured again."""
 
 
 def crc32_of(tensor: Tensor, seed: int = 0) -> int:
@@ -152,13 +152,13 @@ class Segment:
             DamagedError: its bytes are not those that were written.
         """
         if name not in self._read:
-            tensor = self.unchecked(name)
+            tensor = self.read_unchecked(name)
             if self._checksums[name] != _checksum(self._part, name, tensor):
                 raise DamagedError(f"{self.path}: {name} is damaged")
             self._read[name] = tensor
         return self._read[name]
 
-    def unchecked(self, name: str) -> Tensor:
+    def read_unchecked(self, name: str) -> Tensor:
         """A tensor as the file has it, for a reader that checks the rows it takes.
 
         Raises:

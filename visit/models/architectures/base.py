@@ -4,7 +4,7 @@ A family is one function that takes a loaded Hugging Face model and returns its 
 which submodules to watch, and the weights as ``x @ W`` with one axis a head. GPT-2 keeps its
 weights as ``Conv1D`` (``x @ W`` already, queries, keys and values fused), most others as
 ``nn.Linear`` (``x @ W.T``); no room but this one knows of it. All weights are views, never copies,
-except where they are not simply there (``elsewhere``).
+except where a model is offloaded or packed (``elsewhere``).
 """
 
 from __future__ import annotations
@@ -253,7 +253,7 @@ class Block:
 
 
 class BlocksOnDemand:
-    """The layers of a model whose weights are not simply there; each is fetched when it is asked.
+    """The layers of an offloaded or packed model; each is fetched when it is asked for.
 
     Attributes:
         outline: The layers with their modules and vectors, and of matrices the shapes alone.

@@ -1,4 +1,4 @@
-"""Models whose weights are not simply there: spread over devices, offloaded, or packed.
+"""Models whose weights are not plain tensors on one device: spread out, offloaded, or packed.
 
 accelerate keeps an offloaded parameter as an empty one on the ``meta`` device and lends it its
 numbers for the length of the forward pass; bitsandbytes keeps a packed one. A family's ``lay_open``
@@ -41,14 +41,14 @@ def lay_open_elsewhere(model: Any, lay_open: Callable[[Any], Architecture]) -> A
     unembedding = model.get_output_embeddings()
     home = _device_of(unembedding)
 
-    def fetched(modules: set[nn.Module]) -> Architecture:
+    def fetch(modules: set[nn.Module]) -> Architecture:
         with _lent(model, lambda module, weight: module in modules or weight.ndim < 2, home):
             return lay_open(model)
 
-    outline = fetched({unembedding})
+    outline = fetch({unembedding})
 
     def load(layer: int) -> Any:
-        return fetched(set(outline.blocks[layer].module.modules())).blocks[layer]
+        return fetch(set(outline.blocks[layer].module.modules())).blocks[layer]
 
     return replace(outline, blocks=BlocksOnDemand(tuple(outline.blocks), load))
 
@@ -67,14 +67,14 @@ def plain_weight(module: Any, name: str) -> Tensor:
     if weight.is_meta:
         hook = _offloading_hook(module)
         weight = hook.weights_map[name]
-    return _unpacked(module, weight) if _is_packed(weight) else weight
+    return _unpack(module, weight) if _is_packed(weight) else weight
 
 
 def _is_packed(weight: Any) -> bool:
     return type(weight).__name__ in _PACKED
 
 
-def _unpacked(module: Any, weight: Any) -> Tensor:
+def _unpack(module: Any, weight: Any) -> Tensor:
     """A packed weight as the model multiplies by it, in the orientation of the module it replaced.
 
     Source: bitsandbytes' own inverses of what packed it.
@@ -120,7 +120,7 @@ def _device_of(module: Any) -> torch.device:
 def _lent(
     model: Any, is_wanted: Callable[[nn.Module, Tensor], bool], home: torch.device
 ) -> Iterator[None]:
-    """Lend the model plain weights where they are wanted, at home, and elsewhere their shapes."""
+    """Lend the model plain weights on the home device where wanted, and only shapes elsewhere."""
     own: list[tuple[nn.Module, str, Any]] = [
         (module, name, weight)
         for module in model.modules()

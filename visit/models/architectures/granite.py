@@ -11,10 +11,10 @@ from visit.models.architectures.base import Architecture, Family
 
 def lay_open(model: Any) -> Architecture:
     """The architecture of a ``GraniteForCausalLM``."""
-    return multiplied(replace(llama.lay_open(model), family=FAMILY.name), model.config)
+    return add_multipliers(replace(llama.lay_open(model), family=FAMILY.name), model.config)
 
 
-def multiplied(opened: Architecture, config: Any) -> Architecture:
+def add_multipliers(opened: Architecture, config: Any) -> Architecture:
     """An architecture with Granite's multipliers on what its layers write and on its logits."""
     return replace(
         opened,

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from visit.models.architectures.base import Architecture, Experts, Family, Routing
-from visit.models.architectures.granite import multiplied
+from visit.models.architectures.granite import add_multipliers
 from visit.models.architectures.mixtral import (
     LIMITS,
     experts_from_stacks,
@@ -22,7 +22,7 @@ from visit.models.architectures.mixtral import (
 
 def lay_open(model: Any) -> Architecture:
     """The architecture of a ``GraniteMoeForCausalLM``."""
-    return multiplied(like_mixtral(model, FAMILY.name, _mixture), model.config)
+    return add_multipliers(like_mixtral(model, FAMILY.name, _mixture), model.config)
 
 
 def _mixture(block: Any) -> Experts:

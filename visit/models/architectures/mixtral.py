@@ -87,8 +87,8 @@ def _mixture(mlp: Any) -> Experts:
         module=mlp,
         router=mlp.gate,
         routing=routing,
-        experts=tuple(map(_listed, mlp.experts)) if is_list else stacked_experts(mlp.experts),
-        shared=_shared(mlp) if hasattr(mlp, "shared_expert") else None,
+        experts=tuple(map(_read_expert, mlp.experts)) if is_list else stacked_experts(mlp.experts),
+        shared=_read_shared_expert(mlp) if hasattr(mlp, "shared_expert") else None,
     )
 
 
@@ -122,15 +122,15 @@ def experts_from_stacks(
     )
 
 
-def _listed(expert: Any) -> Expert:
+def _read_expert(expert: Any) -> Expert:
     """An expert that is a module of three ``nn.Linear``; Mixtral's are only numbered."""
     names = ("w1", "w3", "w2") if hasattr(expert, "w1") else ("gate_proj", "up_proj", "down_proj")
     gate, up, down = (getattr(expert, name).weight.T for name in names)
     return Expert(gate, up, down, expert.act_fn)
 
 
-def _shared(mlp: Any) -> SharedExpert:
-    return SharedExpert(_listed(mlp.shared_expert), mlp.shared_expert_gate.weight[0])
+def _read_shared_expert(mlp: Any) -> SharedExpert:
+    return SharedExpert(_read_expert(mlp.shared_expert), mlp.shared_expert_gate.weight[0])
 
 
 LIMITS = "experts are shown whole, not opened into memories"

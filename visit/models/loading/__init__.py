@@ -25,7 +25,7 @@ from visit.models.architectures.elsewhere import plain_weights
 from visit.models.loading import hub
 from visit.models.loading.catalogue import cached_models
 from visit.models.loading.digests import weights_sha256
-from visit.models.loading.memory import free_bytes, watched
+from visit.models.loading.memory import free_bytes, guard_memory
 from visit.models.loading.places import MINI, Place, find
 from visit.models.loading.reading import check_transformers, config_at, model_at, tokenizer_at
 from visit.models.loading.running import DEVICES, DTYPES, PACKED, DeviceMap, Running
@@ -68,7 +68,7 @@ class Loaded:
 
 
 def _silent(stage: str) -> None:
-    """Tell nobody."""
+    """Report nothing."""
 
 
 def load(
@@ -107,7 +107,7 @@ def load(
     needed = running.n_bytes(place.weights().n_elements)
     if device_map is None and needed > free_bytes(running.torch_device):
         raise _too_large(place, needed, running)
-    with watched(lambda: _too_large(place, needed, running), free=lambda: None):
+    with guard_memory(lambda: _too_large(place, needed, running), free=lambda: None):
         model = model_at(place, config, running)
         tokenizer = tokenizer_at(place, config)
         return loaded_from(
@@ -123,7 +123,7 @@ def load(
 
 
 def _too_large(place: Place, needed: int, running: Running) -> ModelError:
-    """The refusal of a model that does not fit, with what would."""
+    """The error for a model that does not fit in memory, with options that would help."""
     ways = []
     if running.dtype in ("float32", "float64") and running.quant is None:
         ways.append(f"--dtype bfloat16 ({size(needed * 2 // running.torch_dtype.itemsize)})")

@@ -1,8 +1,8 @@
 """Work that fills progress bars of its own, followed from the thread that asked for it.
 
 huggingface_hub counts bytes in a class of bars that it is given, from several threads. Here they
-are counted, and told by the thread that waits: a page's callback can be told in no other, and it
-may leave at any time, even while nothing comes.
+are counted, and reported from the thread that waits, because a page's callback can only be updated
+from its own thread; it may leave at any time, even while nothing arrives.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _Result = TypeVar("_Result")
 
 
 class _Left(Exception):
-    """Whoever asked for the work waits for it no longer."""
+    """The caller no longer waits for the work."""
 
 
 class _Count:
@@ -34,7 +34,7 @@ class _Count:
         self.is_left = False
 
     def set(self, done: int, total: int, *, of_bytes: bool) -> None:
-        """Note how far a bar is; where nobody waits any longer, end its work."""
+        """Record a bar's progress; if the caller has left, end the work."""
         if self.is_left:
             raise _Left
         if of_bytes == self.has_bytes:
@@ -51,7 +51,7 @@ class _Count:
         return f", {number if whole.endswith(f' {unit}') else so_far} of {whole}"
 
 
-def followed(
+def follow(
     work: Callable[[type], _Result], stage: str, n_bytes: int, tell: Callable[[str], None]
 ) -> _Result:
     """Do work in a thread of its own, and tell how far it is from this one.

@@ -8,7 +8,7 @@ from typing import Any
 
 from visit.errors import ModelError
 from visit.models.architectures import family_of
-from visit.models.loading.files import Damaged, examined, weight_files
+from visit.models.loading.files import Damaged, examine, weight_files
 from visit.models.loading.places import PICKLES
 
 
@@ -51,7 +51,7 @@ def _standing(repo: Any) -> str:
         return f"{family}, but stored quantised"
     try:
         files = weight_files(folder)
-        examined(files)
+        examine(files)
     except Damaged as problem:
         return f"{family}, but {problem}"
     except OSError:

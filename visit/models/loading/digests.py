@@ -1,7 +1,7 @@
 """The SHA-256 of a model's weights, without reading gigabytes at every start.
 
 Large files of the hub are named after their SHA-256 in its cache. Any other file's is kept in the
-user's cache folder beside its path, size and times, and taken anew when any of them differs.
+user's cache folder beside its path, size and times, and computed again when any of them differs.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from visit.errors import OutputError
 from visit.formats.files import write_whole
 
 SMALL = 64 << 20
-"""Files of fewer bytes are read each time: that is as fast as looking them up is simple."""
+"""Files of fewer bytes are simply read each time; that is fast enough."""
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def weights_sha256(
     files: Sequence[Path], cache: Path, tell: Callable[[], None] = lambda: None
 ) -> str:
-    """What a model's weights are known by, in hex.
+    """The digest that identifies a model's weights, in hex.
 
     Of one file, the SHA-256 of its bytes; of several, that of their SHA-256s in hex, in order.
 

@@ -1,7 +1,7 @@
 """What weight files say of themselves, read from their headers alone, and whether they are whole.
 
-transformers finds out late, and in numpy's words, that a file ends too soon: here every tensor's
-place is compared with the size of its file before any of it is read.
+transformers notices a truncated file late, with an error of numpy's; here every tensor's place is
+compared with the file's size before any of it is read.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def has_tokenizer(folder: Path) -> bool:
     return any((folder / name).is_file() for name in TOKENIZERS)
 
 
-def examined(files: Iterable[Path]) -> Weights:
+def examine(files: Iterable[Path]) -> Weights:
     """What the files hold, once each is known to be whole.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A Hugging Face id's files: from the hub's cache without a word to the network, else downloaded.
+"""A Hugging Face id's files: from the hub's cache without a network request, else downloaded.
 
 What is fetched is chosen from the hub's own list of files: the config, the tokenizer and the
 safetensors that transformers reads, never a pickle, and no other layout of the same weights.
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from visit.errors import ModelError
-from visit.models.loading.bars import followed
+from visit.models.loading.bars import follow
 from visit.models.loading.files import INDEX, SAFETENSORS, Damaged, has_tokenizer, weight_files
 from visit.models.loading.places import without_weights
 
@@ -38,7 +38,7 @@ def fetch(name: str, revision: str | None, tell: Callable[[str], None]) -> Path:
     from huggingface_hub.errors import HFValidationError
 
     try:
-        return cached(name, revision) or _downloaded(name, revision, tell)
+        return find_cached(name, revision) or _download(name, revision, tell)
     except HFValidationError:
         raise ModelError(
             f"there is no model {name!r}; give mini, a Hugging Face id like openai-community/gpt2, "
@@ -46,7 +46,7 @@ def fetch(name: str, revision: str | None, tell: Callable[[str], None]) -> Path:
         ) from None
 
 
-def cached(name: str, revision: str | None) -> Path | None:
+def find_cached(name: str, revision: str | None) -> Path | None:
     """The folder of a model in the hub's cache, if all of it is there; asks no network."""
     folder = _snapshot(name, revision, local_files_only=True)
     return folder if folder is not None and is_whole(folder) else None
@@ -81,14 +81,14 @@ def _snapshot(name: str, revision: str | None, **options: Any) -> Path | None:
         return None
 
 
-def _downloaded(name: str, revision: str | None, tell: Callable[[str], None]) -> Path:
+def _download(name: str, revision: str | None, tell: Callable[[str], None]) -> Path:
     from huggingface_hub.errors import HfHubHTTPError
 
     tell(f"downloading {name}")
     # The base class is that of whichever HTTP library this huggingface_hub uses.
     trouble: Any = (OSError, ValueError, RuntimeError, *HfHubHTTPError.__bases__)
     try:
-        folder = followed(
+        folder = follow(
             lambda bars: _snapshot(name, revision, tqdm_class=bars),
             f"downloading {name}",
             _bytes_to_fetch(name, revision),
@@ -129,7 +129,7 @@ def _has_some(name: str, revision: str | None) -> bool:
 
 
 def _not_given(name: str, revision: str | None, error: Exception) -> ModelError:
-    """The refusal of a model that the hub does not give, with what to do about it."""
+    """The error for a model that the hub does not provide, with what to do about it."""
     from huggingface_hub.errors import (
         GatedRepoError,
         RepositoryNotFoundError,

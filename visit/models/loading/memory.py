@@ -16,7 +16,7 @@ from visit.errors import VisitError
 
 _CGROUP = Path("/sys/fs/cgroup")
 _SIGNS = ("not enough memory", "can't allocate memory", "cannot allocate memory", "out of memory")
-"""What torch's allocators say in a plain ``RuntimeError``: on the CPU, and on MPS."""
+"""How torch's allocators report a lack of memory in a plain ``RuntimeError``: CPU and MPS."""
 
 
 def free_bytes(device: torch.device) -> int:
@@ -54,11 +54,11 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 @contextmanager
-def watched(problem: Callable[[], VisitError], free: Callable[[], None]) -> Iterator[None]:
-    """Let what is done inside run out of memory in one clear line, with the memory given back.
+def guard_memory(problem: Callable[[], VisitError], free: Callable[[], None]) -> Iterator[None]:
+    """Turn running out of memory inside the block into one clear error, and free the memory.
 
     Args:
-        problem: Makes the error to raise, after the memory was given back.
+        problem: Makes the error to raise, after the memory was freed.
         free: Drops whatever can be dropped.
     """
     try:
@@ -66,7 +66,7 @@ def watched(problem: Callable[[], VisitError], free: Callable[[], None]) -> Iter
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        # The frames that were left still hold their tensors.
+        # The traceback's frames still hold their tensors.
         traceback.clear_frames(error.__traceback__)
         free()
         gc.collect()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from visit import mini
 from visit.errors import ModelError
-from visit.models.loading.files import Damaged, Weights, examined, weight_files
+from visit.models.loading.files import Damaged, Weights, examine, weight_files
 
 MINI = "mini"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
@@ -54,19 +54,19 @@ class Place:
             ModelError: there are none, or one is missing, cut short or no such file.
         """
         try:
-            return examined(self.files())
+            return examine(self.files())
         except Damaged as error:
             raise self.unreadable(error) from None
 
     def unreadable(self, problem: object) -> ModelError:
-        """The refusal of weights that cannot be read."""
+        """The error for weights that cannot be read."""
         return ModelError(
             f"the weights of model {self.name!r} cannot be read: {problem}; fetch them again"
         )
 
 
 def without_weights(name: str, file_names: list[str]) -> ModelError:
-    """The refusal of a model that has no safetensors.
+    """The error for a model without safetensors.
 
     Args:
         name: The model's.

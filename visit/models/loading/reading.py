@@ -104,11 +104,11 @@ def model_at(place: Place, config: Any, running: Running) -> Any:
         model = _read(place, config, running, offload_folder)
         weakref.finalize(model, stack.pop_all().close)
     for module in model.modules():
-        # bitsandbytes has a way for some processors that repacks the weights in place when they are
-        # first used, with coarser scales: what is multiplied would not be what was unpacked.
+        # On some processors bitsandbytes repacks the weights in place on first use, with coarser
+        # scales: the model would then not multiply by what was unpacked.
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
-    # transformers 5's faster ways with experts know no float64; transformers 4 has this one alone.
+    # transformers 5's faster kernels for experts know no float64; transformers 4 has only this one.
     if hasattr(model, "set_experts_implementation"):
         model.set_experts_implementation("eager")
     if running.device_map is None and running.quant is None:
@@ -142,7 +142,7 @@ def _read(place: Place, config: Any, running: Running, offload_folder: str | Non
             ) from error
         raise place.unreadable(_one_line(error)) from error
     if missing := sorted(report["missing_keys"]):
-        # transformers would draw them at random and go on.
+        # transformers would initialise them at random and continue.
         raise place.unreadable(f"{missing[0]} is not among them")
     return model
 
@@ -168,7 +168,7 @@ def tokenizer_at(place: Place, config: Any) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     if place.gguf_file is None and not has_tokenizer(place.folder):
-        # transformers may make an empty one up.
+        # transformers may return an empty tokenizer instead of failing.
         raise ModelError(
             f"the tokenizer of model {place.name!r} cannot be read: there is neither "
             f"{', '.join(TOKENIZERS[:-1])} nor {TOKENIZERS[-1]}; add its files"

@@ -1,1 +1,1 @@
-"""A graph taken away: files to download, the page that works offline, pictures, notebooks."""
+"""A graph taken away: files to download, the page that works offline, images, notebooks."""

@@ -42,7 +42,7 @@ def download(format_: Format, index: Index, view: View, look: Look | None = None
         format_: The format.
         index: The graph, with every opened block in it.
         view: What is open in it and noted, which the file keeps.
-        look: The picture's.
+        look: The image's.
     """
     flow = replace(index.flow, notes=view.notes)
     name = f"{file_name(flow.request.prompt)}.{format_.ending}"

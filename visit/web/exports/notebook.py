@@ -1,4 +1,4 @@
-"""A flow graph in a notebook: a still picture where it is a cell's value, or the page to click in.
+"""A flow graph in a notebook: an image where it is a cell's value, or the page to click in.
 
 The page is the one that works offline, in a frame that holds it (``srcdoc``). So it needs no port,
 works where the notebook's server is another machine, and is still there when the notebook is opened
@@ -61,7 +61,7 @@ def frame_from_flow(flow: FlowGraph, height: int) -> str:
 
 
 def picture_from_flow(flow: FlowGraph) -> str:
-    """The route as a still picture, over the best next tokens; nothing in it runs or is fetched."""
+    """The route as an image, over the best next tokens; nothing in it runs or is fetched."""
     image = base64.b64encode(svg_from_flow(flow).encode("utf-8")).decode()
     picture = html.Img(
         src=f"data:image/svg+xml;base64,{image}",

@@ -2,7 +2,7 @@
 
 The page is the app's screen, drawn by the app's scripts; ``assets/offline/offline.js`` plays the
 part of Dash and of the server. What the server would work out is in the page already, compressed:
-the pictures and the inspector's panels (``prepared``), and the libraries that draw them. The
+the drawings and the inspector's panels (``prepared``), and the libraries that draw them. The
 document (``formats.embedded``) is there as it is, and can be taken back. The page's policy lets no
 script run but those it was made with, and nothing be fetched.
 """

@@ -23,7 +23,7 @@ def outline(
     size: Mapping[str, Any],
     **style: str | int | float,
 ) -> Xml.Element:
-    """Add a shape to a picture.
+    """Add a shape to an image.
 
     Args:
         parent: What it is added to.
@@ -52,7 +52,7 @@ def outline(
 
 
 def add(parent: Xml.Element, tag: str, **attributes: str | int | float) -> Xml.Element:
-    """Add an element to a picture; a ``_`` in an attribute's name is written ``-``."""
+    """Add an element to an image; a ``_`` in an attribute's name is written ``-``."""
     said = {
         name.replace("_", "-"): value if isinstance(value, str) else f"{value:.6g}"
         for name, value in attributes.items()

@@ -1,8 +1,8 @@
-"""Every picture and every panel that a page without a server can show, made in advance.
+"""Every drawing and every panel that a page without a server can show, made in advance.
 
-One picture has everything closed, one has open what was open when the page was made, and one for
+One drawing has everything closed, one has open what was open when the page was made, and one for
 each block that the graph holds has that block alone open (a head or the attention neurons inside
-their opened attention). Most elements of two pictures are the same, so each is kept once.
+their opened attention). Most elements of two drawings are the same, so each is kept once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HEAD, NOTED = "head", "noted"
 
 
 def draw_ahead(index: Index, opened: Sequence[NodeId] = ()) -> dict[str, Any]:
-    """The pictures: ``parts``, each an element, and ``pictures``, which name them by number.
+    """The drawings: ``parts``, each an element, and ``pictures``, which name them by number.
 
     Args:
         index: The graph.
@@ -49,7 +49,7 @@ def draw_ahead(index: Index, opened: Sequence[NodeId] = ()) -> dict[str, Any]:
 
 
 def _list_openings(index: Index, opened: Sequence[NodeId]) -> Iterator[tuple[NodeId, ...]]:
-    """What is open in each picture, none twice."""
+    """What is open in each drawing, none twice."""
     seen = set()
     for shown in ((), tuple(opened), *_list_single_openings(index)):
         if frozenset(shown) not in seen:

@@ -1,4 +1,4 @@
-"""What is drawn, as a picture for print: SVG made of the elements that the browser draws.
+"""What is drawn, as an image for print: SVG made of the elements that the browser draws.
 
 Colours, sizes and strokes are from the screen's own tables (``theme``, ``marks``). Tokens are text
 nodes, escaped by the XML writer, so one can hold anything.
@@ -13,7 +13,7 @@ from xml.etree import ElementTree as Xml
 from visit.graph.flow import FlowGraph, NodeId
 from visit.graph.index import Index
 from visit.graph.selection import is_hidden
-from visit.text import shortened
+from visit.text import shorten
 from visit.web.colours import colour_at
 from visit.web.exports.outlines import Style, add, outline
 from visit.web.flow.elements import Element, draw
@@ -35,7 +35,7 @@ _MONO_LETTER, _SANS_LETTER = 0.6, 0.55
 
 
 def svg_from_flow(flow: FlowGraph, opened: Sequence[NodeId] = (), look: Look | None = None) -> str:
-    """The picture of a graph with these blocks open and its reader's notes.
+    """The image of a graph with these blocks open and its reader's notes.
 
     Args:
         flow: The graph.
@@ -46,7 +46,7 @@ def svg_from_flow(flow: FlowGraph, opened: Sequence[NodeId] = (), look: Look | N
 
 
 def svg_from_elements(made: Iterable[Element], look: Look | None = None) -> str:
-    """The picture of bands, titles, nodes and edges, at the places they have on the screen.
+    """The image of bands, titles, nodes and edges, at the places they have on the screen.
 
     Args:
         made: The elements.
@@ -201,7 +201,7 @@ def fit(text: str, mark: Mark) -> str:
     if mark.room is None:
         return text
     letter = mark.size * (_MONO_LETTER if mark.font == MONO else _SANS_LETTER)
-    return shortened(text, max(1, int(mark.room / letter)))
+    return shorten(text, max(1, int(mark.room / letter)))
 
 
 def _dash(lengths: tuple[int, int]) -> str:

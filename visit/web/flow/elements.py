@@ -14,7 +14,7 @@ from visit.graph.flow import FlowGraph, Node, NodeId, Note, Token
 from visit.graph.index import Index
 from visit.graph.kinds import BLOCKS, NODES, RESIDUALS, RESTS
 from visit.graph.notes import lines_of, number_groups
-from visit.graph.paths import Step, Ways
+from visit.graph.paths import Paths, Step
 from visit.graph.relations import attention_of
 from visit.graph.selection import BUDGET, Line, Selection, select
 from visit.text import visible
@@ -55,7 +55,7 @@ def elements(index: Index, drawn: Selection, notes: Iterable[Note] = ()) -> list
         *_bands(plan),
         *_row_titles(index.flow, plan),
         *_messages(index.flow, plan),
-        *_noted(
+        *_add_notes(
             [
                 _node(index, node, plan.boxes[node.id], drawn, steps[node.id])
                 for node in drawn.nodes
@@ -139,18 +139,18 @@ def _closed_with(node_id: NodeId, drawn: Selection) -> str:
 
 
 def _steps(index: Index, drawn: Selection) -> dict[NodeId, dict[str, str]]:
-    """Where the strongest way through each node comes from and goes on to, among what is drawn.
+    """Where the strongest path through each node comes from and goes on to, among what is drawn.
 
-    The steps of ``visit.graph.paths``, past nodes that are not drawn. The way through a drawn node
+    The steps of ``visit.graph.paths``, past nodes that are not drawn. The path through a drawn node
     is the chain of them, so the browser only follows.
     """
-    ways, ids = Ways(index), {node.id for node in drawn.nodes}
+    paths, ids = Paths(index), {node.id for node in drawn.nodes}
 
     def first(steps: Iterable[Step]) -> str:
         return next((str(step.node) for step in steps if step.node in ids), "")
 
     return {
-        node_id: {"back": first(ways.back_from(node_id)), "on": first(ways.on_from(node_id))}
+        node_id: {"back": first(paths.back_from(node_id)), "on": first(paths.on_from(node_id))}
         for node_id in ids
     }
 
@@ -160,7 +160,7 @@ def signed_level(part: float) -> float:
     return 0.5 + 0.5 * math.copysign(math.sqrt(min(1.0, abs(part))), part)
 
 
-def _noted(nodes: list[Element], notes: Iterable[Note]) -> list[Element]:
+def _add_notes(nodes: list[Element], notes: Iterable[Note]) -> list[Element]:
     """Nodes with what a reader noted beside them: a name, a pin, a group by its number."""
     by_id = {str(note.node): note for note in notes}
     groups = number_groups(by_id.values())

@@ -190,7 +190,7 @@ def _heights(
     carried = {line.source: line.carried for line in drawn.lines}
     for column in sorted(columns, reverse=True):
         if column[1] in _STACKED and 0 <= column[0] < AFTER_ALL:
-            places = {n: _wanted(n, ys, wholes) for n in columns[column]}
+            places = {n: _find_wanted(n, ys, wholes) for n in columns[column]}
             members = sorted(
                 columns[column],
                 key=lambda n: (
@@ -208,7 +208,7 @@ def _heights(
     return ys
 
 
-def _wanted(
+def _find_wanted(
     node_id: NodeId, ys: dict[NodeId, float], wholes: dict[NodeId, NodeId]
 ) -> tuple[float, float]:
     """A key or value stays at its source's row, any other part beside what it is a part of."""

@@ -26,7 +26,7 @@ TAB_WORDS = {
     Tab.WORDS: ("Words", "What it says in the model's vocabulary"),
     Tab.LEDGER: ("Ledger", "What adds up to it, and what it adds to"),
     Tab.ATTENTION: ("Attention", "Which tokens are read, and what is taken from them"),
-    Tab.PATH: ("Path", "The strongest way through it, from the tokens to the output"),
+    Tab.PATH: ("Path", "The strongest path through it, from the tokens to the output"),
     Tab.WHERE: ("Where", "At which depth the target is found"),
 }
 

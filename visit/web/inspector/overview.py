@@ -44,7 +44,7 @@ def about(index: Index, notes: Iterable[Note] = ()) -> list[Component]:
             ]
         ),
         *versus(flow),
-        *_noted(index, held),
+        *_list_notes(index, held),
         *([logit_section(index, rows)] if rows else []),
         html.H3("Model"),
         facts(
@@ -97,7 +97,7 @@ def versus(flow: FlowGraph) -> list[Component]:
     ]
 
 
-def _noted(index: Index, notes: Sequence[Note]) -> list[Component]:
+def _list_notes(index: Index, notes: Sequence[Note]) -> list[Component]:
     """Pinned nodes, then each group with its sum, then what else has a note."""
     pinned = [note for note in notes if note.pinned]
     made: list[Component] = []

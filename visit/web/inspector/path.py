@@ -1,4 +1,4 @@
-"""The fourth tab: the strongest way through a node, from the tokens to the output."""
+"""The fourth tab: the strongest path through a node, from the tokens to the output."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from dash.development.base_component import Component
 from visit.graph.flow import Node, NodeId, NodeKind
 from visit.graph.index import Index
 from visit.graph.kinds import RESIDUALS, RESTS
-from visit.graph.paths import NO_TOKENS, Step, Ways
+from visit.graph.paths import NO_TOKENS, Paths, Step
 from visit.web.inspector.pieces import hint, leads_to, swatch
 from visit.web.parts import aria, span, term, word
 from visit.web.words import percent, title
 
 
 def path_tab(index: Index, node: Node) -> list[Component]:
-    """The way as a list of steps, the first token on top."""
+    """The path as a list of steps, the first token on top."""
     if node.id not in index.nodes:
         return [
-            hint("No way leads through this residual: it carries less than the graph's threshold.")
+            hint("No path leads through this residual: it carries less than the graph's threshold.")
         ]
-    steps = Ways(index).through(node.id)
+    steps = Paths(index).through(node.id)
     first = steps[0].node
     made: list[Component] = [
         hint(
-            "The strongest way through this node, and the part of the traced ",
+            "The strongest path through this node, and the part of the traced ",
             term("residual"),
             " that each step carries.",
         )
@@ -34,7 +34,7 @@ def path_tab(index: Index, node: Node) -> list[Component]:
     if first.kind is not NodeKind.EMBED:
         made.append(hint(_begins(first)))
     if steps[-1].node.kind is not NodeKind.OUTPUT:
-        made.append(hint("The way ends early: nothing in the graph reads its last node."))
+        made.append(hint("The path ends early: nothing in the graph reads its last node."))
     made.append(
         html.Ol(
             [_step(index, s, s.node == node.id, s is steps[-1]) for s in steps], className="path"
@@ -48,11 +48,11 @@ def path_tab(index: Index, node: Node) -> list[Component]:
 
 def _begins(first: NodeId) -> str:
     if first.kind in RESTS:
-        return "It is folded from positions that are not drawn, so the way begins here."
+        return "It is folded from positions that are not drawn, so the path begins here."
     if first.kind in NO_TOKENS:
-        return "A bias comes from no token, so the way begins here."
+        return "A bias comes from no token, so the path begins here."
     return (
-        "The way begins here: the residual it comes from carries less than the graph's threshold, "
+        "The path begins here: the residual it comes from carries less than the graph's threshold, "
         "so the document does not hold it."
     )
 

@@ -70,7 +70,7 @@ def choice() -> Component:
     )
 
 
-def folded(rows: Sequence[Row], by: By) -> list[Row]:
+def fold(rows: Sequence[Row], by: By) -> list[Row]:
     """A ledger's rows as they are shown: the largest first, and the many small ones as one."""
     ordered = sorted(rows, key=lambda row: -abs(_size(row, by)))
     first, others = ordered[:LINES_SHOWN], ordered[LINES_SHOWN:]
@@ -104,7 +104,7 @@ def waterfall(
         own_logit: The direct logit of the whole itself, to compare the sum with.
         with_share: Whether the parts have shares.
     """
-    shown = folded(rows, by)
+    shown = fold(rows, by)
     bars = steps(shown, by)
     total = Step(0.0, bars[-1].end if bars else 0.0)
     with_logit = any(row.logit is not None for row in rows)

@@ -23,7 +23,7 @@ from visit.web.words import percent, signed, title
 
 
 def words(index: Index, node: Node) -> list[Component]:
-    """A node's measures and its words, then those of its company."""
+    """A node's measures and its words, then those of the nodes it works with."""
     made: list[Component] = [facts(_measures(index, node))]
     if node.id.kind in MEMORIES:
         made += _memory(index, node)

@@ -1,4 +1,4 @@
-"""A head's attention as a picture: readers down, sources across, each token at the diagonal."""
+"""A head's attention as a heatmap: readers down, sources across, each token at the diagonal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dash import html
 from dash.development.base_component import Component
 
-from visit.text import shortened
+from visit.text import shorten
 from visit.web.trees import Tree, svg
 
 WINDOW = 48
@@ -119,7 +119,7 @@ def _frame(x: float, y: float, width: float, height: float) -> Tree:
 
 def _label(text: str, i: int, cell: float, name: str) -> Tree:
     place: dict[str, str | float] = {"x": (i + 1) * cell + 4, "y": (i + 0.5) * cell, "dy": "0.35em"}
-    said = shortened(text, LABEL_LETTERS)
+    said = shorten(text, LABEL_LETTERS)
     made: Tree = svg("text", {"class": name, **place}, [said])
     return made
 

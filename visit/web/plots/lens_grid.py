@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from visit.graph.flow import FlowGraph, Node, NodeId, NodeKind, Reading
-from visit.text import shortened, visible
+from visit.text import shorten, visible
 from visit.web.colours import Scale, colour_at
 from visit.web.flow.elements import rank_level
 from visit.web.plots.plotly import (
@@ -288,7 +288,7 @@ def _row_name(flow: FlowGraph, position: int, theme: Theme) -> str:
 
 def _legend(flow: FlowGraph, shown: _Colouring, theme: Theme) -> list[dict[str, Any]]:
     """What a cell's text says, and before the colour bar what a colour says."""
-    target = literal(shortened(visible(flow.target.text), 16))
+    target = literal(shorten(visible(flow.target.text), 16))
     said = f"Top token of each residual; <b>bold</b>: the target {target}"
     above = {"y": 1, "yanchor": "top", "yshift": _TOP - 2}
     return [

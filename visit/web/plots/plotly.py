@@ -2,7 +2,7 @@
 
 A figure is the plain dict that ``dcc.Graph`` takes, so that none of Plotly's Python is needed.
 Plotly reads its texts as a little HTML, with ``%{…}`` and ``$…$`` besides; tokens go through
-``literal``, so that what they hold is shown and never obeyed.
+``literal``, so that they are shown as text and never interpreted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from visit.graph.flow import FlowGraph, Node
-from visit.text import n_columns, padded, shortened, visible
+from visit.text import n_columns, pad, shorten, visible
 from visit.web.colours import Scale
 from visit.web.theme import CLEAR, MONO, SANS, Theme
 from visit.web.words import percent, place, signed, title
@@ -35,7 +35,7 @@ def literal(text: str) -> str:
 
 def token(text: str, columns: int = _WORD_COLUMNS) -> str:
     """A token for Plotly: visible, cut to a width in columns, and literal."""
-    return literal(shortened(visible(text), columns))
+    return literal(shorten(visible(text), columns))
 
 
 def tip(flow: FlowGraph, node: Node, attention: float | None = None) -> str:
@@ -49,10 +49,10 @@ def tip(flow: FlowGraph, node: Node, attention: float | None = None) -> str:
     at = flow.tokens[node.id.position]
     where = ", ".join(filter(None, (place(node.id), f"position {at.position}")))
     reading, target = node.reading, node.reading.target
-    words = [shortened(visible(top.text), _WORD_COLUMNS) for top in reading.top[:_N_WORDS]]
+    words = [shorten(visible(top.text), _WORD_COLUMNS) for top in reading.top[:_N_WORDS]]
     widest = max(map(n_columns, words), default=0)
     said = [
-        f"{padded(word, widest)} {percent(top.prob):>8}"
+        f"{pad(word, widest)} {percent(top.prob):>8}"
         for word, top in zip(words, reading.top, strict=False)
     ]
     measures = [f"entropy {reading.entropy:.2f} bits", f"norm {reading.norm:.3g}"]
@@ -60,7 +60,7 @@ def tip(flow: FlowGraph, node: Node, attention: float | None = None) -> str:
         measures.append(f"activation {signed(node.activation, 3)}")
     if attention is not None:
         measures.append(f"attention {percent(attention)}")
-    wanted = shortened(visible(flow.target.text), _WORD_COLUMNS)
+    wanted = shorten(visible(flow.target.text), _WORD_COLUMNS)
     lines = [
         *said,
         f"target {wanted}: rank {target.rank:,}, {percent(target.prob)}",

@@ -9,7 +9,7 @@ from typing import Any
 from visit.graph.flow import NodeId, NodeKind
 from visit.graph.index import Index
 from visit.graph.kinds import EXPERTS, NODES, Stage
-from visit.text import shortened, visible
+from visit.text import shorten, visible
 from visit.web.colours import colour_at
 from visit.web.flow.elements import mark_of
 from visit.web.plots.plotly import chips, literal, note
@@ -129,7 +129,7 @@ def _label(index: Index, node: NodeId, links: tuple[Link, ...], room: float) -> 
     elif mark_of(node):
         said = f"{mark_of(node)} {said}"
     columns = max(1, int(room / (_LABEL_SIZE * _CHARACTER)))
-    return literal(shortened(f"(−) {said}" if against else said, columns))
+    return literal(shorten(f"(−) {said}" if against else said, columns))
 
 
 def _halo(theme: Theme) -> str:
@@ -164,7 +164,7 @@ def legend(index: Index, plan: Plan, theme: Theme) -> list[dict[str, Any]]:
     d_vocab = index.flow.model.d_vocab
     steps = [i / (_N_CHIPS - 1) for i in range(_N_CHIPS)]
     entropies = theme.ramps["link"]
-    target = literal(shortened(visible(index.flow.target.text), 16))
+    target = literal(shorten(visible(index.flow.target.text), 16))
     colours = (
         f"Node: rank of {target}, 1 {chips(colour_at(theme.ranks, i) for i in steps)} {d_vocab:,}"
         f"   Link: entropy of its source, 0 {chips(colour_at(entropies, i) for i in steps)} "

@@ -97,8 +97,8 @@ def _views() -> Component:
         [
             html.Div(
                 [
-                    _pressed("Flow", "flow", "The whole model, every position"),
-                    _pressed("Sankey", "sankey", "One layer as in the paper's Figure 1"),
+                    _build_switch("Flow", "flow", "The whole model, every position"),
+                    _build_switch("Sankey", "sankey", "One layer as in the paper's Figure 1"),
                 ],
                 className="segments",
                 role="group",
@@ -110,7 +110,7 @@ def _views() -> Component:
     )
 
 
-def _pressed(words: str, pane: str, title: str) -> Component:
+def _build_switch(words: str, pane: str, title: str) -> Component:
     return html.Button(words, title=title, **data(pane=pane), **aria(pressed="false"))
 
 

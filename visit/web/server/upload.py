@@ -21,7 +21,7 @@ PATH = "/open"
 MAX_BYTES = 64 * 2**20
 """Of a file; the bundled model's whole graph is 1.3 MB."""
 HEADER = "x-visit-open"
-"""A page of another site cannot send a header of its own to this server unasked."""
+"""A custom header: a page of another site cannot send one to this server without a preflight."""
 _FORBIDDEN, _TOO_LARGE, _UNREADABLE = 403, 413, 422
 
 
@@ -35,7 +35,7 @@ def register(server: FastAPI, shelf: Shelf, max_bytes: int = MAX_BYTES) -> None:
     """
 
     async def open_document(asked: HttpRequest) -> Response:
-        """The view of a document, or in words why there is none."""
+        """The view of a document, or the reason why there is none."""
         if HEADER not in asked.headers or not _is_from_here(asked):
             return _refusal(_FORBIDDEN, "a document is opened from the app's own page")
         content = await _read(asked, max_bytes)
@@ -43,7 +43,7 @@ def register(server: FastAPI, shelf: Shelf, max_bytes: int = MAX_BYTES) -> None:
             limit = f"{max_bytes / 2**20:.0f} MB"
             return _refusal(_TOO_LARGE, f"the file is larger than {limit}; open it with visit show")
         try:  # in a thread, so that nobody else waits for a large one
-            view = await run_in_threadpool(_shelved, content, shelf)
+            view = await run_in_threadpool(_shelve, content, shelf)
         except DocumentError as problem:
             return _refusal(_UNREADABLE, one_line(str(problem)))
         return JSONResponse(view.data())
@@ -69,7 +69,7 @@ async def _read(asked: HttpRequest, max_bytes: int) -> bytes | None:
     return bytes(content)
 
 
-def _shelved(content: bytes, shelf: Shelf) -> View:
+def _shelve(content: bytes, shelf: Shelf) -> View:
     """Put the document's graph on the shelf.
 
     Raises:

@@ -21,7 +21,7 @@ _READABLE = {
         "chat": "true|false",
     }.items()
 }
-"""What a link may say amiss and still be shown, as if it had not said it."""
+"""Fields of a link that may be wrong: such a field is ignored, and the rest is shown."""
 
 
 @dataclass(frozen=True, slots=True)

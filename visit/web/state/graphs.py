@@ -58,7 +58,7 @@ class Graphs:
             return index
         with self._shelf.making(view.key):
             there = self._shelf.get(view.key)
-            # What another callback fetched is taken; a graph that was made anew has less than ours.
+            # What another callback fetched is taken; a graph made again has less than ours.
             if there is not None and there.nodes.keys() >= index.nodes.keys():
                 index = there
             if _lacks(index, node_id) and node_id.layer is not None:

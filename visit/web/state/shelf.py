@@ -2,8 +2,8 @@
 
 A document can be 2 MB: too much to send up with every tap. So the browser holds an unguessable key
 and its view (a few hundred bytes), the server a bounded shelf of graphs by key. Nothing is kept
-per user, and nothing is lost when a graph falls off the shelf: the view holds the request, which
-gives the same graph again.
+per user, and nothing is lost when a graph is dropped from the shelf: the view holds the request,
+which gives the same graph again.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ VALUES_AN_ELEMENT = 50
 
 
 class Shelf:
-    """Graphs by key, and answers about them; what was used longest ago falls off first.
+    """Graphs by key, and answers about them; what was used longest ago is dropped first.
 
     The newest always stays, however large it is.
     """
 
     def __init__(self, max_elements: int = MAX_ELEMENTS) -> None:
-        # What is larger than the shelf counts as large as the shelf: it then stands there alone.
+        # An entry larger than the limit counts as exactly the limit, so it is kept alone.
         self._kept: LRUCache[str | tuple[str, Question[Any]], Any] = LRUCache(
             max_elements, getsizeof=lambda kept: min(n_elements(kept), max_elements)
         )
@@ -53,12 +53,12 @@ class Shelf:
         return key
 
     def keep(self, key: str, index: Index) -> Index:
-        """Keep a graph that is made ready, and give it back: it may fall off again at once."""
+        """Keep a graph that is made ready, and return it: it may be dropped again at once."""
         self._set(key, index)
         return index
 
     def get(self, key: str) -> Index | None:
-        """The graph of a key, unless it fell off."""
+        """The graph of a key, unless it was dropped."""
         index: Index | None = self._get(key)
         return index
 
