@@ -34,7 +34,12 @@ INSIDE = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     path = os.environ.get("VISIT_BROWSER") or next(
-        (found for name in ("chromium", "google-chrome") if (found := shutil.which(name))), None
+        (
+            found
+            for name in ("chromium-headless-shell", "chromium", "google-chrome")
+            if (found := shutil.which(name))
+        ),
+        None,
     )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)

@@ -460,3 +460,18 @@ def test_a_position_holds_only_for_the_prompt_and_the_model_it_was_chosen_in():
     default = Request("x")
     changed = request_from_controls(default, "a b", "other", "", chosen)
     assert changed == Request("a b", model="other")
+
+
+def test_a_prompt_that_was_given_by_ids_is_not_cut_into_tokens_again():
+    """A target or a position is clicked in its graph, whose prompt the fields still name."""
+    shown = {"prompt": "Paris is", "model": "mini", "prompt_ids": [7, 9]}
+
+    def asked(prompt: str, model: str = "mini", form: dict[str, bool] | None = None) -> Request:
+        position = {"prompt": prompt, "model": model, "position": 1}
+        return request_from_controls(Request("x"), prompt, model, "", position, form, None, shown)
+
+    by_ids = Request("Paris is", prompt_ids=(7, 9), model="mini", position=1)
+    assert asked("Paris is") == by_ids
+    assert asked("Paris is", form={"bos": True, "chat": False}) == by_ids
+    assert asked("Paris was").prompt_ids is None
+    assert asked("Paris is", "other").prompt_ids is None

@@ -46,6 +46,7 @@ def register(app: Dash, engine: Engine, shelf: Shelf, default: Request) -> None:
         form: dict[str, Any] | None,
         chosen: dict[str, Any] | None,
         page: str,
+        seen: dict[str, Any] | None,
     ) -> tuple[Any, Any]:
         """Explain what the controls ask for, with progress; a problem is told in place."""
         job = jobs.start(page)
@@ -53,8 +54,11 @@ def register(app: Dash, engine: Engine, shelf: Shelf, default: Request) -> None:
         show_running(True)
         try:
             if clicks:
+                shown = None if seen is None else seen["request"]
                 asked = Asked(
-                    request_from_controls(default, prompt, model, target, position, form, chosen)
+                    request_from_controls(
+                        default, prompt, model, target, position, form, chosen, shown
+                    )
                 )
             else:
                 asked = asked_by_address(address, default)
@@ -64,6 +68,10 @@ def register(app: Dash, engine: Engine, shelf: Shelf, default: Request) -> None:
             show_stage("drawing", 1.0)
             # With the texts of the tokens that were asked for by their ids.
             request = replace(asked.request, target=flow.request.target, versus=flow.request.versus)
+            if request.prompt_ids is not None:  # which are one model's
+                model, prompt = flow.request.model, flow.request.prompt
+                request = replace(request, model=model, prompt=prompt)
+                show_prompt(prompt, model or "")
             view = View(shelf.put(flow), request, asked.opened, flow.notes)
             return view.data(), None if asked.picked is None else str(asked.picked)
         except Cancelled:
@@ -87,6 +95,7 @@ def register(app: Dash, engine: Engine, shelf: Shelf, default: Request) -> None:
         State(ids.FORM, "data"),
         State(ids.CHOSEN, "data"),
         State(ids.PAGE, "data"),
+        State(ids.VIEW, "data"),
         websocket=True,
     )(trace)
 
@@ -109,8 +118,20 @@ def request_from_controls(
     position: dict[str, Any] | None,
     form: dict[str, Any] | None = None,
     chosen: dict[str, Any] | None = None,
+    shown: dict[str, Any] | None = None,
 ) -> Request:
     """What the controls ask for.
+
+    Args:
+        default: Says what no control does.
+        prompt: The prompt's field.
+        model: The model's.
+        target: The target's.
+        position: The position that was chosen, and of which prompt and model.
+        form: How the prompt is read.
+        chosen: The tokens that were chosen, and what the target's field said then.
+        shown: The request of the graph that is shown: a prompt that it gave by its tokens' ids is
+            asked for by them again, as long as the fields still name that prompt and model.
 
     Raises:
         RequestError: no model could serve it.
@@ -125,6 +146,10 @@ def request_from_controls(
         "versus": None if "versus_id" in by_id else versus,
         "position": position_in(prompt, named, position),
     }
+    tokens = (shown or {}).get("prompt_ids")
+    is_shown = tokens is not None and (shown or {}).get("prompt") == prompt
+    if is_shown and (shown or {}).get("model") == named:
+        return request_like(default, asked | by_id | {"prompt_ids": tokens})
     return request_like(default, asked | by_id | form_from_data(form))
 
 
@@ -185,10 +210,15 @@ def show_running(running: bool) -> None:
     set_props(ids.STAGE, {"children": ""})
 
 
+def show_prompt(prompt: str, model: str) -> None:
+    """Put a prompt and the model that reads it into the controls."""
+    set_props(ids.PROMPT, {"value": prompt})
+    set_props(ids.MODEL, {"value": model})
+
+
 def show_request(request: Request, model: str) -> None:
     """Put a request that came from the address into the controls, with the model that serves it."""
-    set_props(ids.PROMPT, {"value": request.prompt})
-    set_props(ids.MODEL, {"value": model})
+    show_prompt(request.prompt, model)
     if request.position is not None:
         chosen = {"prompt": request.prompt, "model": model, "position": request.position}
         set_props(ids.POSITION, {"data": chosen})
