@@ -75,7 +75,7 @@ class Request:
         rank_by: What makes a part strong enough to be drawn.
         bos: Whether a BOS token comes first: ``True`` for one, ``False`` for none, ``None`` for
             what the tokenizer does by itself (in a chat, the template).
-        chat: Whether the prompt is a chat for the model's template: a JSON list of messages, or
+        chat: Whether the prompt is a chat for the model's template: messages in JSON, or
             plain text for one user message, as ``visit.graph.chat`` has it.
         prompt_ids: The tokens the model reads, by id, in place of the prompt's: as they are, with
             no BOS added and no template applied. A text that the model went on with is read again
