@@ -18,6 +18,7 @@ from visit.formats.document import (
     read_flow,
     write_flow,
 )
+from visit.formats.embedded import html_from_json
 from visit.formats.notes import notes_from_data
 from visit.formats.records import data_from_flow, flow_from_data
 from visit.formats.schema import schema
@@ -394,6 +395,14 @@ def test_a_written_document_reads_back(tmp_path: Path):
     write_flow(small_flow(), path)
     assert read_flow(path) == small_flow()
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_document_that_an_editor_gave_a_byte_order_mark_is_read(tmp_path: Path):
+    path, text = tmp_path / "flow.json", json_from_flow(small_flow())
+    for marked in (text, html_from_json(text)):
+        path.write_text(marked, "utf-8-sig")
+        assert read_flow(path) == small_flow()
+    assert flow_from_json(f"\ufeff{text}") == small_flow()
 
 
 @pytest.mark.parametrize(

@@ -77,11 +77,13 @@ def _not_finite(data: Any, path: list[str | int]) -> Iterator[tuple[list[str | i
 def flow_from_json(text: str) -> FlowGraph:
     """Read JSON text back; the inverse of ``json_from_flow``.
 
+    A byte order mark, which some editors put first, is passed over.
+
     Raises:
         DocumentError: the text is not JSON, or not a flow document.
     """
     try:
-        data = json.loads(text)
+        data = json.loads(text.removeprefix("\ufeff"))
     except (ValueError, RecursionError) as error:
         raise DocumentError(f"not JSON, or cut short: {error}") from None
     return flow_from_data(data)
