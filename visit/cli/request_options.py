@@ -10,6 +10,7 @@ from dataclasses import fields
 from typing import Any
 
 from visit.cli.options import Parser, check_unicode
+from visit.cli.prompt_input import prompt_from_arguments
 from visit.errors import RequestError
 from visit.graph.fields import value_from_text
 from visit.graph.request import (
@@ -23,13 +24,19 @@ from visit.graph.request import (
 _DEFAULTS = {field.name: field.default for field in fields(Request)}
 
 
-def request_from_arguments(arguments: argparse.Namespace) -> Request:
+def request_from_arguments(arguments: argparse.Namespace, prompt: str | None = None) -> Request:
     """The request that a command line says.
 
+    Args:
+        arguments: What was parsed.
+        prompt: The prompt where the command line names none.
+
     Raises:
-        RequestError: no model could serve it, or a text of it is not UTF-8.
+        RequestError: no model could serve it, or a text of it cannot be read or is not UTF-8.
     """
-    said = {name: value for name, value in vars(arguments).items() if value is not None}
+    given = prompt_from_arguments(arguments)
+    said = {**vars(arguments), "prompt": prompt if given is None else given}
+    said = {name: value for name, value in said.items() if value is not None}
     request = request_from_data(said)
     for name, text in texts_from_request(request).items():
         check_unicode(name, text)

@@ -16,6 +16,7 @@ from visit.cli.options import (
     running_from_arguments,
 )
 from visit.cli.progress import progress_bar
+from visit.cli.prompt_input import add_prompt
 from visit.cli.request_options import add_reading, request_from_arguments
 
 _PROMPT = "The capital of Japan is the city of"
@@ -23,13 +24,7 @@ _PROMPT = "The capital of Japan is the city of"
 
 def describe_serve(command: Parser) -> None:
     """The options of ``visit serve``."""
-    command.add_argument(
-        "prompt",
-        metavar="PROMPT",
-        nargs="?",
-        default=_PROMPT,
-        help="the prompt drawn first (default: %(default)s)",
-    )
+    add_prompt(command, f"the prompt drawn first (default: {_PROMPT})")
     command.add_argument(
         "--model",
         metavar="M",
@@ -55,7 +50,7 @@ def describe_show(command: Parser) -> None:
 def serve(arguments: Namespace) -> None:
     """Load a model and open the app with it."""
     # A page that names no model asks whichever is in memory.
-    request = replace(request_from_arguments(arguments), model=None)
+    request = replace(request_from_arguments(arguments, _PROMPT), model=None)
     _warn_of_open_host(arguments.host)
     from visit.web.app import bind, create_app, run
 

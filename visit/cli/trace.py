@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from visit.cli.options import Parser, add_model, add_running, running_from_arguments
 from visit.cli.progress import progress_bar
+from visit.cli.prompt_input import add_prompt, names_prompt
 from visit.cli.request_options import (
     add_drawing,
     add_prompt_ids,
@@ -26,12 +27,7 @@ if TYPE_CHECKING:
 
 def describe(command: Parser) -> None:
     """The options of ``visit trace``."""
-    command.add_argument(
-        "prompt",
-        metavar="PROMPT",
-        nargs="?",
-        help="the text the model reads, or with --chat the messages",
-    )
+    add_prompt(command, "the text the model reads, or with --chat the messages")
     add_model(command)
     add_tokens(command)
     add_reading(command)
@@ -59,7 +55,7 @@ def describe(command: Parser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Explain one prediction; write the document, the summary, or both."""
-    if arguments.prompt is None and arguments.prompt_ids is None:
+    if not names_prompt(arguments) and arguments.prompt_ids is None:
         raise RequestError(
             "the following arguments are required: PROMPT; visit trace -h says what is allowed"
         )

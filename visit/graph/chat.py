@@ -36,12 +36,13 @@ def messages_from_prompt(prompt: str) -> tuple[Message, ...]:
         RequestError: the JSON cannot be read or is no list of messages, a message of it is not one,
             or the last one is an assistant's with nothing in it to continue.
     """
-    if _BEGINS_JSON.match(prompt) is None:
+    text = prompt.removeprefix("\ufeff")  # the mark that some editors begin a file with
+    if _BEGINS_JSON.match(text) is None:
         return (Message("user", prompt),)
     try:
-        data = json.loads(prompt)
+        data = json.loads(text)
     except (ValueError, RecursionError) as error:
-        if _BEGINS_A_CHAT.match(prompt) is None:
+        if _BEGINS_A_CHAT.match(text) is None:
             return (Message("user", prompt),)
         raise RequestError(f"the chat is no JSON list of messages ({error}); {_FORM}") from None
     messages = tuple(_message(number, said) for number, said in enumerate(_list(data)))
