@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -21,6 +20,7 @@ from visit.cli.options import (
     running_from_arguments,
 )
 from visit.cli.progress import progress_bar
+from visit.cli.streams import write_result
 from visit.engine.progress import Progress
 from visit.errors import OutputError, RequestError
 from visit.graph.flow import NodeKind
@@ -218,7 +218,7 @@ def _print_result_of(
                 return Session.load(arguments.model, **running, progress=progress).atlas
 
             text = command(arguments, open_atlas, progress)
-        sys.stdout.write(text)
+        write_result(text)
 
     return run
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from visit.cli.options import FILE_HELP, Parser
+from visit.cli.streams import write_result
 from visit.formats.registry import FORMATS, Maker, formats_made_by
 
 
@@ -38,5 +39,5 @@ def run(arguments: Namespace) -> None:
         from visit.web.exports.downloads import DRAWN
 
         write = DRAWN[arguments.to]
-    for written in export(flow, write, path):
-        print(written)
+    written = export(flow, write, path)
+    write_result("".join(f"{one}\n" for one in written))

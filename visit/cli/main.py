@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from visit import __version__
 from visit.cli import atlas, export, models, serve, trace
+from visit.cli.entry import INTERRUPTED
 from visit.cli.options import (
     USERS_FAULT,
     Command,
@@ -24,9 +25,10 @@ from visit.cli.options import (
     add_nothing,
     complain,
 )
+from visit.cli.streams import give_up, open_closed_streams, refuse_output
 from visit.errors import VisitError
 
-_OUR_FAULT, _INTERRUPTED, _PIPE_CLOSED = 70, 130, 141
+_OUR_FAULT, _PIPE_CLOSED = 70, 141
 
 
 COMMANDS: dict[str, Command | Group] = {
@@ -56,6 +58,7 @@ def parser() -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; a user's mistake is one line and code 2."""
+    open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     _quieten_libraries()
@@ -67,11 +70,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         finally:
             sys.stdout.flush()
     except KeyboardInterrupt:
-        return _INTERRUPTED
+        return INTERRUPTED
     except BrokenPipeError:
-        # The program reading our output has ended; Python's flush at exit must not report it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up("stdout")  # the program reading our output has ended
         return _PIPE_CLOSED
+    except OSError as error:  # the flush failed: a command's own errors have been told
+        complain(str(refuse_output(error)))
+        return USERS_FAULT
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -80,6 +85,8 @@ def _run(arguments: argparse.Namespace) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:
+        if _comes_of_interruption(error):
+            raise KeyboardInterrupt from error
         is_theirs = isinstance(error, VisitError)
         if arguments.debug:
             traceback.print_exc()
@@ -89,6 +96,15 @@ def _run(arguments: argparse.Namespace) -> int:
             complain(f"a fault of ours, {type(error).__name__}: {error}; --debug says where")
         return USERS_FAULT if is_theirs else _OUR_FAULT
     return 0
+
+
+def _comes_of_interruption(error: BaseException | None) -> bool:
+    """Whether Ctrl + C is behind an error: Python and libraries wrap it, in an import above all."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 # ---------------------------------------------------------------- the process

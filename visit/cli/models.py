@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
+from visit.cli.streams import write_result
 from visit.text import one_line
 
 
@@ -12,13 +13,16 @@ def run(arguments: Namespace) -> None:
     from visit.models.architectures import families
     from visit.models.loading import MINI, cached_models
 
-    _print_table("families that can be taken apart", families())
-    print()
-    _print_table("models that need no download", {MINI: "bundled, the default", **cached_models()})
+    here = {MINI: "bundled, the default", **cached_models()}
+    lines = [
+        *_table("families that can be taken apart", families()),
+        "",
+        *_table("models that need no download", here),
+    ]
+    write_result("".join(f"{line}\n" for line in lines))
 
 
-def _print_table(title: str, notes: dict[str, str]) -> None:
+def _table(title: str, notes: dict[str, str]) -> list[str]:
     width = max(map(len, notes))
-    print(title)
-    for name, note in notes.items():
-        print(f"  {one_line(name):<{width}}  {one_line(note)}")
+    rows = [f"  {one_line(name):<{width}}  {one_line(note)}" for name, note in notes.items()]
+    return [title, *rows]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from visit.cli.streams import give_up
 from visit.errors import RequestError
 from visit.text import one_line
 
@@ -18,11 +19,19 @@ MODEL_HELP = "mini (bundled), a Hugging Face id, a folder, or a .gguf file"
 
 def complain(message: str) -> None:
     """One line on stderr, whatever the message holds."""
-    print(f"visit: {one_line(message)}", file=sys.stderr)
+    try:
+        print(f"visit: {one_line(message)}", file=sys.stderr, flush=True)
+    except OSError:  # nobody can be told; the exit code still says it
+        give_up("stderr")
 
 
 class Parser(argparse.ArgumentParser):
     """A parser whose complaint is one line, like every other error."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Write a help text: argparse keeps silent where that fails."""
+        if message:
+            (file or sys.stderr).write(message)
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where to look, and leave."""

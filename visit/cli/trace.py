@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from visit.cli.request_options import (
     add_tokens,
     request_from_arguments,
 )
+from visit.cli.streams import write_result
 from visit.errors import RequestError
 from visit.graph.request import RankBy, Request
 
@@ -78,7 +78,7 @@ def run(arguments: Namespace) -> None:
     if arguments.summary:
         from visit.formats.summary import text_from_flow
 
-        sys.stdout.write(text_from_flow(full))
+        write_result(text_from_flow(full))
     if arguments.output is not None or not arguments.summary:
         _write_document(flow, arguments.output)
 
@@ -94,7 +94,6 @@ def _write_document(flow: FlowGraph, output: str | None) -> None:
     from visit.formats.document import json_from_flow, write_flow
 
     if output in (None, "-"):
-        sys.stdout.flush()
-        sys.stdout.buffer.write(json_from_flow(flow).encode("utf-8"))
+        write_result(json_from_flow(flow).encode("utf-8"))
     else:
         write_flow(flow, output)

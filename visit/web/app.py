@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import socket
 
@@ -139,4 +140,5 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say so."""
         await super().startup(sockets)
-        print(f"visit: {self.address}", flush=True)
+        with contextlib.suppress(OSError):  # nobody may be there to be told
+            print(f"visit: {self.address}", flush=True)
