@@ -1,9 +1,21 @@
+import re
+import sys
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from visit import text as text_module
-from visit.text import n_columns, one_line, pad, shorten, visible
+from visit.text import (
+    join_neighbours,
+    n_columns,
+    one_line,
+    pad,
+    shorten,
+    visible,
+    visible_neighbours,
+)
 
 anything = st.text(st.characters(codec=None))
 
@@ -17,6 +29,15 @@ anything = st.text(st.characters(codec=None))
         ("\u00a0", "⍽"),
         ("\x1b[31m", "\\x1b[31m"),
         ("\u3000", "\\u3000"),
+        ("·", "\\u00b7"),  # no space
+        ("l·l", "l\\u00b7l"),
+        ("∅", "\\u2205"),
+        ("\u00ad", "\\u00ad"),
+        ("\x9f", "\\u009f"),
+        ("\\x9f", "\\x9f"),  # a byte
+        ("\u200b", "\\u200b"),
+        ("\u3164", "\\u3164"),
+        ("❤\ufe0f", "❤\\ufe0f"),
         ("\u202eabc", "\\u202eabc"),
         ("\udc80", "\\udc80"),
         ("\U000e0001", "\\U000e0001"),
@@ -33,9 +54,59 @@ def test_nothing_shown_can_move_a_cursor_or_turn_the_line(text: str):
         assert shown.isprintable()
 
 
+def test_no_character_that_is_blank_by_its_name_is_shown_as_it_is():
+    """Python has fillers, joiners and selectors for printable."""
+    blank = re.compile(
+        "(HANGUL|KHITAN).* FILLER|VARIATION SELECTOR|GRAPHEME JOINER|VOWEL INHERENT|PATTERN BLANK"
+    )
+    for code in range(sys.maxunicode + 1):
+        if blank.search(unicodedata.name(chr(code), "")):
+            for shown in (visible(chr(code)), one_line(chr(code))):
+                assert shown in (f"\\U{code:08x}", f"\\u{code:04x}")
+
+
+def in_bytes(text: str, *sizes: int) -> list[str]:
+    """A text in tokens of so many bytes each, as a byte-level vocabulary spells them."""
+    raw, tokens = text.encode(), []
+    for size in sizes or (1,) * len(raw):
+        tokens.append(raw[:size].decode("utf-8", "backslashreplace"))
+        raw = raw[size:]
+    return [*tokens, raw.decode("utf-8", "backslashreplace")] if raw else tokens
+
+
+@pytest.mark.parametrize(
+    ("tokens", "shown"),
+    [
+        (in_bytes("日"), ["日 1/3", "日 2/3", "日 3/3"]),
+        (in_bytes("é日"), ["é 1/2", "é 2/2", "日 1/3", "日 2/3", "日 3/3"]),
+        (in_bytes(" 日本", 2, 3), ["·日 1/3", "日本 2/3", "本 3/3"]),
+        (in_bytes("👩\u200d", 2, 2, 1), ["👩 1/2", "👩 2/2", "\\u200d 1/2", "\\u200d 2/2"]),
+        ([*in_bytes("日")[:2], " a"], ["\\xe6", "\\x97", "·a"]),
+        (["\\xe6", "a", "\\x97", "\\xa5"], ["\\xe6", "a", "\\x97", "\\xa5"]),
+        (["\\xe6\\x97\\xa5", "\\xc0", "\\x80"], ["\\xe6\\x97\\xa5", "\\xc0", "\\x80"]),
+        ([" ", "", "·", "1/2"], ["·", "∅", "\\u00b7", "1/2"]),
+        ([], []),
+    ],
+)
+def test_the_bytes_of_a_character_are_shown_as_it_and_marked_as_its_pieces(
+    tokens: list[str], shown: list[str]
+):
+    assert visible_neighbours(tokens) == tuple(shown)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\\")), st.data())
+def test_however_a_text_is_cut_into_tokens_it_reads_as_it_is(text: str, data: st.DataObject):
+    sizes = data.draw(st.lists(st.integers(1, 6), max_size=8))
+    tokens = in_bytes(text, *sizes) if sizes else in_bytes(text)
+    assert join_neighbours(tokens) == text
+    assert all(shown.isprintable() for shown in visible_neighbours(tokens))
+
+
 def test_one_line_keeps_its_spaces():
     assert one_line("The capital\nof Japan") == "The capital↵of Japan"
+    assert one_line("col·lecció") == "col·lecció"
     assert one_line("") == ""
+    assert one_line(one_line("a\n\u200b")) == "a↵\\u200b"
 
 
 def test_wide_characters_take_two_columns_and_combining_ones_none():

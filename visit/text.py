@@ -1,41 +1,101 @@
-"""How tokens are shown where a raw one would be invisible, or do harm.
+r"""How tokens are shown where a raw one would be invisible, or do harm.
 
 A vocabulary holds spaces, line ends, terminal escapes and right-to-left marks. Shown unchanged,
-they break a table or control the terminal.
+they break a table or control the terminal. It also holds lone bytes, which a token's text has as
+``\xe6``: the character that they are of shows only beside the tokens around them.
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 
 import wcwidth
 
-_SHOWN = {" ": "·", "\n": "↵", "\r": "␍", "\t": "⇥", "\u00a0": "⍽"}
+_EMPTY = "∅"
+_MARKS = {" ": "·", "\n": "↵", "\r": "␍", "\t": "⇥", "\u00a0": "⍽"}
+# Printable to Python, and yet nothing to see: fillers, joiners, inherent vowels and selectors.
+# Source: Default_Ignorable_Code_Point of Unicode 16, and what is blank by its name.
+_UNSEEN = (
+    *(0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), 0x2800, 0x2D7F, 0x3164),
+    *(*range(0xFE00, 0xFE10), 0xFFA0, 0x1107F, 0x16FE4, 0x1D159, *range(0xE0100, 0xE01F0)),
+)
+_BYTE = re.compile(r"\\x([89a-f][0-9a-f])")
+
+
+def escape(character: str) -> str:
+    r"""Spell a character as Python reads it: ``\x1b``, ``\u202e``.
+
+    From 128 on, ``\xe6`` is a byte, and the letter ``\u00e6``.
+    """
+    code = ord(character)
+    if code < 0x80:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+_SHOWN = str.maketrans(
+    {mark: escape(mark) for mark in _MARKS.values()}
+    | _MARKS
+    | {chr(code): escape(chr(code)) for code in _UNSEEN}
+)
+_LEFT_IN_LINE = {ord(mark) for mark in (" ", *_MARKS.values())}
+_SHOWN_IN_LINE = {code: text for code, text in _SHOWN.items() if code not in _LEFT_IN_LINE}
 
 
 def visible(text: str) -> str:
     r"""A token as one line of visible characters: ``·`` for a space, ``\x1b`` for an escape.
 
-    The empty text shows as ``∅``. It is for reading, not for reading back.
+    The empty text shows as ``∅``. What looks like such a mark itself is escaped: ``\u00b7``. It is
+    for reading, not for reading back.
     """
-    if not text:
-        return "∅"
-    return "".join(_visible_character(character) for character in text)
+    if text in ("", _EMPTY):
+        return escape(text) if text else _EMPTY
+    return _escape_unprintable(text.translate(_SHOWN))
+
+
+def visible_neighbours(texts: Sequence[str]) -> tuple[str, ...]:
+    r"""Tokens that follow each other, each as ``visible`` shows it, or as what it is a piece of.
+
+    Where bytes of neighbours make a character, each of them is shown as that character and marked
+    as one piece of several: ``日 1/3``, ``日 2/3``, ``日 3/3`` for ``\xe6``, ``\x97``, ``\xa5``. A
+    token with the end of one character and the start of the next is shown as both. The mark's
+    space tells it from text, whose spaces are shown as ``·``.
+    """
+    if not any(map(_BYTE.search, texts)):
+        return tuple(map(visible, texts))
+    shown = [""] * len(texts)
+    goes_on = [False] * len(texts)  # into the next token, with a character of both
+    for character in _characters(texts):
+        for token in range(character.first, character.last + 1):
+            shown[token] += visible(character.text)
+        for token in range(character.first, character.last):
+            goes_on[token] = True
+    run: list[int] = []
+    for token, goes in enumerate(goes_on):
+        run.append(token)
+        if goes:
+            continue
+        if len(run) > 1:
+            for number, piece in enumerate(run, start=1):
+                shown[piece] += f" {number}/{len(run)}"
+        run = []
+    return tuple(
+        shown[token] if _BYTE.search(text) else visible(text) for token, text in enumerate(texts)
+    )
+
+
+def join_neighbours(texts: Sequence[str]) -> str:
+    r"""What tokens say that stand one after another; a byte of no character stays ``\xe6``."""
+    return "".join(character.text for character in _characters(texts))
 
 
 def one_line(text: str) -> str:
     """Text as one line that leaves its spaces alone, for a prompt or a name."""
-    return "".join(" " if character == " " else visible(character) for character in text)
-
-
-def escape(character: str) -> str:
-    r"""Spell a character as Python would write it: ``\x1b``, ``\u202e``."""
-    code = ord(character)
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return _escape_unprintable(text.translate(_SHOWN_IN_LINE))
 
 
 def n_columns(text: str) -> int:
@@ -92,8 +152,61 @@ def size(n_bytes: int) -> str:
     return f"{value:.3g} {units[0]}"
 
 
-def _visible_character(character: str) -> str:
-    if character in _SHOWN:
-        return _SHOWN[character]
-    # Printable leaves out controls, marks of direction, lone surrogates and every odd space.
-    return character if character.isprintable() else escape(character)
+def _escape_unprintable(text: str) -> str:
+    """Printable leaves out controls, marks of direction, lone surrogates and every odd space."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else escape(c) for c in text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Character:
+    """A character or a byte that is of none, and the first and the last token with a part of it."""
+
+    text: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """A character of a token, or a byte of it that may be of a character of several tokens."""
+
+    text: str
+    token: int
+    byte: int | None = None
+
+
+def _characters(texts: Sequence[str]) -> Iterator[_Character]:
+    """What tokens say one after another, character by character."""
+    units = [unit for token, text in enumerate(texts) for unit in _units(text, token)]
+    at = 0
+    while at < len(units):
+        whole = _whole(units[at : at + 4])
+        yield whole or _Character(units[at].text, units[at].token, units[at].token)
+        at += 1 if whole is None else len(whole.text.encode())
+
+
+def _units(text: str, token: int) -> Iterator[_Unit]:
+    """A token's characters and lone bytes."""
+    at = 0
+    for found in _BYTE.finditer(text):
+        yield from (_Unit(character, token) for character in text[at : found.start()])
+        yield _Unit(found[0], token, int(found[1], 16))
+        at = found.end()
+    yield from (_Unit(character, token) for character in text[at:])
+
+
+def _whole(units: Sequence[_Unit]) -> _Character | None:
+    """The character that units begin with as bytes of several tokens; one token's it spells."""
+    for n_bytes in range(2, 5):
+        taken = [unit.byte for unit in units[:n_bytes] if unit.byte is not None]
+        first, last = units[0].token, units[min(n_bytes, len(units)) - 1].token
+        if len(taken) < n_bytes:
+            return None
+        try:
+            text = bytes(taken).decode()
+        except UnicodeDecodeError:
+            continue
+        return _Character(text, first, last) if first < last else None
+    return None

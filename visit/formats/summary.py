@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from visit.graph.flow import Edge, FlowGraph, Ledger, Node, NodeId, NodeKind, Reading
-from visit.text import align, one_line, shorten, visible
+from visit.text import align, join_neighbours, one_line, shorten, visible
 
 _N_PARTS = 10
 _N_PREDICTIONS = 3
@@ -29,7 +29,7 @@ def text_from_flow(flow: FlowGraph) -> str:
 
 
 def _predictions(flow: FlowGraph) -> list[str]:
-    prompt = one_line("".join(token.text for token in flow.tokens[: flow.position + 1]))
+    prompt = one_line(join_neighbours([token.text for token in flow.tokens[: flow.position + 1]]))
     rows = [
         ("→" if index == 0 else "", visible(p.text), f"{p.prob:.3f}", f"{p.logit:.3f}", "")
         for index, p in enumerate(flow.predictions[:_N_PREDICTIONS])

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from visit.graph.ids import NodeId
 from visit.graph.kinds import EdgeKind, Ledger, NodeKind
 from visit.graph.request import Request
+from visit.text import visible_neighbours
 
 __all__ = [
     "Audit",
@@ -242,7 +243,8 @@ class FlowGraph:
 
     Nodes and edges are in the order of the flow. ``created`` is an ISO time, or ``None`` where
     the document must be reproducible. ``versus`` is the token whose logit is taken off the
-    target's, where one was asked for; ``notes`` are the reader's.
+    target's, where one was asked for; ``notes`` are the reader's. ``shown`` is how each of the
+    tokens is shown, as ``visible_neighbours`` has it.
     """
 
     visit_version: str
@@ -257,6 +259,12 @@ class FlowGraph:
     created: str | None = None
     versus: Target | None = None
     notes: tuple[Note, ...] = ()
+    shown: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Work out once how the tokens are shown: every view of the prompt asks for it."""
+        shown = visible_neighbours([token.text for token in self.tokens])
+        object.__setattr__(self, "shown", shown)
 
     @property
     def position(self) -> int:

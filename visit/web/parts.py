@@ -7,6 +7,7 @@ from typing import Any
 from dash import html
 from dash.development.base_component import Component
 
+from visit.graph.flow import FlowGraph
 from visit.text import visible
 from visit.web.trees import Tree
 
@@ -21,12 +22,21 @@ def aria(**values: str) -> dict[str, Any]:
     return {f"aria-{name}": value for name, value in values.items()}
 
 
-def word(text: str) -> Any:
+def word(text: str, shown: str | None = None) -> Any:
     """A token as visible characters; the raw one is in its title, escaped.
 
     A tree, like ``bar``: a panel has a hundred of them, and a component takes ten times as long.
+
+    Args:
+        text: The token's text.
+        shown: How it is shown, where its neighbours have a part in that.
     """
-    return span([visible(text)], "token", title=repr(text))
+    return span([visible(text) if shown is None else shown], "token", title=repr(text))
+
+
+def word_at(flow: FlowGraph, position: int) -> Any:
+    """A token of the prompt, as ``word`` has it."""
+    return word(flow.tokens[position].text, flow.shown[position])
 
 
 def bar(part: float, side: str) -> Any:

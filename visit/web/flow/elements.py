@@ -88,7 +88,7 @@ def tip(flow: FlowGraph, node: Node) -> str:
     """What hovering says, as plain text."""
     where = f"{place(node.id)}, at " if place(node.id) else "at "
     words = "  ".join(visible(token.text) for token in node.reading.top[:5])
-    at = visible(flow.tokens[node.id.position].text)
+    at = flow.shown[node.id.position]
     return f"{title(node.id)}, {where}{at}\n{words}\ntarget's rank {node.reading.target.rank:,}"
 
 
@@ -262,7 +262,7 @@ def _row_titles(flow: FlowGraph, plan: placement.Plan) -> list[Element]:
     return [
         _label(
             f"row{position}",
-            visible(flow.tokens[position].text),
+            flow.shown[position],
             box,
             frame="row",
             traced=int(position == flow.position),

@@ -25,7 +25,7 @@ from visit.web.inspector.path import path_tab
 from visit.web.inspector.pieces import swatch
 from visit.web.inspector.tokens import predictions, tokens
 from visit.web.inspector.words import words
-from visit.web.parts import aria, data, word
+from visit.web.parts import aria, data, word_at
 from visit.web.words import place, title
 
 __all__ = [
@@ -120,7 +120,7 @@ def _tab_id(tab: Tab) -> str:
 
 def node_head(flow: FlowGraph, node: Node, note: Note | None = None) -> Component:
     """What a node is, where, and what its reader noted."""
-    token = flow.tokens[node.id.position]
+    at = node.id.position
     name = title(node.id)
     where = [name] if note is not None and note.name else []
     where += [place(node.id)] if node.id.layer is not None else []
@@ -136,7 +136,7 @@ def node_head(flow: FlowGraph, node: Node, note: Note | None = None) -> Componen
                 className="node-title",
             ),
             html.P(
-                [html.Span(before), word(token.text), html.Span(f" position {token.position}")],
+                [html.Span(before), word_at(flow, at), html.Span(f" position {at}")],
                 className="where",
             ),
             *versus(flow),

@@ -14,9 +14,8 @@ from visit.graph.flow import Ledger, Node, NodeId, NodeKind
 from visit.graph.index import Index
 from visit.graph.kinds import RESIDUALS, SOURCES
 from visit.graph.relations import head_of, source_lines
-from visit.text import visible
 from visit.web.inspector.pieces import hint, leads_to, measure, swatch
-from visit.web.parts import bar, data, word
+from visit.web.parts import bar, data, word_at
 from visit.web.plots.heatmap import WINDOW, heatmap, window
 from visit.web.words import percent, signed, signed_percent
 
@@ -106,7 +105,7 @@ def _root(
     """The tab's body; ``data-attention`` says each token's part, for the chips above the graph."""
     read = {t.position: t.attention for t in taken}
     parts = ",".join(f"{read.get(token.position, 0.0):.4g}" for token in index.flow.tokens)
-    at = html.H3(["What ", word(index.flow.tokens[reader].text), f" at {reader} reads"])
+    at = html.H3(["What ", word_at(index.flow, reader), f" at {reader} reads"])
     return html.Div(
         [*above, at, _sources(index, taken, source)],
         className="reads",
@@ -115,7 +114,7 @@ def _root(
 
 
 def _picture(index: Index, reader: int, source: int | None, pattern: Pattern) -> list[Component]:
-    texts = [visible(token.text) for token in index.flow.tokens]
+    texts = index.flow.shown
     shown = window(len(texts), reader)
     said = ["Each row is a reader, each column a source; a token stands where both meet."]
     if len(shown) < len(texts):
@@ -157,7 +156,7 @@ def _sources(index: Index, taken: Sequence[Taken], source: int | None) -> Compon
 
 
 def _source(index: Index, taken: Taken, marked: bool) -> Component:
-    text = html.Span(word(index.flow.tokens[taken.position].text), className="part-name")
+    text = html.Span(word_at(index.flow, taken.position), className="part-name")
     number = html.Span(str(taken.position), className="said")
     node_id = taken.node
     name: Component = html.Span(

@@ -11,7 +11,7 @@ from visit.graph.flow import Node, NodeId, NodeKind
 from visit.graph.index import Index
 from visit.graph.kinds import NODES, Stage
 from visit.web.inspector.pieces import hint, measure, probability, swatch
-from visit.web.parts import data, term, word
+from visit.web.parts import data, term, word, word_at
 from visit.web.plots.depth_chart import Point, charts
 from visit.web.words import title
 
@@ -38,10 +38,9 @@ def where_tab(index: Index, node: Node, read: Sequence[Node] | None) -> list[Com
     at = node.id.position
     lens = tuple(n for n in read or () if n.id.position == at)
     residuals = lens or _held(index, at)
-    token = index.flow.tokens[at]
     head: list[Component | str] = [
         "What the residuals at ",
-        word(token.text),
+        word_at(index.flow, at),
         f" {at} say of ",
         word(index.flow.target.text),
         ", read through the ",

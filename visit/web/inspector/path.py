@@ -12,7 +12,7 @@ from visit.graph.index import Index
 from visit.graph.kinds import RESIDUALS, RESTS
 from visit.graph.paths import NO_TOKENS, Paths, Step
 from visit.web.inspector.pieces import hint, leads_to, swatch
-from visit.web.parts import aria, span, term, word
+from visit.web.parts import aria, span, term, word, word_at
 from visit.web.words import percent, title
 
 
@@ -64,12 +64,12 @@ def _crosses_mlp(step: Step, following: Step) -> bool:
 def _step(index: Index, step: Step, is_here: bool, is_last: bool) -> Component:
     node = index.nodes[step.node]
     layer = "" if node.id.layer is None else f"L{node.id.layer} "
-    token = index.flow.tokens[node.id.position]
+    at = node.id.position
     button = html.Button(
         [
             swatch(node.id),
             span([f"{layer}{title(node.id)}"], "part-name"),
-            span(["at ", word(token.text), f" {token.position}, says ", word(node.label)], "said"),
+            span(["at ", word_at(index.flow, at), f" {at}, says ", word(node.label)], "said"),
         ],
         className="go",
         title=str(node.id),

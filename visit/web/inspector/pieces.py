@@ -13,7 +13,6 @@ from visit.graph.flow import Edge, Ledger, NodeId, NodeKind, Reading, TokenProba
 from visit.graph.index import Index
 from visit.graph.kinds import BIASES, EXPERTS, NODES, RESIDUALS, RESTS
 from visit.graph.relations import way_in
-from visit.text import visible
 from visit.web.flow.elements import mark_of
 from visit.web.parts import bar, data, span, term, word
 from visit.web.words import percent, title
@@ -70,7 +69,7 @@ def part_name(index: Index, line: Edge) -> str:
     if line.ledger is Ledger.RESIDUAL and node_id.kind in RESIDUALS:
         return "Residual"
     if node_id.kind is NodeKind.VALUE or line.ledger is Ledger.POSITIONS:
-        return f"from {visible(index.flow.tokens[node_id.position].text)}"
+        return f"from {index.flow.shown[node_id.position]}"
     return title(node_id) if node_id.index is None else str(node_id.index)
 
 

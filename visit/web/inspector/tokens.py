@@ -66,12 +66,14 @@ def _chip(flow: FlowGraph, token: Token, clickable: bool) -> list[Component]:
     is_template = flow.request.chat and token.message is None
     states = {"is-traced": is_traced, "is-special": token.special, "is-template": is_template}
     title = f"position {token.position}, token {token.id}"
+    if flow.shown[token.position] != visible(token.text):
+        title += f", of the bytes {visible(token.text)}"
     if token.special:
         title += ", special"
     if is_template:
         title += ", of the template"
     chip = html.Button(
-        visible(token.text),
+        flow.shown[token.position],
         className=" ".join(["chip", *(name for name, holds in states.items() if holds)]),
         disabled=not clickable,
         title=title,

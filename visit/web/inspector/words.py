@@ -16,7 +16,6 @@ from visit.graph.relations import (
     reader_lines,
     source_lines,
 )
-from visit.text import visible
 from visit.web.inspector.pieces import Said, both_ends, facts, go, hint, said_words
 from visit.web.parts import term
 from visit.web.words import percent, signed, title
@@ -60,7 +59,7 @@ def _attention(index: Index, node_id: NodeId) -> list[tuple[Said, Said]]:
     said: list[tuple[Said, Said]] = []
     for line in read:
         reader = line.target.position
-        by = f" from {visible(index.flow.tokens[reader].text)} at {reader}" if len(read) > 1 else ""
+        by = f" from {index.flow.shown[reader]} at {reader}" if len(read) > 1 else ""
         said.append((term("attention", f"attention{by}"), percent(line.attention or 0.0)))
     return said
 
@@ -107,7 +106,7 @@ def _companion(index: Index, node_id: NodeId, attention: float | None) -> Compon
     name = title(node_id).split(" of ")[0]
     more = []
     if node_id.kind in SOURCES:
-        name = f"{name} of {visible(index.flow.tokens[node_id.position].text)}"
+        name = f"{name} of {index.flow.shown[node_id.position]}"
         if attention is not None:
             more = [html.Span(percent(attention), className="number")]
     return html.Li([go(index, node_id, name, *more), said_words(node.reading.top)])

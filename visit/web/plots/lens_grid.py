@@ -24,6 +24,7 @@ from visit.web.plots.plotly import (
     plotly_scale,
     tip,
     token,
+    token_at,
 )
 from visit.web.theme import MONO, Theme, ink_on
 
@@ -280,7 +281,7 @@ def _layer_name(layer: int, n_columns: int, width: int) -> str:
 
 def _row_name(flow: FlowGraph, position: int, theme: Theme) -> str:
     """A position's token; the traced one is marked, and not by its colour alone."""
-    name = token(flow.tokens[position].text, _LABEL_COLUMNS)
+    name = token_at(flow, position, _LABEL_COLUMNS)
     if position != flow.position:
         return name
     return f'<b><span style="color:{theme.picked}">▸ {name}</span></b>'

@@ -38,6 +38,11 @@ def token(text: str, columns: int = _WORD_COLUMNS) -> str:
     return literal(shorten(visible(text), columns))
 
 
+def token_at(flow: FlowGraph, position: int, columns: int = _WORD_COLUMNS) -> str:
+    """A token of the prompt for Plotly, likewise."""
+    return literal(shorten(flow.shown[position], columns))
+
+
 def tip(flow: FlowGraph, node: Node, attention: float | None = None) -> str:
     """What hovering over a node says, in Plotly's markup: at most eight lines.
 
@@ -46,8 +51,7 @@ def tip(flow: FlowGraph, node: Node, attention: float | None = None) -> str:
         node: The node.
         attention: Of a key or value: how much the head that is shown attends to its source.
     """
-    at = flow.tokens[node.id.position]
-    where = ", ".join(filter(None, (place(node.id), f"position {at.position}")))
+    where = ", ".join(filter(None, (place(node.id), f"position {node.id.position}")))
     reading, target = node.reading, node.reading.target
     words = [shorten(visible(top.text), _WORD_COLUMNS) for top in reading.top[:_N_WORDS]]
     widest = max(map(n_columns, words), default=0)
@@ -66,7 +70,7 @@ def tip(flow: FlowGraph, node: Node, attention: float | None = None) -> str:
         f"target {wanted}: rank {target.rank:,}, {percent(target.prob)}",
         ", ".join(measures),
     ]
-    head = f"<b>{literal(title(node.id))}</b>, {where} {token(at.text)}"
+    head = f"<b>{literal(title(node.id))}</b>, {where} {token_at(flow, node.id.position)}"
     return "<br>".join([head, *map(literal, lines)])
 
 

@@ -21,7 +21,7 @@ from visit.web.plots.plotly import (
     layout,
     literal,
     tip,
-    token,
+    token_at,
 )
 from visit.web.sankey.labels import (
     MARGIN,
@@ -141,7 +141,7 @@ def _link_colour(index: Index, link: Link, theme: Theme) -> str:
 
 def _link_tip(flow: FlowGraph, link: Link) -> str:
     """What hovering over a link says; no two links say the same, or Plotly takes them for one."""
-    at = token(flow.tokens[link.source.position].text)
+    at = token_at(flow, link.source.position)
     lines = [f"{literal(title(link.source))} at {at} → {literal(title(link.target))}"]
     if link.measured:
         lines.append(f"norm {link.size:.3g}")

@@ -125,7 +125,7 @@ def _label(index: Index, node: NodeId, links: tuple[Link, ...], room: float) -> 
     )
     said = NODES[node.kind].label or visible(index.nodes[node].label)
     if node.kind is NodeKind.KEY:
-        said = f"@{visible(index.flow.tokens[node.position].text)} {said}"
+        said = f"@{index.flow.shown[node.position]} {said}"
     elif mark_of(node):
         said = f"{mark_of(node)} {said}"
     columns = max(1, int(room / (_LABEL_SIZE * _CHARACTER)))

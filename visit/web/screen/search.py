@@ -47,7 +47,7 @@ def searchable(index: Index) -> dict[str, Any]:
     nodes = index.flow.nodes
     node_ids = [node.id for node in nodes]
     return {
-        "tokens": [visible(token.text) for token in index.flow.tokens],
+        "tokens": list(index.flow.shown),
         "kinds": [
             [str(row.kind), str(row.role), title_start(row.kind), row.numbered_by, _stem(row)]
             for row in NODES.values()
