@@ -1,6 +1,6 @@
 // What the header's fields ask for, and clicks that ask: for an example, a target, another position. What was
-// clicked is asked by its id or its number, as long as the fields still say what they said then: a token can
-// hold anything, and its text as it is shown need not be read as the same one (visit/web/server/tracing.py).
+// clicked is asked by its id or its number, as long as the fields still say what they said then: several tokens
+// can have one text (visit/web/server/tracing.py). What is typed is exactly a text (visit/graph/typed.py).
 (function () {
   "use strict";
 

@@ -42,6 +42,7 @@ _SHOWN = str.maketrans(
     | _MARKS
     | {chr(code): escape(chr(code)) for code in _UNSEEN}
 )
+_UNMARKED = str.maketrans({mark: text for text, mark in _MARKS.items()})
 _LEFT_IN_LINE = {ord(mark) for mark in (" ", *_MARKS.values())}
 _SHOWN_IN_LINE = {code: text for code, text in _SHOWN.items() if code not in _LEFT_IN_LINE}
 
@@ -91,6 +92,11 @@ def visible_neighbours(texts: Sequence[str]) -> tuple[str, ...]:
 def join_neighbours(texts: Sequence[str]) -> str:
     r"""What tokens say that stand one after another; a byte of no character stays ``\xe6``."""
     return "".join(character.text for character in _characters(texts))
+
+
+def unmark(text: str) -> str:
+    """A text with the marks that ``visible`` writes turned back into what they stand for."""
+    return text.translate(_UNMARKED)
 
 
 def one_line(text: str) -> str:

@@ -152,6 +152,20 @@ def test_a_prompt_and_its_tokens_can_be_given_by_id(session: FakeSession):
     assert session.requests == [asked, replace(asked, prompt="shown", target="a")]
 
 
+def test_a_typed_token_is_exactly_what_it_says_with_escapes_for_what_no_key_writes(
+    session: FakeSession,
+):
+    assert main(["trace", "x", "--target", "·", "--versus", r"\n"]) == 0
+    assert main(["trace", "x", "--target", r"\xe6", "--versus", r"\#5"]) == 0
+    assert main(["trace", "x", "--target", r"\#5", "--target-id", "7", "--versus", "auto"]) == 0
+    asked = Request("x", "mini")
+    assert session.requests == [
+        replace(asked, target="·", versus="\n"),
+        replace(asked, target="\\xe6", versus_id=5),
+        replace(asked, target_id=7, versus="auto"),
+    ]
+
+
 def test_every_field_of_a_request_has_an_option():
     said = vars(parser().parse_args(["trace", "x"]))
     assert Request.__dataclass_fields__.keys() <= said.keys()

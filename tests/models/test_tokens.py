@@ -54,7 +54,7 @@ def test_an_id_beyond_the_vocabulary_is_called_unused(tokens: Tokens):
 
 
 def test_a_target_without_its_space_is_offered_with_it(tokens: Tokens):
-    with pytest.raises(RequestError, match=r"target 'Tokyo' is \d tokens .* such as ' Tokyo'"):
+    with pytest.raises(RequestError, match=r"target 'Tokyo' is \d tokens .* such as ' Tokyo' or "):
         tokens.single("Tokyo", "target")
 
 
@@ -64,8 +64,39 @@ def test_a_misspelt_target_is_offered_the_nearest(tokens: Tokens):
 
 
 def test_a_target_unlike_any_token_is_refused_with_its_pieces(tokens: Tokens):
-    with pytest.raises(RequestError, match=r"is 2 tokens \('z' \+ 'q'\); give a single token$"):
+    line = r"^target 'zq' is 2 tokens \('z' \\#(\d+) \+ 'q' \\#\d+\); give a single .* as \\#\1$"
+    with pytest.raises(RequestError, match=line):
         tokens.single("zq", "target")
+
+
+def test_a_character_of_several_tokens_is_refused_with_its_bytes_and_their_ids():
+    tokenizer = sentencepiece(dummy_space=False)
+    first, second, third = tokenizer("日", add_special_tokens=False)["input_ids"]
+    line = (
+        rf"target '日' is 3 tokens ('\xe6' \#{first} + '\x97' \#{second} + '\xa5' \#{third}); "
+        rf"give a single token, such as \#{first}"
+    )
+    tokens = made(tokenizer)
+    with pytest.raises(RequestError) as caught:
+        tokens.single("日", "target")
+    assert str(caught.value) == line
+    assert tokens.single("\\xe6", "target") == tokens.named(first, "target") == first
+
+
+def test_a_long_text_is_refused_with_its_first_tokens_in_one_short_line(tokens: Tokens):
+    with pytest.raises(
+        RequestError, match=r"^target 'zqzq.*…' is \d+ tokens .* \+ \d+ more\)"
+    ) as line:
+        tokens.single("zq" * 5000, "target")
+    assert len(str(line.value)) < 300
+
+
+def test_a_token_typed_as_it_is_shown_is_offered_with_its_space(tokens: Tokens):
+    """``·`` is shown for a space, and typed it is a middle dot."""
+    with pytest.raises(
+        RequestError, match=r"target '·Tokyo' is \d+ tokens .* such as ' Tokyo' or "
+    ):
+        tokens.single("·Tokyo", "target")
 
 
 def test_an_empty_target_is_refused(tokens: Tokens):
@@ -177,9 +208,9 @@ def test_a_token_with_and_without_its_space_are_two():
 def test_a_text_that_the_tokenizer_changes_on_the_way_is_not_taken_for_a_token():
     """WordPiece's lower case, and a word for which there is only the unknown token."""
     tokens = made(wordpiece())
-    with pytest.raises(RequestError, match=r"target 'CITY' is another token \('city'\)"):
+    with pytest.raises(RequestError, match=r"target 'CITY' is another token \('city' \\#3\)"):
         tokens.single("CITY", "target")
-    with pytest.raises(RequestError, match=r"target 'paris' is another token \('\[UNK\]'\)"):
+    with pytest.raises(RequestError, match=r"target 'paris' is another token \('\[UNK\]' \\#0\)"):
         tokens.single("paris", "target")
 
 

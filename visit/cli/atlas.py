@@ -24,6 +24,7 @@ from visit.cli.streams import write_result
 from visit.engine.progress import Progress
 from visit.errors import OutputError, RequestError
 from visit.graph.flow import NodeKind
+from visit.graph.typed import token_from_typed
 from visit.text import align, duration, one_line, shorten, size, visible
 
 if TYPE_CHECKING:
@@ -104,10 +105,11 @@ def search(arguments: Namespace, open_atlas: OpenAtlas, progress: Progress) -> s
         found = {"like": atlas.like(arguments.like, kinds, arguments.top)}
         titles = {"like": f"rows that say what {one_line(arguments.like)} says"}
     else:
-        promote, suppress = atlas.search(arguments.token, kinds, arguments.top)
+        token = token_from_typed(arguments.token)
+        promote, suppress = atlas.search(token, kinds, arguments.top)
         found = {"promote": promote, "suppress": suppress}
-        token = visible(arguments.token)
-        titles = {name: f"rows that {name} {token}" for name in found}
+        shown = visible(token) if isinstance(token, str) else arguments.token
+        titles = {name: f"rows that {name} {shown}" for name in found}
     if arguments.json:
         asked = {"model": arguments.model, "token": arguments.token, "row": arguments.like}
         rows = {name: [_plain(row) for row in rows] for name, rows in found.items()}

@@ -6,8 +6,7 @@ import os
 import signal
 from types import FrameType
 
-INTERRUPTED = 130
-"""The exit code of a program that Ctrl + C ended."""
+from visit.cli import INTERRUPTED
 
 
 def main() -> int:

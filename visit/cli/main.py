@@ -14,8 +14,7 @@ import traceback
 from collections.abc import Sequence
 
 from visit import __version__
-from visit.cli import atlas, export, models, serve, trace
-from visit.cli.entry import INTERRUPTED
+from visit.cli import INTERRUPTED, atlas, export, models, serve, trace
 from visit.cli.options import (
     USERS_FAULT,
     Command,

@@ -6,6 +6,7 @@ An option's name is that of the request's field, so that no list of them is need
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -20,6 +21,7 @@ from visit.graph.request import (
     request_from_data,
     texts_from_request,
 )
+from visit.graph.typed import token_from_typed
 
 _DEFAULTS = {field.name: field.default for field in fields(Request)}
 
@@ -36,6 +38,9 @@ def request_from_arguments(arguments: argparse.Namespace, prompt: str | None = N
     """
     given = prompt_from_arguments(arguments)
     said = {**vars(arguments), "prompt": prompt if given is None else given}
+    for role in ("target", "versus"):
+        if said.get(role) is not None:
+            said |= _name_token(role, str(said[role]), said)
     said = {name: value for name, value in said.items() if value is not None}
     request = request_from_data(said)
     for name, text in texts_from_request(request).items():
@@ -43,10 +48,22 @@ def request_from_arguments(arguments: argparse.Namespace, prompt: str | None = N
     return request
 
 
+def _name_token(role: str, typed: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """A token that was typed as a request's fields; an id that has an option of its own decides."""
+    token = token_from_typed(typed)
+    if isinstance(token, str):
+        return {role: token}
+    given = said[f"{role}_id"]
+    return {role: None, f"{role}_id": token if given is None else given}
+
+
 def add_tokens(command: Parser) -> None:
     """Which token is explained, where, and against which other."""
     command.add_argument(
-        "--target", metavar="TOK", help="the token to explain (default: the model's own top token)"
+        "--target",
+        metavar="TOK",
+        help=r"the token to explain, exactly as written; \n, \xe6 (a byte), \u00b7 and \#7 (an id) "
+        "are read (default: the model's own top token)",
     )
     command.add_argument(
         "--versus",

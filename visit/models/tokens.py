@@ -14,11 +14,16 @@ from visit.errors import RequestError
 from visit.graph.chat import messages_from_prompt
 from visit.graph.flow import Token
 from visit.graph.request import Request
+from visit.graph.typed import quote_typed, typed_from_token
 from visit.models.prompts import Piece, pieces_of_chat, pieces_of_text
 from visit.models.spelling import byte_level, is_byte, spelling_of
+from visit.text import shorten, unmark
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+
+_N_LISTED, _LONGEST_ASKED = 8, 40
 
 
 class Tokens:
@@ -106,7 +111,8 @@ class Tokens:
             role: What the token is asked for as, for the message: ``target``, say.
 
         Raises:
-            RequestError: the text is no token or several; the message offers the nearest.
+            RequestError: the text is no token or several; the message lists these, each with its
+                id as it is typed, and offers the nearest.
         """
         pieces = [int(id_) for id_ in self._tokenizer(text, add_special_tokens=False)["input_ids"]]
         if len(pieces) == 1 and self.text(pieces[0]) == text:
@@ -115,11 +121,26 @@ class Tokens:
         id_ = self._by_text.get(text)
         if id_ is not None:
             return id_
-        split = " + ".join(repr(self.text(piece)) for piece in pieces) or "nothing"
+        listed = [f"{quote_typed(self.text(piece))} {typed_from_token(piece)}" for piece in pieces]
+        if len(listed) > _N_LISTED:
+            listed[_N_LISTED:] = [f"{len(listed) - _N_LISTED} more"]
+        split = " + ".join(listed) or "nothing"
         count = f"{len(pieces)} tokens" if len(pieces) != 1 else "another token"
-        near = self._nearest(text)
-        offer = f", such as {' or '.join(map(repr, near))}" if near else ""
-        raise RequestError(f"{role} {text!r} is {count} ({split}); give a single token{offer}")
+        offers = [*map(quote_typed, self._nearest(text)), *map(typed_from_token, pieces[:1])]
+        offer = f", such as {' or '.join(offers)}" if offers else ""
+        asked = quote_typed(shorten(text, _LONGEST_ASKED))
+        raise RequestError(f"{role} {asked} is {count} ({split}); give a single token{offer}")
+
+    def named(self, token: str | int, role: str) -> int:
+        """The id of a token that is named by its text or its id.
+
+        Raises:
+            RequestError: the model has no such token.
+        """
+        if isinstance(token, str):
+            return self.single(token, role)
+        self._check_named(token, role)
+        return token
 
     def target_id(self, request: Request) -> int | None:
         """The token that a request asks to be explained; ``None`` for the model's own top token.
@@ -179,10 +200,10 @@ class Tokens:
             )
 
     def _nearest(self, text: str) -> list[str]:
-        """Tokens like the text, best first: with a space before it, then alike in spelling."""
-        spaced = [f" {text}"] if f" {text}" in self._by_text else []
+        """Tokens like the text, best first: with a space before it, or for a mark; then alike."""
+        spaced = [near for near in (f" {text}", unmark(text)) if near in self._by_text]
         alike = difflib.get_close_matches(f" {text.strip()}", self._by_text, n=3, cutoff=0.6)
-        return list(dict.fromkeys([*spaced, *alike]))[:3]
+        return list(dict.fromkeys([*spaced, *filter(str.strip, alike)]))[:3]
 
     @cached_property
     def _by_text(self) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""How numbers and names are written on the screen, and how a typed token is read.
+"""How numbers and names are written on the screen, and how the target's field is read.
 
 Tokens themselves are written by ``visit.text.visible``: whatever one holds, it is shown as visible
 characters and never as markup.
@@ -11,9 +11,14 @@ import unicodedata
 
 from visit.graph.flow import NodeId, NodeKind
 from visit.graph.kinds import NODES
-from visit.text import visible
+from visit.graph.request import Request
+from visit.graph.typed import token_from_typed, typed_from_token
 
-_TYPED = {"·": " ", "↵": "\n", "␍": "\r", "⇥": "\t", "⍽": "\u00a0"}
+_AUTO = "auto"
+_COMPARISON = re.compile(r" vs (?=.)", re.DOTALL)
+
+Named = str | int | None
+"""A token by its text or its id."""
 
 
 def percent(part: float) -> str:
@@ -63,23 +68,31 @@ def file_name(prompt: str) -> str:
     return "visit-" + ("-".join(words)[:48].strip("-") or "flow")
 
 
-def tokens_from_typed(text: str | None) -> tuple[str | None, str | None]:
-    """The target that was typed or chosen, and the token it is compared with: ``·A vs ·B``.
+def tokens_from_typed(typed: str | None) -> tuple[Named, Named]:
+    """The target that was typed or chosen, and the token it is compared with: ``A vs B``.
 
-    A token is read as it is shown, ``·Tokyo``, or as it is, `` Tokyo``; ``None`` is the model's own
-    top token, and no comparison.
+    Each is a text, an id, or ``None``: for the model's own top token, and for no comparison.
     """
-    target, *others = re.split(r"\s+vs\.?\s(?=\s?\S)", text or "", maxsplit=1)
-    return _token_from_typed(target), _token_from_typed(others[0]) if others else None
+    target, *others = _COMPARISON.split(typed or "", maxsplit=1)
+    named = None if target in ("", _AUTO) else token_from_typed(target)
+    return named, token_from_typed(others[0]) if others else None
 
 
-def typed_from_tokens(target: str | None, versus: str | None) -> str:
+def typed_from_tokens(target: Named, versus: Named = None) -> str:
     """A target, and what it is compared with, as they are typed; the inverse of the above."""
-    shown = "" if target is None else visible(target)
-    return shown if versus is None else f"{shown or 'auto'} vs {visible(versus)}"
+    if target is None and versus is None:
+        return ""
+    left = _AUTO if target is None else typed_from_token(target)
+    right = [] if versus is None else [typed_from_token(versus)]
+    typed = " vs ".join([left, *right])
+    if tokens_from_typed(typed) == (target, versus):
+        return typed
+    # A text that is itself "auto", or has the words between two tokens in it.
+    left = left.replace(" ", r"\x20").replace(_AUTO, r"\x61uto")
+    return " vs ".join([left, *(one.replace(" ", r"\x20") for one in right)])
 
 
-def _token_from_typed(text: str) -> str | None:
-    if not text or text == "auto":
-        return None
-    return "" if text == visible("") else "".join(_TYPED.get(c, c) for c in text)
+def typed_from_request(request: Request) -> str:
+    """What the target's field says of a request. A token without a text is named by its id."""
+    target, versus = request.target or request.target_id, request.versus or request.versus_id
+    return typed_from_tokens(target, versus)

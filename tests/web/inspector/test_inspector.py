@@ -583,7 +583,7 @@ def test_predictions_mark_the_target_and_carry_the_token_as_data():
     rows = trees(inspector.predictions(INDEX.flow))
     assert len(rows) == 10
     assert [row["attributes"]["aria-pressed"] for row in rows] == ["true"] + ["false"] * 9
-    assert rows[0]["attributes"]["data-target"] == "·Tokyo"
+    assert rows[0]["attributes"]["data-target"] == " Tokyo"
 
 
 def test_the_viewer_s_predictions_cannot_be_chosen():

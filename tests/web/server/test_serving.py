@@ -18,7 +18,6 @@ from visit.graph.flows import levels
 from visit.graph.index import Index
 from visit.graph.request import RankBy, Request
 from visit.graph.selection import can_open, select
-from visit.text import visible
 from visit.web import ids, inspector
 from visit.web.app import bind, create_app, find_assets_folder
 from visit.web.flow.stylesheet import stylesheets
@@ -281,12 +280,14 @@ def test_the_ten_predictions_are_offered_as_targets():
 @pytest.mark.parametrize(
     ("typed", "tokens"),
     [(None, (None, None)), ("", (None, None)), ("auto", (None, None)),
-     ("·Tokyo", (" Tokyo", None)), (" Tokyo", (" Tokyo", None)), ("Tokyo", ("Tokyo", None)),
-     ("↵", ("\n", None)), ("∅", ("", None)), ("·Tokyo vs ·Kyoto", (" Tokyo", " Kyoto")),
-     (" Tokyo vs  Kyoto", (" Tokyo", " Kyoto")), ("A vs B", ("A", "B")),
-     ("auto vs ·Kyoto", (None, " Kyoto")), ("·vs", (" vs", None)), ("·vs vs vs", (" vs", "vs"))],
+     ("·Tokyo", ("·Tokyo", None)), (" Tokyo", (" Tokyo", None)), ("Tokyo", ("Tokyo", None)),
+     (r"\n", ("\n", None)), ("↵", ("↵", None)), (r"\#5", (5, None)), (r"\#5 vs \#0", (5, 0)),
+     (" Tokyo vs  Kyoto", (" Tokyo", " Kyoto")), ("A vs B", ("A", "B")), ("A  vs B", ("A ", "B")),
+     ("auto vs  Kyoto", (None, " Kyoto")), (" vs", (" vs", None)), (" vs ", (" vs ", None)),
+     (r"\x20vs vs vs", (" vs", "vs")), (r"a\x20vs\x20b", ("a vs b", None)),
+     (r"\x61uto", ("auto", None)), (r"\x61uto vs b", ("auto", "b"))],
 )  # fmt: skip
-def test_a_typed_target_is_read_as_it_is_shown(typed, tokens):
+def test_a_typed_target_is_exactly_what_it_says(typed, tokens):
     assert tokens_from_typed(typed) == tokens
     assert tokens_from_typed(typed_from_tokens(*tokens)) == tokens
 
@@ -294,30 +295,43 @@ def test_a_typed_target_is_read_as_it_is_shown(typed, tokens):
 def test_the_controls_make_a_request():
     default = Request("x", top_k=7)
     chosen = {"prompt": "a b", "model": "mini", "position": 0}
-    request = request_from_controls(default, "a b", " mini ", "·x vs ·y", chosen)
+    request = request_from_controls(default, "a b", " mini ", " x vs  y", chosen)
     assert request == Request("a b", model="mini", target=" x", versus=" y", position=0, top_k=7)
+    by_id = request_from_controls(Request("x"), "a b", "mini", r"\#5 vs b", None)
+    assert by_id == Request("a b", model="mini", target_id=5, versus="b")
 
 
-@pytest.mark.parametrize("text", ["·", " ", " vs ", "\\x41", "auto", ""])
-def test_a_prediction_that_was_clicked_is_traced_by_its_id(text):
-    """Its text as it is shown would be read as another token, or as two."""
+@pytest.mark.parametrize(
+    ("text", "typed"),
+    [
+        ("·", "·"),
+        (" ", " "),
+        (" vs ", " vs "),
+        ("\\x41", r"\\x41"),
+        ("auto", r"\x61uto"),
+        ("", r"\#1"),
+    ],
+)
+def test_a_prediction_that_was_clicked_is_traced_by_its_id(text, typed):
+    """The field then says what would be typed for it."""
     flow = make_flow(words=(" Tokyo", text, *map(str, range(20))))
     clicked = trees(inspector.predictions(flow))[1]["attributes"]
-    assert clicked["data-target-id"] == "1" and clicked["data-target"] == visible(text)
+    assert clicked["data-target-id"] == "1" and clicked["data-target"] == typed
     chosen = {"typed": clicked["data-target"], "model": "mini", "target_id": 1}
     asked = request_from_controls(Request("x"), "a b", "mini", chosen["typed"], None, None, chosen)
     assert asked == Request("a b", model="mini", target_id=1)
 
 
 def test_a_chosen_token_is_used_only_while_the_field_says_its_text_and_of_its_model():
-    chosen = {"typed": "· vs ·b", "model": "mini", "target_id": 5, "versus_id": 9}
+    chosen = {"typed": "  vs  b", "model": "mini", "target_id": 5, "versus_id": 9}
 
     def asked(typed: str, model: str = "mini") -> Request:
         return request_from_controls(Request("x"), "a", model, typed, None, None, chosen)
 
-    assert asked("· vs ·b") == Request("a", model="mini", target_id=5, versus_id=9)
-    assert asked("·") == Request("a", model="mini", target=" ")
-    assert asked("· vs ·b", "other") == Request("a", model="other", target=" ", versus=" b")
+    assert asked("  vs  b") == Request("a", model="mini", target_id=5, versus_id=9)
+    assert asked(" ") == Request("a", model="mini", target=" ")
+    assert asked("·") == Request("a", model="mini", target="·")
+    assert asked("  vs  b", "other") == Request("a", model="other", target=" ", versus=" b")
 
 
 def test_a_target_that_was_chosen_is_not_lost_with_a_comparison_that_was_typed():
@@ -330,10 +344,10 @@ def test_a_target_that_was_chosen_is_not_lost_with_a_comparison_that_was_typed()
 
 
 def test_options_that_look_alike_can_be_told_apart_and_each_says_its_id():
-    flow = make_flow(words=(" ", "·", *map(str, range(20))))
+    flow = make_flow(words=(" ", " ", *map(str, range(20))))
     first, second, *_, comparison = trees(target_options(flow))
-    assert first["attributes"]["value"] == "·" and first["attributes"]["data-target-id"] == "0"
-    assert second["attributes"]["value"] == "· #1"
+    assert first["attributes"]["value"] == " " and first["attributes"]["data-target-id"] == "0"
+    assert second["attributes"]["value"] == r"\#1"
     assert second["attributes"]["data-target-id"] == "1"
     assert comparison["attributes"]["data-target-id"] == "0"
     assert comparison["attributes"]["data-versus-id"] == "1"

@@ -124,21 +124,21 @@ class Atlas:
         return cost
 
     def search(
-        self, token: str, kinds: Sequence[NodeKind] = KINDS, count: int = 20
+        self, token: str | int, kinds: Sequence[NodeKind] = KINDS, count: int = 20
     ) -> tuple[tuple[Found, ...], tuple[Found, ...]]:
         """The rows that promote a token, strongest first, and those that suppress it.
 
         They are those that give it the highest probability, and those with its lowest logit.
 
         Args:
-            token: Its text, leading space and all.
+            token: Its text, leading space and all, or its id.
             kinds: The kinds of rows to look among.
             count: How many of either.
 
         Raises:
-            RequestError: the text is not one token, or the atlas is not built.
+            RequestError: the model has no such token, or the atlas is not built.
         """
-        token_id = self._tokens.single(token, "token")
+        token_id = self._tokens.named(token, "token")
         try:
             return self._searcher.token(token_id, kinds, count)
         except DamagedError:

@@ -17,7 +17,7 @@ from visit.web.flow.elements import choose
 from visit.web.parts import data
 from visit.web.screen.search import searchable
 from visit.web.trees import trees
-from visit.web.words import percent
+from visit.web.words import percent, typed_from_tokens
 
 
 def note(drawn: Selection) -> list[Component]:
@@ -54,19 +54,18 @@ def build_graph_panels(index: Index, *, clickable: bool) -> dict[str, Any]:
 def target_options(flow: FlowGraph) -> list[Component]:
     """The ten predictions, as the target picker offers them, and the best against the second."""
     options: list[Component] = []
-    shown: list[str] = []
+    named: list[str | int] = []
     for prediction in flow.predictions:
-        text = visible(prediction.text)
-        # A list offers nothing twice, and a space looks like a middle dot.
-        shown.append(f"{text} #{prediction.id}" if text in shown else text)
-        label = f"{text}  {percent(prediction.prob)}"
-        options.append(
-            html.Option(value=shown[-1], label=label, **data(target_id=str(prediction.id)))
-        )
-    if len(shown) > 1:
+        # A list offers nothing twice.
+        is_taken = prediction.text in ("", *named)
+        named.append(prediction.id if is_taken else prediction.text)
+        label = f"{visible(prediction.text)}  {percent(prediction.prob)}"
+        value = typed_from_tokens(named[-1])
+        options.append(html.Option(value=value, label=label, **data(target_id=str(prediction.id))))
+    if len(named) > 1:
         best, second = flow.predictions[:2]
         chosen = data(target_id=str(best.id), versus_id=str(second.id))
-        value = f"{shown[0]} vs {shown[1]}"
+        value = typed_from_tokens(named[0], named[1])
         options.append(html.Option(value=value, label="a logit difference", **chosen))
     return options
 

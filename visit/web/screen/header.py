@@ -13,6 +13,13 @@ from visit.web import ids
 from visit.web.parts import aria, data
 from visit.web.server.upload import MAX_BYTES
 from visit.web.state.view import View
+from visit.web.words import typed_from_request
+
+_TARGET_SAYS = (
+    "The token to explain, exactly as it is written, its leading space too; empty for the model's "
+    "own top token. A vs B compares two. \\n, \\xe6 (a byte), \\u00b7 and \\#7 (a token by its id) "
+    "are read, and \\\\ is a backslash"
+)
 
 
 def build_header(middle: Component) -> Component:
@@ -87,7 +94,7 @@ def build_fields(models: Sequence[ModelChoice], request: Request) -> Component:
                     html.Label("Target", htmlFor=ids.TARGET),
                     dcc.Input(
                         id=ids.TARGET,
-                        value=request.target or "",
+                        value=typed_from_request(request),
                         placeholder="auto",
                         list=ids.TARGET_CHOICES,
                         autoComplete="off",
@@ -96,7 +103,7 @@ def build_fields(models: Sequence[ModelChoice], request: Request) -> Component:
                     html.Datalist(id=ids.TARGET_CHOICES),
                 ],
                 className="field",
-                title="The token to explain; empty for the model's own top token",
+                title=_TARGET_SAYS,
             ),
             html.Div(
                 [

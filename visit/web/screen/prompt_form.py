@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 from visit.engine.protocol import ModelChoice
 from visit.graph.request import Request
 from visit.web.parts import choice
-from visit.web.words import typed_from_tokens
+from visit.web.words import typed_from_request
 
 CHATS = {
     "text": "Plain text",
@@ -49,7 +49,7 @@ def chosen_from_request(request: Request, model: str) -> dict[str, Any] | None:
     if request.target_id is None and request.versus_id is None:
         return None
     return {
-        "typed": typed_from_tokens(request.target, request.versus),
+        "typed": typed_from_request(request),
         "model": model,
         "target_id": request.target_id,
         "versus_id": request.versus_id,

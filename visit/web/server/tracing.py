@@ -20,7 +20,7 @@ from visit.web.state.address import Asked, asked_by_address
 from visit.web.state.jobs import Jobs
 from visit.web.state.shelf import Shelf
 from visit.web.state.view import View
-from visit.web.words import tokens_from_typed, typed_from_tokens
+from visit.web.words import Named, tokens_from_typed, typed_from_request
 
 PROGRESS_EVERY = 0.05
 
@@ -142,8 +142,8 @@ def request_from_controls(
     asked = {
         "prompt": prompt or "",
         "model": named or None,
-        "target": None if "target_id" in by_id else wanted,
-        "versus": None if "versus_id" in by_id else versus,
+        **_name_token("target", wanted, by_id),
+        **_name_token("versus", versus, by_id),
         "position": position_in(prompt, named, position),
     }
     tokens = (shown or {}).get("prompt_ids")
@@ -151,6 +151,13 @@ def request_from_controls(
     if is_shown and (shown or {}).get("model") == named:
         return request_like(default, asked | by_id | {"prompt_ids": tokens})
     return request_like(default, asked | by_id | form_from_data(form))
+
+
+def _name_token(role: str, typed: Named, chosen: dict[str, Any]) -> dict[str, Any]:
+    """A token that was typed as a request's field; none of it where it was chosen by its id."""
+    if f"{role}_id" in chosen:
+        return {}
+    return {f"{role}_id": typed} if isinstance(typed, int) else {role: typed}
 
 
 def ids_chosen(typed: str | None, model: str, chosen: dict[str, Any] | None) -> dict[str, Any]:
@@ -222,7 +229,7 @@ def show_request(request: Request, model: str) -> None:
     if request.position is not None:
         chosen = {"prompt": request.prompt, "model": model, "position": request.position}
         set_props(ids.POSITION, {"data": chosen})
-    set_props(ids.TARGET, {"value": typed_from_tokens(request.target, request.versus)})
+    set_props(ids.TARGET, {"value": typed_from_request(request)})
     set_props(ids.CHOSEN, {"data": chosen_from_request(request, model)})
     set_props(ids.FORM, {"data": form_from_data(data_from_request(request))})
 

@@ -11,7 +11,7 @@ from visit.formats.notes import data_from_notes, notes_from_data
 from visit.graph.flow import NodeId, Note
 from visit.graph.request import Request, data_from_request, request_from_data
 from visit.web.state.address import texts_for_address
-from visit.web.words import typed_from_tokens
+from visit.web.words import typed_from_request
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class View:
             "notes": data_from_notes(self.notes)["nodes"],
             "fixed": self.fixed,
             "texts": texts_for_address(self.request),
-            "typed": typed_from_tokens(self.request.target, self.request.versus),
+            "typed": typed_from_request(self.request),
         }
 
     @classmethod
