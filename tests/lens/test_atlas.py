@@ -177,16 +177,16 @@ def test_a_whole_atlas_holds_what_each_row_says(atlas: Atlas, family: str):
     probs = log_probs.exp()
     for at, row in enumerate(row_ids):
         held = {name: atlas._files.at(row, name) for name in (
-            "top_ids", "top_probs", "bottom_ids", "bottom_probs", "log_total", "entropy", "scale",
+            "top_ids", "top_logits", "bottom_ids", "bottom_logits", "log_total", "entropy", "scale",
         )}  # fmt: skip
         top, bottom = logits[at].topk(TOP_K), logits[at].topk(TOP_K, largest=False)
         assert held["top_ids"].tolist() == top.indices.tolist()
         assert held["bottom_ids"].tolist() == bottom.indices.tolist()
         normed = architecture.final_norm.scale(vector(architecture, row))
         for name, value in (
-            ("top_probs", probs[at, top.indices]),
-            ("bottom_probs", probs[at, bottom.indices]),
-            ("log_total", logits[at].logsumexp(-1)),
+            ("top_logits", top.values),
+            ("bottom_logits", bottom.values),
+            ("log_total", logits[at].logsumexp(-1) - logits[at].max()),
             ("entropy", -(probs[at] * log_probs[at]).sum() / math.log(2)),
             ("scale", normed[0]),
         ):
@@ -248,6 +248,39 @@ def test_the_like_of_a_row_correlate_most_with_it_over_the_vocabulary(
     said_first = int(logits[row_ids.index(asked)].argmax())
     target = found[0].reading.target
     assert target.rank == 1 + int((logits[order[0]] > logits[order[0], said_first]).sum())
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama-gqa", "granite"])
+def test_single_precision_weights_are_searched_to_more_digits_than_are_shown(
+    family: str, tmp_path: Path
+):
+    """Neighbours stand in the order of correlations taken in double precision."""
+    architecture = specimen(family, torch.float32).architecture
+    # A common part of all columns, as trained models have, costs a float32 sum most of its digits.
+    unembedding = architecture.unembedding + 300.0
+    atlas = atlas_of(replace(architecture, unembedding=unembedding), tmp_path)
+    atlas.build()
+    row_ids, _ = every_row(family)
+    rows = torch.stack([vector(architecture, row) for row in row_ids]).double()
+    logits = architecture.final_norm(rows) @ unembedding.double() * architecture.logit_scale
+    if architecture.unembedding_bias is not None:
+        logits = logits + architecture.unembedding_bias
+    correlations = torch.corrcoef(logits)[row_ids.index(RowId.parse("L1.memory5"))]
+    found = atlas.like("L1.memory5", count=40)
+    order = [
+        at
+        for at in correlations.argsort(descending=True)
+        if row_ids[at] != RowId.parse("L1.memory5")
+    ]
+    assert [one.row for one in found] == [row_ids[at] for at in order[:40]]
+    for one, at in zip(found, order, strict=False):
+        assert one.correlation == pytest.approx(float(correlations[at]), abs=1e-9)
+    log_probs = logits.log_softmax(-1)[:, 9]
+    promote, suppress = atlas.search("<9>", count=5)
+    assert suppress[0].row == row_ids[int(logits[:, 9].argmin())]
+    assert float(log_probs[row_ids.index(promote[0].row)]) == pytest.approx(
+        float(log_probs.max()), abs=1e-2
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)

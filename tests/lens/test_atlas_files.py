@@ -102,7 +102,7 @@ def test_a_build_that_is_killed_or_run_twice_at_once_ends_like_one_left_alone(tm
                                           .read_bytes()), id="another part",
         ),
         pytest.param(
-            lambda path: path.write_bytes(path.read_bytes().replace(b"top_probs", b"top_prabs")),
+            lambda path: path.write_bytes(path.read_bytes().replace(b"top_logits", b"top_lagits")),
             id="a name changed",
         ),
     ],

@@ -43,7 +43,8 @@ def test_a_reading_says_what_was_measured(projector: Counting):
     targeted = projector.target(asked, measured, 17)
     for row, reading in enumerate(Reader(projector, Numbered()).read(asked, 17, 3)):
         assert [token.id for token in reading.top] == measured.top_ids[row].tolist()
-        assert [token.prob for token in reading.top] == measured.top_probs[row].tolist()
+        probs = measured.probs(measured.top_logits)[row].tolist()
+        assert [token.prob for token in reading.top] == probs
         assert [token.id for token in reading.bottom] == measured.bottom_ids[row].tolist()
         assert reading.top[0].text == f"<{reading.top[0].id}>"
         assert reading.target.rank == int(targeted.rank[row])

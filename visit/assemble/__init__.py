@@ -153,7 +153,7 @@ class Builder:
     def _target(self, trace: Trace, position: int, request: Request) -> Target:
         target_id = self._tokens.target_id(request)
         if target_id is None:
-            target_id = int(trace.logits[position].argmax())
+            target_id = self._said(trace, position).top[0].id
         return self._said_of(trace, position, target_id)
 
     def _versus(
@@ -171,14 +171,14 @@ class Builder:
 
     def _said_of(self, trace: Trace, position: int, token_id: int) -> Target:
         """What the model itself gives a token at a position."""
+        said = self._said(trace, position, token_id).target
+        return Target(token_id, self._tokens.text(token_id), said.logit, said.prob, said.rank)
+
+    def _said(self, trace: Trace, position: int, token_id: int = 0, top_k: int = 1) -> Reading:
+        """What the model itself says comes next, and what it gives a token."""
         logits = trace.logits[position]
-        return Target(
-            id=token_id,
-            text=self._tokens.text(token_id),
-            logit=float(logits[token_id]),
-            prob=float(logits.log_softmax(-1)[token_id].exp()),
-            rank=1 + int((logits > logits[token_id]).sum()),
-        )
+        norm = float(logits.norm())
+        return self._reader.read_logits(logits.unsqueeze(0), [norm], token_id, top_k)[0]
 
     def _finish(
         self, draft: Draft, asked: TracedRequest, progress: Progress, *, with_output: bool
@@ -195,8 +195,7 @@ class Builder:
         readings = dict(zip(ids, words, strict=True))
         if with_output:
             readings |= self._output(draft, asked, top_k)
-        log_probs = trace.logits[position].log_softmax(-1)
-        best = log_probs.topk(min(N_PREDICTIONS, len(log_probs)))
+        best = self._said(trace, position, target.id, N_PREDICTIONS).top
         return FlowGraph(
             visit_version=__version__,
             request=replace(
@@ -206,8 +205,8 @@ class Builder:
             tokens=self._tokens.read(asked.request),
             target=target,
             predictions=tuple(
-                Prediction(id_, self._tokens.text(id_), float(trace.logits[position, id_]), prob)
-                for id_, prob in zip(best.indices.tolist(), best.values.exp().tolist(), strict=True)
+                Prediction(one.id, one.text, float(trace.logits[position, one.id]), one.prob)
+                for one in best
             ),
             audit=Audit(
                 residual=draft.worst,

@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from visit.tracing.ties import find_greatest
+
 
 def repeat_kv_heads(
     per_kv_head: Float[Tensor, " kv_head *rest"], n_heads: int
@@ -134,8 +136,11 @@ def normalize_to_one(amounts: Float[Tensor, "*batch part"]) -> Float[Tensor, "*b
 
 
 def strongest(strength: Float[Tensor, "*batch part"], count: int) -> Int[Tensor, "*batch chosen"]:
-    """The ``count`` parts of greatest strength, strongest first; fewer where there are fewer."""
-    return strength.topk(min(count, strength.shape[-1])).indices
+    """The ``count`` parts of greatest strength, strongest first; fewer where there are fewer.
+
+    Of parts that are equally strong, the first.
+    """
+    return find_greatest(strength, count)
 
 
 def strongest_of_either_sign(

@@ -14,6 +14,8 @@ import torch
 from jaxtyping import Bool, Float, Int, Int16
 from torch import Tensor
 
+from visit.tracing.ties import find_greatest
+
 _LOWEST, _HIGHEST = -(1 << 15), (1 << 15) - 1
 _FARTHEST = 1000.0
 """In nats below the top logit: anything lower has a probability of zero, and all share one code."""
@@ -35,18 +37,21 @@ class Measured:
     """What each vector of a batch says, whatever the target.
 
     Attributes:
-        top_ids: The most probable tokens, best first; ``top_probs`` goes with it.
-        bottom_ids: The least probable tokens, least first; ``bottom_probs`` goes with it.
-        log_total: The log-sum-exp of its logits: a logit less this is a log-probability.
+        top_ids: The most probable tokens, best first, of equal ones by their ids.
+        top_logits: Of those; the first is the highest of all.
+        bottom_ids: The least probable tokens, least first, of equal ones by their ids.
+        bottom_logits: Of those.
+        log_total: The log-sum-exp of its logits less the highest of them, 0 or more. The highest is
+            kept apart: next to a logit of 2,000, float32 has four digits left for a logarithm.
         entropy: In bits.
         codes: Its logits on a scale of 65,536 steps from its lowest to its highest. Of two tokens
             with different codes the greater has the higher logit.
     """
 
     top_ids: Int[Tensor, "vector top"]
-    top_probs: Float[Tensor, "vector top"]
+    top_logits: Float[Tensor, "vector top"]
     bottom_ids: Int[Tensor, "vector top"]
-    bottom_probs: Float[Tensor, "vector top"]
+    bottom_logits: Float[Tensor, "vector top"]
     log_total: Float[Tensor, " vector"]
     entropy: Float[Tensor, " vector"]
     codes: Int16[Tensor, "vector d_vocab"]
@@ -58,6 +63,10 @@ class Measured:
     def n_bytes(self) -> int:
         """The memory it takes, almost all of it codes."""
         return sum(getattr(self, field.name).nbytes for field in fields(self))
+
+    def probs(self, logits: Float[Tensor, "vector some"]) -> Float[Tensor, "vector some"]:
+        """The probabilities of some of each vector's tokens, by their logits; none is above 1."""
+        return (logits - self.top_logits[:, :1] - self.log_total.unsqueeze(1)).exp()
 
     def at(self, rows: Tensor | slice) -> Measured:
         """Some of the vectors."""
@@ -85,68 +94,74 @@ class Measured:
 def measure_alone(logits: Float[Tensor, "vector d_vocab"], top_k: int) -> Measured:
     """What a few logits say, in memory of their own."""
     codes = torch.empty(logits.shape, dtype=torch.int16, device=logits.device)
-    return measure(logits, codes, top_k, torch.empty_like(logits))
+    return measure(logits, codes, top_k, logits.new_empty(2, *logits.shape))
 
 
 def measure(
     logits: Float[Tensor, "vector d_vocab"],
     codes: Int16[Tensor, "vector d_vocab"],
     top_k: int,
-    scratch: Float[Tensor, "height d_vocab"],
+    scratch: Float[Tensor, "2 height d_vocab"],
 ) -> Measured:
     """What a batch of logits says. A row depends on no other row.
 
     Args:
         logits: None is NaN; minus infinity is a token that cannot be.
         codes: What becomes of them; overwritten.
-        top_k: How many tokens to list at either end; at most the whole vocabulary.
+        top_k: How many tokens to list at either end, 1 or more; at most the whole vocabulary.
         scratch: Of at least as many rows; overwritten.
     """
-    top, top_ids = _ends(logits, top_k, largest=True)
-    bottom, bottom_ids = _ends(logits, top_k, largest=False)
+    top_ids, bottom_ids = _ends(logits, top_k), _ends(logits, top_k, least=True)
+    top, bottom = logits.gather(1, top_ids), logits.gather(1, bottom_ids)
     high, low = top[:, :1], bottom[:, :1]
-    # To the power of 2: where torch has exp from MKL, that takes three times as long.
-    weights = torch.sub(logits, high, out=scratch[: len(logits)]).mul_(1 / math.log(2)).exp2_()
-    total = weights.sum(-1)
-    log_total = high.squeeze(1) + total.log()
     # Logits far below the top contribute nothing; and -inf · 0 would be NaN.
     if not bool((high - low <= _FARTHEST).all()):
         low = low.maximum(high - _FARTHEST)
         logits = logits.maximum(low)
-    # Entropy is log_total less the mean logit.
-    mean = weights.mul_(logits).sum(-1) / total
+    below, weights = scratch[0, : len(logits)], scratch[1, : len(logits)]
+    torch.sub(logits, high, out=below)
+    # Not to the power of 2: torch's exp2 has another last digit where a thread's work ends.
+    torch.exp(below, out=weights)
+    # The top token's weight is 1. Added in the end, it drowns none of the others.
+    others = _sum_rows(weights.scatter_(1, top_ids[:, :1], 0.0))
+    log_total = others.log1p()
+    # Entropy is log_total less the mean logit, both of them counted from the highest logit.
+    mean = _sum_rows(below.mul_(weights)) / (1 + others)
     return Measured(
         top_ids=top_ids,
-        top_probs=(top - log_total.unsqueeze(1)).exp(),
+        top_logits=top,
         bottom_ids=bottom_ids,
-        bottom_probs=(bottom - log_total.unsqueeze(1)).exp(),
+        bottom_logits=bottom,
         log_total=log_total,
-        entropy=((log_total - mean) / math.log(2)).clamp_min(0),
+        entropy=(log_total - mean) / math.log(2),
         codes=codes.copy_(_scale(logits, low, high, into=weights)),
     )
 
 
-def _ends(
-    logits: Float[Tensor, "vector d_vocab"], count: int, *, largest: bool
-) -> tuple[Float[Tensor, "vector top"], Int[Tensor, "vector top"]]:
-    """The greatest or least logits in order, and their tokens.
+def _sum_rows(rows: Float[Tensor, "vector d_vocab"]) -> Float[Tensor, " vector"]:
+    """Each row's sum. Of one row alone, torch adds up each thread's part: in another order."""
+    return rows.expand(2, -1).sum(-1)[:1] if len(rows) == 1 else rows.sum(-1)
 
-    The ``count`` greatest lie in the ``count`` blocks whose greatest are greatest. Finding those
-    takes one quick pass, and only their tokens are sorted.
+
+def _ends(
+    logits: Float[Tensor, "vector d_vocab"], count: int, *, least: bool = False
+) -> Int[Tensor, "vector top"]:
+    """The tokens of the greatest or least logits in order, of equal ones by their ids.
+
+    The ``count`` greatest lie in the ``count`` blocks whose greatest are greatest; of blocks with
+    equal ones, in the first. Finding those takes one quick pass, and only their tokens are sorted.
     """
     d_vocab = logits.shape[1]
     n_blocks = d_vocab // _BLOCK
     if n_blocks < 2 * count:
-        found = logits.topk(count, largest=largest)
-        return found.values, found.indices
+        return find_greatest(logits, count, least=least)
     blocks = _blocks(logits)
-    ends = blocks.amax(-1) if largest else blocks.amin(-1)
-    chosen = ends.topk(count, largest=largest).indices.unsqueeze(-1) * _BLOCK
+    ends = blocks.amin(-1) if least else blocks.amax(-1)
+    chosen = find_greatest(ends, count, least=least).sort(-1).values.unsqueeze(-1) * _BLOCK
     within = torch.arange(_BLOCK, device=logits.device)
     leftover = torch.arange(n_blocks * _BLOCK, d_vocab, device=logits.device)
     token_ids = torch.cat([(chosen + within).flatten(1), leftover.expand(len(logits), -1)], dim=1)
-    found = logits.gather(1, token_ids).topk(count, largest=largest)
-    return found.values, token_ids.gather(1, found.indices)
+    return token_ids.gather(1, find_greatest(logits.gather(1, token_ids), count, least=least))
 
 
 def _blocks(rows: Tensor, size: int = _BLOCK) -> Tensor:

@@ -22,12 +22,19 @@ from visit.tracing.precision import reading_dtype
 CHUNK_LOGITS = 13 << 20
 """How many logits a chunk may hold: 52 MiB in float32 (docs/performance.md says why)."""
 
-_SCRATCH_LOGITS = 2 << 20
-"""How many logits the statistics go over at once: with what they make of them, 16 MiB."""
+_SCRATCH_LOGITS = 1 << 20
+"""How many logits the statistics go over at once: with what they make of them, 12 MiB."""
 
-_TOGETHER = 8
-"""Vectors are multiplied in multiples of this number. BLAS sums other numbers of rows in another
-order, and a reading's last digit would then depend on how many vectors are read with it."""
+_TOGETHER = 128
+"""So many vectors are multiplied in every product, the last of them repeated where there are fewer.
+BLAS sums other numbers of rows in another order, and a reading's last digit would then depend on
+how many vectors are read with it."""
+
+_EIGHT = 8
+"""The fewest, where the vocabulary is so large that the logits of more would not fit a chunk."""
+
+FEWEST_LISTED = 10
+"""Readings list so many tokens at least, and a rank may go by them, however many more there are."""
 
 _PANEL_ELEMENTS, _PANEL_TOKENS = 1 << 20, 1 << 10
 """A product on the CPU goes over the vocabulary in panels of some 4 MiB of the unembedding, which
@@ -62,9 +69,10 @@ class Projector:
         # Half precision would round small differences away: read through a float32 copy.
         unembedding = architecture.unembedding.to(reading_dtype(architecture.unembedding.dtype))
         self._architecture = replace(architecture, unembedding=unembedding)
-        fitting = chunk_logits // architecture.sizes.d_vocab
-        self.chunk = max(_TOGETHER, fitting // _TOGETHER * _TOGETHER)
         d_model, d_vocab = unembedding.shape
+        # Of the vocabulary alone, so that no digit depends on the chunking.
+        self._together = min(_TOGETHER, max(_EIGHT, CHUNK_LOGITS // d_vocab // _EIGHT * _EIGHT))
+        self.chunk = max(1, chunk_logits // d_vocab // self._together) * self._together
         is_cached = unembedding.device.type == "cpu"
         self._panel = max(_PANEL_TOKENS, _PANEL_ELEMENTS // d_model) if is_cached else d_vocab
 
@@ -101,9 +109,10 @@ class Projector:
         """The same in batches of as many vectors as are multiplied at once: less memory."""
         vectors, top_k = self.cast(vectors), min(top_k, self.d_vocab)
         # Touching newly allocated memory costs as much as the pass over it.
-        height = min(self.chunk, math.ceil(len(vectors) / _TOGETHER) * _TOGETHER)
-        logits = torch.empty((height, self.d_vocab), dtype=vectors.dtype, device=vectors.device)
-        scratch = torch.empty_like(logits[: max(1, _SCRATCH_LOGITS // self.d_vocab)])
+        height = min(self.chunk, math.ceil(len(vectors) / self._together) * self._together)
+        logits = vectors.new_empty(height, self.d_vocab)
+        step = min(height, max(1, _SCRATCH_LOGITS // self.d_vocab))
+        scratch = vectors.new_empty(2, step, self.d_vocab)
         parts = vectors.split(self.chunk)
         for done, part in enumerate(parts):
             on_part(done / len(parts))
@@ -115,19 +124,26 @@ class Projector:
         vectors: Float[Tensor, "vector d_model"],
         top_k: int,
         logits: Float[Tensor, "height d_vocab"],
-        scratch: Float[Tensor, "step d_vocab"],
+        scratch: Float[Tensor, "2 step d_vocab"],
     ) -> Measured:
         found = self._logits(vectors, logits)
         codes = torch.empty(found.shape, dtype=torch.int16, device=found.device)
-        pieces = zip(found.split(len(scratch)), codes.split(len(scratch)), strict=True)
+        step = scratch.shape[1]
+        pieces = zip(found.split(step), codes.split(step), strict=True)
         return Measured.join_around([measure(*piece, top_k, scratch) for piece in pieces], codes)
 
     @torch.inference_mode()
     def target(
         self, vectors: Float[Tensor, "vector d_model"], measured: Measured, target_id: int
     ) -> Targeted:
-        """What each measured vector says of one token, without a product with the unembedding."""
-        normed = self._architecture.final_norm(self.cast(vectors))
+        """What each measured vector says of one token, without a product with the unembedding.
+
+        The logit is the one that was measured, to the last digit: of the same product, with the one
+        panel of the unembedding that holds the token.
+        """
+        vectors = self.cast(vectors)
+        parts = [self._logit_of(part, target_id) for part in vectors.split(self.chunk)]
+        logit, normed = torch.cat(parts), self._architecture.final_norm(vectors)
 
         def logits_of(rows: Tensor, token_ids: Tensor) -> Tensor:
             step = max(1, _PAIRED // normed.shape[1])
@@ -135,24 +151,55 @@ class Projector:
             logit = self._architecture.logits_of_tokens
             return torch.cat([logit(normed[row], token_id) for row, token_id in pairs])
 
-        places = torch.arange(len(normed), device=normed.device)
-        logit = logits_of(places, torch.full_like(places, target_id))
+        rank = ranks(measured.codes, target_id, logits_of)
+        # Those logits are other sums of the same products; the listed tokens' are the measured.
+        above = 1 + (measured.top_logits[:, :FEWEST_LISTED] > logit.unsqueeze(1)).sum(-1)
+        is_listed = (measured.top_ids[:, :FEWEST_LISTED] == target_id).any(-1)
         return Targeted(
             logit=logit,
-            prob=(logit - measured.log_total).exp(),
-            rank=ranks(measured.codes, target_id, logits_of),
+            prob=measured.probs(logit.unsqueeze(1)).squeeze(1),
+            rank=torch.where(is_listed, above, rank.maximum(above)),
         )
 
     def _logits(
         self, vectors: Float[Tensor, "vector d_model"], out: Float[Tensor, "height d_vocab"]
     ) -> Float[Tensor, "vector d_vocab"]:
         """The vectors through the final norm and the unembedding."""
-        count, extra = len(vectors), -len(vectors) % _TOGETHER
-        if extra:
-            vectors = torch.cat([vectors, vectors[:1].expand(extra, -1)])
-        normed, out = self._architecture.final_norm(vectors), out[: count + extra]
+        normed = self._norm(vectors)
+        out = out[: len(normed)]
         panels = self._architecture.unembedding.split(self._panel, dim=1)
         for panel, part in zip(panels, out.split(self._panel, dim=1), strict=True):
-            torch.mm(normed, panel, out=part)
+            self._multiply(normed, panel, part)
         bias = self._architecture.unembedding_bias
-        return self._architecture.logits_from(out, bias)[:count]
+        return self._architecture.logits_from(out, bias)[: len(vectors)]
+
+    def _logit_of(
+        self, vectors: Float[Tensor, "vector d_model"], token_id: int
+    ) -> Float[Tensor, " vector"]:
+        """One column of those logits."""
+        normed, start = self._norm(vectors), token_id // self._panel * self._panel
+        tokens = slice(start, start + self._panel)
+        panel, bias = self._architecture.unembedding[:, tokens], self._architecture.unembedding_bias
+        out = normed.new_empty(len(normed), panel.shape[1])
+        self._multiply(normed, panel, out)
+        logits = self._architecture.logits_from(out, None if bias is None else bias[tokens])
+        return logits[: len(vectors), token_id - start]
+
+    def _norm(
+        self, vectors: Float[Tensor, "vector d_model"]
+    ) -> Float[Tensor, "padded_vector d_model"]:
+        """The vectors through the final norm, as many more as make the last product full."""
+        missing = -len(vectors) % self._together
+        padding = vectors[:1].expand(missing, -1)
+        return self._architecture.final_norm(torch.cat([vectors, padding]))
+
+    def _multiply(
+        self,
+        normed: Float[Tensor, "padded_vector d_model"],
+        panel: Float[Tensor, "d_model panel"],
+        out: Float[Tensor, "padded_vector panel"],
+    ) -> None:
+        """Products of one shape, whatever is multiplied."""
+        rows = zip(normed.split(self._together), out.split(self._together), strict=True)
+        for some, into in rows:
+            torch.mm(some, panel, out=into)

@@ -21,13 +21,11 @@ from torch import Tensor
 
 from visit.graph.flow import Reading, TargetReading, TokenProbability
 from visit.lens.measured import Measured, measure_alone, ranks
-from visit.lens.projector import Projector, Targeted
+from visit.lens.projector import FEWEST_LISTED, Projector, Targeted
 from visit.models.tokens import Tokens
 
 KEPT_BYTES = 32 << 20
 """How much of what was measured is kept in memory: some 330 vectors of GPT-2's vocabulary."""
-
-_FEWEST_LISTED = 10
 
 NO_PLACES: frozenset[int] = frozenset()
 
@@ -99,7 +97,7 @@ class Reader:
         place = {key: place for place, key in enumerate(keys)}
         said: dict[bytes, tuple[Words, TargetReading]] = {}
         lasting = {keys[row] for row in of_weights} if self._store else set()
-        n_listed = max(top_k, _FEWEST_LISTED)
+        n_listed = max(top_k, FEWEST_LISTED)
         for batch in self._batches(place, seen, n_listed, lasting, on_part):
             asked = seen[[place[key] for key in batch.keys]]
             targeted = self._projector.target(asked, batch.measured, target_id)
@@ -122,7 +120,7 @@ class Reader:
         logit = logits[:, target_id]
         targeted = Targeted(
             logit=logit,
-            prob=(logit - measured.log_total).exp(),
+            prob=measured.probs(logit.unsqueeze(1)).squeeze(1),
             rank=ranks(measured.codes, target_id, lambda rows, ids: logits[rows, ids]),
         )
         rows = zip(self._words(measured), _target_readings(targeted), norms, strict=True)
@@ -184,8 +182,8 @@ class Reader:
                 yield _Batch(found, measured, self._words(measured))
 
     def _words(self, measured: Measured) -> list[Words]:
-        tops = self._listings(measured.top_ids, measured.top_probs)
-        bottoms = self._listings(measured.bottom_ids, measured.bottom_probs)
+        tops = self._listings(measured.top_ids, measured.probs(measured.top_logits))
+        bottoms = self._listings(measured.bottom_ids, measured.probs(measured.bottom_logits))
         return list(zip(tops, bottoms, measured.entropy.tolist(), strict=True))
 
     def _listings(

@@ -24,6 +24,7 @@ from visit.lens.atlas.segment import SUFFIX, DamagedError, Segment, sweep, write
 from visit.lens.projector import Projector
 from visit.models.architectures import Architecture
 from visit.models.rows import KINDS, RowId, n_rows, parts, vectors
+from visit.tracing.precision import ledger_dtype
 
 TOP_K = 10
 """How many tokens a whole atlas lists at either end of a reading."""
@@ -116,7 +117,8 @@ class AtlasFiles:
         self._projector.measure(rows, TOP_K)
         seconds = (time.monotonic() - began) / len(rows) * self.n_rows(missing)
         listed = min(TOP_K, self._projector.d_vocab)
-        a_row = 2 * listed * (4 + rows.itemsize) + 4 * rows.itemsize
+        wide = ledger_dtype(rows).itemsize
+        a_row = 2 * listed * (4 + rows.itemsize) + 2 * rows.itemsize + 2 * wide
         return Cost(self.n_rows(missing), a_row * self.n_rows(every), seconds)
 
     def segments(self, kinds: Sequence[NodeKind]) -> Iterator[tuple[Part, Segment]]:
@@ -147,24 +149,25 @@ class AtlasFiles:
     def _measure(self, part: Part, gram: Gram, tell: Callable[[float], None]) -> dict[str, Tensor]:
         """What the rows of one file say: the tensors of the file, a line for each row.
 
-        ``top_ids``, ``top_probs``, ``bottom_ids``, ``bottom_probs``, ``log_total`` and ``entropy``
-        are the Projector's; ``scale`` is what the final norm multiplies the row by; ``spread`` is
-        the standard deviation of its logits.
+        ``top_ids``, ``top_logits``, ``bottom_ids``, ``bottom_logits``, ``log_total`` and
+        ``entropy`` are the Projector's; ``scale`` is what the final norm multiplies the row by, and
+        ``spread`` the standard deviation of its logits, both in the dtype of ledgers.
         """
         norm, blocks = self._architecture.final_norm, self._rows(part).split(_AT_ONCE)
+        wide = ledger_dtype(self._architecture.unembedding)
         tensors: dict[str, list[Tensor]] = {}
         for number, block in enumerate(blocks):
             tell(number / len(blocks))
             measured = self._projector.measure(block, TOP_K)
             columns = {
                 "top_ids": measured.top_ids.int(),
-                "top_probs": measured.top_probs,
+                "top_logits": measured.top_logits,
                 "bottom_ids": measured.bottom_ids.int(),
-                "bottom_probs": measured.bottom_probs,
+                "bottom_logits": measured.bottom_logits,
                 "log_total": measured.log_total,
                 "entropy": measured.entropy,
-                "scale": norm.scale(block).squeeze(-1),
-                "spread": gram.spread(norm(block)).to(block),
+                "scale": norm.scale(block.to(wide)).squeeze(-1),
+                "spread": gram.spread(norm(block.to(wide))),
             }
             for name, column in columns.items():
                 tensors.setdefault(name, []).append(column.cpu())

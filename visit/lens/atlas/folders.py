@@ -12,7 +12,7 @@ from visit.models.architectures import Architecture
 from visit.models.tokens import Tokens
 from visit.tracing.precision import reading_dtype
 
-FORMAT = 1
+FORMAT = 2
 """Of the files; raised whenever what they hold, or how it is measured, changes."""
 
 _NAME_LENGTH = 32

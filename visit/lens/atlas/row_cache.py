@@ -178,9 +178,9 @@ class RowCache:
         like, listed = self._like.new_empty(count, device="cpu"), (count, top_k)
         columns = {
             "top_ids": torch.empty(listed, dtype=torch.int64),
-            "top_probs": like.new_empty(listed),
+            "top_logits": like.new_empty(listed),
             "bottom_ids": torch.empty(listed, dtype=torch.int64),
-            "bottom_probs": like.new_empty(listed),
+            "bottom_logits": like.new_empty(listed),
             "log_total": like.clone(),
             "entropy": like.clone(),
         }

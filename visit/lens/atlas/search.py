@@ -3,12 +3,15 @@
 Every search is one product of all rows with one direction. The final norm takes a row to
 ``scale·linear(row, 1) + bias``, so the part of that along a direction ``d`` is
 ``scale·(row · pulled_back(d)) + bias·d``. The atlas holds each row's scale.
+
+Searches compare in the dtype of ledgers: sums over a whole vocabulary leave float32 three or four
+digits, and neighbours would change places.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -19,10 +22,13 @@ from torch import Tensor
 from visit.errors import RequestError
 from visit.graph.flow import NodeKind, Reading
 from visit.lens.atlas.build import TOP_K, AtlasFiles, Part
+from visit.lens.atlas.segment import Segment
 from visit.lens.projector import Projector
 from visit.lens.readings import Reader
 from visit.models.architectures import Architecture
 from visit.models.rows import RowId, vector, vectors
+from visit.tracing.precision import WIDENED_ELEMENTS, ledger_dtype, multiply_wide, widen
+from visit.tracing.ties import find_greatest
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ class _Along:
     Attributes:
         parts: Whose rows they are, with how many there are up to the end of each.
         along: Each normed row's product with the direction.
-        column: What the atlas holds of each row under the name that was asked for.
+        column: What the atlas holds of each row, as it was asked for.
     """
 
     parts: list[tuple[Part, int]]
@@ -70,6 +76,7 @@ class Searcher:
     ) -> None:
         self._files, self._architecture = files, architecture
         self._projector, self._reader = projector, reader
+        self._wide = ledger_dtype(architecture.unembedding)
 
     @torch.inference_mode()
     def token(
@@ -86,11 +93,11 @@ class Searcher:
             count: How many of either.
         """
         architecture, bias = self._architecture, self._architecture.unembedding_bias
-        direction = self._projector.cast(architecture.unembedding[:, [token_id]].T)[0]
-        rows = self._along(direction, kinds, "log_total")
+        rows = self._along(architecture.unembedding[:, token_id].to(self._wide), kinds, _log_total)
         logits = architecture.logits_from(rows.along, None if bias is None else bias[token_id])
         # As logarithms: a probability may be too small for a float.
-        best, worst = _find_highest(logits - rows.column, count), _find_highest(-logits, count)
+        best = find_greatest(logits - rows.column, count).tolist()
+        worst = find_greatest(logits, count, least=True).tolist()
         found = self._found([rows.row(at) for at in best + worst], token_id)
         return found[: len(best)], found[len(best) :]
 
@@ -105,23 +112,24 @@ class Searcher:
             RequestError: the model has no such row, or it gives every token the same logit.
         """
         architecture, bias = self._architecture, self._architecture.unembedding_bias
-        asked = self._projector.cast(vector(architecture, row).unsqueeze(0))
+        unembedding = architecture.unembedding
+        asked = vector(architecture, row).to(self._wide)
         spread, said_first = self._files.at(row, "spread"), int(self._files.at(row, "top_ids")[0])
         if not spread:
             raise RequestError(f"{row} gives every token the same logit, so nothing is like it")
-        unembedding = self._projector.cast(architecture.unembedding)
-        logits = architecture.final_norm(asked)[0] * architecture.logit_scale @ unembedding
+        normed = architecture.final_norm(asked.unsqueeze(0)) * architecture.logit_scale
+        logits = multiply_wide(normed, unembedding)[0]
         if bias is not None:
             logits = logits + bias
         deviations = logits - logits.mean()
-        direction = unembedding @ deviations * architecture.logit_scale
-        rows = self._along(direction, kinds, "spread")
+        direction = _multiply_rows(unembedding, deviations) * architecture.logit_scale
+        rows = self._along(direction, kinds, lambda segment: segment.read("spread"))
         products = rows.along if bias is None else rows.along + bias.to(logits) @ deviations
         correlations = products / (rows.column * float(spread) * len(logits))
         correlations[rows.column == 0] = -torch.inf
         places = [
             at
-            for at in _find_highest(correlations, count + 1)
+            for at in find_greatest(correlations, count + 1).tolist()
             if rows.row(at) != row and correlations[at] > -torch.inf
         ][:count]
         readings = self._found([rows.row(at) for at in places], said_first)
@@ -131,20 +139,23 @@ class Searcher:
         )
 
     def _along(
-        self, direction: Float[Tensor, " d_model"], kinds: Sequence[NodeKind], name: str
+        self,
+        direction: Float[Tensor, " d_model"],
+        kinds: Sequence[NodeKind],
+        column_of: Callable[[Segment], Tensor],
     ) -> _Along:
-        norm, cast = self._architecture.final_norm, self._projector.cast
+        norm = self._architecture.final_norm
         pulled = norm.pulled_back(direction)
-        constant = 0.0 if norm.bias is None else float(cast(norm.bias.unsqueeze(0))[0] @ direction)
+        constant = 0.0 if norm.bias is None else float(norm.bias.to(direction) @ direction)
         product = direction[:0]
         parts, along, column = [], [product], [product]  # a model may have no rows of a kind
         for part, segment in self._files.segments(kinds):
             layer, kind, sign = part
             if sign > 0:  # the same rows in the other direction come right after
-                product = cast(vectors(self._architecture, kind, layer)) @ pulled
+                product = _multiply_rows(vectors(self._architecture, kind, layer), pulled)
             parts.append(part)
             along.append(sign * segment.read("scale").to(product) * product + constant)
-            column.append(segment.read(name).to(product))
+            column.append(column_of(segment).to(product))
         ends = list(accumulate(map(len, along[1:])))
         return _Along(list(zip(parts, ends, strict=True)), torch.cat(along), torch.cat(column))
 
@@ -157,12 +168,17 @@ class Searcher:
         return tuple(map(Found, row_ids, readings))
 
 
-def _find_highest(values: Float[Tensor, " row"], count: int) -> list[int]:
-    """The places of the highest values, highest first; of equal ones the first."""
-    if not len(values):
-        return []
-    lowest = values.topk(min(count, len(values))).values[-1]
-    places = (values >= lowest).nonzero().flatten()
-    order = values[places].sort(descending=True, stable=True).indices[:count]
-    found: list[int] = places[order].tolist()
-    return found
+def _multiply_rows(
+    matrix: Float[Tensor, "row column"], direction: Float[Tensor, " column"]
+) -> Float[Tensor, " row"]:
+    """``matrix @ direction`` in the dtype of the direction."""
+    product = direction.new_empty(len(matrix))
+    for rows, wide in widen(matrix, direction, WIDENED_ELEMENTS):
+        torch.mv(wide, direction, out=product[rows])
+    return product
+
+
+def _log_total(segment: Segment) -> Float[Tensor, " row"]:
+    """The log-sum-exp of each row's logits."""
+    highest, log_total = segment.read("top_logits")[:, 0], segment.read("log_total")
+    return highest.double() + log_total
