@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from specimens import FEW, TOKEN_IDS, builder, specimen
+from specimens import FEW, MAKERS, TOKEN_IDS, builder, logits_of, specimen
 
 from visit.formats.document import data_from_flow
 from visit.graph.flow import Edge, EdgeKind, FlowGraph, Ledger, Node, NodeId, NodeKind
@@ -88,6 +88,60 @@ def test_every_reader_has_its_own_attention_on_its_own_edges(name: str):
         for attention, reader, source in readers:
             own = float(pattern[reader.head, reader.position, source.position])
             assert attention == pytest.approx(own, abs=1e-12)
+
+
+def caught_parts(name: str) -> torch.Tensor:
+    """What each head would write from each source alone, by hooks of this test's own.
+
+    A head's ``z`` is its pattern times the values, so the values solve that equation; the output
+    projection itself then says what it makes of one head's value.
+    """
+    tiny = specimen(name)
+    attention, sizes = tiny.architecture.blocks[LAYER].attention, tiny.architecture.sizes
+    caught: dict[str, torch.Tensor] = {}
+
+    def catch_pattern(_module: object, _args: object, output: tuple) -> None:
+        caught["pattern"] = next(part[0] for part in output[1:] if part.ndim == 4)
+
+    def catch_z(_module: object, args: tuple) -> None:
+        caught["z"] = args[0].reshape(len(TOKEN_IDS), sizes.n_heads, -1).transpose(0, 1)
+
+    hooks = [
+        attention.module.register_forward_hook(catch_pattern),
+        attention.output.register_forward_pre_hook(catch_z),
+    ]
+    with torch.no_grad():
+        tiny.model(torch.tensor([TOKEN_IDS]), use_cache=False, output_attentions=True)
+        for hook in hooks:
+            hook.remove()
+        values = torch.linalg.solve_triangular(caught["pattern"], caught["z"], upper=False)
+        alone = torch.zeros(*values.shape[:2], *values.shape[::2], dtype=values.dtype)
+        for head, value in enumerate(values):
+            alone[head, :, head] = value
+        nothing = attention.output(torch.zeros_like(alone[0, 0].flatten()))
+        return attention.output(alone.flatten(2)) - nothing
+
+
+@pytest.mark.parametrize("name", sorted(MAKERS))
+def test_in_every_family_two_readers_share_the_value_that_hooks_catch(name: str):
+    """Opened at one earlier position first or at the other: the nodes are neither reader's."""
+    parts, architecture = caught_parts(name), specimen(name).architecture
+    first, second = opened_at(name, 1), opened_at(name, EARLY)
+    own, other = sides(first), sides(second)
+    assert own.keys() < other.keys()
+    assert sides(merge(first, second)) == other | own
+    assert sides(merge(second, first)) == other
+    for id_, node in other.items():
+        if id_ in own:
+            assert own[id_].reading.norm == pytest.approx(node.reading.norm, rel=1e-10)
+            assert own[id_].reading.entropy == pytest.approx(node.reading.entropy, rel=1e-9)
+        if id_.kind is NodeKind.VALUE:
+            part = normed_output(name, parts[id_.head, id_.position][None])
+            logits = logits_of(architecture, architecture.final_norm(part))[0]
+            assert node.reading.top[0].id == int(logits.argmax())
+            if architecture.blocks[LAYER].attn_norm is None:
+                # The model's own softmax is in float32, and small attention makes that larger.
+                assert node.reading.norm == pytest.approx(float(part.norm()), rel=1e-2)
 
 
 @pytest.mark.parametrize("name", NAMES)
