@@ -10,8 +10,12 @@ import pytest
 import torch
 from specimens import FEW, MAKERS, TOKEN_IDS, builder, specimen
 
+from visit import assemble as builder_module
+from visit.assemble.route import draw_layer
+from visit.assemble.traced_request import resid_pre_id
 from visit.errors import RequestError
 from visit.graph.flow import Edge, EdgeKind, FlowGraph, Ledger, NodeId, NodeKind
+from visit.graph.index import Index, edge_id
 from visit.graph.request import RankBy, Request
 from visit.models.architectures.base import Experts
 
@@ -359,10 +363,33 @@ def test_a_block_of_a_layer_that_is_not_there_is_refused():
         builder("gpt2").block(specimen("gpt2").trace, FEW, 9, 0)
 
 
+@pytest.mark.parametrize(
+    "name", ["gpt2", "gpt-j", "falcon-7b", "llama-gqa", "gemma2", "olmo2", "granite", "mixtral"]
+)
+def test_the_app_finds_every_residual_carrying_what_the_route_says(
+    name: str, monkeypatch: pytest.MonkeyPatch
+):
+    """Also where the shares of the positions that are not drawn differ in sign."""
+    said: dict[int, dict[int, float]] = {}
+
+    def draw_and_note(*args: object) -> dict[int, float]:
+        loads = draw_layer(*args)
+        said[args[2]] = loads
+        return loads
+
+    monkeypatch.setattr(builder_module, "draw_layer", draw_and_note)
+    flow = explain(name, replace(FEW, threshold=0.04, layers="none"))
+    carries = Index(flow).carries
+    for layer, loads in said.items():
+        for position, load in loads.items():
+            assert carries[resid_pre_id(layer, position)] == pytest.approx(load, abs=1e-12)
+    if name == "llama-gqa":
+        rests = [edge for edge in flow.edges if edge.source.kind is NodeKind.POSITIONS_REST]
+        assert any(edge.absolute_share > abs(edge.share) + 1e-3 for edge in rests)
+
+
 def test_the_app_works_out_the_same_loads_from_the_document_alone():
     """The route keeps what carries the threshold or more, and the app finds it carrying that."""
-    from visit.graph.index import Index, edge_id
-
     for name in ("gpt2", "llama-gqa", "gpt-j"):
         flow = explain(name, replace(FEW, threshold=0.02, layers="none"))
         carried = Index(flow).carried

@@ -72,6 +72,9 @@ class Draft:
         norms, shares = lines.norm.tolist(), lines.share.tolist()
         logits = None if lines.direct_logit is None else lines.direct_logit.tolist()
         proximities = None if lines.proximity is None else lines.proximity.tolist()
+        # What a residual carries is split over positions, and no other ledger hands it on.
+        absolute = lines.absolute_share if ledger is Ledger.POSITIONS else None
+        absolutes = None if absolute is None else absolute.tolist()
         for i, source in enumerate(sources):
             self.add_edge(
                 Edge(
@@ -85,6 +88,7 @@ class Draft:
                     proximity=None if proximities is None else proximities[i],
                     attention=None if attentions is None else attentions[i],
                     activation=None if activations is None else activations[i],
+                    absolute_share=None if absolutes is None else absolutes[i],
                 )
             )
 

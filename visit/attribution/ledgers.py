@@ -27,12 +27,14 @@ class Lines:
         direct_logit: Its part of the target's logit, or of its lead over another token's;
             ``None`` off the traced position.
         proximity: Ferrando & Voita's, adding to 1, or ``None`` where it is not taken.
+        absolute_share: Of folded parts: their shares without signs, added up; ``None`` of one part.
     """
 
     norm: Float[Tensor, "*ledger part"]
     share: Float[Tensor, "*ledger part"]
     direct_logit: Float[Tensor, "*ledger part"] | None
     proximity: Float[Tensor, "*ledger part"] | None = None
+    absolute_share: Float[Tensor, "*ledger part"] | None = None
 
     def select(self, places: Int[Tensor, " chosen"] | int) -> Lines:
         """The lines of some of the parts; or some, or one, of several ledgers taken together."""
@@ -45,7 +47,8 @@ class Lines:
     def fold(self, vector: Float[Tensor, " d_model"]) -> Lines:
         """All the lines as one, for the vector that their parts add up to."""
         sums = self._apply(lambda numbers: numbers.sum(0, keepdim=True))
-        return replace(sums, norm=vector.norm().unsqueeze(0))
+        absolute = self.share.abs().sum(0, keepdim=True)
+        return replace(sums, norm=vector.norm().unsqueeze(0), absolute_share=absolute)
 
     def _apply(self, change: Callable[[Tensor], Tensor]) -> Lines:
         """Apply a function to every number of the lines."""

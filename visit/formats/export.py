@@ -32,7 +32,8 @@ _NODE_COLUMNS = (
     "target_prob target_rank target_logit top bottom note_name note_text note_group note_pinned"
 ).split()
 _EDGE_COLUMNS = (
-    "source target key kind ledger norm share direct_logit proximity attention activation"
+    "source target key kind ledger norm share direct_logit proximity attention activation "
+    "absolute_share"
 ).split()
 _TEXT_COLUMNS = {"label", "note_name", "note_text", "note_group"}
 

@@ -34,7 +34,15 @@ from visit.graph.flow import (
 )
 from visit.graph.request import Request, data_from_request, request_from_data
 
-_MEASURES = ("norm", "share", "direct_logit", "proximity", "attention", "activation")
+_MEASURES = (
+    "norm",
+    "share",
+    "direct_logit",
+    "proximity",
+    "attention",
+    "activation",
+    "absolute_share",
+)
 _HAS_SOURCE = {NodeKind.KEY, NodeKind.VALUE}
 
 

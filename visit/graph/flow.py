@@ -165,6 +165,7 @@ class Edge:
         attention: How much a reader attends to a source: on a head's ``sources`` lines and from
             its query to a key; on ``positions`` lines the mean over heads.
         activation: A memory's coefficient, or an expert's routing weight.
+        absolute_share: Of a ``positions_rest``: its parts' shares without their signs, added up.
     """
 
     source: NodeId
@@ -177,6 +178,7 @@ class Edge:
     proximity: float | None = None
     attention: float | None = None
     activation: float | None = None
+    absolute_share: float | None = None
 
     @property
     def key(self) -> str:

@@ -2,9 +2,10 @@
 
 What an edge *carries* is the part of the traced residual that reaches the output through it.
 The output carries 1. Going back from it, whatever a node carries is split over the lines of its
-ledger by ``|share|``, normalised; the attention's positions hand it to the residuals they read,
-and what an MLP carries goes to the residual it reads. So at every depth the residuals carry 1
-together (less what biases and rests carry), and one threshold means the same in every layer.
+ledger by ``|share|``, normalised (positions that are not drawn count one by one); the attention's
+positions hand it to the residuals they read, and what an MLP carries goes to the residual it reads.
+So at every depth the residuals carry 1 together (less what biases and rests carry), and one
+threshold means the same in every layer.
 Parts of an opened block split what their whole carries; they do not hand it on, since the
 positions ledger already did.
 """
@@ -135,12 +136,12 @@ def _carry(index: Index) -> tuple[dict[EdgeId, float], dict[NodeId, float]]:
         carries[node_id] = whole
         sizes: dict[Ledger | None, float] = defaultdict(float)
         for edge in index.into.get(node_id, ()):
-            sizes[edge.ledger] += abs(edge.share or 0.0)
+            sizes[edge.ledger] += _size(edge)
         for edge in index.into.get(node_id, ()):
             part = whole
             if edge.kind is EdgeKind.ADDS:
                 size = sizes[edge.ledger]
-                part = whole * abs(edge.share or 0.0) / size if size else 0.0
+                part = whole * _size(edge) / size if size else 0.0
             carried[edge_id(edge)] = min(part, 1.0)
             if edge.source.kind is NodeKind.ATTN_BIAS:  # a line of several ledgers of one whole
                 carries[edge.source] = max(carries[edge.source], part)
@@ -151,6 +152,11 @@ def _carry(index: Index) -> tuple[dict[EdgeId, float], dict[NodeId, float]]:
             if read is not None:
                 carries[read] += whole
     return carried, dict(carries)
+
+
+def _size(edge: Edge) -> float:
+    """What an edge weighs in its ledger: the shares of positions in a rest do not cancel out."""
+    return abs(edge.share or 0.0) if edge.absolute_share is None else edge.absolute_share
 
 
 def _hands_on(edge: Edge) -> bool:
