@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from enum import StrEnum
+from typing import get_args
 
 import jaxtyping
 import pytest
-from flow_strategies import requests
+from flow_strategies import requests, small_flow
 from hypothesis import given
 from hypothesis import strategies as st
 
+from visit.engine.questions import question_from_data
 from visit.errors import RequestError
+from visit.formats.document import flow_from_json, json_from_flow
+from visit.graph.fields import hints_of, text_from_value
 from visit.graph.request import (
     DRAWN,
     RankBy,
@@ -150,6 +156,41 @@ def test_the_name_of_a_rank_is_that_rank(unchecked: None):
     request = Request("x", rank_by="share")
     assert request.rank_by is RankBy.SHARE
     assert data_from_request(request)["rank_by"] == "share"
+
+
+CHOICES = [
+    (name, member)
+    for name, hint in hints_of(Request).items()
+    for inner in (get_args(hint) or (hint,))
+    if isinstance(inner, type) and issubclass(inner, StrEnum)
+    for member in inner
+]
+"""Every field that is one of a few words, with each of its words."""
+
+
+def test_a_choice_is_found_among_the_fields():
+    assert ("rank_by", RankBy.SHARE) in CHOICES
+
+
+@pytest.mark.parametrize(("name", "member"), CHOICES)
+def test_a_choice_by_its_name_can_be_written_whichever_way_it_came_in(
+    name: str, member: StrEnum, unchecked: None
+):
+    word = member.value
+    ways = [
+        Request("x", **{name: word}),
+        replace(Request("x"), **{name: word}),
+        request_from_data({"prompt": "x", name: word}),
+        request_from_texts({"prompt": "x", name: word}, Request("y")),
+        request_like(Request("y", **{name: word}), {"prompt": "x"}),
+        question_from_data({"question": "Explain", "request": {"prompt": "x", name: word}}).request,
+    ]
+    for asked in ways:
+        assert getattr(asked, name) is member
+        written = json_from_flow(replace(small_flow(), request=asked))
+        assert json.loads(written)["graph"]["request"][name] == word
+        assert flow_from_json(written).request == asked
+        assert Request(**{"prompt": "x", name: text_from_value(member)}) == asked
 
 
 def test_a_whole_number_is_one_however_json_writes_it(unchecked: None):
