@@ -10,12 +10,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from visit.attribution.ledgers import Lines
-from visit.graph.flow import Edge, EdgeKind, Ledger, Node, NodeId, NodeKind, Reading
+from visit.graph.flow import Edge, EdgeKind, Ledger, Node, NodeId, Reading
+from visit.graph.ids import flow_order
 from visit.tracing.precision import ledger_dtype
 
 _BLOCK_ROWS = 512
-
-_KIND_ORDER = {kind: order for order, kind in enumerate(NodeKind)}
 
 
 @dataclass(slots=True)
@@ -127,13 +126,3 @@ class Draft:
         between = [e for e in self._edges.values() if e.source in drawn and e.target in drawn]
         order = {id_: place for place, id_ in enumerate(sorted(drawn, key=flow_order))}
         return tuple(sorted(between, key=lambda e: (order[e.target], order[e.source], e.key)))
-
-
-def flow_order(id_: NodeId) -> tuple[int, int, int, int, int]:
-    """Where a node comes in the flow: by layer, then kind, then position, head and index."""
-    if id_.layer is not None:
-        layer = id_.layer
-    else:
-        layer = -1 if id_.kind is NodeKind.EMBED else 1 << 30
-    kind = _KIND_ORDER[id_.kind]
-    return layer, kind, id_.position, id_.head or 0, id_.index or 0

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 from visit.graph.flow import Ledger, NodeId, NodeKind
-from visit.graph.index import Index, depth, edge_id
+from visit.graph.ids import depth
+from visit.graph.index import Index, edge_id
 from visit.graph.kinds import BIASES
 from visit.graph.selection import Line
 

@@ -12,6 +12,9 @@ from visit.graph.kinds import NODES, NodeKind
 
 _NAMES = {row.id_name or str(row.kind): row.kind for row in NODES.values()}
 _ID = re.compile(r"(?:L(?P<layer>\d+)\.)?(?P<name>[^@]+)@(?P<position>\d+)")
+AFTER_ALL = 1_000_000
+"""Where the final norm and the output come among the layers."""
+_DEPTH = {kind: depth for depth, kind in enumerate(NodeKind)}
 _NUMBERED = re.compile(r"(?P<before>[a-z_]+)(?P<number>\d+)(?P<after>.*)")
 
 
@@ -84,3 +87,15 @@ class NodeId:
             return cls(kind, int(match["position"]), layer, head, index)
         except ValueError as error:
             raise ValueError(f"{text!r} is not a node id: {error}") from None
+
+
+def depth(id_: NodeId) -> tuple[int, int]:
+    """Where a node comes in the order of the flow, whatever its position: its layer, its kind."""
+    if id_.layer is not None:
+        return id_.layer, _DEPTH[id_.kind]
+    return -1 if id_.kind is NodeKind.EMBED else AFTER_ALL, _DEPTH[id_.kind]
+
+
+def flow_order(id_: NodeId) -> tuple[tuple[int, int], int, int]:
+    """Where a node comes among all: by its depth, then its position, then its own number."""
+    return depth(id_), id_.position, id_.number or 0

@@ -16,25 +16,15 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 
 from visit.graph.flow import Edge, EdgeKind, FlowGraph, Ledger, Node, NodeId, NodeKind
+from visit.graph.ids import depth
 from visit.graph.kinds import BIASES, RESIDUALS
 
 EdgeId = tuple[NodeId, NodeId, str]
-
-AFTER_ALL = 1_000_000
-"""Where the final norm and the output come among the layers."""
-_DEPTH = {kind: depth for depth, kind in enumerate(NodeKind)}
 
 
 def edge_id(edge: Edge) -> EdgeId:
     """What tells an edge from every other."""
     return edge.source, edge.target, edge.key
-
-
-def depth(node_id: NodeId) -> tuple[int, int]:
-    """Where a node comes in the order of the flow, whatever its position."""
-    if node_id.layer is not None:
-        return node_id.layer, _DEPTH[node_id.kind]
-    return -1 if node_id.kind is NodeKind.EMBED else AFTER_ALL, _DEPTH[node_id.kind]
 
 
 @dataclass(slots=True)

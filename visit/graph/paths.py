@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from visit.graph.flow import EdgeKind, NodeId, NodeKind
-from visit.graph.index import Index, depth, edge_id
+from visit.graph.ids import depth
+from visit.graph.index import Index, edge_id
 from visit.graph.kinds import BIASES, RESIDUALS
 from visit.graph.relations import attention_of
 

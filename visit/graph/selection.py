@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 import networkx
 
 from visit.graph.flow import Edge, EdgeKind, Ledger, Node, NodeId, NodeKind
-from visit.graph.index import Index, depth, edge_id
+from visit.graph.ids import depth
+from visit.graph.index import Index, edge_id
 from visit.graph.kinds import BIASES, BLOCKS, EDGES, NODES, NORMS, RESIDUALS, ROUTE, kinds_inside
 from visit.graph.relations import attention_of
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from visit.graph.flow import NodeId, NodeKind
-from visit.graph.index import AFTER_ALL, depth
+from visit.graph.ids import AFTER_ALL, depth
 from visit.graph.kinds import (
     BIASES,
     BLOCKS,
