@@ -146,10 +146,10 @@ def request_from_controls(
         **_name_token("versus", versus, by_id),
         "position": position_in(prompt, named, position),
     }
-    tokens = (shown or {}).get("prompt_ids")
-    is_shown = tokens is not None and (shown or {}).get("prompt") == prompt
-    if is_shown and (shown or {}).get("model") == named:
-        return request_like(default, asked | by_id | {"prompt_ids": tokens})
+    if shown and (shown.get("prompt"), shown.get("model")) == (prompt, named):
+        tokens = shown.get("prompt_ids")
+        if tokens is not None:
+            return request_like(default, asked | by_id | {"prompt_ids": tokens})
     return request_like(default, asked | by_id | form_from_data(form))
 
 
