@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from typing import Any, get_args
 
@@ -116,3 +117,18 @@ def test_what_is_no_question_is_refused_in_one_line(data: object, message: str):
 def test_fields_of_a_later_version_are_passed_over():
     data = {**data_from_question(SAMPLES[1]), "colour": "red"}
     assert question_from_data(data) == SAMPLES[1]
+
+
+def test_a_question_that_is_made_of_another_is_known_and_no_two_have_one_name():
+    class ReadPatternTwice(ReadPattern):
+        """A question made of another."""
+
+    asked = ReadPatternTwice(REQUEST, layer=1, head=4)
+    assert question_from_data(data_from_question(asked)) == asked
+    other = type("ReadPatternTwice", (OpenBlock,), {})
+    try:
+        with pytest.raises(ValueError, match="two questions are named ReadPatternTwice, in "):
+            kinds_of_question()
+    finally:
+        del asked, other, ReadPatternTwice
+        gc.collect()  # a class lasts until then, and with it its name

@@ -83,8 +83,20 @@ class ReadPattern(Question[Pattern]):
 
 
 def kinds_of_question() -> dict[str, type[Question[Any]]]:
-    """Every question that is defined, by its name."""
-    return {kind.__name__: kind for kind in Question.__subclasses__()}
+    """Every question that is defined, by its name; one that is made of another among them.
+
+    Raises:
+        ValueError: two have the same name, so that JSON could not tell them apart.
+    """
+    found: dict[str, type[Question[Any]]] = {}
+    waiting = list(Question.__subclasses__())
+    while waiting:
+        kind = waiting.pop()
+        waiting += kind.__subclasses__()
+        if found.setdefault(kind.__name__, kind) is not kind:
+            modules = " and ".join(sorted({kind.__module__, found[kind.__name__].__module__}))
+            raise ValueError(f"two questions are named {kind.__name__}, in {modules}; rename one")
+    return found
 
 
 def data_from_question(question: Question[Any]) -> dict[str, Any]:
