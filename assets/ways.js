@@ -47,9 +47,12 @@
     return found;
   }
 
-  // Left and right follow the strongest edge; up and down go to the nearest node of the column.
+  // Left and right follow the marked way, and where its next node is hidden, the strongest edge that is not;
+  // up and down go to the nearest node of the column.
   function neighbour(/** @type {CyCollection} */ node, /** @type {string} */ way) {
     if (way === "left" || way === "right") {
+      const marked = node.cy().getElementById(node.data(way === "left" ? "back" : "on"));
+      if (marked.length && marked.visible()) return marked;
       const edges = (way === "left" ? node.incomers("edge") : node.outgoers("edge")).filter((e) => e.visible());
       const edge = edges.length ? edges.max((e) => e.data("carried")).ele : null;
       return edge && (way === "left" ? edge.source() : edge.target());
