@@ -1,7 +1,7 @@
 """Panels as plain trees, which the browser builds by itself.
 
 Every Dash component on a page is asked again on each of the dozen steps that a callback takes, so
-two hundred of them in a panel make each tap slow. A tree is data in one store; ``assets/app.js``
+two hundred of them in a panel make each tap slow. A tree is data in one store; ``assets/panels.js``
 makes elements and text nodes of it, and never markup, so a token can hold anything. An ``svg``
 and all inside it are made in SVG's own namespace.
 """

@@ -23,7 +23,7 @@ def shown(note: Note | None) -> list[Component]:
 
 
 def editor(node_id: NodeId, note: Note | None = None) -> Component:
-    """The fields of a node's note; ``assets/app.js`` keeps what is typed.
+    """The fields of a node's note; ``assets/panels.js`` keeps what is typed.
 
     Each field says by ``data-note`` what it holds: ``name``, ``group``, ``text`` or ``pinned``.
     """

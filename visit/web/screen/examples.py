@@ -62,7 +62,7 @@ EXAMPLES = (
 
 
 def menu() -> list[Component]:
-    """The examples as buttons; ``assets/app.js`` traces the one that is chosen."""
+    """The examples as buttons; ``assets/ask.js`` traces the one that is chosen."""
     return [
         html.Button(
             [

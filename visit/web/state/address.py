@@ -1,7 +1,8 @@
 """A page's address holds what it shows, so that a link or a reload shows it again.
 
-``assets/app.js`` writes it, like ``?prompt=…&model=…&target=…&position=…&open=L5.attn@7&pick=…``,
-and reads back by itself what only the browser knows (colour, threshold, viewport).
+``assets/address.js`` writes it, like
+``?prompt=…&model=…&target=…&position=…&open=L5.attn@7&pick=…``, and reads back by itself what only
+the browser knows (colour, threshold, viewport).
 """
 
 from __future__ import annotations
