@@ -10,7 +10,7 @@ import pytest
 import torch
 from specimens import FEW, MAKERS, TOKEN_IDS, builder, specimen
 
-from visit import assemble as builder_module
+from visit.assemble import builder as builder_module
 from visit.assemble.route import draw_layer
 from visit.assemble.traced_request import resid_pre_id
 from visit.errors import RequestError

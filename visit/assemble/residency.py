@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 
-from visit.assemble import Builder
+from visit.assemble.builder import Builder
 from visit.engine.progress import Progress
 from visit.errors import RequestError
 from visit.graph.request import Request

@@ -1,0 +1,262 @@
+"""Trace + Reader + Request -> FlowGraph: the route, the opened blocks, and the output.
+
+1. ``route.draw_layer``, from the last layer down: every residual that carries the traced one, its
+   attn and mlp, and the attention edges between positions that carry enough of it.
+2. ``block.open_block`` for each opened layer at the traced position.
+3. The final norm and the output, with the model's own numbers.
+4. All vectors read through the lens in one go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from visit import __version__
+from visit.assemble.block import open_block
+from visit.assemble.draft import Draft
+from visit.assemble.route import draw_layer
+from visit.assemble.traced_request import TracedRequest, resid_pre_id
+from visit.attribution.metric import Metric, audit_logit, metric_biases, metric_direction
+from visit.attribution.projections import values_by_source
+from visit.engine.progress import Progress
+from visit.errors import RequestError
+from visit.graph.flow import (
+    Audit,
+    Edge,
+    EdgeKind,
+    FlowGraph,
+    ModelInfo,
+    Node,
+    NodeId,
+    NodeKind,
+    Prediction,
+    Reading,
+    Target,
+)
+from visit.graph.request import Request, layers_from_spec
+from visit.lens.readings import Reader
+from visit.models.architectures import Architecture
+from visit.models.rows import KINDS, is_static
+from visit.models.tokens import Tokens
+from visit.tracing.precision import ledger_dtype
+from visit.tracing.trace import Trace
+
+N_PREDICTIONS = 10
+
+
+class Builder:
+    """Builds flow graphs of one trace of one model."""
+
+    def __init__(
+        self, architecture: Architecture, tokens: Tokens, reader: Reader, model: ModelInfo
+    ) -> None:
+        self._architecture = architecture
+        self._tokens = tokens
+        self._reader = reader
+        self._model = model
+
+    @torch.inference_mode()
+    def whole(self, trace: Trace, request: Request, progress: Progress) -> FlowGraph:
+        """The route of the traced position, with the requested layers opened at it.
+
+        Args:
+            trace: The forward pass.
+            request: What to draw.
+            progress: Told how far each of ``ledgers`` and ``readings`` is, 0 to 1.
+
+        Raises:
+            RequestError: the position, the target or a layer does not exist.
+        """
+        asked = self._resolve(trace, request)
+        draft, loads = Draft(), {asked.position: 1.0}
+        n_layers = len(trace.layers)
+        for layer in reversed(range(n_layers)):
+
+            def tell(part: float, done: int = n_layers - 1 - layer) -> None:
+                progress("ledgers", (done + part) / n_layers)
+
+            tell(0.0)
+            values = values_by_source(self._architecture, trace, layer)
+            loads = draw_layer(draft, asked, layer, loads, values, tell)
+            if (layer, asked.position) in asked.opened:
+                open_block(draft, asked, layer, asked.position, values)
+        return self._finish(draft, asked, progress, with_output=True)
+
+    @torch.inference_mode()
+    def block(self, trace: Trace, request: Request, layer: int, position: int) -> FlowGraph:
+        """One block alone, opened at one position, in the same terms as the whole.
+
+        Raises:
+            RequestError: the position, the target or the layer does not exist.
+        """
+        _check_there("layer", layer, len(trace.layers))
+        asked = self._resolve(trace, request)
+        position = resolve_position(position, len(trace.token_ids))
+        asked = replace(asked, opened=frozenset({(layer, position)}))
+        draft, values = Draft(), values_by_source(self._architecture, trace, layer)
+        draw_layer(draft, asked, layer, {position: 1.0}, values)
+        open_block(draft, asked, layer, position, values)
+        return self._finish(draft, asked, lambda *_: None, with_output=False)
+
+    @torch.inference_mode()
+    def lens(self, trace: Trace, request: Request, positions: Sequence[int]) -> tuple[Node, ...]:
+        """What every residual of some positions says, position by position, all in one go.
+
+        Of each: the embedding, then each layer's resid_post. They are read as in the whole.
+
+        Raises:
+            RequestError: a position, or the target, does not exist.
+        """
+        asked = self._resolve(trace, request)
+        places = [resolve_position(position, len(trace.token_ids)) for position in positions]
+        depths = range(len(trace.layers) + 1)
+        vectors = torch.stack([resid[places] for resid in trace.residuals], dim=1).flatten(0, 1)
+        ids = [resid_pre_id(depth, position) for position in places for depth in depths]
+        said = self._reader.read(
+            vectors.to(ledger_dtype(trace.logits)), asked.target.id, request.top_k
+        )
+        return tuple(Node(id_, reading) for id_, reading in zip(ids, said, strict=True))
+
+    def pattern(self, trace: Trace, layer: int, head: int) -> tuple[tuple[float, ...], ...]:
+        """One head's attention: a row for each reader, a column for each source.
+
+        Raises:
+            RequestError: the layer or the head does not exist.
+        """
+        _check_there("layer", layer, len(trace.layers))
+        pattern = trace.layers[layer].attention
+        _check_there("head", head, len(pattern))
+        return tuple(tuple(row) for row in pattern[head].tolist())
+
+    def _resolve(self, trace: Trace, request: Request) -> TracedRequest:
+        position = resolve_position(request.position, len(trace.token_ids))
+        opened = layers_from_spec(request.layers, len(trace.layers))
+        target = self._target(trace, position, request)
+        versus = self._versus(trace, position, request, target)
+        metric = Metric(target.id, None if versus is None else versus.id)
+        resid = trace.residuals[-1][position].to(ledger_dtype(trace.logits))
+        return TracedRequest(
+            architecture=self._architecture,
+            trace=trace,
+            request=request,
+            position=position,
+            opened=frozenset((layer, position) for layer in opened),
+            target=target,
+            versus=versus,
+            metric=metric,
+            direction=metric_direction(self._architecture, resid, metric),
+        )
+
+    def _target(self, trace: Trace, position: int, request: Request) -> Target:
+        target_id = self._tokens.target_id(request)
+        if target_id is None:
+            target_id = self._said(trace, position).top[0].id
+        return self._said_of(trace, position, target_id)
+
+    def _versus(
+        self, trace: Trace, position: int, request: Request, target: Target
+    ) -> Target | None:
+        versus_id = self._tokens.versus_id(request)
+        if versus_id is None:
+            return None
+        if versus_id == target.id:
+            raise RequestError(
+                f"versus {target.text!r} is the target itself; give another token to compare "
+                "it with"
+            )
+        return self._said_of(trace, position, versus_id)
+
+    def _said_of(self, trace: Trace, position: int, token_id: int) -> Target:
+        """What the model itself gives a token at a position."""
+        said = self._said(trace, position, token_id).target
+        return Target(token_id, self._tokens.text(token_id), said.logit, said.prob, said.rank)
+
+    def _said(self, trace: Trace, position: int, token_id: int = 0, top_k: int = 1) -> Reading:
+        """What the model itself says comes next, and what it gives a token."""
+        logits = trace.logits[position]
+        norm = float(logits.norm())
+        return self._reader.read_logits(logits.unsqueeze(0), [norm], token_id, top_k)[0]
+
+    def _finish(
+        self, draft: Draft, asked: TracedRequest, progress: Progress, *, with_output: bool
+    ) -> FlowGraph:
+        trace, position, target = asked.trace, asked.position, asked.target
+        top_k, ids = asked.request.top_k, list(draft.vectors)
+        words = self._reader.read(
+            draft.take_vectors(),
+            target.id,
+            top_k,
+            lambda part: progress("readings", part),
+            of_weights=[at for at, id_ in enumerate(ids) if self._is_of_weights(id_)],
+        )
+        readings = dict(zip(ids, words, strict=True))
+        if with_output:
+            readings |= self._output(draft, asked, top_k)
+        best = self._said(trace, position, target.id, N_PREDICTIONS).top
+        return FlowGraph(
+            visit_version=__version__,
+            request=replace(
+                self._tokens.spell_out(asked.request), model=asked.request.model or self._model.name
+            ),
+            model=self._model,
+            tokens=self._tokens.read(asked.request),
+            target=target,
+            predictions=tuple(
+                Prediction(one.id, one.text, float(trace.logits[position, one.id]), one.prob)
+                for one in best
+            ),
+            audit=Audit(
+                residual=draft.worst,
+                logit=audit_logit(self._architecture, trace, position, asked.metric),
+            ),
+            nodes=draft.nodes(readings),
+            edges=draft.edges(readings),
+            versus=asked.versus,
+        )
+
+    def _is_of_weights(self, id_: NodeId) -> bool:
+        """Whether a node stands for a row of the weights as it is, whatever the prompt."""
+        if id_.kind not in KINDS or id_.layer is None:
+            return False
+        return is_static(self._architecture, id_.kind, id_.layer)
+
+    def _output(self, draft: Draft, asked: TracedRequest, top_k: int) -> dict[NodeId, Reading]:
+        """The final norm and the output, which say what the model itself says."""
+        trace, position = asked.trace, asked.position
+        last = NodeId(NodeKind.RESID_POST, position, len(trace.layers) - 1)
+        final_norm, output = (NodeId(k, position) for k in (NodeKind.FINAL_NORM, NodeKind.OUTPUT))
+        logits, normed = trace.logits[position], trace.final_norm[position]
+        norms = (float(normed.norm()), float(logits.norm()))
+        said = self._reader.read_logits(logits.expand(2, -1), norms, asked.target.id, top_k)
+        written = float(trace.residuals[-1][position].to(asked.direction) @ asked.direction)
+        biases = metric_biases(self._architecture, asked.metric, asked.direction.dtype)
+        size = float(normed.norm())
+        draft.add_edge(Edge(last, final_norm, EdgeKind.NORMALIZES, norm=size, direct_logit=written))
+        draft.add_edge(
+            Edge(final_norm, output, EdgeKind.UNEMBEDS, norm=size, direct_logit=written + biases)
+        )
+        return dict(zip((final_norm, output), said, strict=True))
+
+
+def _check_there(part: str, number: int, count: int) -> None:
+    if not 0 <= number < count:
+        owner = "the model" if part == "layer" else "each layer"
+        raise RequestError(f"{part} {number} does not exist; {owner} has 0 to {count - 1}")
+
+
+def resolve_position(position: int | None, n_positions: int) -> int:
+    """A position counted from the start: the last one by default, negative ones from the end.
+
+    Raises:
+        RequestError: the prompt does not have it.
+    """
+    if position is None:
+        return n_positions - 1
+    if not -n_positions <= position < n_positions:
+        raise RequestError(
+            f"position {position} does not exist; the prompt has 0 to {n_positions - 1}"
+        )
+    return position % n_positions
