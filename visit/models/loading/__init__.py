@@ -2,8 +2,9 @@
 
 1. ``places`` finds the files; ``hub`` fetches those of a Hugging Face id, from its cache first.
 2. ``files`` reads their headers: whole or not, and how many numbers; ``memory``: will they fit?
-3. ``reading`` has transformers load them as ``running`` says; ``architectures`` lays them open.
-4. ``digests`` says which weights they were.
+3. ``configs`` reads the config; ``reading`` has transformers load the weights as ``running`` says.
+4. ``agreement`` refuses a model that is not the one its files hold; ``architectures`` lays it open.
+5. ``digests`` says which weights they were.
 
 Safetensors and GGUF only; a pickle is never opened and no code that comes with a model is run.
 """
@@ -24,10 +25,11 @@ from visit.models.architectures import Architecture, family_of, lay_open
 from visit.models.architectures.elsewhere import plain_weights
 from visit.models.loading import hub
 from visit.models.loading.catalogue import cached_models
+from visit.models.loading.configs import config_at
 from visit.models.loading.digests import weights_sha256
 from visit.models.loading.memory import free_bytes, guard_memory
 from visit.models.loading.places import MINI, Place, find
-from visit.models.loading.reading import check_transformers, config_at, model_at, tokenizer_at
+from visit.models.loading.reading import check_transformers, model_at, tokenizer_at
 from visit.models.loading.running import DEVICES, DTYPES, PACKED, DeviceMap, Running
 from visit.text import size
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from visit.errors import ModelError
 from visit.models.architectures import family_of
+from visit.models.loading.configs import type_of_text_part
 from visit.models.loading.files import Damaged, examine, weight_files
-from visit.models.loading.places import PICKLES
+from visit.models.loading.places import PICKLES, adapter_among
 
 
 def cached_models() -> dict[str, str]:
@@ -44,9 +45,11 @@ def _standing(repo: Any) -> str:
     except (OSError, ValueError, AttributeError):
         return "its config.json cannot be read"
     try:
-        family = family_of(model_type).name
+        family = family_of(type_of_text_part(model_type)).name
     except ModelError:
         return f"type {model_type} is not supported"
+    if adapter_among([path.name for path in folder.iterdir()]):
+        return f"{family}, but a LoRA adapter lies beside it"
     if "quantization_config" in config:
         return f"{family}, but stored quantised"
     try:

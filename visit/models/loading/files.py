@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import mmap
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
 SAFETENSORS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+ADAPTERS = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
+"""What peft keeps a LoRA adapter in: changes to another model's weights."""
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
 """Of which a model's folder holds one at least."""
 
@@ -38,18 +40,23 @@ class Weights:
     """What weight files hold.
 
     Attributes:
-        n_elements: Of all tensors together.
+        shapes: Of every tensor, by its name in the files; GGUF's own order of dimensions.
         n_bytes: Of all files.
     """
 
-    n_elements: int
+    shapes: Mapping[str, tuple[int, ...]]
     n_bytes: int
+
+    @property
+    def n_elements(self) -> int:
+        """How many numbers all tensors hold together."""
+        return sum(map(prod, self.shapes.values()))
 
 
 def weight_files(folder: Path) -> list[Path]:
     """The safetensors files that transformers reads from a folder, in order; empty if none.
 
-    Others that lie beside them (an adapter, the same weights in another layout) are not among them.
+    Others that lie beside them (the same weights in another layout, say) are not among them.
 
     Raises:
         Damaged: the index that names them cannot be read.
@@ -78,22 +85,27 @@ def examine(files: Iterable[Path]) -> Weights:
     """What the files hold, once each is known to be whole.
 
     Raises:
-        Damaged: one is missing, cut short, or no such file.
+        Damaged: one is missing, cut short, or no such file; or two hold a tensor of one name.
     """
     files = list(files)
     missing = [file.name for file in files if not file.is_file()]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise Damaged(f"{missing[0]}{more} of {len(files)} files is missing")
-    n_elements = sum(
-        _elements_of_gguf(file) if file.suffix.lower() == ".gguf" else _elements(file)
-        for file in files
-    )
-    return Weights(n_elements, sum(file.stat().st_size for file in files))
+    shapes: dict[str, tuple[int, ...]] = {}
+    holds: dict[str, str] = {}
+    for file in files:
+        own = _shapes_in_gguf(file) if file.suffix.lower() == ".gguf" else _shapes(file)
+        if twice := next((name for name in own if name in shapes), None):
+            # transformers takes the last one it meets.
+            raise Damaged(f"{twice} is in {holds[twice]} and again in {file.name}")
+        shapes.update(own)
+        holds.update(dict.fromkeys(own, file.name))
+    return Weights(shapes, sum(file.stat().st_size for file in files))
 
 
-def _elements(file: Path) -> int:
-    """How many numbers a safetensors file holds.
+def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor in a safetensors file.
 
     Source: the format's README, https://github.com/huggingface/safetensors#format.
     """
@@ -107,14 +119,15 @@ def _elements(file: Path) -> int:
             raise Damaged(f"{file.name} is not a safetensors file")
         header = stream.read(length)
     try:
-        tensors = [v for k, v in json.loads(header).items() if k != "__metadata__"]
-        end = 8 + length + max((tensor["data_offsets"][1] for tensor in tensors), default=0)
-        n_elements = int(sum(prod(tensor["shape"]) for tensor in tensors))
+        tensors = {k: v for k, v in json.loads(header).items() if k != "__metadata__"}
+        ends = (tensor["data_offsets"][1] for tensor in tensors.values())
+        end = 8 + length + max(ends, default=0)
+        shapes = {name: tuple(map(int, tensor["shape"])) for name, tensor in tensors.items()}
     except (ValueError, LookupError, TypeError, AttributeError):
         raise Damaged(f"{file.name} is not a safetensors file") from None
     if end != size:
         raise Damaged(_wrong_size(file, size, end))
-    return n_elements
+    return shapes
 
 
 def _wrong_size(file: Path, size: int, end: int) -> str:
@@ -123,8 +136,8 @@ def _wrong_size(file: Path, size: int, end: int) -> str:
     return f"{file.name} is longer than it says, {size:,} instead of {end:,} bytes"
 
 
-def _elements_of_gguf(file: Path) -> int:
-    """How many numbers a GGUF file holds.
+def _shapes_in_gguf(file: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor in a GGUF file.
 
     Source: the format, https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
     """
@@ -134,7 +147,7 @@ def _elements_of_gguf(file: Path) -> int:
             raise Damaged(f"{file.name} is not a GGUF file")
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
             try:
-                n_elements, end = _GgufHeader(data).tensors()
+                shapes, end = _GgufHeader(data).tensors()
             except (struct.error, IndexError):
                 raise Damaged(
                     f"{file.name} is cut short within its header, after {size:,} bytes"
@@ -143,7 +156,7 @@ def _elements_of_gguf(file: Path) -> int:
                 raise Damaged(f"{file.name} is damaged: its header makes no sense") from None
     if size < end:  # a longer one may be padded
         raise Damaged(_wrong_size(file, size, end))
-    return n_elements
+    return shapes
 
 
 class _GgufHeader:
@@ -153,8 +166,8 @@ class _GgufHeader:
         self._data = data
         self._at = len(_GGUF_MAGIC)
 
-    def tensors(self) -> tuple[int, int]:
-        """How many numbers all tensors hold, and where the last one ends."""
+    def tensors(self) -> tuple[dict[str, tuple[int, ...]], int]:
+        """The shape of each tensor, and where the last one ends."""
         from gguf import GGML_QUANT_SIZES
 
         if self._number("I") not in _GGUF_VERSIONS:
@@ -170,19 +183,19 @@ class _GgufHeader:
             else:
                 self._skip(type_)
         blocks = {int(type_): sizes for type_, sizes in GGML_QUANT_SIZES.items()}
-        total, end = 0, 0
+        shapes: dict[str, tuple[int, ...]] = {}
+        end = 0
         for _ in range(n_tensors):
-            self._string()
+            tensor = self._string().decode()
             n_dimensions = self._number("I")
             if n_dimensions > _SOME_DIMENSIONS:
                 raise ValueError
-            shape = [self._number("Q") for _ in range(n_dimensions)]
+            shapes[tensor] = shape = tuple(self._number("Q") for _ in range(n_dimensions))
             per_block, n_bytes = blocks[self._number("I")]
             n_elements = prod(shape)
-            total += n_elements
             end = max(end, self._number("Q") + n_elements // per_block * n_bytes)
         begins = -(-self._at // alignment) * alignment
-        return total, begins + end
+        return shapes, begins + end
 
     def _number(self, format_: str) -> int:
         (value,) = struct.unpack_from(f"<{format_}", self._data, self._at)

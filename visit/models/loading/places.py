@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import errno
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from visit import mini
 from visit.errors import ModelError
-from visit.models.loading.files import Damaged, Weights, examine, weight_files
+from visit.models.loading.files import (
+    ADAPTERS,
+    INDEX,
+    SAFETENSORS,
+    Damaged,
+    Weights,
+    examine,
+    weight_files,
+)
+from visit.text import shorten
 
 MINI = "mini"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 """Endings of weight files that visit does not open: pickles, and other frameworks' weights."""
+_LONGEST_NAME = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,11 @@ class Place:
             raise without_weights(self.name, [path.name for path in self.folder.iterdir()])
         return files
 
+    @property
+    def config_name(self) -> str:
+        """Where the model's config is written."""
+        return self.gguf_file or "config.json"
+
     def weights(self) -> Weights:
         """What those files hold; they are whole.
 
@@ -72,12 +88,53 @@ def without_weights(name: str, file_names: list[str]) -> ModelError:
         name: The model's.
         file_names: Of what it has instead.
     """
+    if adapter := adapter_among(file_names):
+        return _adapter_alone(name, adapter)
     pickles = sorted(file for file in file_names if Path(file).suffix in PICKLES)
     if not pickles:
         return ModelError(f"model {name!r} has a config but no model.safetensors; add its weights")
     return ModelError(
         f"model {name!r} has its weights only as a pickle ({pickles[0]}), which can run code "
         "when opened; convert it with save_pretrained(..., safe_serialization=True)"
+    )
+
+
+def _check_no_adapter(place: Place) -> None:
+    """Refuse a model with a LoRA adapter beside it: whether it counts would depend on peft.
+
+    transformers applies an adapter to the weights beside it where peft is installed, and passes it
+    over where it is not; the ledgers and the digest would be of the weights alone.
+
+    Raises:
+        ModelError: there is one; the text says how to merge it.
+    """
+    present = {path.name for path in place.folder.iterdir()}
+    if (adapter := adapter_among(present)) is None:
+        return
+    if place.gguf_file is None and present.isdisjoint({SAFETENSORS, INDEX}):
+        raise _adapter_alone(place.name, adapter)
+    raise ModelError(
+        f"a LoRA adapter lies beside the weights of model {place.name!r} ({adapter}) and would "
+        f"change them; {_MERGING}, or move it out of the folder to see the model without it"
+    )
+
+
+_MERGING = (
+    "merge it first, with peft: "
+    "PeftModel.from_pretrained(base, ADAPTER).merge_and_unload().save_pretrained(FOLDER)"
+)
+
+
+def adapter_among(file_names: Iterable[str]) -> str | None:
+    """The file, of those named, that says that there is an adapter; ``None`` if none does."""
+    present = set(file_names)
+    return next((file for file in ADAPTERS if file in present), None)
+
+
+def _adapter_alone(name: str, adapter: str) -> ModelError:
+    """The error for an adapter without the model that it changes."""
+    return ModelError(
+        f"{name!r} holds a LoRA adapter alone ({adapter}), not the model it changes; {_MERGING}"
     )
 
 
@@ -97,7 +154,9 @@ def find(
         ModelError: there is no such model, or it cannot be looked at.
     """
     try:
-        return _find(name, revision, fetch)
+        place = _find(name, revision, fetch)
+        _check_no_adapter(place)
+        return place
     except PermissionError as error:
         raise ModelError(
             f"model {name!r} cannot be read: {error.filename or name} is not yours to open; make "
@@ -105,8 +164,36 @@ def find(
         ) from None
 
 
+def _path_from_name(name: str) -> Path:
+    """The name as a path, which can be looked for.
+
+    Raises:
+        ModelError: no file can be called so, or it begins with the home of nobody.
+    """
+    try:
+        path = Path(name).expanduser()
+        path.stat()
+    except RuntimeError:
+        raise ModelError(
+            f"model {shorten(name, _LONGEST_NAME)!r} begins with the home of a user who does not "
+            "exist; give a whole path, mini, a Hugging Face id, a folder, or a .gguf file"
+        ) from None
+    except (OSError, ValueError) as error:
+        # What is not there may be a Hugging Face id.
+        if isinstance(error, OSError) and error.errno in (errno.ENOENT, errno.ENOTDIR):
+            return path
+        if isinstance(error, PermissionError):
+            raise
+        why = getattr(error, "strerror", None) or str(error)
+        raise ModelError(
+            f"model {shorten(name, _LONGEST_NAME)!r} cannot be looked for: {why.lower()}; "
+            "give mini, a Hugging Face id, a folder, or a .gguf file"
+        ) from None
+    return path
+
+
 def _find(name: str, revision: str | None, fetch: Callable[[str, str | None], Path]) -> Place:
-    path = Path(name).expanduser()
+    path = _path_from_name(name)
     is_gguf = path.suffix.lower() == ".gguf"
     is_folder = not is_gguf and path.is_dir()
     if revision is not None and (name == MINI or is_gguf or is_folder):
@@ -123,6 +210,8 @@ def _find(name: str, revision: str | None, fetch: Callable[[str, str | None], Pa
     if is_folder:
         names = {entry.name for entry in path.iterdir()}
         if "config.json" not in names:
+            if adapter := adapter_among(names):
+                raise _adapter_alone(name, adapter)
             raise ModelError(
                 f"folder {name!r} has no config.json; give a folder that save_pretrained wrote"
             )

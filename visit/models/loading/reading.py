@@ -1,10 +1,9 @@
-"""What transformers makes of a model's files: its config, its weights, its tokenizer."""
+"""What transformers makes of a model's files: its weights and its tokenizer."""
 
 from __future__ import annotations
 
 import json
 import shutil
-import struct
 import tempfile
 import weakref
 from collections.abc import Iterator
@@ -12,11 +11,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from safetensors import SafetensorError
-
 from visit.errors import ModelError
-from visit.models.architectures import family_of
 from visit.models.gguf_tokens import keep_bos_flag
+from visit.models.loading.agreement import check_agreement, check_experts, disagrees, uneven
+from visit.models.loading.configs import DAMAGED, check_buildable, one_line, text_part_names
 from visit.models.loading.files import TOKENIZERS, has_tokenizer
 from visit.models.loading.memory import is_out_of_memory
 from visit.models.loading.places import Place
@@ -27,20 +25,6 @@ if TYPE_CHECKING:
 
 OLDEST_TRANSFORMERS = (4, 57)
 FIRST_UNTRIED_TRANSFORMERS = (6, 0)
-
-# What transformers, safetensors and gguf raise on files that are not what they say.
-_DAMAGED = (
-    SafetensorError,
-    struct.error,
-    OSError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    RuntimeError,
-    EOFError,
-    ArithmeticError,
-)
 
 
 def check_transformers() -> None:
@@ -57,37 +41,6 @@ def check_transformers() -> None:
             f"transformers {given} is installed; visit works with {wanted}: "
             f"pip install 'transformers>={oldest[0]}.{oldest[1]},<{beyond[0]}'"
         )
-
-
-def config_at(place: Place) -> Any:
-    """The model's config.
-
-    Raises:
-        ModelError: it cannot be read, its family is not supported, or its weights are stored in a
-            packed form.
-    """
-    from transformers import AutoConfig
-
-    extra = {"gguf_file": place.gguf_file} if place.gguf_file else {}
-    try:
-        if place.gguf_file is None:
-            # transformers refuses a type that it does not know in four lines.
-            written = json.loads((place.folder / "config.json").read_text(encoding="utf-8"))
-            family_of(str(written.get("model_type")))
-        config = AutoConfig.from_pretrained(place.folder, **extra)
-    except _DAMAGED as error:
-        raise ModelError(
-            f"the config of model {place.name!r} cannot be read: {_one_line(error)}"
-        ) from error
-    family_of(config.model_type)
-    packed = getattr(config, "quantization_config", None)
-    if packed is not None and place.gguf_file is None:
-        method = dict(packed).get("quant_method", "an unnamed method")
-        raise ModelError(
-            f"model {place.name!r} is stored quantised, by {method}, and cannot be taken apart as "
-            "it is; give the model it was made from, with --quant if memory is short"
-        )
-    return config
 
 
 def model_at(place: Place, config: Any, running: Running) -> Any:
@@ -108,6 +61,9 @@ def model_at(place: Place, config: Any, running: Running) -> Any:
         # scales: the model would then not multiply by what was unpacked.
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
+        # GPT-2's attention in at least float32, which float64 is; it would be rounded to less.
+        if running.dtype == "float64" and hasattr(module, "reorder_and_upcast_attn"):
+            module.reorder_and_upcast_attn = False
     # transformers 5's faster kernels for experts know no float64; transformers 4 has only this one.
     if hasattr(model, "set_experts_implementation"):
         model.set_experts_implementation("eager")
@@ -120,6 +76,8 @@ def _read(place: Place, config: Any, running: Running, offload_folder: str | Non
     from transformers import AutoModelForCausalLM
 
     auto: Any = AutoModelForCausalLM
+    if place.gguf_file is None:
+        check_experts(place, config)
     try:
         with _quietly():
             model, report = auto.from_pretrained(
@@ -128,23 +86,41 @@ def _read(place: Place, config: Any, running: Running, offload_folder: str | Non
                 use_safetensors=True,
                 local_files_only=True,
                 output_loading_info=True,
+                ignore_mismatched_sizes=True,  # they are in the report, and refused
+                key_mapping=text_part_names(config),
                 **_gguf_options(place),
                 **running.options(offload_folder),
             )
-    except _DAMAGED as error:
+    except DAMAGED as error:
         if is_out_of_memory(error):
             raise
         if running.quant is not None and running.device_map is not None:
             # What does not fit on the devices would have to go where it cannot stay packed.
             raise ModelError(
-                f"model {place.name!r} cannot be packed and spread at once: {_one_line(error)}; "
+                f"model {place.name!r} cannot be packed and spread at once: {one_line(error)}; "
                 "leave out --quant or --device-map"
             ) from error
-        raise place.unreadable(_one_line(error)) from error
-    if missing := sorted(report["missing_keys"]):
-        # transformers would initialise them at random and continue.
-        raise place.unreadable(f"{missing[0]} is not among them")
+        raise _explain(place, config, error) from error
+    check_agreement(place, model, report)
     return model
+
+
+def _explain(place: Place, config: Any, error: Exception) -> ModelError:
+    """Which of a model's files kept transformers from making it; all are whole."""
+    from transformers import GenerationConfig
+
+    check_buildable(place, config)
+    if place.gguf_file is None and (place.folder / "generation_config.json").exists():
+        try:
+            GenerationConfig.from_pretrained(place.folder, local_files_only=True)
+        except DAMAGED as problem:
+            return ModelError(
+                f"generation_config.json of model {place.name!r} cannot be read: "
+                f"{one_line(problem)}; mend it, or take it out of the folder"
+            )
+    if place.gguf_file is None and (problem := uneven(place.weights().shapes)):
+        return disagrees(place, problem)
+    return place.unreadable(one_line(error))
 
 
 def _gguf_options(place: Place) -> dict[str, Any]:
@@ -182,9 +158,9 @@ def tokenizer_at(place: Place, config: Any) -> PreTrainedTokenizerBase:
             tokenizer: PreTrainedTokenizerBase = reader.from_pretrained(
                 place.folder, local_files_only=True, config=config, **extra
             )
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise ModelError(
-            f"the tokenizer of model {place.name!r} cannot be read: {_one_line(error)}"
+            f"the tokenizer of model {place.name!r} cannot be read: {one_line(error)}"
         ) from error
     if place.gguf_file is not None and version("transformers").startswith("4."):
         keep_bos_flag(tokenizer, place.folder / place.gguf_file)
@@ -212,8 +188,3 @@ def _quietly() -> Iterator[None]:
     finally:
         if was_on:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
-
-
-def _one_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0][:200].rstrip(".: ")
