@@ -148,7 +148,7 @@ def check_finite(model: Any, trace: Trace) -> None:
         return
     for name, weight in plain_weights(model):
         if not weight.isfinite().all():
-            raise ModelError(f"the weight {name} holds NaN or infinity; fetch the model again")
+            raise ModelError(_why_not_finite(name, weight))
     for number, layer in enumerate(trace.layers):
         for part in fields(layer):
             value = getattr(layer, part.name)
@@ -158,6 +158,18 @@ def check_finite(model: Any, trace: Trace) -> None:
                     f"{str(value.dtype).removeprefix('torch.')}; try --dtype float32 or bfloat16"
                 )
     raise ModelError("the logits hold NaN or infinity; try --dtype float32")
+
+
+def _why_not_finite(name: str, weight: Tensor) -> str:
+    """What is wrong with a weight that holds NaN or infinity, and what to do."""
+    dtype = str(weight.dtype).removeprefix("torch.")
+    if weight.isnan().any() or dtype == "float64":
+        return f"the weight {name} holds NaN or infinity; fetch the model again"
+    wider = "float64" if dtype == "float32" else "float32"
+    return (
+        f"the weight {name} is infinite in {dtype}, which ends at {torch.finfo(weight.dtype).max:g}"
+        f"; give --dtype {wider}, or if it is no better fetch the model again"
+    )
 
 
 def record(

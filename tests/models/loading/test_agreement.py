@@ -168,7 +168,8 @@ def test_a_tensor_under_two_names_is_refused(llama: Path):
     change_weights(
         llama, lambda weights: weights.update({"norm.weight": 2 * weights["model.norm.weight"]})
     )
-    assert "norm.weight twice, with a prefix and without" in refused(llama)
+    # transformers 4 takes names as they are, and has no use for the second one.
+    assert re.search("norm.weight(, which the config does not use| twice, with a)", refused(llama))
 
 
 def test_a_tensor_in_two_files_is_refused(llama: Path):

@@ -13,7 +13,8 @@ def lay_open(model: Any) -> Architecture:
     """The architecture of an ``OPTForCausalLM``.
 
     Raises:
-        ModelError: it norms after each part, or its embeddings are projected (OPT-350m does both).
+        ModelError: it norms after each part or its embeddings are projected (OPT-350m does both);
+            or it lacks a norm or a norm's gain.
     """
     config, body = model.config, model.model.decoder
     if not config.do_layer_norm_before or body.project_in is not None:
@@ -21,6 +22,11 @@ def lay_open(model: Any) -> Architecture:
             "OPT models that norm after attention and MLP, or project their embeddings (OPT-350m), "
             "are not supported: their residual is normed away at every layer; give another size"
         )
+    if body.final_layer_norm is None or not config.layer_norm_elementwise_affine:
+        field = "layer_norm_elementwise_affine is false"
+        if body.final_layer_norm is None:
+            field = "_remove_final_layer_norm is true"
+        raise ModelError(f"OPT models whose {field} are not supported; give another")
     n_heads = config.num_attention_heads
     return Architecture(
         family=FAMILY.name,

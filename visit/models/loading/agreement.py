@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from visit.models.loading.places import Place
 
 _ROWS = 4096
 """Of a matrix that are compared at once."""
+_MOST_BEYOND = 2
+"""How many times as many numbers as a file holds are made before the first one is missed."""
 
 _BUFFERS = re.compile(
     r"""(^|\.)(
@@ -53,21 +56,48 @@ def check_agreement(place: Place, model: Any, report: Mapping[str, Any]) -> None
         ModelError: it differs; the text names the first tensor.
     """
     if differing := sorted(report["mismatched_keys"]):
-        name, stored, wanted = differing[0]
-        raise disagrees(
-            place, f"{name} is {_shape(stored)} in the weights and {_shape(wanted)} by the config"
-        )
+        raise _mismatched(place, *_shapes_of(place, model, differing[0]))
     unused = [
         name for name in _in_order(report["unexpected_keys"]) if not _may_be_unused(name, model)
     ]
     if unused:
         raise disagrees(place, f"the weights hold {unused[0]}, which the config does not use")
     if missing := _in_order(report["missing_keys"]):
-        is_output = missing[0] == _output_name(model)
-        raise _lacks(place, missing[0], " (unless tie_word_embeddings is true)" * is_output)
+        raise _lacks(place, missing[0], _hint(missing[0], model))
     if place.gguf_file is None:
         _check_once(place, model)
         _check_tie(place, model)
+
+
+def check_size(place: Place, outline: Any) -> None:
+    """Refuse weights that are far fewer than the config asks for, before memory is taken for them.
+
+    Args:
+        place: The model's files.
+        outline: The model that its config makes, of shapes alone.
+
+    Raises:
+        ModelError: they are; the text names the first tensor where that can be known.
+    """
+    wanted = {name: tuple(weight.shape) for name, weight in outline.named_parameters()}
+    if getattr(outline.config, "tie_word_embeddings", False):
+        wanted.pop(_output_name(outline), None)
+    weights = place.weights()
+    n_wanted = sum(map(prod, wanted.values()))
+    if n_wanted <= _MOST_BEYOND * weights.n_elements:
+        return  # transformers tells tensors apart that it renames
+    stored = {_bare(name, outline): shape for name, shape in weights.shapes.items()}
+    for name in _in_order(wanted) if place.gguf_file is None else ():
+        shape = stored.get(_bare(name, outline))
+        if shape is not None and shape != wanted[name]:
+            raise _mismatched(place, name, shape, wanted[name])
+    for name in _in_order(wanted) if place.gguf_file is None else ():
+        if _bare(name, outline) not in stored and ".experts" not in name:
+            raise _lacks(place, name, _hint(name, outline))
+    raise disagrees(
+        place,
+        f"the config asks for {n_wanted:,} numbers and the weights hold {weights.n_elements:,}",
+    )
 
 
 def check_experts(place: Place, config: Any) -> None:
@@ -102,6 +132,29 @@ def _n_experts(config: Any) -> int:
         if (count := getattr(config, field, None)) is not None:
             return int(count)
     return 0
+
+
+def _shapes_of(place: Place, model: Any, reported: Any) -> tuple[str, Iterable[int], Iterable[int]]:
+    """A tensor's name with its shape in the file and in the model; transformers 4 has the name."""
+    if not isinstance(reported, str):
+        name, stored, wanted = reported
+        return name, stored, wanted
+    shapes = {_bare(name, model): shape for name, shape in place.weights().shapes.items()}
+    return reported, shapes.get(_bare(reported, model), ()), model.state_dict()[reported].shape
+
+
+def _mismatched(
+    place: Place, name: str, stored: Iterable[int], wanted: Iterable[int]
+) -> ModelError:
+    return disagrees(
+        place, f"{name} is {_shape(stored)} in the weights and {_shape(wanted)} by the config"
+    )
+
+
+def _hint(name: str, model: Any) -> str:
+    """What else the config could say of a missing tensor."""
+    is_output = name == _output_name(model)
+    return " (unless tie_word_embeddings is true)" if is_output else ""
 
 
 def _lacks(place: Place, name: str, hint: str = "") -> ModelError:

@@ -10,6 +10,7 @@ import json
 import re
 import struct
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from importlib.metadata import version
 from typing import Any
 
@@ -91,9 +92,32 @@ def config_at(place: Place) -> Any:
             f"model {place.name!r} is stored quantised, by {method}, and cannot be taken apart as "
             "it is; give the model it was made from, with --quant if memory is short"
         )
+    if place.gguf_file is None and _is_rotated_otherwise(written, config):
+        raise ModelError(
+            f"config.json of model {place.name!r} says its rotary positions as transformers 5 does "
+            f"(rope_parameters), which {version('transformers')} passes over: "
+            "pip install 'transformers>=5'"
+        )
     if problem := _contradiction(config):
         raise contradictory(place, problem)
     return config
+
+
+def _is_rotated_otherwise(written: Mapping[str, Any], config: Any) -> bool:
+    """Whether a config's rotary positions were not read: transformers 4 does not know the field."""
+    given = written.get("rope_parameters")
+    if not isinstance(given, Mapping) or hasattr(type(config)(), "rope_parameters"):
+        return False
+    part = getattr(config, "partial_rotary_factor", getattr(config, "rotary_pct", None))
+    wide = {"rope_theta": getattr(config, "rope_theta", None), "partial_rotary_factor": part}
+    near = {"rope_theta": getattr(config, "rope_local_base_freq", None)}
+    by_kind = [(given.get("full_attention", given), wide), (given.get("sliding_attention"), near)]
+    return any(
+        stated.get(name, value) != value
+        for stated, read in by_kind
+        for name, value in [("rope_type", "default"), *read.items()]
+        if stated is not None
+    )
 
 
 def type_of_text_part(model_type: str) -> str:
@@ -152,19 +176,29 @@ def _written(config: Any, name: str) -> str:
     return str(getattr(config, "attribute_map", {}).get(name, name))
 
 
-def check_buildable(place: Place, config: Any) -> None:
-    """Refuse a config that transformers cannot build a model of; only shapes are made.
+def outline_of(place: Place, config: Any) -> Any:
+    """The model that a config makes, of shapes alone: no numbers, hardly any memory.
 
     Raises:
-        ModelError: it cannot; the text names the field where that can be known.
+        ModelError: it makes none; the text names the field where that can be known.
     """
     from transformers import AutoModelForCausalLM
 
     try:
-        with torch.device("meta"):
-            AutoModelForCausalLM.from_config(config, attn_implementation="eager")
+        with torch.device("meta"), _no_first_weights():
+            return AutoModelForCausalLM.from_config(config, attn_implementation="eager")
     except DAMAGED as error:
         raise contradictory(place, _cause(config, error)) from error
+
+
+def _no_first_weights() -> AbstractContextManager[None]:
+    """Keep transformers from drawing first weights, which takes longer than all the rest."""
+    if version("transformers").startswith("4."):
+        from transformers.modeling_utils import no_init_weights
+    else:
+        from transformers.initialization import no_init_weights
+    context: AbstractContextManager[None] = no_init_weights()
+    return context
 
 
 def _cause(config: Any, error: Exception) -> str:
@@ -180,7 +214,7 @@ def _cause(config: Any, error: Exception) -> str:
     return one_line(error)
 
 
-def _leaves(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _leaves(data: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in data.items():
         if isinstance(value, Mapping):
             yield from _leaves(value, f"{prefix}{name}.")

@@ -13,8 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from visit.errors import ModelError
 from visit.models.gguf_tokens import keep_bos_flag
-from visit.models.loading.agreement import check_agreement, check_experts, disagrees, uneven
-from visit.models.loading.configs import DAMAGED, check_buildable, one_line, text_part_names
+from visit.models.loading.agreement import (
+    check_agreement,
+    check_experts,
+    check_size,
+    disagrees,
+    uneven,
+)
+from visit.models.loading.configs import DAMAGED, one_line, outline_of, text_part_names
 from visit.models.loading.files import TOKENIZERS, has_tokenizer
 from visit.models.loading.memory import is_out_of_memory
 from visit.models.loading.places import Place
@@ -76,8 +82,10 @@ def _read(place: Place, config: Any, running: Running, offload_folder: str | Non
     from transformers import AutoModelForCausalLM
 
     auto: Any = AutoModelForCausalLM
+    outline = outline_of(place, config)
     if place.gguf_file is None:
         check_experts(place, config)
+    check_size(place, outline)
     try:
         with _quietly():
             model, report = auto.from_pretrained(
@@ -100,16 +108,15 @@ def _read(place: Place, config: Any, running: Running, offload_folder: str | Non
                 f"model {place.name!r} cannot be packed and spread at once: {one_line(error)}; "
                 "leave out --quant or --device-map"
             ) from error
-        raise _explain(place, config, error) from error
+        raise _explain(place, error) from error
     check_agreement(place, model, report)
     return model
 
 
-def _explain(place: Place, config: Any, error: Exception) -> ModelError:
-    """Which of a model's files kept transformers from making it; all are whole."""
+def _explain(place: Place, error: Exception) -> ModelError:
+    """What kept transformers from making a model whose files are whole and whose config is too."""
     from transformers import GenerationConfig
 
-    check_buildable(place, config)
     if place.gguf_file is None and (place.folder / "generation_config.json").exists():
         try:
             GenerationConfig.from_pretrained(place.folder, local_files_only=True)
