@@ -6,6 +6,7 @@ import json
 from itertools import groupby
 
 import pytest
+from tokenizers import processors
 from transformers import PreTrainedTokenizerFast
 from vocabularies import TEMPLATES, byte_level, chatty, sentencepiece
 
@@ -53,6 +54,24 @@ def test_one_bos_comes_first_or_none_as_asked(adds_bos: bool):
     assert [token.id for token in with_bos] == [tokenizer.bos_token_id, *bare]
     assert [token.id for token in without] == bare
     assert [token.special for token in with_bos] == [True] + [False] * len(bare)
+
+
+@pytest.mark.parametrize("prompt", ["The city", "The city</s>", "The</s> city"])
+@pytest.mark.parametrize("marks", ["<s> $A </s>", "$A </s>", "<s> $A </s> </s>", "$A"])
+def test_an_end_mark_that_the_tokenizer_appends_is_left_off_unless_it_is_written(
+    prompt: str, marks: str
+):
+    """What is explained is what follows the prompt, not what follows the end of a text."""
+    tokenizer = byte_level()
+    tokenizer.add_special_tokens({"eos_token": "</s>"})
+    ids = {name: tokenizer.convert_tokens_to_ids(name) for name in ("<s>", "</s>")}
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single=marks, special_tokens=list(ids.items())
+    )
+    bare = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    first = [ids["<s>"]] if marks.startswith("<s>") else []
+    assert tokenizer(prompt)["input_ids"][len(first) :][: len(bare)] == bare
+    assert [token.id for token in read(tokenizer, prompt)] == [*first, *bare]
 
 
 @pytest.mark.parametrize("bos", [None, True])

@@ -13,6 +13,7 @@ from typing import Any
 
 from visit.errors import DocumentError, RequestError
 from visit.formats.checks import check_agreement, check_ledger, check_place, check_prompt
+from visit.formats.node_link import restored
 from visit.formats.notes import data_from_notes, notes_from_data
 from visit.formats.schema import NAME, check_shape
 from visit.graph.flow import (
@@ -139,7 +140,7 @@ def flow_from_data(data: object) -> FlowGraph:
     Raises:
         DocumentError: the document is not one; the text names the first place where it is not.
     """
-    data = check_shape(data)
+    data = check_shape(restored(data))
     graph = data["graph"]
     tokens = tuple(Token(**_keep_known(Token, token)) for token in graph["tokens"])
     model = ModelInfo(**_keep_known(ModelInfo, graph["model"]))

@@ -35,9 +35,11 @@ class Piece:
 def pieces_of_text(
     tokenizer: PreTrainedTokenizerBase, text: str, bos: bool | None
 ) -> tuple[Piece, ...]:
-    """The tokens of a text, with whatever the tokenizer adds by itself.
+    """The tokens of a text, with whatever the tokenizer puts before it by itself.
 
-    A BOS that the text writes out is not doubled.
+    A BOS that the text writes out is not doubled. What the tokenizer would put after the text, an
+    end mark such as ``[SEP]`` or ``</s>``, is left off: what is explained is what follows the text.
+    A mark that the text writes out stays.
 
     Args:
         tokenizer: The model's.
@@ -47,7 +49,7 @@ def pieces_of_text(
     Raises:
         RequestError: a BOS is asked for and the model has none, or none is and the text has one.
     """
-    ids = list(tokenizer(text)["input_ids"])
+    ids = _without_end(tokenizer, list(tokenizer(text)["input_ids"]))
     written = _n_leading(tokenizer, tokenizer(text, add_special_tokens=False)["input_ids"])
     if written and bos is False:
         raise RequestError(
@@ -112,6 +114,16 @@ def _with_bos(tokenizer: PreTrainedTokenizerBase, ids: list[int], bos: bool | No
             "this model has no BOS token; leave it to the tokenizer, or ask for none"
         )
     return [tokenizer.bos_token_id, *ids]
+
+
+def _without_end(tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> list[int]:
+    """The ids of a text without those that the tokenizer puts after any text."""
+    bare, whole = (
+        list(tokenizer("a", add_special_tokens=added)["input_ids"]) for added in (False, True)
+    )
+    starts = (n for n in range(len(whole)) if whole[n : n + len(bare)] == bare)
+    after = whole[next(starts, len(whole)) + len(bare) :]
+    return ids[: len(ids) - len(after)] if after and ids[-len(after) :] == after else ids
 
 
 def _n_leading(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> int:

@@ -49,4 +49,9 @@ def _norm(norm: Any) -> Norm:
     return rms_norm(norm, offset=1.0)
 
 
-FAMILY = Family("Gemma", "Gemma 1, 2 and 3 (text)", ("gemma", "gemma2", "gemma3_text"), lay_open)
+FAMILY = Family(
+    "Gemma",
+    "Gemma 1, 2 and 3 (of those that read images, the text part)",
+    ("gemma", "gemma2", "gemma3_text"),
+    lay_open,
+)

@@ -40,7 +40,7 @@ class Weights:
     """What weight files hold.
 
     Attributes:
-        shapes: Of every tensor, by its name in the files; GGUF's own order of dimensions.
+        shapes: Of every tensor, by its name in the files; a GGUF file counts as one tensor.
         n_bytes: Of all files.
     """
 
@@ -95,7 +95,8 @@ def examine(files: Iterable[Path]) -> Weights:
     shapes: dict[str, tuple[int, ...]] = {}
     holds: dict[str, str] = {}
     for file in files:
-        own = _shapes_in_gguf(file) if file.suffix.lower() == ".gguf" else _shapes(file)
+        is_gguf = file.suffix.lower() == ".gguf"
+        own = {file.name: (_elements_of_gguf(file),)} if is_gguf else _shapes(file)
         if twice := next((name for name in own if name in shapes), None):
             # transformers takes the last one it meets.
             raise Damaged(f"{twice} is in {holds[twice]} and again in {file.name}")
@@ -136,8 +137,8 @@ def _wrong_size(file: Path, size: int, end: int) -> str:
     return f"{file.name} is longer than it says, {size:,} instead of {end:,} bytes"
 
 
-def _shapes_in_gguf(file: Path) -> dict[str, tuple[int, ...]]:
-    """The shape of each tensor in a GGUF file.
+def _elements_of_gguf(file: Path) -> int:
+    """How many numbers a GGUF file holds.
 
     Source: the format, https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
     """
@@ -147,7 +148,7 @@ def _shapes_in_gguf(file: Path) -> dict[str, tuple[int, ...]]:
             raise Damaged(f"{file.name} is not a GGUF file")
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
             try:
-                shapes, end = _GgufHeader(data).tensors()
+                n_elements, end = _GgufHeader(data).tensors()
             except (struct.error, IndexError):
                 raise Damaged(
                     f"{file.name} is cut short within its header, after {size:,} bytes"
@@ -156,7 +157,7 @@ def _shapes_in_gguf(file: Path) -> dict[str, tuple[int, ...]]:
                 raise Damaged(f"{file.name} is damaged: its header makes no sense") from None
     if size < end:  # a longer one may be padded
         raise Damaged(_wrong_size(file, size, end))
-    return shapes
+    return n_elements
 
 
 class _GgufHeader:
@@ -166,8 +167,8 @@ class _GgufHeader:
         self._data = data
         self._at = len(_GGUF_MAGIC)
 
-    def tensors(self) -> tuple[dict[str, tuple[int, ...]], int]:
-        """The shape of each tensor, and where the last one ends."""
+    def tensors(self) -> tuple[int, int]:
+        """How many numbers all tensors hold, and where the last one ends."""
         from gguf import GGML_QUANT_SIZES
 
         if self._number("I") not in _GGUF_VERSIONS:
@@ -183,19 +184,19 @@ class _GgufHeader:
             else:
                 self._skip(type_)
         blocks = {int(type_): sizes for type_, sizes in GGML_QUANT_SIZES.items()}
-        shapes: dict[str, tuple[int, ...]] = {}
-        end = 0
+        total, end = 0, 0
         for _ in range(n_tensors):
-            tensor = self._string().decode()
+            self._string()
             n_dimensions = self._number("I")
             if n_dimensions > _SOME_DIMENSIONS:
                 raise ValueError
-            shapes[tensor] = shape = tuple(self._number("Q") for _ in range(n_dimensions))
+            shape = [self._number("Q") for _ in range(n_dimensions)]
             per_block, n_bytes = blocks[self._number("I")]
             n_elements = prod(shape)
+            total += n_elements
             end = max(end, self._number("Q") + n_elements // per_block * n_bytes)
         begins = -(-self._at // alignment) * alignment
-        return shapes, begins + end
+        return total, begins + end
 
     def _number(self, format_: str) -> int:
         (value,) = struct.unpack_from(f"<{format_}", self._data, self._at)
