@@ -222,8 +222,8 @@ def _check_tie(place: Place, model: Any) -> None:
         return
     ends = [_output_name(model), f"{_path_of(model, model.get_input_embeddings())}.weight"]
     bare = {_bare(name, model): name for name in place.weights().shapes}
-    stored = [bare.get(_bare(end, model)) for end in ends]
-    if None not in stored and not _are_equal(place.files(), *stored):
+    stored = [bare[end] for end in (_bare(end, model) for end in ends) if end in bare]
+    if len(stored) == 2 and not _are_equal(place.files(), *stored):
         raise disagrees(
             place,
             f"{stored[0]} is not {stored[1]}, but tie_word_embeddings is true: set it to false if "
@@ -233,9 +233,9 @@ def _check_tie(place: Place, model: Any) -> None:
 
 def _are_equal(files: Iterable[Path], first: str, second: str) -> bool:
     """Whether two tensors hold the same numbers; a part of them is read at a time."""
-    tensors = {}
+    tensors: dict[str, Any] = {}
     for file in files:
-        handle = safe_open(file, framework="pt")
+        handle: Any = safe_open(file, framework="pt")
         tensors.update({n: handle.get_slice(n) for n in (first, second) if n in handle.keys()})
     one, other = tensors[first], tensors[second]
     n_rows = one.get_shape()[0]
@@ -250,9 +250,11 @@ def _output_name(model: Any) -> str:
 
 
 def _path_of(model: Any, wanted: Any) -> str:
-    return next(path for path, module in model.named_modules() if module is wanted)
+    """What a model calls one of its modules."""
+    return next(str(path) for path, module in model.named_modules() if module is wanted)
 
 
 def _bare(name: str, model: Any) -> str:
     """A tensor's name without the prefix that a file may leave out."""
-    return name.removeprefix(f"{model.base_model_prefix}.")
+    prefix: str = model.base_model_prefix
+    return name.removeprefix(f"{prefix}.")

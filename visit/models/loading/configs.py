@@ -11,6 +11,7 @@ import re
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
@@ -184,20 +185,19 @@ def outline_of(place: Place, config: Any) -> Any:
     """
     from transformers import AutoModelForCausalLM
 
+    auto: Any = AutoModelForCausalLM
     try:
         with torch.device("meta"), _no_first_weights():
-            return AutoModelForCausalLM.from_config(config, attn_implementation="eager")
+            return auto.from_config(config, attn_implementation="eager")
     except DAMAGED as error:
         raise contradictory(place, _cause(config, error)) from error
 
 
 def _no_first_weights() -> AbstractContextManager[None]:
     """Keep transformers from drawing first weights, which takes longer than all the rest."""
-    if version("transformers").startswith("4."):
-        from transformers.modeling_utils import no_init_weights
-    else:
-        from transformers.initialization import no_init_weights
-    context: AbstractContextManager[None] = no_init_weights()
+    is_older = version("transformers").startswith("4.")
+    home = import_module(f"transformers.{'modeling_utils' if is_older else 'initialization'}")
+    context: AbstractContextManager[None] = home.no_init_weights()
     return context
 
 

@@ -120,10 +120,10 @@ def _explain(place: Place, error: Exception) -> ModelError:
     if place.gguf_file is None and (place.folder / "generation_config.json").exists():
         try:
             GenerationConfig.from_pretrained(place.folder, local_files_only=True)
-        except DAMAGED as problem:
+        except DAMAGED as fault:
             return ModelError(
                 f"generation_config.json of model {place.name!r} cannot be read: "
-                f"{one_line(problem)}; mend it, or take it out of the folder"
+                f"{one_line(fault)}; mend it, or take it out of the folder"
             )
     if place.gguf_file is None and (problem := uneven(place.weights().shapes)):
         return disagrees(place, problem)
