@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from visit.errors import OutputError
-from visit.formats.files import check_writable, write_whole
+from visit.formats.files import cache_folder, check_writable, write_whole
 
 
 def test_what_is_written_is_there_whole_and_alone(tmp_path: Path):
@@ -96,3 +96,9 @@ def test_checking_a_place_leaves_it_as_it_was(tmp_path: Path):
     (tmp_path / "old.txt").write_text("old")
     check_writable(tmp_path / "old.txt")
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_a_cache_folder_in_the_home_of_nobody_is_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("VISIT_CACHE", "~nosuchuser/x")
+    with pytest.raises(OutputError, match="VISIT_CACHE is '~nosuchuser/x', in the home of a user"):
+        cache_folder()

@@ -83,7 +83,17 @@ def _explain_refusal(path: str | Path, error: OSError) -> OutputError:
 
 
 def cache_folder() -> Path:
-    """Where what can be made again is kept: ``VISIT_CACHE``, or ``visit`` in the user's cache."""
+    """Where what can be made again is kept: ``VISIT_CACHE``, or ``visit`` in the user's cache.
+
+    Raises:
+        OutputError: ``VISIT_CACHE`` begins with the home of nobody.
+    """
     if given := os.environ.get("VISIT_CACHE"):
-        return Path(given).expanduser()
+        try:
+            return Path(given).expanduser()
+        except RuntimeError:
+            raise OutputError(
+                f"VISIT_CACHE is {given!r}, in the home of a user who does not exist; give a whole "
+                "path, or leave it out"
+            ) from None
     return platformdirs.user_cache_path("visit", appauthor=False, opinion=False)
