@@ -154,7 +154,7 @@ def test_a_long_prompt_s_lens_grid_is_scrolled_to_the_traced_row_and_drawn_no_mo
 ):
     screen = open_app("mini", viewport={"width": size[0], "height": size[1]})
     screen.ask("localStorage.setItem('visit.dockOpen', 'true')")
-    screen.page.goto(f"{screen.page.url}?prompt={quote(LONG)}&position=20")
+    screen.page.goto(f"{screen.address}?prompt={quote(LONG)}&position=20")
     screen.wait_for_graph()
     wait_until(lambda: screen.ask("document.querySelector('.lens-columns')"), "the grid")
     wait_until(lambda: screen.page.locator("#lens .ytick").count() == 48, "its rows")
@@ -211,7 +211,7 @@ IN_STRIP = """() => {
 
 def test_the_token_strip_follows_the_traced_token_and_keys_move_it(open_app):
     screen = open_app("mini", viewport={"width": 1280, "height": 720})
-    screen.page.goto(f"{screen.page.url}?prompt={quote(LONG)}")
+    screen.page.goto(f"{screen.address}?prompt={quote(LONG)}")
     traced = screen.page.locator("#tokens .chip.is-traced")
 
     def at(position: str) -> bool:
@@ -225,7 +225,7 @@ def test_the_token_strip_follows_the_traced_token_and_keys_move_it(open_app):
     wait_until(lambda: at("46"), "the token before")
     assert screen.ask(IN_STRIP)
     wait_until(lambda: screen.ask("document.activeElement.dataset.position") == "46", "the focus")
-    screen.page.goto(f"{screen.page.url.split('?')[0]}?prompt={quote(LONG)}&position=2")
+    screen.page.goto(f"{screen.address}?prompt={quote(LONG)}&position=2")
     wait_until(lambda: at("2"), "an early token")
     assert screen.ask(IN_STRIP)
 

@@ -101,7 +101,7 @@ def test_two_choices_made_at_once_are_both_kept(open_app):
 
 def test_a_position_of_a_chat_can_be_chosen(open_app):
     screen = open_app("chat")
-    screen.page.goto(f"{screen.page.url}?prompt={quote('The capital of Japan')}&chat=true")
+    screen.page.goto(f"{screen.address}?prompt={quote('The capital of Japan')}&chat=true")
     wait_until(lambda: screen.ask(GROUPS) == [USER], "the chat")
     screen.page.get_by_role("button", name="·capital", exact=True).click()
     traced = screen.page.locator("#tokens .chip.is-traced")
@@ -139,11 +139,11 @@ def test_a_model_without_a_template_says_why_it_has_no_chat(open_app):
 def test_a_chat_can_be_read(open_app, theme, size):
     width, height = size
     screen = open_app("chat", viewport={"width": width, "height": height}, color_scheme=theme)
-    screen.page.goto(f"{screen.page.url}?prompt={quote(CHAT)}&chat=true&bos=true")
+    screen.page.goto(f"{screen.address}?prompt={quote(CHAT)}&chat=true&bos=true")
     roles = ["system", "user", "assistant"]
     wait_until(lambda: [role for role, *_ in screen.ask(GROUPS)] == roles, "the chat")
     screen.wait_for_graph()
-    screen.page.wait_for_timeout(600)
+    screen.rest()
     FOLDER.mkdir(parents=True, exist_ok=True)
     screen.page.screenshot(path=FOLDER / f"chat-{theme}-{width}x{height}.png")
     # What is typed may be longer than its field: that can be scrolled.
