@@ -135,10 +135,17 @@ def test_a_model_without_a_template_says_why_it_has_no_chat(open_app):
     assert why.count() == 0
 
 
+@pytest.fixture(scope="module")
+def chat(open_shared):
+    """A page for every theme and size: it is loaded again in each."""
+    return open_shared("chat", shared=False)
+
+
 @pytest.mark.parametrize(("theme", "size"), list(product(["light", "dark"], SIZES)))
-def test_a_chat_can_be_read(open_app, theme, size):
-    width, height = size
-    screen = open_app("chat", viewport={"width": width, "height": height}, color_scheme=theme)
+def test_a_chat_can_be_read(chat, theme, size):
+    screen, (width, height) = chat, size
+    screen.page.set_viewport_size({"width": width, "height": height})
+    screen.page.emulate_media(color_scheme=theme)
     screen.page.goto(f"{screen.address}?prompt={quote(CHAT)}&chat=true&bos=true")
     roles = ["system", "user", "assistant"]
     wait_until(lambda: [role for role, *_ in screen.ask(GROUPS)] == roles, "the chat")
