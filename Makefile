@@ -16,12 +16,11 @@ TOGETHER := --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: serve test test-oldest lint bench
-.NOTPARALLEL:
 
 serve: .venv/ready-run
 	.venv/bin/visit serve --port $(PORT)
 
-test: .venv/ready-test
+test: .venv/ready-dev
 	"$$(.ci/node)" --test tests/js/*.test.js
 	VISIT_BROWSER="$$(.ci/browser)" && export VISIT_BROWSER && \
 	  .venv/bin/python -m pytest $(TOGETHER)
@@ -38,16 +37,18 @@ lint: .venv/ready-dev node_modules/ready
 	.venv/bin/mypy
 	"$$(.ci/node)" node_modules/typescript/bin/tsc
 
-bench: .venv/ready-test .venv/ready-dev
+bench: .venv/ready-dev
 	mkdir -p .cache/bench
 	.venv/bin/python -m pytest benchmarks --benchmark-json=.cache/bench/times.json \
 	  --benchmark-columns=min,median,rounds --benchmark-sort=name
 	.venv/bin/python benchmarks/memory.py --tokens 64 256 1024 --json .cache/bench/memory.json
 	.venv/bin/python benchmarks/report.py .cache/bench
 
-# What an extra needs, at the versions in constraints.txt; "run" is the package alone.
+# What the app needs, or all that lint and tests need as well, at the versions in constraints.txt.
+EXTRAS_run :=
+EXTRAS_dev := [dev,test]
 .venv/ready-%: pyproject.toml constraints.txt | .venv/bin/pip
-	.venv/bin/pip install --constraint constraints.txt --editable '.$(if $(filter-out run,$*),[$*])'
+	.venv/bin/pip install --constraint constraints.txt --editable '.$(EXTRAS_$*)'
 	touch $@
 
 # TypeScript, which only checks; nothing that it installs is served.

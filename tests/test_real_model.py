@@ -111,11 +111,13 @@ def test_the_country_carries_the_answer(flow: FlowGraph):
     assert carried
 
 
-def ten_strongest_heads(session: Session) -> set[str]:
-    flow = session.explain(
-        Request(PROMPT, rank_by=RankBy.LOGIT, memories=0, anti_memories=0, attn_neurons=0,
-                anti_attn_neurons=0, top_k=1)
-    )  # fmt: skip
+HEADS_ONLY = Request(
+    PROMPT, rank_by=RankBy.LOGIT, memories=0, anti_memories=0, attn_neurons=0,
+    anti_attn_neurons=0, top_k=1,
+)  # fmt: skip
+
+
+def ten_strongest_heads(flow: FlowGraph) -> set[str]:
     heads = [e for e in flow.edges if e.ledger == "heads" and e.source.kind is NodeKind.HEAD]
     strongest = sorted(heads, key=lambda edge: -abs(edge.direct_logit))[:10]
     return {str(edge.source) for edge in strongest}
@@ -123,7 +125,7 @@ def ten_strongest_heads(session: Session) -> set[str]:
 
 @pytest.fixture(scope="module")
 def strongest_heads(session: Session) -> set[str]:
-    return ten_strongest_heads(session)
+    return ten_strongest_heads(session.explain(HEADS_ONLY))
 
 
 @pytest.fixture(scope="module")
@@ -151,13 +153,12 @@ def test_half_precision_finds_the_same_heads_within_its_tolerance(
     folder: Path, strongest_heads: set[str], dtype: str, residual: float, logit: float
 ):
     """The tolerances are those of docs/method.md."""
-    half = Session(load(str(folder), dtype=dtype))
-    flow = half.explain(Request(PROMPT, layers="29"))
+    flow = Session(load(str(folder), dtype=dtype)).explain(HEADS_ONLY)
     assert flow.model.dtype == dtype
     assert flow.target.text == " Tokyo"
     assert flow.audit.residual <= residual
     assert flow.audit.logit <= logit
-    assert len(ten_strongest_heads(half) & strongest_heads) >= 8
+    assert len(ten_strongest_heads(flow) & strongest_heads) >= 8
 
 
 def test_its_chat_template_is_the_files_and_its_messages_are_told_apart(session: Session):

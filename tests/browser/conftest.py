@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from pages import Opened, Pages, Profiles
+from playwright.sync_api import Browser, sync_playwright
 from screen import Screen
 
 SERVE = Path(__file__).parent / "serve.py"
@@ -28,7 +29,6 @@ FLAGS = [
     # browser keeps none of the page's scripts from one test to the next.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
-INSIDE = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")
 
 
 @pytest.fixture(scope="session")
@@ -72,85 +72,41 @@ def serve() -> Iterator[Callable[[str], str]]:
         process.communicate(timeout=20)
 
 
-class Profiles:
-    """Browser profiles by what they were made with, used again once nothing of them is left.
-
-    A new profile has to fetch and compile the page's scripts again, which takes longer than most
-    tests do. One that was used is emptied, so that every page begins in it as in a fresh one.
-    """
-
-    def __init__(self, browser: Browser) -> None:
-        self._browser = browser
-        self._idle: dict[str, list[BrowserContext]] = {}
-
-    def take(self, how: dict[str, Any]) -> BrowserContext:
-        """A profile that no other page is in."""
-        idle = self._idle.get(repr(how))
-        return idle.pop() if idle else self._browser.new_context(accept_downloads=True, **how)
-
-    def give_back(self, how: dict[str, Any], context: BrowserContext) -> None:
-        """Empty a profile: what its pages kept, and the pages."""
-        first, *others = context.pages or [context.new_page()]
-        for page in others:
-            page.close()
-        first.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
-        context.clear_cookies()
-        context.clear_permissions()
-        context.set_offline(False)
-        first.close()
-        self._idle.setdefault(repr(how), []).append(context)
-
-
 @pytest.fixture(scope="session")
-def profiles(browser: Browser) -> Profiles:
-    return Profiles(browser)
+def pages(browser: Browser, serve: Callable[[str], str]) -> Pages:
+    return Pages(Profiles(browser), serve)
 
 
 @contextmanager
-def opened_pages(
-    profiles: Profiles, serve: Callable[[str], str]
-) -> Iterator[Callable[..., Screen]]:
-    """Open the app in empty profiles; at the end the pages' consoles must be empty."""
-    screens: list[Screen] = []
-    taken: list[tuple[dict[str, Any], BrowserContext]] = []
+def opened_pages(pages: Pages) -> Iterator[Callable[..., Screen]]:
+    """Open the app; at the end the pages' consoles must be empty."""
+    taken: list[Opened] = []
 
-    def start(kind: str, **how: Any) -> Screen:
-        how = {"viewport": {"width": 1440, "height": 900}, **how}
-        context = profiles.take(how)
-        taken.append((how, context))
-        page = context.new_page()
-        screen = Screen(page)
-        screens.append(screen)
-
-        page.on(
-            "request",
-            lambda r: None if r.url.startswith(INSIDE) else screen.outside.append(r.url),
-        )
-        page.on(
-            "console",
-            lambda m: screen.said.append(m.text) if m.type in ("error", "warning") else None,
-        )
-        page.on("pageerror", lambda error: screen.said.append(str(error)))
-        page.goto(serve(kind))
-        return screen
+    def start(kind: str, *, shared: bool = True, **how: Any) -> Screen:
+        taken.append(pages.take(kind, how, shared=shared))
+        return taken[-1].screen
 
     yield start
-    for screen in screens:
-        assert screen.said == []
-        assert screen.outside == []
-    for how, context in taken:
-        profiles.give_back(how, context)
+    for opened in taken:
+        pages.give_back(opened)
+    for opened in taken:
+        assert opened.screen.said == []
+        assert opened.screen.outside == []
 
 
 @pytest.fixture
-def open_app(profiles: Profiles, serve: Callable[[str], str]) -> Iterator[Callable[..., Screen]]:
-    """Open the app for one test."""
-    with opened_pages(profiles, serve) as start:
+def open_app(pages: Pages) -> Iterator[Callable[..., Screen]]:
+    """Open the app for one test: a page as it opens, which another may have used before.
+
+    ``shared=False`` is for a test that changes what cannot be put back, and for one of what only
+    a page has that nothing was ever done with.
+    """
+    with opened_pages(pages) as start:
         yield start
 
 
 @pytest.fixture(scope="module")
-def open_shared(profiles: Profiles, serve: Callable[[str], str]) -> Iterator[Callable[..., Screen]]:
+def open_shared(pages: Pages) -> Iterator[Callable[..., Screen]]:
     """Open the app for all the tests of a module, which leave it as they found it."""
-    with opened_pages(profiles, serve) as start:
+    with opened_pages(pages) as start:
         yield start

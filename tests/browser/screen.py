@@ -13,14 +13,54 @@ from playwright.sync_api import Page
 PATIENCE = 60.0
 CY = "document.getElementById('graph')._cyreg.cy"
 
-PLACE = """id => {
+# Where a node is on the page, once it has stood there for a while.
+STANDS = """async id => {
     const box = document.getElementById('graph');
     const cy = box._cyreg.cy;
-    cy.resize();
-    const frame = box.getBoundingClientRect();
-    const at = cy.getElementById(id).renderedPosition();
-    return [frame.left + at.x, frame.top + at.y];
+    const place = () => {
+        cy.resize();
+        const frame = box.getBoundingClientRect();
+        const at = cy.getElementById(id).renderedPosition();
+        return [frame.left + at.x, frame.top + at.y];
+    };
+    let at = place();
+    let since = performance.now();
+    while (cy.animated() || performance.now() - since < 120) {
+        await new Promise(requestAnimationFrame);
+        const now = place();
+        if (now.join() !== at.join()) [at, since] = [now, performance.now()];
+    }
+    return at;
 }"""
+
+# All that a page shows and keeps, as a text.
+AS_IT_IS = """() => {
+    const every = (selector) => [...document.querySelectorAll(selector)];
+    const cy = document.getElementById('graph')?._cyreg?.cy;
+    const { view, viewport, ...state } = window.visit?.state ?? {};
+    const shown = every('body *').filter(e => e.checkVisibility() && !e.closest('svg'));
+    const dressed = shown.map(e => [
+        e.tagName, e.id, e.className, e.hidden, e.open, e.tabIndex, e.scrollTop, e.scrollLeft,
+        e.getAttribute('style'),
+        ...e.getAttributeNames().filter(name => name.startsWith('aria-')).map(
+            name => e.getAttribute(name)),
+        ...e.matches('input, select, textarea') ? [e.value, e.checked, e.disabled] : [],
+    ].join());
+    const page = [...document.documentElement.attributes].map(a => `${a.name}: ${a.value}`);
+    return JSON.stringify({
+        parts: [...page.sort(), ...dressed],
+        texts: document.body.innerText,
+        figures: every('.js-plotly-plot').map(e => e.textContent),
+        focus: document.activeElement.id,
+        kept: [{ ...localStorage }, { ...sessionStorage }],
+        state: { ...state, hidden: [...state.hidden ?? []] },
+        graph: cy && [cy.pan(), cy.zoom(), cy.elements().map(e => [
+            e.id(), e.classes(), e.isNode() && e.position(), e.data('label'), e.visible(),
+        ]).sort()],
+    });
+}"""
+
+MOVES = f"{CY}.animated() || document.getAnimations().some(a => a.playState === 'running')"
 
 
 def wait_until(check: Callable[[], Any], what: str) -> Any:
@@ -39,6 +79,7 @@ class Screen:
     """The app on a page, as a researcher would use it."""
 
     page: Page
+    address: str = ""
     said: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
     name: str = ""
@@ -46,6 +87,22 @@ class Screen:
     def ask(self, script: str, argument: Any = None) -> Any:
         """What a script on the page answers."""
         return self.page.evaluate(script, argument)
+
+    def as_it_is(self) -> str:
+        """All that the page shows and keeps."""
+        return self.ask(AS_IT_IS)
+
+    def rest(self) -> str:
+        """All that the page shows and keeps, once nothing of it moves or changes."""
+        seen = [self.as_it_is()]
+
+        def is_still() -> bool:
+            time.sleep(0.2)
+            seen.append(self.as_it_is())
+            return seen[-1] == seen[-2] and not self.ask(MOVES)
+
+        wait_until(is_still, "the page to come to rest")
+        return seen[-1]
 
     def wait_for_graph(self) -> None:
         """Until nodes are drawn and have come to rest."""
@@ -63,14 +120,7 @@ class Screen:
     def tap(self, node: str) -> None:
         """A real click in the middle of a node, once it stands still."""
         self.wait_for(node)
-        place = self.ask(PLACE, node)
-        while True:
-            time.sleep(0.3)
-            now = self.ask(PLACE, node)
-            if now == place:
-                break
-            place = now
-        self.page.mouse.click(*place)
+        self.page.mouse.click(*self.ask(STANDS, node))
 
     def inspected(self, node: str) -> str:
         """The inspector's text once it shows a node."""

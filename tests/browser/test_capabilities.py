@@ -152,9 +152,10 @@ SEEN = """selector => {
 def test_a_long_prompt_s_lens_grid_is_scrolled_to_the_traced_row_and_drawn_no_more_for_a_pick(
     open_app, size
 ):
-    screen = open_app("mini", viewport={"width": size[0], "height": size[1]})
+    viewport = {"width": size[0], "height": size[1]}
+    screen = open_app("mini", shared=False, viewport=viewport)
     screen.ask("localStorage.setItem('visit.dockOpen', 'true')")
-    screen.page.goto(f"{screen.page.url}?prompt={quote(LONG)}&position=20")
+    screen.page.goto(f"{screen.address}?prompt={quote(LONG)}&position=20")
     screen.wait_for_graph()
     wait_until(lambda: screen.ask("document.querySelector('.lens-columns')"), "the grid")
     wait_until(lambda: screen.page.locator("#lens .ytick").count() == 48, "its rows")
@@ -189,7 +190,7 @@ def test_a_long_prompt_s_lens_grid_is_scrolled_to_the_traced_row_and_drawn_no_mo
 
 def test_the_dock_is_as_the_window_is_high_until_it_is_opened_or_closed(open_app):
     kept, shown = "localStorage.getItem('visit.dockOpen')", "document.documentElement.dataset.dock"
-    low = open_app("fake", viewport={"width": 1280, "height": 720})
+    low = open_app("fake", shared=False, viewport={"width": 1280, "height": 720})
     low.wait_for_graph()
     assert (low.ask(shown), low.ask(kept)) == ("closed", None)
     low.page.set_viewport_size({"width": 1440, "height": 900})
@@ -210,8 +211,8 @@ IN_STRIP = """() => {
 
 
 def test_the_token_strip_follows_the_traced_token_and_keys_move_it(open_app):
-    screen = open_app("mini", viewport={"width": 1280, "height": 720})
-    screen.page.goto(f"{screen.page.url}?prompt={quote(LONG)}")
+    screen = open_app("mini", shared=False, viewport={"width": 1280, "height": 720})
+    screen.page.goto(f"{screen.address}?prompt={quote(LONG)}")
     traced = screen.page.locator("#tokens .chip.is-traced")
 
     def at(position: str) -> bool:
@@ -225,13 +226,13 @@ def test_the_token_strip_follows_the_traced_token_and_keys_move_it(open_app):
     wait_until(lambda: at("46"), "the token before")
     assert screen.ask(IN_STRIP)
     wait_until(lambda: screen.ask("document.activeElement.dataset.position") == "46", "the focus")
-    screen.page.goto(f"{screen.page.url.split('?')[0]}?prompt={quote(LONG)}&position=2")
+    screen.page.goto(f"{screen.address}?prompt={quote(LONG)}&position=2")
     wait_until(lambda: at("2"), "an early token")
     assert screen.ask(IN_STRIP)
 
 
 def test_a_layer_is_shown_as_the_paper_s_sankey(open_app):
-    screen = open_app("mini")
+    screen = open_app("mini", shared=False)
     screen.wait_for_graph()
     screen.page.get_by_role("button", name="Sankey").click()
     figure = screen.page.locator("#sankey .js-plotly-plot")

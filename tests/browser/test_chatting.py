@@ -101,7 +101,7 @@ def test_two_choices_made_at_once_are_both_kept(open_app):
 
 def test_a_position_of_a_chat_can_be_chosen(open_app):
     screen = open_app("chat")
-    screen.page.goto(f"{screen.page.url}?prompt={quote('The capital of Japan')}&chat=true")
+    screen.page.goto(f"{screen.address}?prompt={quote('The capital of Japan')}&chat=true")
     wait_until(lambda: screen.ask(GROUPS) == [USER], "the chat")
     screen.page.get_by_role("button", name="·capital", exact=True).click()
     traced = screen.page.locator("#tokens .chip.is-traced")
@@ -135,15 +135,22 @@ def test_a_model_without_a_template_says_why_it_has_no_chat(open_app):
     assert why.count() == 0
 
 
+@pytest.fixture(scope="module")
+def chat(open_shared):
+    """A page for every theme and size: it is loaded again in each."""
+    return open_shared("chat", shared=False)
+
+
 @pytest.mark.parametrize(("theme", "size"), list(product(["light", "dark"], SIZES)))
-def test_a_chat_can_be_read(open_app, theme, size):
-    width, height = size
-    screen = open_app("chat", viewport={"width": width, "height": height}, color_scheme=theme)
-    screen.page.goto(f"{screen.page.url}?prompt={quote(CHAT)}&chat=true&bos=true")
+def test_a_chat_can_be_read(chat, theme, size):
+    screen, (width, height) = chat, size
+    screen.page.set_viewport_size({"width": width, "height": height})
+    screen.page.emulate_media(color_scheme=theme)
+    screen.page.goto(f"{screen.address}?prompt={quote(CHAT)}&chat=true&bos=true")
     roles = ["system", "user", "assistant"]
     wait_until(lambda: [role for role, *_ in screen.ask(GROUPS)] == roles, "the chat")
     screen.wait_for_graph()
-    screen.page.wait_for_timeout(600)
+    screen.rest()
     FOLDER.mkdir(parents=True, exist_ok=True)
     screen.page.screenshot(path=FOLDER / f"chat-{theme}-{width}x{height}.png")
     # What is typed may be longer than its field: that can be scrolled.

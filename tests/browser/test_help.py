@@ -63,6 +63,7 @@ def test_words_are_reached_by_the_keyboard_one_stop_a_panel(open_app):
     assert screen.ask(stops) == [-1, 0] and screen.ask(FOCUS) == "share"
     wait_until(lambda: card.is_visible() and "whole" in card.inner_text(), "share")
     assert screen.ask("visit.state.picked") is None  # the arrow did not walk the graph
+    screen.ask("visit.fill({note: []})")
 
 
 def test_the_help_opens_and_closes_by_key_button_and_backdrop(open_app):
@@ -149,8 +150,7 @@ def test_the_tour_of_the_viewer_passes_over_what_is_not_there(open_app):
 
 def test_before_the_first_graph_the_canvas_says_how_things_stand(open_app):
     screen = open_app("fake")
-    address = screen.page.url
-    screen.page.goto(f"{address}?prompt=slow+one")
+    screen.page.goto(f"{screen.address}?prompt=slow+one")
     cover = screen.page.locator("#cover")
     wait_until(lambda: "Running the model" in cover.inner_text(), "the stage in words")
     screen.page.get_by_role("button", name="Cancel").click()
@@ -165,7 +165,7 @@ def test_before_the_first_graph_the_canvas_says_how_things_stand(open_app):
 
 def test_a_first_trace_that_fails_says_what_to_do(open_app):
     screen = open_app("fake")
-    screen.page.goto(f"{screen.page.url}?prompt=a&target=no+such+token")
+    screen.page.goto(f"{screen.address}?prompt=a&target=no+such+token")
     cover = screen.page.locator("#cover")
     wait_until(lambda: "could not be traced" in cover.inner_text(), "what to do")
     assert "not one token" in screen.page.get_by_role("alert").inner_text()

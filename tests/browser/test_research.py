@@ -398,7 +398,7 @@ def test_a_kind_is_hidden_by_the_legend_and_shown_again(open_app):
 
 
 def test_what_was_done_is_undone_and_done_again(open_app):
-    screen = open_app("fake")
+    screen = open_app("fake", shared=False)
     screen.wait_for_graph()
     undo, redo = (screen.page.locator(f"#{name}") for name in ("undo", "redo"))
     assert undo.is_disabled() and redo.is_disabled()
@@ -420,7 +420,7 @@ def test_what_was_done_is_undone_and_done_again(open_app):
 
 
 def test_panes_are_resized_by_mouse_and_keys_and_remembered(open_app):
-    screen = open_app("fake")
+    screen = open_app("fake", shared=False)
     screen.wait_for_graph()
     width = "document.querySelector('.side').clientWidth"
     before, bar = screen.ask(width), screen.page.locator("#split-side")

@@ -122,7 +122,7 @@ def screen(dressed: Screen) -> Iterator[Screen]:
 def test_a_state_can_be_read(screen: Screen, state: Callable[[Screen], None]):
     state(screen)
     screen.page.mouse.move(screen.page.viewport_size["width"] / 2, 5)
-    screen.page.wait_for_timeout(600)
+    screen.rest()
     FOLDER.mkdir(parents=True, exist_ok=True)
     screen.page.screenshot(path=FOLDER / f"{state.__name__}-{screen.name}.png")
     assert screen.ask(OVERLAPS) == []

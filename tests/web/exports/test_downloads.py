@@ -91,7 +91,7 @@ def test_each_can_make_these_formats(maker, endings):
 
 @pytest.mark.parametrize("kept", formats_made_by(Maker.SERVER))
 def test_every_format_is_a_file_named_after_the_prompt(kept):
-    flow = make_flow()
+    flow = make_flow(opened=(1, 2))
     view = View("k", flow.request, OPENED)
     file = download(FORMATS[kept], Index(flow), view, Look("dark"))
     ending = "csv.zip" if kept == "csv" else kept

@@ -1,0 +1,182 @@
+"""Pages of the app, which a test hands to the next once they are again as they opened.
+
+To open one takes seconds: the browser compiles the page's scripts, and draws. To put one back takes
+less, and whether that worked is looked at rather than believed: a page that does not read, in every
+text, field, place and kept value, as it did when it opened is closed. So what one test leaves
+behind, a failed one too, never reaches another.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext
+from screen import Screen, wait_until
+
+INSIDE = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")
+ASKED = ("prompt", "model")
+"""The fields whose values a page opens with."""
+SIZE = {"width": 1440, "height": 900}
+PATIENCE = 8.0
+"""For a page to be again as it opened, before another is opened instead."""
+
+IS_DRAWN = """() => {
+    const filled = ['#tokens .chip', '#predictions .prediction', '#inspector *', '#legend *'];
+    const isOpen = document.documentElement.dataset.dock === 'open';
+    const grid = isOpen ? ['#lens .ytick'] : ['#lens .js-plotly-plot'];
+    const graph = document.getElementById('graph')?._cyreg?.cy.nodes('[family]').length;
+    return graph && [...filled, ...grid].every(part => document.querySelector(part));
+}"""
+
+# By the page's own ways. Answers whether the first graph is asked for again, as it is unless
+# nothing was done with it: a block that was fetched and a note that was made are of the graph.
+PUT_BACK = """([prompt, model]) => {
+    const V = window.visit;
+    const said = (value) => JSON.stringify(value instanceof Set ? [...value] : value);
+    document.querySelector('#cancel:not([hidden])')?.click();
+    V.closeMenus();
+    V.showHelp(false);
+    V.endTour();
+    document.getElementById('search-clear')?.click();
+    document.activeElement.blur();
+    V.setLevel(0);
+    for (const piece of V.table) {
+        const first = V.address.defaultOf(piece);
+        if (said(V.state[piece.name]) !== said(first)) V.set(piece.name, first);
+    }
+    V.fit(true);
+    V.fit(false);
+    for (const panel of document.querySelectorAll('body *')) panel.scrollTo(0, 0);
+    const isSaid = (id, text) => document.getElementById(id).value === text;
+    const isAsked = isSaid('prompt', prompt) && isSaid('model', model) && isSaid('target', '');
+    const isFirst = V.state.view === window.opened && document.getElementById('problem').hidden;
+    if (!isAsked || !isFirst) {
+        V.setProps('model', { value: model });
+        V.askPrompt(prompt);
+    }
+    localStorage.clear();
+    sessionStorage.clear();
+    V.filled('graph', V.part('graph'));  // the tour is offered again
+    return !isAsked || !isFirst;
+}"""
+
+
+class Profiles:
+    """Browser profiles by what they were made with, used again once nothing of them is left.
+
+    A new profile has to fetch and compile the page's scripts again, which takes longer than most
+    tests do. One that was used is emptied, so that every page begins in it as in a fresh one.
+    """
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._idle: dict[str, list[BrowserContext]] = {}
+
+    def take(self, how: dict[str, Any]) -> BrowserContext:
+        """A profile that no other page is in."""
+        idle = self._idle.get(repr(how))
+        return idle.pop() if idle else self._browser.new_context(accept_downloads=True, **how)
+
+    def give_back(self, how: dict[str, Any], context: BrowserContext) -> None:
+        """Empty a profile: what its pages kept, and the pages."""
+        first, *others = context.pages or [context.new_page()]
+        for page in others:
+            page.close()
+        first.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+        context.clear_cookies()
+        context.clear_permissions()
+        context.set_offline(False)
+        first.close()
+        self._idle.setdefault(repr(how), []).append(context)
+
+
+@dataclass
+class Opened:
+    """A page that is open.
+
+    Attributes:
+        screen: What is done with it.
+        kind: The kind of server that it is of.
+        how: What its profile was made with.
+        context: Its profile.
+        first: What it was like when it opened; "" for one that is handed to no other test.
+        asked: What the fields said then, in the order of ``ASKED``.
+    """
+
+    screen: Screen
+    kind: str
+    how: dict[str, Any]
+    context: BrowserContext
+    first: str = ""
+    asked: list[str] = field(default_factory=list)
+
+
+class Pages:
+    """The pages that are open, those that are idle by the server and the profile they are of."""
+
+    def __init__(self, profiles: Profiles, serve: Callable[[str], str]) -> None:
+        self._profiles = profiles
+        self._serve = serve
+        self._idle: dict[str, list[Opened]] = {}
+
+    def take(self, kind: str, how: dict[str, Any], *, shared: bool) -> Opened:
+        """A page that is as it opened; one that no test had before, unless it may be shared."""
+        how = {"viewport": SIZE, **how}
+        idle = self._idle.get(f"{kind} {how}")
+        if shared and idle:
+            return idle.pop()
+        opened = self._open(kind, how)
+        if shared and kind != "viewer":  # which cannot be asked for another graph
+            screen = opened.screen
+            wait_until(lambda: screen.ask(IS_DRAWN), "the page to open")
+            opened.first = screen.rest()
+            opened.asked = [screen.page.locator(f"#{name}").input_value() for name in ASKED]
+            screen.ask("() => { window.opened = visit.state.view; }")
+        return opened
+
+    def _open(self, kind: str, how: dict[str, Any]) -> Opened:
+        context = self._profiles.take(how)
+        page = context.new_page()
+        screen = Screen(page, self._serve(kind))
+        page.on(
+            "request",
+            lambda r: None if r.url.startswith(INSIDE) else screen.outside.append(r.url),
+        )
+        page.on(
+            "console",
+            lambda m: screen.said.append(m.text) if m.type in ("error", "warning") else None,
+        )
+        page.on("pageerror", lambda error: screen.said.append(str(error)))
+        page.goto(screen.address)
+        return Opened(screen, kind, how, context)
+
+    def give_back(self, opened: Opened) -> None:
+        """Keep a page for another test if it is again as it opened; close it if it is not."""
+        if opened.first and put_back(opened) and not opened.screen.said:
+            self._idle.setdefault(f"{opened.kind} {opened.how}", []).append(opened)
+        else:
+            self._profiles.give_back(opened.how, opened.context)
+
+
+def put_back(opened: Opened) -> bool:
+    """Put a page back as it opened, if that is possible."""
+    screen, page = opened.screen, opened.screen.page
+    if not screen.ask("Boolean(window.visit?.state.view)"):
+        return False
+    size = opened.how["viewport"]
+    if page.viewport_size != size:
+        page.set_viewport_size(size)
+    page.mouse.move(0, 0)
+    before = screen.ask("visit.state.view.key")
+    is_another = screen.ask(PUT_BACK, opened.asked)
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        is_there = not is_another or screen.ask("visit.state.view.key") != before
+        if is_there and screen.as_it_is() == opened.first:
+            screen.ask("() => { window.opened = visit.state.view; }")
+            return True
+        time.sleep(0.1)
+    return False

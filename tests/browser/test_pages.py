@@ -1,0 +1,45 @@
+"""What one test leaves behind on a page reaches no other."""
+
+import pages as module
+import pytest
+from pages import Pages
+from screen import wait_until
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_page_that_was_used_is_handed_on_as_it_opened(pages: Pages):
+    opened = pages.take("fake", {}, shared=True)
+    screen = opened.screen
+    screen.tap("L1.attn@7")
+    screen.wait_for("L1.head0@7")
+    screen.ask("visit.note('L1.attn@7', { name: 'mine', pinned: true })")
+    wait_until(lambda: screen.ask("visit.noteOf('L1.attn@7').pinned"), "the note")
+    screen.tab("Ledger")
+    screen.page.get_by_role("button", name="MLP, memory").click()
+    screen.page.get_by_role("button", name="Switch between light and dark").click()
+    screen.page.get_by_label("Hide edges below").fill("40")
+    screen.page.get_by_label("Target", exact=True).fill("no such token")
+    screen.page.locator("#search").fill("head")
+    assert screen.as_it_is() != opened.first
+    pages.give_back(opened)
+    again = pages.take("fake", {}, shared=True)
+    assert again is opened
+    assert again.screen.as_it_is() == opened.first
+    assert again.screen.ask("localStorage.length") == 0
+    pages.give_back(again)
+
+
+def test_a_page_that_cannot_be_put_back_is_handed_on_to_none(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module, "PATIENCE", 0.5)
+    opened = pages.take("fake", {}, shared=True)
+    opened.screen.ask("document.querySelector('h1').append('!')")
+    pages.give_back(opened)
+    assert opened.screen.page.is_closed()
+    other = pages.take("fake", {}, shared=True)
+    assert other is not opened
+    assert "!" not in other.screen.page.locator("h1").inner_text()
+    monkeypatch.undo()
+    pages.give_back(other)
