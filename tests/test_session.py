@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from vocabularies import chatty
 
 from visit.assemble import residency
 from visit.engine.protocol import Engine, ModelChoice
-from visit.errors import Cancelled, ModelError, RequestError
+from visit.engine.questions import Explain, OpenBlock, ReadLens, ReadPattern
+from visit.errors import Cancelled, ModelError, NotLoaded, RequestError
 from visit.formats.document import flow_from_json, json_from_flow
 from visit.graph.flow import FlowGraph, NodeKind
 from visit.graph.request import RankBy, Request
@@ -171,6 +173,98 @@ def test_another_model_is_loaded_in_place_of_the_resident_one(session: Session, 
     other = str(save_tiny_model(tmp_path / "other"))
     assert session.explain(Request(PROMPT, model=other)).model.name == other
     assert session.models()[0].name == other
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(save_tiny_model(tmp_path_factory.mktemp("other")))
+
+
+def test_models_that_fit_together_stay_in_memory_and_neither_answers_for_the_other(
+    session: Session, folder: Path, other: str, monkeypatch: pytest.MonkeyPatch
+):
+    first, second = Request(PROMPT, model=str(folder)), Request(PROMPT, model=other)
+    session.explain(first), session.explain(second)
+    monkeypatch.setattr(loading, "load", lambda *_, **__: pytest.fail("it was loaded again"))
+    for request in (first, second, first):
+        assert session.explain(request).model.name == request.model
+        assert session.open(request, 0, 1).model.name == request.model
+    assert {model.name for model in session.models() if model.note == "loaded"} == {
+        str(folder), other
+    }  # fmt: skip
+
+
+def test_a_model_that_does_not_fit_beside_the_next_makes_room_for_it(folder: Path, other: str):
+    session = Session.load(str(folder), model_bytes=0)
+    session.explain(Request(PROMPT, model=other))
+    assert [model.name for model in session.models() if model.note == "loaded"] == [other]
+
+
+def test_what_is_asked_about_a_graph_is_answered_by_its_own_weights_or_not_at_all(
+    session: Session, folder: Path
+):
+    request, weights = Request(PROMPT, model=str(folder)), session.model.weights_sha256
+    assert session.ask(OpenBlock(request, 0, 1, weights=weights)) == session.open(request, 0, 1)
+    assert session.ask(Explain(request, weights=weights[:12])).model.name == str(folder)
+    for question in (
+        Explain(request, weights="0a1b"),
+        OpenBlock(request, 0, 1, weights="0a1b"),
+        ReadLens(request, (0,), weights="0a1b"),
+        ReadPattern(request, 0, 0, weights="0a1b"),
+    ):
+        with pytest.raises(ModelError, match=r"are others than this graph's: 0a1b then, .* here"):
+            session.ask(question)
+
+
+def test_a_model_that_is_not_in_memory_is_not_loaded_where_that_takes_a_click(
+    session: Session, folder: Path, other: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(loading, "load", lambda *_, **__: pytest.fail("it was loaded"))
+    for name in (other, "openai-community/gpt2", "/no/such/folder"):
+        with pytest.raises(NotLoaded, match=f"^model '{name}' is not in memory here$"):
+            session.ask(Explain(Request(PROMPT, model=name), may_load=False))
+    assert session.ask(Explain(Request(PROMPT), may_load=False)).model.name == str(folder)
+
+
+def test_where_paths_are_not_allowed_nobody_learns_which_files_there_are(
+    folder: Path, other: str, tmp_path: Path
+):
+    session = Session.load(str(folder), paths=False)
+    gguf = tmp_path / "there.gguf"
+    gguf.write_bytes(b"GGUF")
+    said = set()
+    for name in (other, str(gguf), f"{other}-not", "../x", "~/x", "there.gguf", "C:\\x"):
+        with pytest.raises(ModelError, match="no paths are read here") as refused:
+            session.explain(Request(PROMPT, model=name))
+        said.add(str(refused.value).partition("' is no name")[2])
+    assert len(said) == 1
+
+
+def test_a_relative_folder_that_looks_like_an_id_is_none_where_paths_are_not_allowed(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    session = Session.load(str(folder), paths=False)
+    save_tiny_model(tmp_path / "lab" / "model")
+    monkeypatch.chdir(tmp_path)
+    said = []
+    for name in ("lab/model", "lab/other"):
+        with pytest.raises(ModelError) as refused:
+            session.explain(Request(PROMPT, model=name))
+        said.append(str(refused.value).replace(name, "NAME"))
+    assert said[0] == said[1]
+
+
+def test_the_model_it_was_started_with_may_come_back_where_paths_are_not_allowed(folder: Path):
+    session = Session.load(str(folder), paths=False, model_bytes=0)
+    session.explain(Request(PROMPT, model="mini"))
+    assert session.explain(Request(PROMPT, model=str(folder))).model.name == str(folder)
+
+
+def test_an_answer_to_come_is_the_answer(session: Session):
+    request, heard = Request(PROMPT), []
+    answer = session.submit(Explain(request), lambda *told: heard.append(told), asker="a page")
+    assert answer.result(60) == session.explain(request)
+    assert heard[-1][0] == "readings"
 
 
 def test_requests_from_several_threads_get_their_own_answers(session: Session):
@@ -393,6 +487,31 @@ def test_a_request_may_be_made_from_within_one(session: Session):
 
     assert session.explain(Request(PROMPT, layers="none"), tell).nodes
     assert inner[0].request.prompt == "of France Paris"
+
+
+def test_looks_between_the_steps_of_a_trace_change_neither(session: Session, other: str):
+    """Of the same prompt, of another and of another model, at every step that they may come at."""
+    asked = Request(PROMPT, model=session.model.name)
+    looked_at = (asked, replace(asked, prompt="of France Paris"), replace(asked, model=other))
+    questions = [
+        question
+        for request in looked_at
+        for question in (
+            OpenBlock(request, 1, 0), ReadLens(request, (0, 1)), ReadPattern(request, 2, 1)
+        )
+    ]  # fmt: skip
+    expected = [session.ask(question) for question in questions]
+    plain = session.explain(asked)
+    answered: list[tuple[Future[object], object]] = []
+
+    def tell(stage: str, fraction: float) -> None:
+        for question, wanted in zip(questions, expected, strict=True):
+            answered.append((session.submit(question, asker=len(answered)), wanted))
+
+    assert session.submit(Explain(asked), tell).result(60) == plain
+    assert len(answered) > 2 * len(questions)
+    for answer, wanted in answered:
+        assert answer.result(60) == wanted
 
 
 def test_loading_another_model_is_a_stage(session: Session, tmp_path: Path):

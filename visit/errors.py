@@ -3,6 +3,7 @@
     VisitError
     ├── RequestError    a prompt, target, position, layer or count that cannot be served
     ├── ModelError      a model that cannot be found, read, or taken apart
+    │   └── NotLoaded   a model that is not in memory, and was not to be loaded without asking
     ├── DocumentError   a flow document that cannot be read
     ├── OutputError     a file or port that cannot be written or opened
     └── Cancelled       the user stopped it
@@ -22,6 +23,10 @@ class RequestError(VisitError):
 
 class ModelError(VisitError):
     """The model cannot be found, read, or taken apart."""
+
+
+class NotLoaded(ModelError):
+    """The model is not in memory, and the question does not allow to load it."""
 
 
 class DocumentError(VisitError):

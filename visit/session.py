@@ -1,11 +1,13 @@
-"""The local engine: it answers questions with one model in memory, one at a time."""
+"""The local engine: it answers questions with the models in memory, one question at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 
 from visit.assemble.answers import answer
-from visit.assemble.residency import TRACES_BYTES, Residency, Resident
+from visit.assemble.residency import MODELS_BYTES, TRACES_BYTES, Residency, Resident
+from visit.engine.line import MOST_WAITING
 from visit.engine.progress import Progress, silent
 from visit.engine.protocol import ModelChoice
 from visit.engine.questions import (
@@ -27,11 +29,11 @@ from visit.models.loading import DeviceMap, Loaded
 
 
 class Session:
-    """Answers questions with one model in memory, one at a time, first come, first served.
+    """Answers questions with a model in memory, one at a time, whoever asks in turn.
 
-    ``ask`` answers any question; ``explain``, ``open``, ``lens`` and ``pattern`` are short ways to
-    ask. Asking for another target, position, count or threshold of a prompt that was traced lately
-    runs no forward pass. Safe to call from any thread.
+    ``ask`` answers any question, and ``submit`` without waiting for it; ``explain``, ``open``,
+    ``lens`` and ``pattern`` are short ways to ask. Asking for another target, position, count or
+    threshold of a prompt that was traced lately runs no forward pass. Safe to call from any thread.
 
         >>> flow = Session.load("mini").explain(Request("The capital of Japan is the city of"))
         >>> flow.target.text
@@ -43,12 +45,18 @@ class Session:
         loaded: Loaded,
         *,
         allowed: Sequence[str] | None = None,
+        paths: bool = True,
         trace_bytes: int = TRACES_BYTES,
+        model_bytes: int = MODELS_BYTES,
+        most_waiting: int = MOST_WAITING,
     ) -> None:
         _check_allowed(loaded.info.name, allowed)
-        self._queue = Queue()
+        self._queue = Queue(most_waiting)
         self._allowed = allowed
-        self._residency = Residency(loaded, trace_bytes)
+        # What is offered by name may be a path that whoever started this gave.
+        self._residency = Residency(
+            loaded, trace_bytes, model_bytes, paths=paths or allowed is not None
+        )
 
     @classmethod
     def load(
@@ -61,7 +69,10 @@ class Session:
         quant: str | None = None,
         revision: str | None = None,
         allowed: Sequence[str] | None = None,
+        paths: bool = True,
         trace_bytes: int = TRACES_BYTES,
+        model_bytes: int = MODELS_BYTES,
+        most_waiting: int = MOST_WAITING,
         progress: Progress | None = None,
     ) -> Session:
         """Load a model and be ready to explain it.
@@ -76,7 +87,10 @@ class Session:
                 unpacked ones.
             revision: Of a Hugging Face id: a branch, tag or commit.
             allowed: The only names that a request may name, this one among them; ``None`` for any.
+            paths: Whether a request may name a local path, beside those that are ``allowed``.
             trace_bytes: How much memory recent traces may take; the newest is kept regardless.
+            model_bytes: How much models may take together; the one used last is kept regardless.
+            most_waiting: How many traces may wait at once, and how many looks at graphs.
             progress: Told when downloading and loading begin.
 
         Raises:
@@ -94,11 +108,18 @@ class Session:
             revision=revision,
             tell=lambda stage: tell(stage, 0.0),
         )
-        return cls(loaded, allowed=allowed, trace_bytes=trace_bytes)
+        return cls(
+            loaded,
+            allowed=allowed,
+            paths=paths,
+            trace_bytes=trace_bytes,
+            model_bytes=model_bytes,
+            most_waiting=most_waiting,
+        )
 
     @property
     def resident(self) -> Resident:
-        """The model that is in memory, with all that was made of it."""
+        """The model that was used last, with all that was made of it."""
         return self._residency.resident
 
     @property
@@ -123,7 +144,8 @@ class Session:
         """
         resident = self.resident
         own = resident.info.name
-        notes = {**loading.cached_models(), loading.MINI: "bundled", own: "loaded"}
+        loaded = dict.fromkeys(self._residency.names, "loaded")
+        notes = {**loading.cached_models(), loading.MINI: "bundled", **loaded}
         names = (loading.MINI, *notes) if self._allowed is None else self._allowed
         return (
             ModelChoice(own, notes[own], resident.tokens.has_chat, resident.tokens.has_bos),
@@ -137,7 +159,7 @@ class Session:
     def ask(self, question: Question[Answer], progress: Progress | None = None) -> Answer:
         """The answer to a question, of the type that the question names.
 
-        A question about another model loads it in place of the resident one.
+        A question about a model that is not in memory loads it; others make room for it.
 
         Args:
             question: What is asked.
@@ -148,17 +170,52 @@ class Session:
         Raises:
             VisitError: the question cannot be answered; the text says why.
         """
-        request, tell = question.request, progress or silent
+        work, tell = self._work_of(question), progress or silent
+        return self._queue.run(lambda: work(tell), tell, is_look=self._is_look(question))
+
+    def submit(
+        self, question: Question[Answer], progress: Progress | None = None, *, asker: object = None
+    ) -> Future[Answer]:
+        """The answer to come, without a thread that waits for it; cancel it to take it back.
+
+        Args:
+            question: What is asked.
+            progress: As in ``ask``; called from other threads, with the context of this call.
+            asker: Who asks, such as a page. All askers have their turns, and each a limit.
+
+        Raises:
+            RequestError: too many questions wait already, or the model is not allowed.
+        """
+        return self._queue.submit(
+            self._work_of(question),
+            progress or silent,
+            asker=asker,
+            is_look=self._is_look(question),
+        )
+
+    def _is_look(self, question: Question[Answer]) -> bool:
+        """Whether it is answered at once: what loads a model waits like a trace."""
+        return question.is_look and question.request.model in (None, *self._residency.names)
+
+    def _work_of(self, question: Question[Answer]) -> Callable[[Progress], Answer]:
+        """What answers a question, in its turn.
+
+        Raises:
+            RequestError: its model is not allowed.
+        """
+        request = question.request
         if request.model is not None:
             _check_allowed(request.model, self._allowed)
 
-        def work() -> Answer:
-            resident = self._residency.bring(request.model, tell)
+        def work(tell: Progress) -> Answer:
+            resident = self._residency.bring(
+                request.model, tell, weights=question.weights, may_load=question.may_load
+            )
             with resident.within_memory(request):
                 answered: Answer = answer(question, resident, tell)
             return answered
 
-        return self._queue.run(work, tell)
+        return work
 
     def explain(self, request: Request, progress: Progress | None = None) -> FlowGraph:
         """Run the model once and take the forward pass apart: asks ``Explain``.

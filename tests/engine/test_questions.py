@@ -29,7 +29,8 @@ SAMPLES: list[Question[Any]] = [
     OpenBlock(REQUEST, layer=2, position=-1),
     ReadLens(REQUEST, positions=(0, -1, 3)),
     ReadLens(Request("Rome is"), positions=()),
-    ReadPattern(REQUEST, layer=1, head=4),
+    ReadPattern(REQUEST, layer=1, head=4, weights="0a1b"),
+    Explain(REQUEST, may_load=False),
 ]
 
 

@@ -15,8 +15,8 @@ from contextvars import ContextVar
 
 import pytest
 
-from visit.engine.queue import TOLD_EVERY, Queue
-from visit.errors import Cancelled
+from visit.engine.queue import TOLD_EVERY, Queue, Ticket
+from visit.errors import Cancelled, RequestError
 
 SOON = 10.0
 """Seconds that a test waits at most for what happens in milliseconds."""
@@ -233,6 +233,130 @@ def test_work_in_the_worker_thread_may_ask_again_too():
     asker.start()
     all_done(asker)
     assert asker.problem is None and len(answered) == 1
+
+
+# ---------------------------------------------------------------- without a thread
+
+
+def test_two_hundred_that_wait_take_no_thread_and_all_are_served():
+    queue, served = Queue(), []
+    with held(queue) as done:
+        n_threads = threading.active_count()
+        tickets = [
+            queue.submit(lambda _, n=n: served.append(n), asker=f"page {n}") for n in range(200)
+        ]
+        assert queue.n_waiting == 200
+        assert threading.active_count() <= n_threads
+        done.set()
+        for ticket in tickets:
+            ticket.result(SOON)
+    assert served == list(range(200))
+
+
+def test_a_ticket_hears_how_many_are_ahead_whenever_that_changes():
+    queue, heard = Queue(), []
+    with held(queue) as done:
+        first = queue.submit(lambda _: None)
+        second = queue.submit(lambda tell: tell("forward", 0.5), lambda *told: heard.append(told))
+        assert heard == [("waiting, 2 ahead", 0.0)]
+        done.set()
+        first.result(SOON), second.result(SOON)
+    assert heard == [("waiting, 2 ahead", 0.0), ("waiting, 1 ahead", 0.0), ("forward", 0.5)]
+
+
+def test_a_ticket_that_is_cancelled_leaves_the_line_at_once():
+    queue, served = Queue(), []
+    with held(queue) as done:
+        leaver = queue.submit(lambda _: served.append("leaver"))
+        stayer = queue.submit(lambda _: served.append("stayer"))
+        assert leaver.cancel() and queue.n_waiting == 1
+        done.set()
+        stayer.result(SOON)
+    assert served == ["stayer"] and leaver.cancelled()
+
+
+def test_work_whose_ticket_is_cancelled_ends_at_its_next_step():
+    queue, working = Queue(), threading.Event()
+
+    def work(tell: Callable[[str, float], None]) -> None:
+        while True:
+            working.set()
+            time.sleep(0.002)
+            tell("forward", 0.5)
+
+    ticket = queue.submit(work)
+    assert working.wait(SOON)
+    ticket.cancel()
+    with pytest.raises(Cancelled, match="nobody waits"):
+        ticket.result(SOON)
+    assert queue.run(lambda: "next", ignore) == "next"
+
+
+def test_a_ticket_whose_listener_fails_leaves_the_line():
+    queue = Queue()
+
+    def fail(stage: str, fraction: float) -> None:
+        raise Cancelled("stopped")
+
+    with held(queue):
+        assert queue.submit(lambda _: None, fail).cancelled()
+        assert queue.n_waiting == 0
+
+
+def test_a_look_is_answered_before_the_traces_that_wait():
+    queue, served = Queue(), []
+    with held(queue) as done:
+        tickets = [queue.submit(lambda _: served.append("trace")) for _ in range(3)]
+        tickets.append(queue.submit(lambda _: served.append("look"), is_look=True))
+        done.set()
+        for ticket in tickets:
+            ticket.result(SOON)
+    assert served == ["look", "trace", "trace", "trace"]
+
+
+def test_a_look_is_answered_between_the_steps_of_a_trace_but_never_while_the_model_runs():
+    queue, order = Queue(), []
+
+    def trace(tell: Callable[[str, float], None]) -> None:
+        looks.append(queue.submit(lambda _: order.append("look"), is_look=True))
+        tell("forward", 0.5)
+        order.append("forward")
+        tell("ledgers", 0.5)
+        order.append("ledgers")
+
+    looks: list[Ticket[None]] = []
+    queue.submit(trace).result(SOON)
+    assert order == ["forward", "look", "ledgers"] and looks[0].done()
+    assert queue.run(lambda: queue.n_waiting, ignore) == 0
+
+
+def test_a_look_that_fails_between_the_steps_of_a_trace_fails_alone():
+    queue = Queue()
+
+    def fail(_tell: Callable[[str, float], None]) -> None:
+        raise KeyError("layer")
+
+    def trace(tell: Callable[[str, float], None]) -> str:
+        looks.append(queue.submit(fail, is_look=True))
+        tell("readings", 0.5)
+        return "graph"
+
+    looks: list[Ticket[None]] = []
+    assert queue.submit(trace).result(SOON) == "graph"
+    with pytest.raises(KeyError):
+        looks[0].result(SOON)
+
+
+def test_more_than_may_wait_are_refused_and_nobody_is_lost():
+    queue = Queue(most=2)
+    with held(queue) as done:
+        tickets = [queue.submit(lambda _: "answer") for _ in range(2)]
+        with pytest.raises(RequestError, match="2 questions wait here already"):
+            queue.submit(lambda _: None)
+        with pytest.raises(RequestError, match="2 questions wait here already"):
+            queue.run(lambda: None, ignore)
+        done.set()
+        assert [ticket.result(SOON) for ticket in tickets] == ["answer"] * 2
 
 
 # ---------------------------------------------------------------- in which thread

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any, cast
 
@@ -335,6 +336,11 @@ class FakeEngine:
         self.opened: list[tuple[int, int]] = []
         self._queue = Queue()
 
+    @property
+    def n_waiting(self) -> int:
+        """How many questions wait for their turn."""
+        return self._queue.n_waiting
+
     def models(self) -> tuple[ModelChoice, ...]:
         """One model."""
         return (ModelChoice("mini", "bundled"),)
@@ -342,6 +348,17 @@ class FakeEngine:
     def ask(self, question: Question[Answer], progress: Progress | None = None) -> Answer:
         """The answer to a question, once those that were asked before have theirs."""
         return self._queue.run(lambda: self._answer(question, progress), progress or silent)
+
+    def submit(
+        self, question: Question[Answer], progress: Progress | None = None, *, asker: object = None
+    ) -> Future[Answer]:
+        """The answer to come."""
+        return self._queue.submit(
+            lambda tell: self._answer(question, tell),
+            progress or silent,
+            asker=asker,
+            is_look=question.is_look,
+        )
 
     def _answer(self, question: Question[Answer], progress: Progress | None) -> Answer:
         answered: Any

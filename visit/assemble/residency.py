@@ -1,4 +1,4 @@
-"""Which model is in memory, with all that was made of it: its tokens, its lens, its traces.
+"""Which models are in memory, with all that was made of them: their tokens, lenses and traces.
 
 Nothing here answers anything: ``visit.assemble.answers`` does, with a ``Resident`` model.
 """
@@ -12,7 +12,8 @@ from dataclasses import asdict
 
 from visit.assemble.builder import Builder
 from visit.engine.progress import Progress
-from visit.errors import RequestError
+from visit.errors import ModelError, NotLoaded, RequestError
+from visit.graph.flow import ModelInfo
 from visit.graph.request import Request
 from visit.lens.atlas import Atlas
 from visit.lens.projector import Projector
@@ -27,6 +28,9 @@ from visit.tracing.trace import Trace, bytes_of_trace, check_finite, record
 TRACES_BYTES = 1 << 30
 """How much memory recent traces may take: about two hundred of 8 tokens of GPT-2 small, two of
 1,024 tokens of GPT-2 medium. The newest is always kept, whatever its size."""
+MODELS_BYTES = 1 << 30
+"""How much memory models may take together: SmolLM2-135M with the bundled one. The one that was
+used last is always kept, whatever its size, and is alone where it takes as much."""
 
 
 class Resident:
@@ -74,8 +78,29 @@ class Resident:
         if ids not in self.traces:
             self.traces[ids] = self._record(ids, tell)
         self.traces.move_to_end(ids)
-        self._drop_traces()
+        self.drop_traces(self._trace_bytes)
         return self.traces[ids]
+
+    @property
+    def n_bytes(self) -> int:
+        """How much memory its weights take."""
+        return sum(int(weight.nbytes) for weight in self.loaded.model.parameters())
+
+    def drop_traces(self, most: int) -> int:
+        """Drop the traces asked for longest ago until the rest fit; the newest always stays.
+
+        Args:
+            most: How many bytes they may take.
+
+        Returns:
+            How many they take.
+        """
+        # Every trace is measured each time: one whose layers are recorded again grows by a layer.
+        taken = [trace.n_bytes for trace in self.traces.values()]
+        while len(taken) > 1 and sum(taken) > most:
+            self.traces.popitem(last=False)
+            del taken[0]
+        return sum(taken)
 
     @contextmanager
     def within_memory(self, request: Request) -> Iterator[None]:
@@ -98,15 +123,6 @@ class Resident:
         check_finite(self.loaded.model, trace)
         return trace
 
-    def _drop_traces(self) -> None:
-        """Drop the traces that were asked for longest ago until the rest fit."""
-        # Every trace is measured each time: one whose layers are recorded again grows by a layer.
-        taken = [trace.n_bytes for trace in self.traces.values()]
-        for least_recent in range(len(taken) - 1):
-            if sum(taken[least_recent:]) <= self._trace_bytes:
-                break
-            self.traces.popitem(last=False)
-
     def _too_much(self, request: Request) -> RequestError:
         """The error for a request that needs more memory than there is, with what needs less."""
         n_tokens = len(self.tokens.read(request))
@@ -120,31 +136,110 @@ class Resident:
 
 
 class Residency:
-    """The one model that is in memory, until another takes its place.
+    """The models in memory: the one that was used last, and others as far as they fit beside it."""
 
-    Attributes:
-        resident: That model.
-    """
+    def __init__(
+        self,
+        loaded: Loaded,
+        trace_bytes: int = TRACES_BYTES,
+        model_bytes: int = MODELS_BYTES,
+        *,
+        paths: bool = True,
+    ) -> None:
+        """One model in memory.
 
-    def __init__(self, loaded: Loaded, trace_bytes: int = TRACES_BYTES) -> None:
-        self._trace_bytes = trace_bytes
-        self.resident = Resident(loaded, trace_bytes)
+        Args:
+            loaded: That model.
+            trace_bytes: How much memory the recent traces of all models may take.
+            model_bytes: How much the models may; the one used last is kept regardless.
+            paths: Whether a model may be loaded from a local path.
+        """
+        self._trace_bytes, self._model_bytes, self._paths = trace_bytes, model_bytes, paths
+        self._given = loaded.info.name  # which may be a path, whatever else may not
+        first = Resident(loaded, trace_bytes)
+        self._kept: OrderedDict[str, Resident] = OrderedDict({first.info.name: first})
+        self.resident = first
 
-    def bring(self, name: str | None, tell: Progress) -> Resident:
-        """The model of a name, loaded in place of the resident one where that is another.
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The models in memory, the one used last first."""
+        return tuple(reversed(self._kept))
+
+    def bring(
+        self,
+        name: str | None,
+        tell: Progress,
+        *,
+        weights: str | None = None,
+        may_load: bool = True,
+    ) -> Resident:
+        """The model of a name, loaded where it is not in memory.
 
         It is run as the resident one is: in the same numbers, on the same devices.
 
         Args:
-            name: As a request has it; ``None`` for whichever is in memory.
+            name: As a request has it; ``None`` for the one that was used last.
             tell: Told ``downloading NAME`` and ``loading NAME``.
+            weights: The digest that its weights must have; ``None`` for any.
+            may_load: Whether it may be loaded.
 
         Raises:
-            ModelError: there is no such model, or it cannot be read or taken apart; the resident
-                one stays.
+            NotLoaded: it is not in memory, and may not be loaded.
+            ModelError: there is no such model, it cannot be read or taken apart, or its weights are
+                others; whichever was used last stays.
         """
-        if name is not None and name != self.resident.info.name:
-            running = asdict(self.resident.loaded.running)
-            loaded = loading.load(name, **running, tell=lambda stage: tell(stage, 0.0))
-            self.resident = Resident(loaded, self._trace_bytes)
-        return self.resident
+        wanted = self.resident.info.name if name is None else name
+        if wanted not in self._kept:
+            if not may_load:
+                raise NotLoaded(f"model {wanted!r} is not in memory here")
+            self._make_room(self._load(wanted, tell))
+        found = self._kept[wanted]
+        check_weights(found.info, weights)
+        if found is not self.resident:
+            self._kept.move_to_end(wanted)
+            self.resident = found
+            self._drop_traces()
+        return found
+
+    def _load(self, name: str, tell: Progress) -> Loaded:
+        return loading.load(
+            name,
+            **asdict(self.resident.loaded.running),
+            paths=self._paths or name == self._given,
+            tell=lambda stage: tell(stage, 0.0),
+        )
+
+    def _make_room(self, loaded: Loaded) -> None:
+        """Keep a model, and drop those that do not fit beside it, used longest ago first."""
+        latest = Resident(loaded, self._trace_bytes)
+        kept = OrderedDict({latest.info.name: latest})
+        left = self._model_bytes - latest.n_bytes
+        for name, resident in reversed(self._kept.items()):
+            left -= resident.n_bytes
+            if left < 0:
+                break
+            kept[name] = resident
+            kept.move_to_end(name, last=False)
+        self._kept = kept
+
+    def _drop_traces(self) -> None:
+        left = self._trace_bytes
+        for resident in reversed(self._kept.values()):
+            left -= resident.drop_traces(max(left, 0))
+
+
+def check_weights(model: ModelInfo, wanted: str | None) -> None:
+    """Refuse weights that are not those that were asked for.
+
+    Args:
+        model: Whose weights there are.
+        wanted: The digest of those that must be, or its beginning; ``None`` for any.
+
+    Raises:
+        ModelError: they are others.
+    """
+    if wanted is not None and not model.weights_sha256.startswith(wanted):
+        raise ModelError(
+            f"the weights of {model.name!r} are others than this graph's: {wanted[:12]} then, "
+            f"{model.weights_sha256[:12]} here; trace the prompt again to ask these"
+        )

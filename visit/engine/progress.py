@@ -8,5 +8,9 @@ Progress = Callable[[str, float], None]
 """Called with a stage in words and how far the whole is, 0 to 1; raise ``Cancelled`` to stop."""
 
 
+UNBROKEN = frozenset({"forward"})
+"""Stages that nothing else may come between: meanwhile the model is being watched as it runs."""
+
+
 def silent(stage: str, part: float) -> None:
     """A ``Progress`` that does nothing."""

@@ -6,6 +6,7 @@ remote one, or one made for a test) can take its place.
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -32,7 +33,7 @@ class ModelChoice:
 
 @runtime_checkable
 class Engine(Protocol):
-    """Answers questions. Both methods may be called from any thread."""
+    """Answers questions. All methods may be called from any thread."""
 
     def models(self) -> tuple[ModelChoice, ...]:
         """The models that need no download, the resident one first."""
@@ -47,6 +48,24 @@ class Engine(Protocol):
 
         Raises:
             VisitError: the question cannot be answered; the text says why.
+        """
+        ...
+
+    def submit(
+        self, question: Question[Answer], progress: Progress | None = None, *, asker: object = None
+    ) -> Future[Answer]:
+        """The answer to come: as ``ask``, without a thread that waits for it.
+
+        To cancel the future takes the question back: it leaves the line, or its work ends.
+
+        Args:
+            question: What is asked.
+            progress: As in ``ask``; called from other threads, with the context of this call.
+            asker: Who asks, such as a page. All askers have their turns, and each a limit.
+
+        Raises:
+            RequestError: too many questions wait already.
+            VisitError: the question cannot be answered, as is known at once.
         """
         ...
 

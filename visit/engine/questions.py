@@ -13,8 +13,8 @@ and a handler of it in ``visit.assemble.answers``. It needs no entry anywhere el
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
-from typing import Any, Generic, TypeVar
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, ClassVar, Generic, TypeVar
 
 from visit.errors import RequestError
 from visit.graph.fields import hints_of, plain_from_value, value_from_given
@@ -31,10 +31,19 @@ class Question(Generic[Answer]):
     """Something to find out about one prompt; ``Question[FlowGraph]`` is answered by a graph.
 
     Attributes:
+        is_look: Whether it only looks at a prompt that is traced already, as a tap on its graph
+            does: such a question goes before those that trace.
         request: The prompt, the model that reads it, and what is to be explained.
+        weights: The digest (``weights_sha256``) of the weights that must answer: those of the graph
+            that is asked about. ``None`` for any under the model's name.
+        may_load: Whether a model that is not in memory may be loaded for it.
     """
 
+    is_look: ClassVar[bool] = False
+
     request: Request
+    weights: str | None = field(default=None, kw_only=True)
+    may_load: bool = field(default=True, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,8 @@ class OpenBlock(Question[FlowGraph]):
         position: Counted from the start of the prompt; negative ones count from the end.
     """
 
+    is_look: ClassVar[bool] = True
+
     layer: int
     position: int
 
@@ -66,6 +77,8 @@ class ReadLens(Question[tuple[Node, ...]]):
         positions: In any order; negative ones count from the end.
     """
 
+    is_look: ClassVar[bool] = True
+
     positions: tuple[int, ...]
 
 
@@ -77,6 +90,8 @@ class ReadPattern(Question[Pattern]):
         layer: The layer that the head is in.
         head: Its number there.
     """
+
+    is_look: ClassVar[bool] = True
 
     layer: int
     head: int
@@ -100,10 +115,16 @@ def kinds_of_question() -> dict[str, type[Question[Any]]]:
 
 
 def data_from_question(question: Question[Any]) -> dict[str, Any]:
-    """A question as JSON has it, with its name under ``question``."""
-    own = {field.name: getattr(question, field.name) for field in fields(question)}
-    request = data_from_request(own.pop("request"))
-    plain = {name: plain_from_value(value) for name, value in own.items()}
+    """A question as JSON has it, with its name under ``question``.
+
+    What is as by default is absent.
+    """
+    plain = {
+        one.name: plain_from_value(value)
+        for one in fields(question)
+        if one.name != "request" and (value := getattr(question, one.name)) != one.default
+    }
+    request = data_from_request(question.request)
     return {"question": type(question).__name__, "request": request, **plain}
 
 
@@ -123,10 +144,10 @@ def question_from_data(data: object) -> Question[Any]:
         known = ", ".join(sorted(kinds))
         raise RequestError(f"question {name!r} is not known; ask one of {known}")
     kind: type = kinds[name]
-    for field in fields(kind):
-        if field.name not in data and field.default is MISSING:
-            raise RequestError(f"the question {name} lacks its {field.name}; give it")
-    hints = {field: hint for field, hint in hints_of(kind).items() if field in data}
+    for one in fields(kind):
+        if one.name not in data and one.default is MISSING:
+            raise RequestError(f"the question {name} lacks its {one.name}; give it")
+    hints = {one.name: hints_of(kind)[one.name] for one in fields(kind) if one.name in data}
     try:
         question: Question[Any] = kind(**{n: _read(n, hint, data[n]) for n, hint in hints.items()})
     except RequestError as error:

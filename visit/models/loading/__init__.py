@@ -81,6 +81,7 @@ def load(
     device_map: DeviceMap | None = None,
     quant: str | None = None,
     revision: str | None = None,
+    paths: bool = True,
     tell: Callable[[str], None] = _silent,
 ) -> Loaded:
     """Load a model by name.
@@ -93,6 +94,7 @@ def load(
             memory and the disk, as accelerate sees fit. Or which part of it goes where.
         quant: ``8bit`` or ``4bit`` packs the weights with bitsandbytes.
         revision: Of a Hugging Face id: a branch, tag or commit; the default branch when left out.
+        paths: Whether the name may be a local path.
         tell: Told ``downloading NAME, 1.2 of 3.4 GB``, if the hub's cache has not all of it,
             ``loading NAME`` and ``hashing NAME``. What it raises ends the work.
 
@@ -101,7 +103,7 @@ def load(
     """
     check_transformers()
     running = Running(dtype, device, device_map, quant)
-    place = find(name, revision, lambda id_, commit: hub.fetch(id_, commit, tell))
+    place = find(name, revision, lambda id_, commit: hub.fetch(id_, commit, tell), paths=paths)
     tell(f"loading {name}")
     if place.gguf_file is not None:  # its config is in the same file
         place.weights()

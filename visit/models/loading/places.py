@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ MINI = "mini"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 """Endings of weight files that visit does not open: pickles, and other frameworks' weights."""
 _LONGEST_NAME = 60
+_ID = re.compile(r"(?!.*\.gguf$)[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
+"""A Hugging Face id, by its form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,8 @@ def find(
     name: str,
     revision: str | None,
     fetch: Callable[[str, str | None], Path],
+    *,
+    paths: bool = True,
 ) -> Place:
     """Where the files of a model are.
 
@@ -149,12 +154,14 @@ def find(
         name: ``mini``, a Hugging Face id, a local folder, or a ``.gguf`` file.
         revision: Of a Hugging Face id.
         fetch: Gives the folder of a Hugging Face id and revision.
+        paths: Whether a name may be a path. Where it may not, no file is looked for, so that
+            nobody learns from an error which ones there are.
 
     Raises:
         ModelError: there is no such model, or it cannot be looked at.
     """
     try:
-        place = _find(name, revision, fetch)
+        place = (_find if paths else _find_by_id)(name, revision, fetch)
         _check_no_adapter(place)
         return place
     except PermissionError as error:
@@ -216,5 +223,18 @@ def _find(name: str, revision: str | None, fetch: Callable[[str, str | None], Pa
                 f"folder {name!r} has no config.json; give a folder that save_pretrained wrote"
             )
         return Place(name, path)
+    folder = fetch(name, revision)
+    return Place(name, folder, revision=folder.name)
+
+
+def _find_by_id(name: str, revision: str | None, fetch: Callable[[str, str | None], Path]) -> Place:
+    """As ``_find``, of a name that is no path, whatever lies where it would lead."""
+    if name == MINI:
+        return Place(name, mini.FOLDER)
+    if not _ID.fullmatch(name):
+        raise ModelError(
+            f"{shorten(name, 60)!r} is no name of a model; give mini, or a Hugging Face id like "
+            "openai-community/gpt2 (no paths are read here)"
+        )
     folder = fetch(name, revision)
     return Place(name, folder, revision=folder.name)
