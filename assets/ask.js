@@ -10,14 +10,8 @@
   // Once the properties that were set have reached Dash.
   const trace = () => setTimeout(() => V.part("trace").click(), 0);
 
-  // The model that a graph is of, as the header's field named it: a request may leave it out.
-  /** @type {Map<string, string>} */
-  const models = new Map();
-  V.modelOf = ({ key, request }) => {
-    const model = models.get(key) ?? (request.model || V.field("model").value.trim());
-    models.set(key, model);
-    return model;
-  };
+  // The model that a graph is of. The server names the one that answered; an old document may not.
+  V.modelOf = ({ request }) => request.model || V.field("model").value.trim();
 
   // What the header says is that of the graph that is shown.
   V.showRequest = (view) => {

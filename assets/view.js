@@ -39,7 +39,6 @@
     if (view && view === travelling) travelling = null;
     else if (before && view) history.leave({ view: before, picked: V.state.picked });
     V.state.view = view;
-    if (view && V.$("model")) V.modelOf(view);
     showButtons();
     V.writeAddress();
     return (before && before.key) !== (view && view.key);

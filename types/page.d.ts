@@ -104,6 +104,7 @@ interface View {
   opened: string[];
   notes: Notes;
   fixed: boolean;
+  weights: string | null;
 }
 
 interface Moment {

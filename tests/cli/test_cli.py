@@ -21,6 +21,7 @@ from visit.errors import RequestError
 from visit.formats.document import flow_from_json, read_flow, write_flow
 from visit.graph.flow import FlowGraph
 from visit.graph.request import RankBy, Request
+from visit.web.server.hosts import Hosts
 
 ROOT = Path(__file__).parents[2]
 PROMPT = "The capital of Japan is the city of"
@@ -44,12 +45,15 @@ class FakeSession:
         quant=None,
         revision=None,
         allowed=None,
+        paths=True,
+        most_waiting=256,
         progress=None,
     ) -> "FakeSession":
         progress(f"loading {name}", 0.0)
         self.loaded.append((name, dtype, device, revision))
         self.spread = (device_map, quant)
         self.allowed = allowed
+        self.paths, self.most_waiting = paths, most_waiting
         return self
 
     def explain(self, request: Request, progress) -> FlowGraph:
@@ -248,6 +252,10 @@ def test_an_output_that_fails_late_leaves_nothing_half_written(
         (["trace", "x", "--threshold", "2"], "threshold is 2.0; give a number from 0 to 1"),
         (["trace", "x", "--rank-by", "size"], "argument --rank-by: invalid choice: 'size'"),
         (["serve", "--port", "http"], "argument --port: 'http' is no port; give a number from 0"),
+        (
+            ["serve", "--most-waiting", "0"],
+            "argument --most-waiting: '0' is no count; give",
+        ),
         (["serve", "--models", " ,"], "argument --models: ' ,' names no model; give names between"),
         (["show", "x", "--port", "65536"], "argument --port: '65536' is no port; give a number"),
         (["export", "x", "--to", "dot"], "argument --to: invalid choice: 'dot'"),
@@ -309,10 +317,12 @@ def test_serve_and_show_give_the_app_what_it_needs(
         "visit.web.app.create_app", lambda engine, **given: calls.append((engine, given))
     )
     assert main(["serve", "--port", "1234"]) == 0
-    assert calls == [(session, {"request": Request(prompt=PROMPT)}), ("127.0.0.1", 1234)]
+    shown = {"request": Request(prompt=PROMPT), "hosts": Hosts.of("127.0.0.1")}
+    assert calls == [(session, shown), ("127.0.0.1", 1234)]
     calls.clear()
     assert main(["show", str(document), "--host", "localhost"]) == 0
-    assert calls == [(None, {"flow": small_flow()}), ("localhost", 8050)]
+    shown = {"flow": small_flow(), "hosts": Hosts.of("localhost")}
+    assert calls == [(None, shown), ("localhost", 8050)]
     assert capsys.readouterr().err == ""
     assert main(["serve", "Paris is", "--host", "0.0.0.0"]) == 0
     warning = "visit: warning: 0.0.0.0 lets other machines in, and this app asks for no password\n"
@@ -380,6 +390,31 @@ def test_serve_loads_the_model_that_was_named_or_the_first_that_is_allowed(
     assert main(["serve", *argv, *running]) == 0
     assert session.loaded == [(name, "float64", "cpu", "main")]
     assert session.allowed == allowed
+
+
+@pytest.mark.parametrize(
+    ("argv", "paths", "hosts"),
+    [
+        ([], True, Hosts.of("127.0.0.1")),
+        (["--no-allow-paths"], False, Hosts.of("127.0.0.1")),
+        (["--allow-host", "a.example"], False, Hosts.of("127.0.0.1", ["a.example"])),
+        (["--host", "0.0.0.0"], False, Hosts.of("0.0.0.0")),
+        (["--host", "0.0.0.0", "--allow-paths"], True, Hosts.of("0.0.0.0")),
+    ],
+)
+def test_local_paths_are_for_this_machine_alone_unless_they_are_allowed(
+    argv: list[str],
+    paths: bool,
+    hosts: Hosts,
+    session: FakeSession,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    seen: list[Hosts] = []
+    monkeypatch.setattr("visit.web.app.bind", lambda host, port: socket.socket())
+    monkeypatch.setattr("visit.web.app.run", lambda *_: None)
+    monkeypatch.setattr("visit.web.app.create_app", lambda *_, **given: seen.append(given["hosts"]))
+    assert main(["serve", "--most-waiting", "40", *argv]) == 0
+    assert (session.paths, session.most_waiting, seen) == (paths, 40, [hosts])
 
 
 def test_what_serve_asks_first_names_no_model(

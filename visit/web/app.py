@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import socket
+from typing import Any
 
 import uvicorn
 from dash import Dash
@@ -20,17 +21,22 @@ from visit.web import callbacks
 from visit.web.exports.bundled import OFFLINE, find_assets_folder
 from visit.web.screen import page
 from visit.web.server import upload
+from visit.web.server.guard import Guard
+from visit.web.server.hosts import Hosts
+from visit.web.server.messages import MOST_BYTES
 from visit.web.server.safety import SafeHeaders, policy
 from visit.web.state.shelf import Shelf
 from visit.web.state.view import View
 
 DEFAULT_PROMPT = "The capital of Japan is the city of"
-WORKERS = 32
-"""Threads for callbacks: a trace that downloads a model holds one, and must not starve the rest."""
 
 
 def create_app(
-    engine: Engine | None, *, request: Request | None = None, flow: FlowGraph | None = None
+    engine: Engine | None,
+    *,
+    request: Request | None = None,
+    flow: FlowGraph | None = None,
+    hosts: Hosts | None = None,
 ) -> Dash:
     """The app around an engine, or the viewer of one flow graph.
 
@@ -38,22 +44,23 @@ def create_app(
         engine: What answers requests; ``None`` for the viewer.
         request: What is traced when a page opens; the paper's prompt when left out.
         flow: The graph to view, where there is no engine.
+        hosts: The names that it may be asked for by; those of this machine alone when left out.
 
     Raises:
         ValueError: neither an engine nor a graph is given.
     """
     if engine is None and flow is None:
         raise ValueError("give an engine to ask, or a flow graph to view")
+    server: Any = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app = Dash(
         "visit",
-        backend="fastapi",
+        server=server,
         assets_folder=str(find_assets_folder()),
         assets_path_ignore=[f"^{OFFLINE}$"],
         index_string=page.build_page_template(),
         title="visit",
         update_title="",
         compress=True,
-        websocket_max_workers=WORKERS,
         enable_mcp=False,
         add_log_handler=False,
         suppress_callback_exceptions=engine is None,
@@ -74,12 +81,18 @@ def create_app(
 
     app.layout = screen
     callbacks.register(app, engine, shelf, first)
-    server: FastAPI = app.server
     server.add_api_route("/health", lambda: PlainTextResponse("ok"), include_in_schema=False)
     server.add_api_route("/ready", lambda: _readiness(engine), include_in_schema=False)
     upload.register(server, shelf)
+    # Dash answers every other address with the page; there is nothing at any.
+    server.add_api_route("/{path:path}", _nothing, include_in_schema=False)
+    server.add_middleware(Guard, hosts=hosts or Hosts(), callbacks=app.callback_map)
     server.add_middleware(SafeHeaders, policy=policy(list(app.csp_hashes())))
     return app
+
+
+def _nothing(path: str) -> PlainTextResponse:
+    return PlainTextResponse("there is nothing here", 404)
 
 
 def _readiness(engine: object) -> PlainTextResponse:
@@ -103,6 +116,7 @@ def run(app: Dash, host: str = "127.0.0.1", port: int = 8050) -> None:
         log_level="warning",
         ws="websockets-sansio",
         lifespan="on",
+        ws_max_size=MOST_BYTES,
         timeout_graceful_shutdown=2,
     )
     _Server(config, address).run(sockets=[listener])

@@ -2,19 +2,19 @@
 
 The state is one small view in the browser: the graph's key, its request, what is open and noted.
 Taps and buttons change it in the browser (the scripts in assets/); the server draws what it says.
-Callbacks run over a websocket, each in a thread of this process, so that progress streams and a
-trace never holds up a page.
+Callbacks run over a websocket, so that progress streams. They wait on the event loop, without a
+thread, and compute in a few threads of their own, so that no trace ever holds up a page.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State, no_update
 from dash.development.base_component import Component
 
 from visit.engine.protocol import Engine
-from visit.errors import VisitError
 from visit.formats.registry import FORMATS
 from visit.graph.flow import Node, NodeId
 from visit.graph.index import Index
@@ -30,8 +30,9 @@ from visit.web.screen.graph_panels import build_graph_panels, note
 from visit.web.screen.prompt_form import abilities
 from visit.web.screen.search import searchable
 from visit.web.server import tracing
-from visit.web.server.tracing import show_problem
+from visit.web.server.calls import Calls
 from visit.web.state.graphs import Graphs
+from visit.web.state.jobs import Jobs
 from visit.web.state.shelf import Shelf
 from visit.web.state.table import STORES
 from visit.web.state.view import View
@@ -49,109 +50,107 @@ def register(
         shelf: Where graphs are kept.
         default: What a page traces when its address says nothing; needed with an engine.
     """
+    calls = Calls(app, Jobs())
     if engine is not None and default is not None:
-        tracing.register(app, engine, shelf, default)
-    graphs = Graphs(engine, shelf)
-    callbacks.register(app, graphs)
-    _register_graph(app, engine, graphs)
+        tracing.register(calls, engine, shelf, default)
+    graphs = Graphs(engine, shelf, calls.jobs)
+    callbacks.register(calls, graphs)
+    _register_graph(calls, engine, graphs)
     _register_browser(app)
 
 
-def _register_graph(app: Dash, engine: Engine | None, graphs: Graphs) -> None:
-    def draw(data: dict[str, Any] | None) -> tuple[Any, Any]:
+def _register_graph(calls: Calls, engine: Engine | None, graphs: Graphs) -> None:
+    jobs = calls.jobs
+
+    async def draw(data: dict[str, Any] | None) -> tuple[Any, Any]:
         """The graph as the view says."""
         if data is None:
             return no_update, no_update
-        try:
-            view = View.parse(data)
-            index = graphs.find_opened(view)
-        except VisitError as problem:
-            show_problem(str(problem))
-            return no_update, no_update
-        drawn, made = elements.draw(index, view.opened, notes=view.notes)
+        view = View.parse(data)
+        index = await graphs.find_opened(view)
+        drawn, made = await jobs.tap(lambda: elements.draw(index, view.opened, notes=view.notes))
         return made, {ids.NOTE: trees(note(drawn))}
 
-    app.callback(
+    calls.add(
+        draw,
         Output(ids.GRAPH, "elements"),
         Output(ids.DRAWN_PANELS, "data"),
         Input(ids.VIEW, "data"),
-        websocket=True,
-    )(draw)
+    )
 
-    def show_panels(key: str | None, data: dict[str, Any] | None) -> Any:
+    async def show_panels(key: str | None, data: dict[str, Any] | None) -> Any:
         """The panels beside a graph that stay while its blocks open and close."""
         if key is None or data is None:
             return no_update
         view = View.parse(data)
-        index = graphs.find(view)
+        index = await graphs.find(view)
         if index is None:
-            return no_update  # drawing says what is wrong
-        panels = build_graph_panels(index, clickable=engine is not None and not view.fixed)
-        if engine is not None:
-            panels["abilities"] = abilities(engine.models(), index.flow.model.name)
-        return panels
+            return no_update
 
-    app.callback(
+        def build() -> dict[str, Any]:
+            panels = build_graph_panels(index, clickable=engine is not None and not view.fixed)
+            if engine is not None:
+                panels["abilities"] = abilities(engine.models(), index.flow.model.name)
+            return panels
+
+        return await jobs.tap(build)
+
+    calls.add(
+        show_panels,
         Output(ids.GRAPH_PANELS, "data"),
         Input(ids.KEY, "data"),
         State(ids.VIEW, "data"),
-        websocket=True,
-    )(show_panels)
+    )
 
-    def look_again(key: str | None, data: dict[str, Any] | None) -> Any:
+    async def look_again(key: str | None, data: dict[str, Any] | None) -> Any:
         """What can be searched of a graph that a fetched block was added to."""
         if key is None or data is None:
             return no_update
-        index = graphs.find(View.parse(data))
-        return no_update if index is None else searchable(index)
+        index = await graphs.find(View.parse(data))
+        return no_update if index is None else await jobs.tap(lambda: searchable(index))
 
-    app.callback(
+    calls.add(
+        look_again,
         Output(ids.SEARCHABLE, "data"),
         Input(ids.GROWN, "data"),
         State(ids.VIEW, "data"),
-        prevent_initial_call=True,
-        websocket=True,
-    )(look_again)
+        first=False,
+    )
 
-    def inspect(picked: str | None, tab: str | None, data: dict[str, Any] | None) -> Any:
+    async def inspect(picked: str | None, tab: str | None, data: dict[str, Any] | None) -> Any:
         """The inspector for the picked node, or for the trace as a whole."""
         if data is None:
             return no_update
         view = View.parse(data)
-        try:
-            index = graphs.find_opened(view)
-            panel = inspection(index, view, picked, tab, graphs)
-        except VisitError:
-            return no_update  # drawing says what is wrong
-        return {ids.INSPECTOR: trees(panel)}
+        index = await graphs.find_opened(view)
+        build = await inspection(index, view, picked, tab, graphs)
+        return await jobs.tap(lambda: {ids.INSPECTOR: trees(build())})
 
-    app.callback(
+    calls.add(
+        inspect,
         Output(ids.INSPECTOR_PANELS, "data"),
         Input(ids.PICKED, "data"),
         Input(ids.TAB, "data"),
         Input(ids.VIEW, "data"),
-        websocket=True,
-    )(inspect)
+    )
 
-    def keep(asked: dict[str, Any] | None, data: dict[str, Any] | None) -> Any:
+    async def keep(asked: dict[str, Any] | None, data: dict[str, Any] | None) -> Any:
         """The graph as a file, with the blocks that were opened in it."""
         if data is None or asked is None:
             return no_update
         view = View.parse(data)
-        try:
-            index = graphs.find_opened(view)
-        except VisitError as problem:
-            show_problem(str(problem))
-            return no_update
-        return download(FORMATS[asked["kept"]], index, view, Look.parse(asked["look"]))
+        index = await graphs.find_opened(view)
+        return await jobs.file(
+            lambda: download(FORMATS[asked["kept"]], index, view, Look.parse(asked["look"]))
+        )
 
-    app.callback(
+    calls.add(
+        keep,
         Output(ids.DOWNLOAD, "data"),
         Input(ids.EXPORT, "data"),
         State(ids.VIEW, "data"),
-        prevent_initial_call=True,
-        websocket=True,
-    )(keep)
+        first=False,
+    )
 
 
 def _register_browser(app: Dash) -> None:
@@ -184,23 +183,23 @@ def _register_browser(app: Dash) -> None:
         browser("fill", Input(store, "data"))
 
 
-def inspection(
+async def inspection(
     index: Index, view: View, picked: str | None, tab: str | None, graphs: Graphs
-) -> list[Component]:
-    """One tab of the picked node's panel, with what the engine has to add to it."""
-    node = None if not picked else _node(NodeId.parse(picked), index, view, graphs)
+) -> Callable[[], list[Component]]:
+    """What builds one tab of the picked node's panel, with what the engine has to add to it."""
+    node = None if not picked else await _node(NodeId.parse(picked), index, view, graphs)
     if node is None:
-        return inspector.about(index, view.notes)
+        return lambda: inspector.about(index, view.notes)
     shown = next((known for known in Tab if known == tab), Tab.WORDS)
     question = wants(shown, node.id, view.request)
-    answer = None if question is None else graphs.answer(view, question)
+    answer = None if question is None else await graphs.answer(view, question)
     noted = next((note for note in view.notes if note.node == node.id), None)
-    return inspector.node_panel(index, node, shown, answer, noted)
+    return lambda: inspector.node_panel(index, node, shown, answer, noted)
 
 
-def _node(node_id: NodeId, index: Index, view: View, graphs: Graphs) -> Node | None:
+async def _node(node_id: NodeId, index: Index, view: View, graphs: Graphs) -> Node | None:
     """A node of the graph, or a residual off the route that the lens grid has."""
     if node_id in index.nodes or node_id.kind not in RESIDUALS:
         return index.nodes.get(node_id)
-    read = callbacks.lens_nodes(index, view, graphs)
+    read = await callbacks.lens_nodes(index, view, graphs)
     return next((node for node in read if node.id == node_id), None)

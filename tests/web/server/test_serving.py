@@ -1,8 +1,8 @@
 """The server's side of the app: what it answers, keeps and refuses."""
 
+import asyncio
 import json
 import socket
-import threading
 import time
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from sample import FakeEngine, make_flow
 from starlette.testclient import TestClient
 
 from visit.engine.protocol import ModelChoice
-from visit.errors import Cancelled, OutputError, RequestError, VisitError
+from visit.errors import OutputError, RequestError, VisitError
 from visit.formats.document import flow_from_json, json_from_flow
 from visit.graph.flow import NodeId, Note
 from visit.graph.flows import levels
@@ -25,10 +25,9 @@ from visit.web.look import COLOURINGS, WIDTHS
 from visit.web.screen import page
 from visit.web.screen.graph_panels import build_graph_panels, note, target_options
 from visit.web.screen.prompt_form import abilities, chosen_from_request
-from visit.web.server.tracing import position_in, progress_to_page, request_from_controls
+from visit.web.server.tracing import position_in, request_from_controls
 from visit.web.state.address import Asked, asked_by_address
 from visit.web.state.graphs import Graphs
-from visit.web.state.jobs import Jobs
 from visit.web.state.shelf import Shelf
 from visit.web.state.view import View
 from visit.web.theme import PALETTES
@@ -55,16 +54,20 @@ def screen(**how):
     return page.build_screen(**how)
 
 
+def find_opened(engine: FakeEngine | None, shelf: Shelf, view: View) -> Index:
+    return asyncio.run(Graphs(engine, shelf).find_opened(view))
+
+
 def test_health_answers_ok_before_anything_is_traced():
     engine = FakeEngine()
-    with TestClient(create_app(engine).server) as client:
+    with TestClient(create_app(engine).server, base_url="http://localhost") as client:
         answer = client.get("/health")
     assert (answer.status_code, answer.text) == (200, "ok")
     assert engine.explained == []
 
 
 def test_every_answer_bears_a_strict_policy():
-    with TestClient(create_app(FakeEngine()).server) as client:
+    with TestClient(create_app(FakeEngine()).server, base_url="http://localhost") as client:
         policy = client.get("/").headers["content-security-policy"]
     script = next(part for part in policy.split("; ") if part.startswith("script-src"))
     assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
@@ -89,7 +92,9 @@ def test_the_viewer_has_no_controls_to_trace_with():
 
 
 def test_the_viewer_serves_a_graph_without_an_engine():
-    with TestClient(create_app(None, flow=make_flow()).server) as client:
+    with TestClient(
+        create_app(None, flow=make_flow()).server, base_url="http://localhost"
+    ) as client:
         assert client.get("/_dash-layout").status_code == 200
 
 
@@ -116,8 +121,9 @@ def test_the_assets_are_there():
 def test_a_view_survives_the_browser():
     head = NodeId.parse("L1.head0@0")
     view = View(
-        "key", Request("hi", target=" you"), (NodeId.parse("L1.attn@0"),), (Note(head, "x"),), True
-    )
+        "key", Request("hi", target=" you"), (NodeId.parse("L1.attn@0"),), (Note(head, "x"),), True,
+        "0a1b",
+    )  # fmt: skip
     assert View.parse(json.loads(json.dumps(view.data()))) == view
 
 
@@ -125,9 +131,9 @@ def test_a_document_s_graph_is_neither_added_to_nor_made_again():
     engine, shelf = FakeEngine(), Shelf()
     key = shelf.put(make_flow(opened=()))
     opened = (NodeId.parse("L1.attn@7"),)
-    assert Graphs(engine, shelf).find_opened(View(key, Request("hi"), opened, fixed=True))
+    assert find_opened(engine, shelf, View(key, Request("hi"), opened, fixed=True))
     with pytest.raises(VisitError, match="open the document again"):
-        Graphs(engine, shelf).find_opened(View("gone", Request("hi"), fixed=True))
+        find_opened(engine, shelf, View("gone", Request("hi"), fixed=True))
     assert engine.opened == [] and engine.explained == []
 
 
@@ -159,13 +165,13 @@ def test_a_graph_that_fell_off_the_shelf_is_made_again():
     view = View(shelf.put(make_flow()), Request("The capital of Japan"))
     shelf.put(make_flow())
     assert shelf.get(view.key) is None
-    assert Graphs(engine, shelf).find_opened(view).flow.request.prompt == "The capital of Japan"
+    assert find_opened(engine, shelf, view).flow.request.prompt == "The capital of Japan"
     assert engine.explained == [view.request]
 
 
 def test_a_viewer_s_lost_graph_is_told_in_words():
     with pytest.raises(VisitError, match="no longer held"):
-        Graphs(None, Shelf()).find_opened(View("gone", Request("hi")))
+        find_opened(None, Shelf(), View("gone", Request("hi")))
 
 
 def test_only_a_block_that_the_document_lacks_is_fetched_and_only_once():
@@ -173,7 +179,7 @@ def test_only_a_block_that_the_document_lacks_is_fetched_and_only_once():
     key = shelf.put(make_flow(opened=(1,)))
     opened = tuple(map(NodeId.parse, ("L1.attn@7", "L2.mlp@3", "L2.attn@3", "L2.head0@3")))
     for _ in range(2):
-        index = Graphs(engine, shelf).find_opened(View(key, Request("hi"), opened))
+        index = find_opened(engine, shelf, View(key, Request("hi"), opened))
         assert set(opened) <= index.nodes.keys()
     assert engine.opened == [(2, 3)]
 
@@ -187,11 +193,11 @@ def test_callbacks_that_wait_for_one_block_fetch_it_once():
     engine, shelf = SlowEngine(), Shelf()
     view = View(shelf.put(make_flow(opened=())), Request("hi"), (NodeId.parse("L1.mlp@7"),))
     graphs = Graphs(engine, shelf)
-    threads = [threading.Thread(target=graphs.find_opened, args=(view,)) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+
+    async def wait() -> None:
+        await asyncio.gather(*(graphs.find_opened(view) for _ in range(4)))
+
+    asyncio.run(wait())
     assert engine.opened == [(1, 7)]
 
 
@@ -237,31 +243,8 @@ def test_a_graph_that_falls_off_the_shelf_at_once_is_still_shown_with_every_open
     opened = tuple(map(NodeId.parse, ("L2.mlp@3", "L1.mlp@7", "L2.attn@3")))
     view = View("k", Request("The capital of Japan"), opened)
     pushing = Pushing(lambda request: make_flow(request, opened=()))
-    index = Graphs(pushing, shelf).find_opened(view)
+    index = find_opened(pushing, shelf, view)
     assert all(can_open(index, node_id) for node_id in opened)
-
-
-def test_a_page_s_new_trace_cancels_its_last_and_no_other_s():
-    jobs = Jobs()
-    first, other, second = jobs.start("a"), jobs.start("b"), jobs.start("a")
-    assert first.is_set() and not other.is_set() and not second.is_set()
-    assert not jobs.end("a", first)
-    jobs.cancel("a")
-    assert second.is_set() and not other.is_set()
-    assert jobs.end("a", second)
-    jobs.cancel("a")  # nothing is under way any more
-
-
-def test_a_cancelled_trace_stops_at_its_next_step():
-    cancelled = threading.Event()
-    cancelled.set()
-    with pytest.raises(Cancelled):
-        progress_to_page(cancelled.is_set, lambda: False)("forward", 0.5)
-
-
-def test_a_trace_whose_page_is_gone_stops_at_its_next_step():
-    with pytest.raises(Cancelled):
-        progress_to_page(lambda: False, lambda: True)("forward", 0.5)
 
 
 def test_the_note_says_what_is_not_drawn():

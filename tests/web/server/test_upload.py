@@ -97,7 +97,7 @@ def test_a_page_of_another_site_cannot_open_anything(client, shelf):
     "app", [lambda: create_app(FakeEngine()), lambda: create_app(None, flow=FLOW)]
 )
 def test_app_and_viewer_open_documents_and_are_ready(app):
-    with TestClient(app().server) as client:
+    with TestClient(app().server, base_url="http://localhost") as client:
         answer = send(client, DOCUMENT.encode())
         assert answer.status_code == 200
         assert "default-src 'none'" in answer.headers["content-security-policy"]
@@ -113,7 +113,7 @@ def test_an_engine_that_cannot_answer_yet_makes_the_app_not_ready():
             return self.is_loaded
 
     engine = Loading()
-    with TestClient(create_app(engine).server) as client:
+    with TestClient(create_app(engine).server, base_url="http://localhost") as client:
         assert client.get("/ready").status_code == 503
         assert client.get("/health").status_code == 200
         engine.is_loaded = True
@@ -122,5 +122,5 @@ def test_an_engine_that_cannot_answer_yet_makes_the_app_not_ready():
 
 def test_a_viewer_begins_with_the_notes_of_its_document():
     server = create_app(None, flow=replace(FLOW, notes=(NOTE,))).server
-    with TestClient(server) as client:
+    with TestClient(server, base_url="http://localhost") as client:
         assert '"name":"mine"' in client.get("/_dash-layout").text.replace(" ", "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import asyncio
 import time
 from math import ceil
 
@@ -10,7 +10,6 @@ import pytest
 from sample import FakeEngine, make_flow
 
 from visit.engine.questions import Explain, ReadLens, ReadPattern
-from visit.graph.flow import Node
 from visit.graph.index import Index
 from visit.graph.request import Request
 from visit.web.state.graphs import Graphs
@@ -42,8 +41,9 @@ def test_answers_take_room_too():
     engine, shelf = FakeEngine(), Shelf(max_elements=2 * ELEMENTS)
     first, second = shelf.put(FLOW), shelf.put(FLOW)
     question = ReadLens(REQUEST, (0, 1))
-    nodes = shelf.answer(second, question, lambda: engine.ask(question))
-    assert len(nodes) > 0
+    shelf.keep_answer(second, question, engine.ask(question))
+    kept = shelf.get_answer(second, question)
+    assert kept is not None and len(kept[0]) > 0
     assert shelf.get(first) is None
     assert shelf.get(second) is not None
 
@@ -55,58 +55,62 @@ def test_a_graph_that_grows_needs_room_only_for_what_it_became():
     assert shelf.get(first) is not None and shelf.get(second) is not None
 
 
+class Counting(FakeEngine):
+    """Says which patterns and lenses it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[object] = []
+
+    def pattern(self, request, layer, head):
+        self.asked.append((layer, head))
+        time.sleep(0.05)
+        return super().pattern(request, layer, head)
+
+    def lens(self, request, positions):
+        self.asked.append(positions)
+        return FLOW.nodes
+
+
 def test_an_answer_is_asked_for_once_while_there_is_room_for_it():
-    shelf, asked = Shelf(max_elements=2 * ELEMENTS), []
-    question = ReadPattern(REQUEST, 0, 1)
-
-    def ask() -> tuple[tuple[float, ...], ...]:
-        asked.append(question)
-        return ((1.0,),)
-
-    key = shelf.put(FLOW)
+    engine, shelf = Counting(), Shelf(max_elements=2 * ELEMENTS)
+    graphs, question = Graphs(engine, shelf), ReadPattern(REQUEST, 0, 1)
+    view = View(shelf.put(FLOW), REQUEST)
     for _ in range(2):
-        assert shelf.answer(key, question, ask) == ((1.0,),)
-        shelf.keep(key, Index(FLOW))  # as when a block is opened in it
-    assert len(asked) == 1
+        assert asyncio.run(graphs.answer(view, question)) == engine.ask(question)
+        shelf.keep(view.key, Index(FLOW))  # as when a block is opened in it
+    assert len(engine.asked) == 1 + 2
     shelf.put(FLOW), shelf.put(FLOW)
-    assert shelf.answer(key, question, ask) == ((1.0,),)
-    assert len(asked) == 2
+    asyncio.run(graphs.answer(view, question))
+    assert len(engine.asked) == 2 + 2
 
 
 def test_answers_about_one_graph_take_no_more_room_than_there_is():
-    shelf, asked = Shelf(max_elements=2 * ELEMENTS), []
-    key = shelf.put(FLOW)
+    engine, shelf = Counting(), Shelf(max_elements=2 * ELEMENTS)
+    graphs, view = Graphs(engine, shelf), View(shelf.put(FLOW), REQUEST)
 
     def ask(position: int) -> None:
-        def make() -> tuple[Node, ...]:
-            asked.append(position)
-            return FLOW.nodes
-
-        assert shelf.answer(key, ReadLens(REQUEST, (position,)), make) == FLOW.nodes
+        question = ReadLens(REQUEST, (position,))
+        assert asyncio.run(graphs.answer(view, question)) == FLOW.nodes
 
     for position in range(20):
         ask(position)
     ask(19)
-    assert asked == [*range(20)]  # the newest is there
+    assert engine.asked == [(n,) for n in range(20)]  # the newest is there
     ask(0)
-    assert asked == [*range(20), 0]  # the oldest is not
+    assert engine.asked == [(n,) for n in (*range(20), 0)]  # the oldest is not
 
 
 def test_callbacks_that_wait_for_one_answer_ask_once():
-    shelf, asked = Shelf(), []
-    key, question = shelf.put(FLOW), ReadPattern(REQUEST, 0, 1)
+    engine, shelf = Counting(), Shelf()
+    graphs, view = Graphs(engine, shelf), View(shelf.put(FLOW), REQUEST)
 
-    def ask() -> tuple[tuple[float, ...], ...]:
-        asked.append(question)
-        time.sleep(0.1)
-        return ((1.0,),)
+    async def wait() -> None:
+        question = ReadPattern(REQUEST, 0, 1)
+        await asyncio.gather(*(graphs.answer(view, question) for _ in range(4)))
 
-    threads = [threading.Thread(target=shelf.answer, args=(key, question, ask)) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(asked) == 1
+    asyncio.run(wait())
+    assert len(engine.asked) == 1
 
 
 def test_answers_of_any_type_are_measured():
@@ -123,7 +127,7 @@ def test_answers_of_any_type_are_measured():
 def test_no_engine_is_asked_about_a_graph_that_came_from_a_document():
     engine, shelf = FakeEngine(), Shelf()
     view, question = View(shelf.put(FLOW), REQUEST), ReadLens(REQUEST, (0,))
-    assert Graphs(engine, shelf).answer(view, question) == engine.ask(question)
+    assert asyncio.run(Graphs(engine, shelf).answer(view, question)) == engine.ask(question)
     fixed = View(view.key, REQUEST, fixed=True)
-    assert Graphs(engine, shelf).answer(fixed, question) is None
-    assert Graphs(None, shelf).answer(view, question) is None
+    assert asyncio.run(Graphs(engine, shelf).answer(fixed, question)) is None
+    assert asyncio.run(Graphs(None, shelf).answer(view, question)) is None

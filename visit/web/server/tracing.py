@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from dash import Dash, Input, Output, State, ctx, no_update, set_props
+from dash import Input, Output, State, set_props
 
 from visit.engine.progress import Progress
 from visit.engine.protocol import Engine
 from visit.engine.questions import Explain
-from visit.errors import Cancelled, VisitError
+from visit.errors import Cancelled, NotLoaded
+from visit.graph.flow import FlowGraph
 from visit.graph.request import Request, data_from_request, request_like
 from visit.web import ids
 from visit.web.screen.prompt_form import chosen_from_request, form_from_data
+from visit.web.server.calls import Calls, show_problem
 from visit.web.state.address import Asked, asked_by_address
-from visit.web.state.jobs import Jobs
+from visit.web.state.jobs import ask
 from visit.web.state.shelf import Shelf
 from visit.web.state.view import View
 from visit.web.words import Named, tokens_from_typed, typed_from_request
@@ -25,18 +27,17 @@ from visit.web.words import Named, tokens_from_typed, typed_from_request
 PROGRESS_EVERY = 0.05
 
 
-def register(app: Dash, engine: Engine, shelf: Shelf, default: Request) -> None:
-    """Attach the callbacks that trace and cancel to this app.
+def register(calls: Calls, engine: Engine, shelf: Shelf, default: Request) -> None:
+    """Add the callbacks that trace and cancel.
 
     Args:
-        app: The app.
+        calls: Adds them to an app.
         engine: What answers requests.
         shelf: Where graphs are kept.
         default: What a page traces when its address says nothing.
     """
-    jobs = Jobs()
 
-    def trace(
+    async def trace(
         clicks: int | None,
         address: str | None,
         prompt: str | None,
@@ -45,11 +46,12 @@ def register(app: Dash, engine: Engine, shelf: Shelf, default: Request) -> None:
         position: dict[str, Any] | None,
         form: dict[str, Any] | None,
         chosen: dict[str, Any] | None,
-        page: str,
         seen: dict[str, Any] | None,
     ) -> tuple[Any, Any]:
-        """Explain what the controls ask for, with progress; a problem is told in place."""
-        job = jobs.start(page)
+        """Explain what the controls ask for, with progress; a problem is told in place.
+
+        What the address asks for runs by itself, so it never loads a model: a link could make it.
+        """
         show_problem(None)
         show_running(True)
         try:
@@ -63,27 +65,33 @@ def register(app: Dash, engine: Engine, shelf: Shelf, default: Request) -> None:
             else:
                 asked = asked_by_address(address, default)
                 show_request(asked.request, asked.request.model or (model or "").strip())
-            progress = progress_to_page(job.is_set, page_is_gone)
-            flow = engine.ask(Explain(asked.request), progress)
-            show_stage("drawing", 1.0)
-            # With the texts of the tokens that were asked for by their ids.
-            request = replace(asked.request, target=flow.request.target, versus=flow.request.versus)
-            if request.prompt_ids is not None:  # which are one model's
-                model, prompt = flow.request.model, flow.request.prompt
-                request = replace(request, model=model, prompt=prompt)
-                show_prompt(prompt, model or "")
-            view = View(shelf.put(flow), request, asked.opened, flow.notes)
-            return view.data(), None if asked.picked is None else str(asked.picked)
-        except Cancelled:
-            return no_update, no_update
-        except VisitError as problem:
-            show_problem(str(problem))
-            return no_update, no_update
-        finally:
-            if jobs.end(page, job):
-                show_running(False)
+            view = await answer(asked, may_load=bool(clicks))
+        except (Cancelled, asyncio.CancelledError):
+            raise  # the page shows something newer, or nothing any more
+        except BaseException:
+            show_running(False)
+            raise
+        show_running(False)
+        return view.data(), None if asked.picked is None else str(asked.picked)
 
-    app.callback(
+    async def answer(asked: Asked, *, may_load: bool) -> View:
+        """The view of the graph of what is asked, with the model in the controls that made it."""
+        question = Explain(asked.request, weights=asked.weights, may_load=may_load)
+        try:
+            flow = await ask(engine, question, progress_to_page())
+        except NotLoaded as problem:
+            raise NotLoaded(f"{problem}; press Trace to load it") from None
+        show_stage("drawing", 1.0)
+        key = await calls.jobs.tap(lambda: shelf.put(flow))
+        request = request_answered(asked.request, flow)
+        if asked.request.prompt_ids is not None:
+            show_prompt(request.prompt, flow.model.name)
+        elif asked.request.model is None:
+            set_props(ids.MODEL, {"value": flow.model.name})
+        return View(key, request, asked.opened, flow.notes, weights=flow.model.weights_sha256)
+
+    calls.add(
+        trace,
         Output(ids.VIEW, "data"),
         Output(ids.PICKED, "data"),
         Input(ids.TRACE, "n_clicks"),
@@ -94,20 +102,25 @@ def register(app: Dash, engine: Engine, shelf: Shelf, default: Request) -> None:
         State(ids.POSITION, "data"),
         State(ids.FORM, "data"),
         State(ids.CHOSEN, "data"),
-        State(ids.PAGE, "data"),
         State(ids.VIEW, "data"),
-        websocket=True,
-    )(trace)
+    )
 
-    def cancel(_clicks: int, page: str) -> None:
-        jobs.cancel(page)
+    async def cancel(_clicks: int | None, page: str) -> None:
+        """End the trace that the page has under way."""
+        if calls.jobs.cancel(page, trace.__name__):
+            show_running(False)
 
-    app.callback(
-        Input(ids.CANCEL, "n_clicks"),
-        State(ids.PAGE, "data"),
-        prevent_initial_call=True,
-        websocket=True,
-    )(cancel)
+    calls.add(cancel, Input(ids.CANCEL, "n_clicks"), State(ids.PAGE, "data"), first=False)
+
+
+def request_answered(asked: Request, flow: FlowGraph) -> Request:
+    """The request that gives a graph again: of the model that answered, and of no other.
+
+    Tokens that were asked for by their ids have their texts.
+    """
+    given = flow.request
+    request = replace(asked, model=flow.model.name, target=given.target, versus=given.versus)
+    return request if asked.prompt_ids is None else replace(request, prompt=given.prompt)
 
 
 def request_from_controls(
@@ -182,19 +195,12 @@ def position_in(prompt: str | None, model: str, chosen: dict[str, Any] | None) -
     return int(chosen["position"])
 
 
-def page_is_gone() -> bool:
-    """Whether the page that asked was closed in the meantime."""
-    return ctx.websocket is not None and ctx.websocket.is_shutdown
-
-
-def progress_to_page(is_cancelled: Callable[[], bool], is_gone: Callable[[], bool]) -> Progress:
-    """A progress callable that moves the page's bar, and stops work nobody waits for."""
+def progress_to_page() -> Progress:
+    """A progress callable that moves the page's bar."""
     shown_at, shown = 0.0, ""
 
     def progress(stage: str, part: float) -> None:
         nonlocal shown_at, shown
-        if is_cancelled() or is_gone():
-            raise Cancelled("the trace was cancelled")
         now = time.monotonic()
         if stage != shown or now - shown_at >= PROGRESS_EVERY:
             shown_at, shown = now, stage
@@ -232,8 +238,3 @@ def show_request(request: Request, model: str) -> None:
     set_props(ids.TARGET, {"value": typed_from_request(request)})
     set_props(ids.CHOSEN, {"data": chosen_from_request(request, model)})
     set_props(ids.FORM, {"data": form_from_data(data_from_request(request))})
-
-
-def show_problem(text: str | None) -> None:
-    """Say what is wrong, in place and in words; ``None`` takes it back."""
-    set_props(ids.PROBLEM, {"children": text or "", "hidden": text is None})

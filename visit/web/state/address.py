@@ -1,7 +1,7 @@
 """A page's address holds what it shows, so that a link or a reload shows it again.
 
 ``assets/address.js`` writes it, like
-``?prompt=…&model=…&target=…&position=…&open=L5.attn@7&pick=…``, and reads back by itself what only
+``?prompt=…&model=…&weights=…&target=…&open=L5.attn@7&pick=…``, and reads back by itself what only
 the browser knows (colour, threshold, viewport).
 """
 
@@ -14,12 +14,15 @@ from urllib.parse import parse_qs
 from visit.graph.flow import NodeId
 from visit.graph.request import DRAWN, Request, request_from_texts, texts_from_request
 
+_WEIGHTS, _DIGITS = "weights", 12
+"""The address's word for the weights' digest, and how much of it is said: 48 bits."""
 _READABLE = {
     name: re.compile(pattern)
     for name, pattern in {
         "position": r"\d{1,8}",
         "bos": "true|false",
         "chat": "true|false",
+        _WEIGHTS: "[0-9a-f]{1,64}",
     }.items()
 }
 """Fields of a link that may be wrong: such a field is ignored, and the rest is shown."""
@@ -27,11 +30,15 @@ _READABLE = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request, with what is to be open and picked in its graph."""
+    """A request, with what is to be open and picked in its graph.
+
+    ``weights`` is how the digest of the weights begins that the address was written for.
+    """
 
     request: Request
     opened: tuple[NodeId, ...] = ()
     picked: NodeId | None = None
+    weights: str | None = None
 
 
 def asked_by_address(search: str | None, default: Request) -> Asked:
@@ -55,12 +62,17 @@ def asked_by_address(search: str | None, default: Request) -> Asked:
         request_from_texts(texts, default),
         _node_ids(said.get("open", "")),
         picked[0] if picked else None,
+        texts.get(_WEIGHTS),
     )
 
 
-def texts_for_address(request: Request) -> dict[str, str]:
-    """What an address says of a request; ``asked_by_address`` reads it."""
-    return {name: text for name, text in texts_from_request(request).items() if name not in DRAWN}
+def texts_for_address(request: Request, weights: str | None = None) -> dict[str, str]:
+    """What an address says of a request and the weights that answered it.
+
+    ``asked_by_address`` reads it.
+    """
+    texts = {name: text for name, text in texts_from_request(request).items() if name not in DRAWN}
+    return texts if weights is None else {**texts, _WEIGHTS: weights[:_DIGITS]}
 
 
 def _node_ids(text: str) -> tuple[NodeId, ...]:

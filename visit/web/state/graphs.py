@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+from weakref import WeakValueDictionary
+
 from visit.engine.protocol import Engine
 from visit.engine.questions import Answer, Explain, OpenBlock, Question
 from visit.errors import VisitError
@@ -9,6 +13,7 @@ from visit.graph.flow import NodeId
 from visit.graph.index import Index, merge
 from visit.graph.kinds import BLOCKS
 from visit.graph.selection import can_open
+from visit.web.state.jobs import Jobs, ask
 from visit.web.state.shelf import Shelf
 from visit.web.state.view import View
 
@@ -16,38 +21,46 @@ from visit.web.state.view import View
 class Graphs:
     """Finds what a view shows; asks an engine, where there is one, for what the shelf lacks.
 
-    Whatever is asked about one graph is asked once, however many callbacks wait for it.
+    Whatever is asked about one graph is asked once, however many callbacks wait for it, and of the
+    weights that made it. To be used from the event loop.
     """
 
-    def __init__(self, engine: Engine | None, shelf: Shelf) -> None:
+    def __init__(self, engine: Engine | None, shelf: Shelf, jobs: Jobs | None = None) -> None:
         self._engine = engine
         self._shelf = shelf
+        self._jobs = jobs or Jobs()
+        self._making: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    def find(self, view: View) -> Index | None:
-        """The view's graph; one that fell off the shelf is made again from its request."""
+    async def find(self, view: View) -> Index | None:
+        """The view's graph; one that fell off the shelf is made again from its request.
+
+        Raises:
+            VisitError: it cannot be made again: its model is gone, or has other weights now.
+        """
         index = self._shelf.get(view.key)
         engine = self._engine_for(view)
         if index is None and engine is not None:
-            with self._shelf.making(view.key):
+            async with self._lock(view.key):
                 index = self._shelf.get(view.key)
                 if index is None:
-                    index = self._shelf.keep(view.key, Index(engine.ask(Explain(view.request))))
+                    flow = await ask(engine, Explain(view.request, weights=view.weights))
+                    index = self._shelf.keep(view.key, await self._jobs.tap(lambda: Index(flow)))
         return index
 
-    def find_opened(self, view: View) -> Index:
+    async def find_opened(self, view: View) -> Index:
         """The view's graph, with every opened block in it.
 
         Raises:
             VisitError: a block cannot be opened, or the graph is gone.
         """
-        index = self.find(view)
+        index = await self.find(view)
         if index is None:
             raise VisitError("this graph is no longer held by the server; open the document again")
         for node_id in view.opened:
-            index = self.add_block(view, index, node_id)
+            index = await self.add_block(view, index, node_id)
         return index
 
-    def add_block(self, view: View, index: Index, node_id: NodeId) -> Index:
+    async def add_block(self, view: View, index: Index, node_id: NodeId) -> Index:
         """The view's graph with a block in it, where it lacks it and an engine can give it.
 
         Raises:
@@ -56,17 +69,22 @@ class Graphs:
         engine = self._engine_for(view)
         if engine is None or not _lacks(index, node_id):
             return index
-        with self._shelf.making(view.key):
+        async with self._lock(view.key):
             there = self._shelf.get(view.key)
             # What another callback fetched is taken; a graph made again has less than ours.
             if there is not None and there.nodes.keys() >= index.nodes.keys():
                 index = there
             if _lacks(index, node_id) and node_id.layer is not None:
-                question = OpenBlock(view.request, node_id.layer, node_id.position)
-                index = self._shelf.keep(view.key, Index(merge(index.flow, engine.ask(question))))
+                block = await ask(
+                    engine,
+                    OpenBlock(view.request, node_id.layer, node_id.position, weights=view.weights),
+                )
+                held = index
+                grown = await self._jobs.tap(lambda: Index(merge(held.flow, block)))
+                index = self._shelf.keep(view.key, grown)
         return index
 
-    def answer(self, view: View, question: Question[Answer]) -> Answer | None:
+    async def answer(self, view: View, question: Question[Answer]) -> Answer | None:
         """The answer to a question about the view's graph; ``None`` where no engine may be asked.
 
         Raises:
@@ -75,7 +93,19 @@ class Graphs:
         engine = self._engine_for(view)
         if engine is None:
             return None
-        return self._shelf.answer(view.key, question, lambda: engine.ask(question))
+        question = replace(question, weights=view.weights)
+        kept = self._shelf.get_answer(view.key, question)
+        if kept is None:
+            async with self._lock(view.key):
+                kept = self._shelf.get_answer(view.key, question)
+                if kept is None:
+                    kept = (await ask(engine, question),)
+                    self._shelf.keep_answer(view.key, question, kept[0])
+        return kept[0]
+
+    def _lock(self, key: str) -> asyncio.Lock:
+        """A graph's own lock, held while it is made or added to, so that it is made once."""
+        return self._making.setdefault(key, asyncio.Lock())
 
     def _engine_for(self, view: View) -> Engine | None:
         """The engine, unless the graph came from a document, which none may add to."""

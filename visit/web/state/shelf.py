@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from typing import Any
-from weakref import WeakValueDictionary
 
 from cachetools import LRUCache
 
@@ -38,13 +36,7 @@ class Shelf:
         self._kept: LRUCache[str | tuple[str, Question[Any]], Any] = LRUCache(
             max_elements, getsizeof=lambda kept: min(n_elements(kept), max_elements)
         )
-        self._making: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
         self._lock = threading.Lock()
-
-    def making(self, key: str) -> threading.Lock:
-        """A key's own lock, held while its graph is made or added to, so that it is made once."""
-        with self._lock:
-            return self._making.setdefault(key, threading.Lock())
 
     def put(self, flow: FlowGraph, key: str | None = None) -> str:
         """Keep a graph, and say under which key."""
@@ -62,17 +54,14 @@ class Shelf:
         index: Index | None = self._get(key)
         return index
 
-    def answer(self, key: str, question: Question[Answer], make: Callable[[], Answer]) -> Answer:
-        """The answer to a question about a graph, made once, however many wait for it."""
-        place = key, question
-        kept: tuple[Answer] | None = self._get(place)
-        if kept is None:
-            with self.making(key):
-                kept = self._get(place)
-                if kept is None:
-                    kept = (make(),)
-                    self._set(place, kept)
-        return kept[0]
+    def get_answer(self, key: str, question: Question[Answer]) -> tuple[Answer] | None:
+        """The answer to a question about a graph, alone in a tuple, unless it was dropped."""
+        kept: tuple[Answer] | None = self._get((key, question))
+        return kept
+
+    def keep_answer(self, key: str, question: Question[Any], answer: object) -> None:
+        """Keep an answer to a question about a graph."""
+        self._set((key, question), (answer,))
 
     def _get(self, place: str | tuple[str, Question[Any]]) -> Any:
         with self._lock:

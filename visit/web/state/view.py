@@ -18,7 +18,9 @@ from visit.web.words import typed_from_request
 class View:
     """A graph by its key, the request that gives it again, what is open and noted in it.
 
-    ``fixed`` says that the graph came from a document: no engine may add to it or make it again.
+    ``weights`` is the digest of the weights that made it, the only ones that may add to it; a view
+    from elsewhere may not know it. ``fixed`` says that the graph came from a document: no engine
+    may add to it or make it again.
     """
 
     key: str
@@ -26,6 +28,7 @@ class View:
     opened: tuple[NodeId, ...] = ()
     notes: tuple[Note, ...] = ()
     fixed: bool = False
+    weights: str | None = None
 
     def data(self) -> dict[str, Any]:
         """As the browser holds it."""
@@ -35,7 +38,8 @@ class View:
             "opened": [str(node_id) for node_id in self.opened],
             "notes": data_from_notes(self.notes)["nodes"],
             "fixed": self.fixed,
-            "texts": texts_for_address(self.request),
+            "weights": self.weights,
+            "texts": texts_for_address(self.request, self.weights),
             "typed": typed_from_request(self.request),
         }
 
@@ -50,6 +54,14 @@ class View:
             request = request_from_data(data["request"])
             opened = tuple(NodeId.parse(text) for text in data["opened"])
             notes = notes_from_data({"nodes": data.get("notes", {})})
-            return cls(str(data["key"]), request, opened, notes, bool(data.get("fixed")))
+            weights = data.get("weights")
+            return cls(
+                key=str(data["key"]),
+                request=request,
+                opened=opened,
+                notes=notes,
+                fixed=bool(data.get("fixed")),
+                weights=None if weights is None else str(weights),
+            )
         except (KeyError, TypeError, AttributeError, RequestError) as error:
             raise ValueError(f"not a view of this app: {error}") from None
