@@ -49,6 +49,8 @@ class Client:
         number: Which of the clients it is.
         url: Where the server listens.
         patience: How long it waits for an answer, in seconds.
+        models: Those that it asks by name, one or another; none to ask whichever there is.
+        digests: The weights of each model as some client was first told of them.
         durations: How long each action took, in seconds, by its name.
         errors: What went wrong: the server failed, or refused what can be asked for.
         crossings: Answers that were not its own.
@@ -57,12 +59,15 @@ class Client:
     number: int
     url: str
     patience: float = 60.0
+    models: tuple[str, ...] = ()
+    digests: dict[str, str] = field(default_factory=dict)
     durations: dict[str, list[float]] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     crossings: list[str] = field(default_factory=list)
     unplayed: set[str] = field(default_factory=set)
     _page: Page | None = None
     _prompt: str = ""
+    _model: str = ""
     _document: dict[str, Any] | None = None
     _clicks: int = 0
 
@@ -132,6 +137,8 @@ class Client:
         search = "?" + urlencode({"prompt": self._prompt})
         self._page = await open_page(self.url, search, self.patience)
         self.unplayed |= self._page.unplayed
+        if self.page[ids.VIEW, "data"] is not None:  # whichever answered is asked from now on
+            self._model = self.page[ids.VIEW, "data"]["request"]["model"]
         self.check()
 
     async def reload(self) -> None:
@@ -141,16 +148,19 @@ class Client:
         for name in ("target", "position"):
             if view["request"].get(name) is not None:
                 asked[name] = str(view["request"][name])
+        asked |= {name: view["texts"][name] for name in ("model", "weights")}
         asked["open"] = " ".join(view["opened"])
         await self._leave()
         self._page = await open_page(self.url, "?" + urlencode(asked), self.patience)
+        if "press Trace to load it" in (self.page[ids.PROBLEM, "children"] or ""):
+            return await self._leave()  # another model took its place: a link loads none
         self.check()
         if self.page[ids.VIEW, "data"]["opened"] != view["opened"]:
             raise Crossed("what was open is not open after a reload")
 
     async def trace(self) -> None:
         """Another prompt, at its last position, for the model's own top token."""
-        await self._ask(self.new_prompt())
+        await self._ask(self.new_prompt(), model=self._any_model())
         self.check()
 
     async def cancel(self) -> None:
@@ -260,6 +270,9 @@ class Client:
         await self.page.change({(ids.EXPORT, "data"): asked}, self.patience)
         document = json.loads(self.page[ids.DOWNLOAD, "data"]["content"])
         graph, view = document["graph"], self.page[ids.VIEW, "data"]
+        made_by = graph["model"]["name"], graph["model"]["weights_sha256"]
+        if made_by != (self._model, view["weights"]):
+            raise Crossed(f"saved a document of {made_by}, not of {self._model!r}")
         if graph["request"]["prompt"] != self._prompt:
             raise Crossed(f"saved the document of {graph['request']['prompt']!r}")
         if graph["request"].get("target") != view["request"].get("target"):
@@ -290,6 +303,11 @@ class Client:
         shown = view["request"]["prompt"]
         if shown != self._prompt:
             raise Crossed(f"the view is of {shown!r}, not of {self._prompt!r}")
+        answered = view["request"].get("model")
+        if answered != self._model:
+            raise Crossed(f"the view is of model {answered!r}, not of {self._model!r}")
+        if self.digests.setdefault(answered, view["weights"]) != view["weights"]:
+            raise Crossed(f"the view is of other weights than {answered!r} has")
         chips = self._chips()
         tokens = "".join(chips)
         if tokens != visible(self._prompt):
@@ -332,8 +350,18 @@ class Client:
             n=self.random.randrange(2, 1000),
         )
 
-    async def _ask(self, prompt: str, *, target: str = "", position: int | None = None) -> None:
-        key = self.page[ids.VIEW, "data"]["key"]
+    def _any_model(self) -> str:
+        return self.random.choice(self.models) if self.models else self._model
+
+    async def _ask(
+        self,
+        prompt: str,
+        *,
+        model: str | None = None,
+        target: str = "",
+        position: int | None = None,
+    ) -> None:
+        key, self._model = self.page[ids.VIEW, "data"]["key"], model or self._model
         await self.page.change(self._trace_of(prompt, target, position), self.patience)
         self._prompt, self._document = prompt, None
         if self.page[ids.VIEW, "data"]["key"] == key and not self.page[ids.PROBLEM, "children"]:
@@ -345,10 +373,10 @@ class Client:
         self._clicks = (self.page[ids.TRACE, "n_clicks"] or 0) + 1
         chosen = None
         if position is not None:
-            model = self.page[ids.MODEL, "value"]
-            chosen = {"prompt": prompt, "model": model, "position": position}
+            chosen = {"prompt": prompt, "model": self._model, "position": position}
         return {
             (ids.PROMPT, "value"): prompt,
+            (ids.MODEL, "value"): self._model,
             (ids.TARGET, "value"): target,
             (ids.POSITION, "data"): chosen,
             (ids.TRACE, "n_clicks"): self._clicks,

@@ -4,7 +4,10 @@ Each client is a page without a browser (``page.py``) that traces, aims at other
 positions, opens blocks, inspects nodes, cancels, saves, reloads, and compares every answer with
 what it asked (``client.py``). The server is the app with the bundled model in a process of its
 own, whose memory is looked at every five seconds; with ``--url`` it is one that runs already on
-this machine. Exits with 1 after an error, an answer that was another's, or too much growth.
+this machine. With ``--crossing`` each client asks two models in turns; with ``--queued 200`` and
+``--flood 10000`` it is measured afterwards what others notice of a busy server (``queued.py``).
+Exits with 1 after an error, an answer that was another's, a time over its limit, or too much
+growth.
 """
 
 from __future__ import annotations
@@ -19,15 +22,20 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from client import Client
 from figures import growth, milliseconds, quantile, table
+from queued import Busy, health_in_a_flood, tap_while_traces_wait
+from second import save_second_model
 from server import Footprint, Server, end_on_sigterm, footprint, served
 
 SAMPLE_EVERY = 5.0
 WARM_UP = 60.0
 MOST_GROWTH = 0.05
+MOST_INSPECT = 1.0
+"""Seconds that 95 of 100 inspections may take while others' traces wait."""
 SHOWN = 20
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -40,11 +48,22 @@ class Load:
         seconds: How long it took.
         clients: Who took part, with what each saw.
         samples: The server's footprint by seconds from the start; none for an unknown process.
+        busy: What others noticed of a server that was kept busy.
     """
 
     seconds: float
     clients: tuple[Client, ...]
     samples: tuple[tuple[float, Footprint], ...]
+    busy: tuple[Busy, ...] = ()
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing went wrong or took too long."""
+        grew = self.growth is not None and self.growth >= MOST_GROWTH
+        slow = any(max(one.took) > one.most for one in self.busy)
+        inspected = self.durations.get("inspect node")
+        slow |= inspected is not None and quantile(inspected, 0.95) > MOST_INSPECT
+        return not (self.errors or self.crossings or grew or slow)
 
     @property
     def errors(self) -> list[str]:
@@ -80,10 +99,22 @@ class Load:
             return None
 
 
-async def load(server: Server, n_clients: int, seconds: float, think: float) -> Load:
-    """Let clients work on a server for a while."""
+async def load(
+    server: Server,
+    n_clients: int,
+    seconds: float,
+    think: float,
+    models: Sequence[str] = (),
+    n_queued: int = 0,
+    n_flood: int = 0,
+) -> Load:
+    """Let clients work on a server for a while, then keep it busy."""
     began = time.monotonic()
-    clients = tuple(Client(number, server.url) for number in range(n_clients))
+    digests: dict[str, str] = {}
+    clients = tuple(
+        Client(number, server.url, models=tuple(models), digests=digests)
+        for number in range(n_clients)
+    )
     samples: list[tuple[float, Footprint]] = []
     sampler = asyncio.create_task(_sample(server, samples, began))
     try:
@@ -91,7 +122,13 @@ async def load(server: Server, n_clients: int, seconds: float, think: float) -> 
             await asyncio.gather(*(client.work(began + seconds, think) for client in clients))
     finally:
         sampler.cancel()
-    return Load(time.monotonic() - began, clients, tuple(samples))
+    took = time.monotonic() - began
+    busy = []
+    if n_queued:
+        busy.append(await tap_while_traces_wait(server.url, n_queued))
+    if n_flood:
+        busy.append(await health_in_a_flood(server.url, n_flood))
+    return Load(took, clients, tuple(samples), tuple(busy))
 
 
 async def _sample(server: Server, samples: list[tuple[float, Footprint]], began: float) -> None:
@@ -138,6 +175,14 @@ def _verdicts(found: Load) -> list[tuple[str, str, str]]:
         ("errors", "0", str(len(found.errors))),
         ("crossed answers", "0", str(len(found.crossings))),
     ]
+    inspected = found.durations.get("inspect node")
+    if inspected:
+        said = milliseconds(1000 * quantile(inspected, 0.95))
+        rows.append(("inspect node, p95", f"≤ {1000 * MOST_INSPECT:.0f} ms", said))
+    for busy in found.busy:
+        longest = milliseconds(1000 * max(busy.took))
+        what = f"{busy.action}, the longest of {len(busy.took)}, while {busy.name}"
+        rows.append((what, f"≤ {1000 * busy.most:.0f} ms", longest))
     if found.growth is not None:
         rows.append(("memory's growth", f"< {MOST_GROWTH:.0%}", f"{found.growth:+.1%}"))
     if found.samples:
@@ -167,6 +212,7 @@ def data(found: Load) -> dict[str, object]:
         "errors": found.errors,
         "crossings": found.crossings,
         "growth": found.growth,
+        "busy": [astuple(one) for one in found.busy],
         "samples": [(seconds, *astuple(taken)) for seconds, taken in found.samples],
     }
 
@@ -181,6 +227,15 @@ def main() -> int:
     )
     parser.add_argument("--url", help="a server on this machine; starts its own when left out")
     parser.add_argument("--pid", type=int, help="that server's process, to watch its memory")
+    parser.add_argument(
+        "--crossing", action="store_true", help="ask two models in turns, the second made for this"
+    )
+    parser.add_argument(
+        "--queued", type=int, default=0, metavar="N", help="then tap while N traces wait"
+    )
+    parser.add_argument(
+        "--flood", type=int, default=0, metavar="N", help="then ask /health while N callbacks come"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="where the figures go, too")
     asked = parser.parse_args()
     end_on_sigterm()
@@ -188,14 +243,25 @@ def main() -> int:
         parser.error(f"{asked.url} is not on this machine; a load test stays on 127.0.0.1")
     if asked.clients < 1 or asked.seconds <= 0 or asked.think < 0:
         parser.error("--clients and --seconds must be positive, --think not negative")
-    running = nullcontext(Server(asked.url.rstrip("/"), asked.pid)) if asked.url else served()
-    with running as server:
-        found = asyncio.run(load(server, asked.clients, asked.seconds, asked.think))
+    with TemporaryDirectory() as folder:
+        models = ("mini", save_second_model(Path(folder))) if asked.crossing else ()
+        running = nullcontext(Server(asked.url.rstrip("/"), asked.pid)) if asked.url else served()
+        with running as server:
+            found = asyncio.run(
+                load(
+                    server,
+                    asked.clients,
+                    asked.seconds,
+                    asked.think,
+                    models,
+                    asked.queued,
+                    asked.flood,
+                )
+            )
     print(report(found))
     if asked.json:
         asked.json.write_text(json.dumps(data(found)) + "\n")
-    grew = found.growth is not None and found.growth >= MOST_GROWTH
-    return 1 if found.errors or found.crossings or grew else 0
+    return 0 if found.is_well else 1
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from client import Client, Crossed, marker
 from clients import Load, load, report
 from figures import growth, quantile, table
 from page import Callback, Page, PageError, properties
+from second import save_second_model
 from server import Footprint, served
 
 
@@ -32,11 +33,16 @@ def a_client(prompt, *tokens, shown=None):
         for i, token in enumerate(tokens)
     ]
     page.properties |= {
-        ("view", "data"): {"key": "k", "request": {"prompt": shown or prompt}, "opened": []},
+        ("view", "data"): {
+            "key": "k",
+            "request": {"prompt": shown or prompt, "model": "mini"},
+            "opened": [],
+            "weights": "0a1b",
+        },
         ("graph-panels", "data"): {"panels": {"tokens": chips}},
         ("graph", "elements"): rows,
     }
-    return Client(0, page.url, _page=page, _prompt=prompt)
+    return Client(0, page.url, _page=page, _prompt=prompt, _model="mini")
 
 
 def test_a_quantile_lies_between_the_values_next_to_it():
@@ -150,12 +156,25 @@ def test_the_report_says_what_went_wrong_and_how_often():
     assert replace(found, samples=()).growth is None
 
 
-def test_clients_of_a_real_server_are_answered_each_with_its_own():
+@pytest.mark.parametrize(("model", "weights"), [("other", "0a1b"), ("mini", "2c3d")])
+def test_a_client_sees_an_answer_of_another_model(model, weights):
+    client = a_client("a b", "a", "·b")
+    client.check()
+    view = client.page["view", "data"]
+    view["request"]["model"], view["weights"] = model, weights
+    with pytest.raises(Crossed, match=r"of model 'other'|of other weights"):
+        client.check()
+
+
+def test_clients_of_a_real_server_are_answered_each_with_its_own_by_the_model_it_named(tmp_path):
+    models = ("mini", save_second_model(tmp_path))
     # In a thread of its own: a browser test leaves the main one with a loop that runs.
     with served() as server, ThreadPoolExecutor(1) as thread:
-        working = load(server, n_clients=3, seconds=6, think=0.1)
+        working = load(server, 3, 6, 0.1, models, n_queued=20, n_flood=100)
         found = thread.submit(asyncio.run, working).result()
     assert (found.errors, found.crossings) == ([], [])
     assert found.durations.keys() > {"open", "trace"}
     assert all(not client.unplayed for client in found.clients)
-    assert found.samples
+    digests = found.clients[0].digests
+    assert digests.keys() <= set(models) and len(set(digests.values())) == len(digests) > 0
+    assert found.samples and [len(one.took) > 0 for one in found.busy] == [True, True]
