@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from visit.web.app import create_app
+from visit.web.server.guard import Guard
 from visit.web.server.hosts import Hosts, host_name, is_of
 from visit.web.server.messages import MOST_BYTES, problem_of_callback
 
@@ -233,6 +235,21 @@ def test_what_is_no_message_closes_the_websocket_with_its_own_4400(client, text,
     assert closed.value.code == 4400
     assert len([one for one in caplog.records if one.levelno >= logging.WARNING]) == 1
     assert "Traceback" not in "".join(capfd.readouterr())
+
+
+def test_a_page_that_is_gone_while_it_is_answered_is_one_line_in_the_log(caplog):
+    async def read_on(scope, receive, send):
+        raise RuntimeError('WebSocket is not connected. Need to call "accept" first.')
+
+    scope = {
+        "type": "websocket",
+        "path": "/_dash-ws-callback",
+        "headers": [(b"host", b"localhost:8050"), (b"origin", HERE.encode())],
+    }
+    asyncio.run(Guard(read_on, Hosts(), {})(scope, lambda: None, lambda _: None))
+    assert [one.getMessage() for one in caplog.records] == [
+        'a page went away: WebSocket is not connected. Need to call "accept" first.'
+    ]
 
 
 def test_bytes_are_no_message_either(client):

@@ -47,7 +47,13 @@ class Guard:
         if scope["type"] == "websocket":
             messages = Messages(self.callbacks, receive, send)
             ROOM.set(messages.room)
-            return await self.app(scope, messages.receive, send)
+            try:
+                return await self.app(scope, messages.receive, send)
+            except RuntimeError as gone:
+                # Starlette's, where Dash reads on after a message could not be sent any more.
+                if "not connected" not in str(gone):
+                    raise
+                return log_refusal(f"a page went away: {gone}")
         if scope["path"] == CALLBACK and scope["method"] == "POST":
             return await self._pass_on_callback(scope, receive, send)
         await self.app(scope, receive, send)
