@@ -93,6 +93,7 @@ async def _sockets(url: str, n: int) -> AsyncIterator[list[ClientConnection]]:
             origin=url,  # type: ignore[arg-type]
             max_size=None,
             max_queue=None,
+            ping_interval=None,  # a ping waits behind the flood
             proxy=None,
         )
         for _ in range(n)
