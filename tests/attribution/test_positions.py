@@ -17,6 +17,7 @@ from visit.attribution.projections import values_by_source
 from visit.errors import Cancelled
 from visit.formats.document import json_from_flow
 from visit.graph.flow import ModelInfo
+from visit.graph.metric import MetricKind
 from visit.graph.request import Request
 from visit.lens.projector import Projector
 from visit.lens.readings import Reader
@@ -28,7 +29,9 @@ FAMILIES = ("gpt2", "llama-gqa", "gemma2", "mistral", "granite", "falcon-40b")
 
 def ledgers(name: str, layer: int, block_elements: int) -> PositionLedgers:
     tiny = specimen(name)
-    direction = metric_direction(tiny.architecture, tiny.trace.residuals[-1][-1], Metric(5))
+    direction = metric_direction(
+        tiny.architecture, tiny.trace.residuals[-1][-1], Metric(MetricKind.LOGIT, 5)
+    )
     values = values_by_source(tiny.architecture, tiny.trace, layer)
     return position_ledgers(
         tiny.architecture, tiny.trace, layer, EVERY_READER, values, direction,

@@ -36,6 +36,7 @@ from visit.graph.flow import (
     Reading,
     Target,
 )
+from visit.graph.metric import MetricKind
 from visit.graph.request import Request, layers_from_spec
 from visit.lens.readings import Reader
 from visit.models.architectures import Architecture
@@ -136,7 +137,9 @@ class Builder:
         opened = layers_from_spec(request.layers, len(trace.layers))
         target = self._target(trace, position, request)
         versus = self._versus(trace, position, request, target)
-        metric = Metric(target.id, None if versus is None else versus.id)
+        metric = Metric(MetricKind.LOGIT, target.id)
+        if versus is not None:
+            metric = Metric(MetricKind.LOGIT_DIFFERENCE, target.id, (versus.id,))
         resid = trace.residuals[-1][position].to(ledger_dtype(trace.logits))
         return TracedRequest(
             architecture=self._architecture,
