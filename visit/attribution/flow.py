@@ -92,6 +92,7 @@ class LayerGradient:
         ln2: At what the MLP reads.
         into_attn: At the residual that enters, through attention alone.
         into_mlp: At the residual that the MLP reads, through the MLP alone.
+        activation: At each memory's activation; ``None`` in a mixture.
         memory_input: At each memory's pre-activation, or in a gated MLP what its gate is
             multiplied with; ``None`` in a mixture.
     """
@@ -107,6 +108,7 @@ class LayerGradient:
     ln2: Gradient
     into_attn: Gradient
     into_mlp: Gradient
+    activation: Float[Tensor, "column pos d_mlp"] | None
     memory_input: Float[Tensor, "column pos d_mlp"] | None
 
 
@@ -207,7 +209,7 @@ def step_back(held: HeldLayer, post: Gradient) -> LayerGradient:
     """The gradients at a layer, from those at the residual that leaves it."""
     block, attention = held.block, held.block.attention
     mlp_raw = post if held.mlp_gain is None else post * held.mlp_gain
-    memory_input, ln2 = _through_mlp(held, mlp_raw)
+    activation, memory_input, ln2 = _through_mlp(held, mlp_raw)
     into_mlp = _through_norm(block.ln2, held.ln2_scale, ln2)
     mid = post if block.parallel else post + into_mlp
     attn_raw = mid if held.attn_gain is None else mid * held.attn_gain
@@ -228,22 +230,26 @@ def step_back(held: HeldLayer, post: Gradient) -> LayerGradient:
         ln2=ln2,
         into_attn=into_attn,
         into_mlp=into_mlp,
+        activation=activation,
         memory_input=memory_input,
     )
 
 
-def _through_mlp(held: HeldLayer, raw: Gradient) -> tuple[Tensor | None, Gradient]:
+def _through_mlp(held: HeldLayer, raw: Gradient) -> tuple[Tensor | None, Tensor | None, Gradient]:
+    """The gradients at its activations and at what makes them, and at what it reads."""
     mlp = held.block.mlp
     if isinstance(mlp, Mlp):
         assert held.slope is not None
-        memory_input = _multiply(raw, mlp.w_out.T) * held.slope
-        return memory_input, _multiply(memory_input, (mlp.w_in if mlp.w_up is None else mlp.w_up).T)
+        activation = _multiply(raw, mlp.w_out.T)
+        memory_input = activation * held.slope
+        ln2 = _multiply(memory_input, (mlp.w_in if mlp.w_up is None else mlp.w_up).T)
+        return activation, memory_input, ln2
     ln2 = torch.zeros_like(raw)
     for one in held.experts:
         weighted = raw[:, one.places] * one.weight.unsqueeze(1)
         up = _multiply(weighted, one.expert.w_down.T) * one.gate
         ln2.index_add_(1, one.places, _multiply(up, one.expert.w_up.T))
-    return None, ln2
+    return None, None, ln2
 
 
 def _through_values(attention: Attention, v: Float[Tensor, "column head pos d_head"]) -> Gradient:

@@ -16,9 +16,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from visit.graph.metric import MetricKind
+from visit.graph.metric import MetricChoice, MetricKind
 from visit.models.architectures import Architecture
 from visit.tracing.precision import ledger_dtype
+from visit.tracing.ties import find_greatest
 from visit.tracing.trace import Trace
 
 
@@ -66,6 +67,29 @@ class Metric:
         return own - by_token[..., list(self.others)].to(dtype).mean(-1)
 
 
+def choose_metric(
+    asked: MetricChoice, named: tuple[int, ...], candidates: tuple[int, ...]
+) -> Metric:
+    """The metric that a request asks for.
+
+    Against another token every metric is the two logits' difference: what is taken off both
+    cancels.
+
+    Args:
+        asked: What the target is explained towards.
+        named: The target, and the token that it is compared with, if any.
+        candidates: The likeliest next tokens.
+    """
+    target_id, *versus = named
+    if versus:
+        return Metric(MetricKind.LOGIT_DIFFERENCE, target_id, tuple(versus))
+    if asked is MetricChoice.CHOICE:
+        return Metric(MetricKind.CHOICE, target_id, candidates)
+    if asked is MetricChoice.CENTRED:
+        return Metric(MetricKind.CENTRED_LOGIT, target_id, None)
+    return Metric(MetricKind.LOGIT, target_id)
+
+
 def find_candidates(
     logits: Float[Tensor, " d_vocab"], count: int, named: tuple[int, ...] = ()
 ) -> tuple[int, ...]:
@@ -76,7 +100,7 @@ def find_candidates(
         count: How many, or as many as there are.
         named: The tokens that are among them: the target, and what it is compared with.
     """
-    likeliest = logits.topk(min(max(count, len(named)), len(logits))).indices.tolist()
+    likeliest = find_greatest(logits, max(count, len(named))).tolist()
     missing = [id_ for id_ in named if id_ not in likeliest]
     free = [place for place, id_ in enumerate(likeliest) if id_ not in named]
     for place, id_ in zip(free[len(free) - len(missing) :], missing, strict=True):

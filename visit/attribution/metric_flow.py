@@ -14,6 +14,7 @@ from visit.attribution.metric import Metric, metric_biases, metric_direction
 from visit.attribution.projections import values_by_source
 from visit.models.architectures import Architecture
 from visit.models.architectures.base import Block, Mlp
+from visit.tracing.hooks import LayerTrace
 from visit.tracing.precision import ledger_dtype
 from visit.tracing.trace import Trace
 
@@ -33,6 +34,8 @@ class LayerFlow:
         values: Through each head's value at each source, whoever reads it.
         ln1: Through what attention reads; ``ln2`` through what the MLP reads.
         biases: Through every bias of the layer, all positions together.
+        memories: The strongest memories of the layer by flow, of whatever position, strongest
+            first: flow, position, number.
     """
 
     pre: Float[Tensor, " pos"]
@@ -47,6 +50,7 @@ class LayerFlow:
     ln1: Float[Tensor, " pos"]
     ln2: Float[Tensor, " pos"]
     biases: float
+    memories: tuple[tuple[float, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,16 @@ class MetricFlow:
     constant: float
 
     @property
+    def n_bytes(self) -> int:
+        """About the memory it takes: its gradients."""
+        return sum(tensor.nbytes for tensor in (*self.residual, *self.mid))
+
+    @property
+    def largest(self) -> float:
+        """The most that passes any depth, signs aside: the residuals' ``|flow|``, added up."""
+        return max([abs(self.last), *(float(layer.pre.abs().sum()) for layer in self.layers)])
+
+    @property
     def depths(self) -> list[float]:
         """What the metric comes to, taken at every depth: residuals and the biases to come."""
         totals = [self.last + self.constant]
@@ -79,7 +93,7 @@ class MetricFlow:
 
 
 def find_flow(
-    architecture: Architecture, trace: Trace, position: int, metric: Metric
+    architecture: Architecture, trace: Trace, position: int, metric: Metric, n_memories: int = 0
 ) -> MetricFlow:
     """The metric's flow through everything, by one sweep back over the recorded layers.
 
@@ -88,6 +102,7 @@ def find_flow(
         trace: The forward pass.
         position: The traced position, from the start.
         metric: What is explained.
+        n_memories: How many of the strongest memories of each layer to name.
     """
     dtype = ledger_dtype(trace.logits)
     resid = trace.residuals[-1][position].to(dtype)
@@ -98,7 +113,7 @@ def find_flow(
             residual.append(at.post[0])
         residual.append(at.pre[0])
         mid.append(at.mid[0])
-        layers.append(_measure(architecture, trace, layer, at))
+        layers.append(_measure(architecture, trace, layer, at, n_memories))
     return MetricFlow(
         layers=tuple(layers[::-1]),
         residual=tuple(residual[::-1]),
@@ -108,7 +123,9 @@ def find_flow(
     )
 
 
-def _measure(architecture: Architecture, trace: Trace, layer: int, at: LayerGradient) -> LayerFlow:
+def _measure(
+    architecture: Architecture, trace: Trace, layer: int, at: LayerGradient, n_memories: int
+) -> LayerFlow:
     recorded, block = trace.layers[layer], architecture.blocks[layer]
     wide = ledger_dtype(at.post)
     n_positions = at.post.shape[1]
@@ -131,7 +148,19 @@ def _measure(architecture: Architecture, trace: Trace, layer: int, at: LayerGrad
         ln1=dot(at.ln1, recorded.ln1),
         ln2=dot(at.ln2, recorded.ln2),
         biases=float(sum(flow.sum() for flow in bias_flows(block, at).values())),
+        memories=_strongest_memories(recorded, at, n_memories),
     )
+
+
+def _strongest_memories(
+    recorded: LayerTrace, at: LayerGradient, count: int
+) -> tuple[tuple[float, int, int], ...]:
+    if at.activation is None or recorded.activation is None or not count:
+        return ()
+    flows = at.activation[0] * recorded.activation[: at.post.shape[1]].to(at.post)
+    best = circuits.strongest(flows.flatten().abs(), count).tolist()
+    width = flows.shape[1]
+    return tuple((float(flows.flatten()[one]), one // width, one % width) for one in best)
 
 
 def bias_flows(block: Block, at: LayerGradient) -> dict[str, Float[Tensor, "column pos"]]:
