@@ -13,7 +13,8 @@ import torch
 from specimens import MAKERS, TOKEN_IDS, Specimen, specimen
 from torch import Tensor
 
-from visit.attribution.flow import slopes, sweep_back
+from visit.attribution import metric
+from visit.attribution.flow import LayerGradient, slopes, sweep_back
 from visit.attribution.metric import (
     Metric,
     candidate_unembeddings,
@@ -21,10 +22,10 @@ from visit.attribution.metric import (
     metric_direction,
     pull_back_through_final_norm,
 )
-from visit.attribution.metric_flow import MetricFlow, find_flow
+from visit.attribution.metric_flow import MetricFlow, bias_flows, find_flow
 from visit.attribution.projections import experts_at, values_by_source
 from visit.graph.metric import MetricKind
-from visit.models.architectures.base import Expert, Experts, Mlp, Norm
+from visit.models.architectures.base import Block, Expert, Experts, Mlp, Norm
 from visit.tracing.hooks import LayerTrace
 
 CHOICE = Metric(MetricKind.CHOICE, 17, (17, 3, 40, 8))
@@ -153,7 +154,7 @@ def test_gradients_are_autograds_through_the_held_pass(tiny: Specimen, position:
     wanted = [logits[17] - logits[list(CHOICE.others)].mean()]
     wanted += [logits[one] - logits[candidates].mean() for one in candidates]
     resid = tiny.trace.residuals[-1][position]
-    columns = candidate_unembeddings(tiny.architecture, candidates, torch.float64)
+    columns = metric.candidate_unembeddings(tiny.architecture, candidates, torch.float64)
     directions = torch.cat([
         metric_direction(tiny.architecture, resid, CHOICE)[None],
         pull_back_through_final_norm(tiny.architecture, resid, columns),
@@ -266,3 +267,64 @@ def test_in_float32_flow_adds_up_to_rounding(name: str):
     tiny = specimen(name, torch.float32)
     said = value_of(tiny)
     assert flow_of(tiny).depths == pytest.approx([said] * 4, abs=1e-3)
+
+
+def broken(tiny: Specimen) -> list[str]:
+    """The checks of this file that do not hold."""
+    checks = {
+        "depths": lambda: test_flow_adds_up_to_the_metric_at_every_depth(tiny, TRACED[0]),
+        "gradients": lambda: test_gradients_are_autograds_through_the_held_pass(tiny, TRACED[0]),
+        "nodes": lambda: test_what_enters_a_node_leaves_it(tiny),
+    }
+    failed = []
+    for name, check in checks.items():
+        try:
+            check()
+        except AssertionError:
+            failed.append(name)
+    return failed
+
+
+def without_value_biases(block: Block, at: LayerGradient) -> dict[str, Tensor]:
+    return {name: flow for name, flow in bias_flows(block, at).items() if name != "b_v"}
+
+
+def centred_by_coordinate(*given: object) -> Tensor:
+    columns = candidate_unembeddings(*given)
+    return columns - columns.mean(1, keepdim=True)
+
+
+def activation_itself(mlp: Mlp, ln2: Tensor) -> Tensor:
+    """A gate that is not held, as a slope of 1 would have it."""
+    return torch.ones_like(slopes(mlp, ln2))
+
+
+FAULTS = {
+    "a norm's scale that is not the whole's": (
+        "visit.attribution.flow._scale",
+        lambda norm, resid, dtype: None if norm is None else norm.scale(resid / 2).to(dtype),
+        "gradients",
+    ),
+    "a bias that is missed": (
+        "visit.attribution.metric_flow.bias_flows", without_value_biases, "depths"
+    ),
+    "a wrong sign": (
+        "visit.attribution.flow.slopes", lambda mlp, ln2: -slopes(mlp, ln2), "gradients"
+    ),
+    "a gate that is not held": ("visit.attribution.flow.slopes", activation_itself, "gradients"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_caught(fault: str, monkeypatch: pytest.MonkeyPatch):
+    place, wrong, caught_by = FAULTS[fault]
+    tiny = specimen("gpt2")
+    assert broken(tiny) == []
+    monkeypatch.setattr(place, wrong)
+    assert caught_by in broken(tiny)
+
+
+def test_a_mean_over_the_wrong_axis_is_caught(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(metric, "candidate_unembeddings", centred_by_coordinate)
+    with pytest.raises(AssertionError):
+        test_gradients_are_autograds_through_the_held_pass(specimen("gpt2"), TRACED[0])

@@ -263,7 +263,9 @@ def _through_values(attention: Attention, v: Float[Tensor, "column head pos d_he
 def _through_norm(
     norm: Norm | None, scale: Float[Tensor, "pos 1"] | None, gradient: Gradient
 ) -> Gradient:
-    return gradient if norm is None else norm.pulled_back(gradient) * scale
+    if norm is None or scale is None:
+        return gradient
+    return norm.pulled_back(gradient) * scale
 
 
 def _multiply(
