@@ -88,6 +88,7 @@ def goals(times: Times, peaks: Iterable[Peak]) -> list[Goal]:
             )
             for n in (8, 256)
         ),
+        *_of_flow(seconds),
         at_most("another target, route", seconds["route_retargeted"], 0.3, " s"),
         at_most("another target, open block", seconds["block_retargeted"], 0.3, " s"),
         at_most("opening a block", seconds["block_opened"], 0.3, " s"),
@@ -99,6 +100,28 @@ def goals(times: Times, peaks: Iterable[Peak]) -> list[Goal]:
         if p.tokens in bounds
     ]
     return met
+
+
+def _of_flow(seconds: Mapping[str, float]) -> list[Goal]:
+    """What was asked of flow and outcomes, where they were measured."""
+    ratios = [
+        (
+            f"flow / plain forward, {n} tokens",
+            f"flow_of_the_whole_graph_of[{n}]",
+            f"plain_forward_of[{n}]",
+            2.5,
+        )
+        for n in (8, 256)
+    ]
+    ratios += [
+        ("outcomes / their products", "outcomes_of_all_drawn_parts", "outcomes_floor", 1.6),
+        ("graph with flow / without", "graph_with_flow[True]", "graph_with_flow[False]", 1.15),
+    ]
+    return [
+        at_most(what, seconds[found] / seconds[base], most, "×")
+        for what, found, base, most in ratios
+        if found in seconds
+    ]
 
 
 def in_words(seconds: float) -> str:

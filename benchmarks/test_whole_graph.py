@@ -26,7 +26,7 @@ from visit.models.loading import Loaded
 from visit.session import Session
 from visit.tracing.trace import record
 
-REQUEST = Request(numbered_prompt(8))
+REQUEST = Request(numbered_prompt(8), outcome=False)
 ROUNDS = 5
 
 WHOLE_ROUNDS = 12

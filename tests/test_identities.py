@@ -12,8 +12,15 @@ from specimens import MAKERS, TOKEN_IDS, Specimen, logits_of, specimen
 from torch import Tensor
 
 from visit.attribution import circuits
-from visit.attribution.metric import Metric, audit_logit, metric_biases, metric_direction
+from visit.attribution.metric import (
+    Metric,
+    audit_logit,
+    find_candidates,
+    metric_biases,
+    metric_direction,
+)
 from visit.attribution.projections import experts_at, keys_by_source, queries_at, values_by_source
+from visit.graph.metric import MetricKind
 from visit.models.architectures.base import Experts, Mlp
 from visit.tracing.hooks import Float64Throughout, LayerTrace
 
@@ -155,6 +162,17 @@ def test_memories_and_the_output_bias_add_up_to_the_mlp(tiny: Specimen):
         equal(written(total, recorded.mlp_gain), recorded.mlp_out)
 
 
+def test_memories_activate_as_the_models_own(tiny: Specimen):
+    """``act(match)``, or in a gated MLP ``act(gate) · up``, is the recorded activation."""
+    for recorded, mlp in with_memories(tiny):
+        match = recorded.ln2 @ mlp.w_in
+        activation = mlp.act(match if mlp.b_in is None else match + mlp.b_in)
+        if mlp.w_up is not None:
+            up = recorded.ln2 @ mlp.w_up
+            activation = activation * (up if mlp.b_up is None else up + mlp.b_up)
+        equal(activation, recorded.activation)
+
+
 def test_memory_keys_give_the_models_own_matches(tiny: Specimen):
     for recorded, mlp in with_memories(tiny):
         matches = recorded.ln2 @ mlp.w_in
@@ -180,37 +198,61 @@ def test_the_lens_of_the_last_residual_is_the_models_own_output(tiny: Specimen):
     equal(log_probs, tiny.trace.logits.log_softmax(-1))
 
 
-def test_direct_logits_of_all_that_was_written_add_up_to_the_logit(tiny: Specimen):
-    for target_id in (0, 17, 60):
-        logit = tiny.architecture.before_soft_cap(float(tiny.trace.logits[-1, target_id]))
-        equal(sum_of_direct_logits(tiny, Metric(target_id)), number(logit))
-        assert audit_logit(tiny.architecture, tiny.trace, -1, Metric(target_id)) < 1e-10
+def metrics(tiny: Specimen) -> dict[Metric, Tensor]:
+    """One or more of every kind, and what each is by the model's own logits.
+
+    gemma2's soft-cap stands after the logits: each is taken before it.
+    """
+    own = tiny.architecture.before_soft_cap(tiny.trace.logits[-1])
+    candidates = find_candidates(tiny.trace.logits[-1], 7, (17,))
+    said = {Metric(MetricKind.LOGIT, target_id): own[target_id] for target_id in (0, 17, 60)}
+    for target_id, versus_id in ((0, 17), (60, 0)):
+        difference = Metric(MetricKind.LOGIT_DIFFERENCE, target_id, (versus_id,))
+        said[difference] = own[target_id] - own[versus_id]
+    choice = Metric(MetricKind.CHOICE, 17, candidates)
+    said[choice] = own[17] - sum(own[candidate] for candidate in candidates) / 7
+    said[Metric(MetricKind.CENTRED_LOGIT, 17, None)] = own[17] - own.mean()
+    return said
 
 
-def test_direct_logits_of_all_that_was_written_add_up_to_the_difference_of_two_logits(
-    tiny: Specimen,
-):
-    for target_id, versus_id in ((0, 17), (60, 0), (17, 60)):
-        metric = Metric(target_id, versus_id)
-        # gemma2's soft-cap stands after both: each logit is taken before it.
-        ours, theirs = (
-            tiny.architecture.before_soft_cap(float(tiny.trace.logits[-1, id_]))
-            for id_ in (target_id, versus_id)
-        )
-        equal(sum_of_direct_logits(tiny, metric), number(ours - theirs))
+def test_direct_logits_of_all_that_was_written_add_up_to_the_metric(tiny: Specimen):
+    for metric, said in metrics(tiny).items():
+        equal(sum_of_direct_logits(tiny, metric), said)
         assert audit_logit(tiny.architecture, tiny.trace, -1, metric) < 1e-10
+
+
+def test_what_lifts_all_tokens_alike_contributes_to_the_logit_alone(tiny: Specimen):
+    alike = replace(tiny.architecture, unembedding=tiny.architecture.unembedding + 3.0)
+    resid = tiny.trace.layers[-1].resid_post[-1]
+    for metric in metrics(tiny):
+        direction, other = (
+            metric_direction(one, resid, metric) for one in (tiny.architecture, alike)
+        )
+        is_same = torch.allclose(direction, other, atol=1e-9)
+        assert is_same == (metric.kind is not MetricKind.LOGIT)
+
+
+def test_the_candidates_are_the_likeliest_and_the_named_among_them():
+    logits = torch.tensor([0.0, 5.0, 3.0, 4.0, 2.0, 1.0])
+    assert find_candidates(logits, 3) == (1, 3, 2)
+    assert find_candidates(logits, 3, (3,)) == (1, 3, 2)
+    assert find_candidates(logits, 3, (0,)) == (1, 3, 0)
+    assert find_candidates(logits, 3, (0, 5)) == (1, 5, 0)
+    assert find_candidates(logits, 1, (0, 1)) == (1, 0)
+    assert find_candidates(logits, 99, (0,)) == (1, 3, 2, 4, 5, 0)
 
 
 def test_a_capped_logit_that_was_rounded_to_the_cap_came_of_no_finite_one():
     """As in half precision: the audit then says that it cannot know, instead of failing."""
     gemma2 = specimen("gemma2")
     assert gemma2.architecture.soft_cap == 5.0
-    for logit in (5.0, -5.0, 5.03125):
-        assert gemma2.architecture.before_soft_cap(logit) == math.copysign(math.inf, logit)
-    just_below = math.nextafter(5.0, 0.0)
-    assert 5.0 * math.tanh(gemma2.architecture.before_soft_cap(just_below) / 5.0) < 5.0
+    capped = torch.tensor([5.0, -5.0, 5.03125], dtype=torch.float64)
+    assert gemma2.architecture.before_soft_cap(capped).tolist() == [math.inf, -math.inf, math.inf]
+    just_below = number(math.nextafter(5.0, 0.0))
+    assert gemma2.architecture.before_soft_cap(just_below).isfinite()
     trace = replace(gemma2.trace, logits=torch.full_like(gemma2.trace.logits, 5.0))
-    assert audit_logit(gemma2.architecture, trace, -1, Metric(17)) == math.inf
+    for metric in metrics(gemma2):
+        assert audit_logit(gemma2.architecture, trace, -1, metric) == math.inf
 
 
 def sum_of_direct_logits(tiny: Specimen, metric: Metric) -> Tensor:

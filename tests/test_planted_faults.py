@@ -143,7 +143,14 @@ def test_a_norm_whose_scale_is_not_frozen_is_caught(monkeypatch: pytest.MonkeyPa
     tiny = specimen("llama-gqa")
     frozen = Norm.scale
     monkeypatch.setattr(Norm, "scale", lambda norm, x: frozen(norm, x / 2))
-    assert "test_direct_logits_of_all_that_was_written_add_up_to_the_logit" in broken(tiny)
+    assert "test_direct_logits_of_all_that_was_written_add_up_to_the_metric" in broken(tiny)
+
+
+@pytest.mark.parametrize("fault", [mlp_fault(w_up=nothing), mlp_fault(w_up=lambda w: w.flip(1))])
+def test_an_up_projection_missing_or_misread_is_caught(fault: Callable[[Block], Block]):
+    assert broken(with_blocks(specimen("llama-gqa"), fault)) == [
+        "test_memories_activate_as_the_models_own"
+    ]
 
 
 @pytest.mark.parametrize("left_out", ["write_scale", "attn_norm", "logit_scale", "soft_cap"])

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from visit.graph.flow import FlowGraph, NodeKind
+from visit.graph.flow import FlowGraph, MetricKind, NodeId, NodeKind
 from visit.graph.request import RankBy, Request
 from visit.models.loading import load
 from visit.session import Session
@@ -111,9 +111,57 @@ def test_the_country_carries_the_answer(flow: FlowGraph):
     assert carried
 
 
+def test_its_flow_adds_up(flow: FlowGraph):
+    assert flow.metric.kind is MetricKind.CHOICE
+    assert flow.audit.flow <= 1e-3
+    own = {node.id: node.flow for node in flow.nodes}
+    flows = defaultdict(float)
+    for edge in flow.edges:
+        if edge.ledger is not None:
+            flows[edge.target, edge.ledger] += edge.flow
+    assert max(abs(total - own[whole]) for (whole, _), total in flows.items()) <= 1e-3
+
+
+def test_the_strongest_parts_speak_for_the_answer_and_none_is_the_first_tokens(flow: FlowGraph):
+    """By flow towards the choice; by direct logit towards the raw logit the MLP of layer 28 led."""
+    parts = [node for node in flow.nodes if node.id.kind in (NodeKind.HEAD, NodeKind.MLP)]
+    five = [node.id for node in sorted(parts, key=lambda node: -abs(node.flow))[:5]]
+    last = len(flow.tokens) - 1
+    assert {NodeId(NodeKind.MLP, last, layer) for layer in (24, 29)} <= set(five)
+    assert any(id_.kind is NodeKind.HEAD and id_.layer == 29 for id_ in five)
+    assert all(id_.position > 0 for id_ in five)
+
+
+def test_heads_that_read_the_country_are_drawn(flow: FlowGraph):
+    japan = next(token.position for token in flow.tokens if token.text == " Japan")
+    reading = {
+        str(edge.target) for edge in flow.edges
+        if edge.ledger == "sources" and edge.source.position == japan
+        and edge.source.kind is NodeKind.VALUE
+    }  # fmt: skip
+    assert {"L23.head4@7", "L23.head5@7"} <= reading
+
+
+@pytest.mark.parametrize(
+    ("part", "promoted", "suppressed"),
+    [
+        ("L29.mlp@7", {" Hiroshima", " Edo", " Nagasaki"}, {" capital"}),
+        ("L24.mlp@7", {" Berlin", " Kyoto", " Tokyo"}, set()),
+        ("L23.head4@7", {" Beijing", " Hong"}, set()),
+        ("L29.head0@7", set(), {" Tokyo", " Japan"}),
+    ],
+)
+def test_outcomes_say_what_a_part_does_in_the_end(
+    flow: FlowGraph, part: str, promoted: set[str], suppressed: set[str]
+):
+    node = next(node for node in flow.nodes if str(node.id) == part)
+    assert promoted <= {token.text for token in node.outcome.promotes}
+    assert suppressed <= {token.text for token in node.outcome.suppresses}
+
+
 HEADS_ONLY = Request(
     PROMPT, rank_by=RankBy.LOGIT, memories=0, anti_memories=0, attn_neurons=0,
-    anti_attn_neurons=0, top_k=1,
+    anti_attn_neurons=0, top_k=1, strongest=0,
 )  # fmt: skip
 
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from specimens import FEW, MAKERS, TOKEN_IDS, builder, specimen
+from specimens import FEW as FEW_BY_FLOW
+from specimens import MAKERS, TOKEN_IDS, builder, specimen
 
 from visit.assemble import builder as builder_module
 from visit.assemble.route import draw_layer
@@ -16,10 +17,13 @@ from visit.assemble.traced_request import resid_pre_id
 from visit.errors import RequestError
 from visit.graph.flow import Edge, EdgeKind, FlowGraph, Ledger, NodeId, NodeKind
 from visit.graph.index import Index, edge_id
-from visit.graph.request import RankBy, Request
+from visit.graph.metric import MetricChoice
+from visit.graph.request import RankBy, Request, RouteBy
 from visit.models.architectures.base import Experts
 
 LAST = len(TOKEN_IDS) - 1
+FEW = replace(FEW_BY_FLOW, rank_by=RankBy.NORM, route=RouteBy.SHARE, metric=MetricChoice.LOGIT)
+"""Drawn by what does not depend on the target, so that the graphs of two can be compared."""
 
 
 def explain(name: str, request: Request = FEW, dtype: torch.dtype = torch.float64) -> FlowGraph:
@@ -43,7 +47,9 @@ def direct_logit_of_wholes(flow: FlowGraph) -> dict[NodeId, float]:
     }
 
 
-OTHERWISE_RANKED = itertools.product(["gpt2", "gpt-j", "gemma2", "qwen2-moe"], ["share", "logit"])
+OTHERWISE_RANKED = itertools.product(
+    ["gpt2", "gpt-j", "gemma2", "qwen2-moe"], ["share", "logit", "flow"]
+)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +164,7 @@ def test_a_model_without_biases_has_no_bias_nodes():
 def test_with_everything_drawn_there_is_no_rest():
     everything = Request(
         "x", heads=99, sources=99, memories=999, anti_memories=999, attn_neurons=999,
-        anti_attn_neurons=999, threshold=0.0,
+        anti_attn_neurons=999, threshold=0.0, strongest=0,
     )  # fmt: skip
     flow = explain("gpt2", everything)
     assert not [n.id for n in flow.nodes if n.id.kind.endswith("rest")]
@@ -264,15 +270,19 @@ def test_another_target_changes_direct_logits_but_no_share():
 
 @pytest.mark.parametrize("name", ["gpt2", "gpt-j", "llama-biases", "gemma2", "granite"])
 def test_a_comparison_of_two_tokens_is_the_difference_of_their_direct_logits(name: str):
-    """Edge by edge, under a frozen norm, a soft-cap (gemma2) or a logit scale (granite)."""
+    """Edge by edge, flows too: frozen norms, a soft-cap (gemma2), a logit scale (granite)."""
     ours, theirs = (explain(name, replace(FEW, target=token)) for token in ("<17>", "<40>"))
     both = explain(name, replace(FEW, target="<17>", versus="<40>"))
     assert (both.target, both.versus) == (ours.target, theirs.target)
-    assert both.nodes == ours.nodes
+    for of_both, of_mine in zip(both.nodes, ours.nodes, strict=True):
+        assert replace(of_both, flow=None) == replace(of_mine, flow=None)
     assert both.audit.logit < 1e-9
     n_compared = 0
     for mine, yours, difference in zip(ours.edges, theirs.edges, both.edges, strict=True):
-        assert replace(difference, direct_logit=None) == replace(mine, direct_logit=None)
+        same = {"direct_logit": None, "flow": None}
+        assert replace(difference, **same) == replace(mine, **same)
+        if mine.flow is not None:
+            assert difference.flow == pytest.approx(mine.flow - yours.flow, abs=1e-9)
         if mine.direct_logit is not None:
             expected = mine.direct_logit - yours.direct_logit
             assert difference.direct_logit == pytest.approx(expected, abs=1e-10)
@@ -388,10 +398,12 @@ def test_the_app_finds_every_residual_carrying_what_the_route_says(
         assert any(edge.absolute_share > abs(edge.share) + 1e-3 for edge in rests)
 
 
-def test_the_app_works_out_the_same_loads_from_the_document_alone():
+@pytest.mark.parametrize("route", RouteBy)
+def test_the_app_works_out_the_same_loads_from_the_document_alone(route: RouteBy):
     """The route keeps what carries the threshold or more, and the app finds it carrying that."""
     for name in ("gpt2", "llama-gqa", "gpt-j"):
-        flow = explain(name, replace(FEW, threshold=0.02, layers="none"))
+        asked = replace(FEW, layers="none", route=route, strongest=0)
+        flow = explain(name, replace(asked, threshold=0.02))
         carried = Index(flow).carried
         between = [
             carried[edge_id(edge)]
@@ -401,5 +413,5 @@ def test_the_app_works_out_the_same_loads_from_the_document_alone():
         ]
         assert between
         assert min(between) >= 0.02 - 1e-9
-        everything = Index(explain(name, replace(FEW, threshold=0.0, layers="none")))
+        everything = Index(explain(name, replace(asked, threshold=0.0)))
         assert everything.unexplained == pytest.approx(0, abs=1e-9)

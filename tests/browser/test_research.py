@@ -444,7 +444,7 @@ def test_the_viewer_shows_a_document_without_controls(open_app, tmp_path):
     assert screen.page.get_by_label("Prompt").count() == 0
     screen.tap("L1.attn@7")
     screen.wait_for("L1.head0@7")
-    assert json.loads(saved(screen, tmp_path).read_text())["schema"] == "visit.flow/1"
+    assert json.loads(saved(screen, tmp_path).read_text())["schema"] == "visit.flow/2"
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (1440, 900)])

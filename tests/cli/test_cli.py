@@ -20,7 +20,8 @@ from visit.cli.progress import progress_bar
 from visit.errors import RequestError
 from visit.formats.document import flow_from_json, read_flow, write_flow
 from visit.graph.flow import FlowGraph
-from visit.graph.request import RankBy, Request
+from visit.graph.metric import MetricChoice
+from visit.graph.request import RankBy, Request, RouteBy
 from visit.web.server.hosts import Hosts
 
 ROOT = Path(__file__).parents[2]
@@ -137,13 +138,34 @@ def test_every_option_reaches_the_request(session: FakeSession):
         "--layers", "0-1,3", "--heads", "1", "--sources", "3", "--memories", "4",
         "--anti-memories", "5", "--attn-neurons", "6", "--anti-attn-neurons", "7", "--top-k", "8",
         "--threshold", "0.5", "--rank-by", "share", "--dtype", "float64", "--device", "cpu",
-        "--revision", "main",
+        "--revision", "main", "--metric", "centred", "--candidates", "9", "--route", "share",
+        "--strongest", "10", "--strongest-memories", "11", "--no-outcome",
     ]  # fmt: skip
     assert main(argv) == 0
     assert session.loaded == [("gpt2", "float64", "cpu", "main")]
     assert session.requests == [
         Request(
-            "Paris is", "gpt2", " in", " the", -2, "0-1,3", 1, 3, 4, 5, 6, 7, 8, 0.5, RankBy.SHARE
+            "Paris is",
+            "gpt2",
+            " in",
+            " the",
+            -2,
+            "0-1,3",
+            1,
+            3,
+            4,
+            5,
+            6,
+            7,
+            8,
+            0.5,
+            RankBy.SHARE,
+            MetricChoice.CENTRED,
+            9,
+            RouteBy.SHARE,
+            10,
+            11,
+            False,
         )
     ]
 
@@ -191,8 +213,9 @@ def test_a_summary_is_asked_for_with_the_strongest_parts_of_every_layer(
     assert capsys.readouterr().out.startswith("capital Japan of\n")
     asked = Request(prompt=PROMPT, model="mini", layers="none")
     full = replace(
-        asked, layers="all", heads=10, memories=10, anti_memories=10, rank_by=RankBy.LOGIT
-    )
+        asked, layers="all", heads=10, memories=10, anti_memories=10, rank_by=RankBy.FLOW,
+        strongest=100, strongest_memories=10,
+    )  # fmt: skip
     assert session.requests == [asked, full]
 
 
@@ -275,7 +298,7 @@ def test_a_wrong_command_line_is_refused_in_one_line(
     ("change", "line"),
     [
         (lambda text: text[:-100], "g.json: not JSON, or cut short: "),
-        (lambda text: text.replace("flow/1", "flow/2"), "g.json: schema is 'visit.flow/2'; this "),
+        (lambda text: text.replace("flow/2", "flow/3"), "g.json: schema is 'visit.flow/3'; this "),
         (lambda text: text.replace('"L0.mlp@2","', '"L1.mlp@2","', 1), "no node 'L1.mlp@2'"),
         (lambda text: text.replace('"norm":', '"norm":"', 1), "g.json: "),
     ],

@@ -69,7 +69,8 @@ def test_a_question_bears_its_name_and_its_request_as_a_document_does():
         "request": {
             "prompt": "a", "layers": "all", "heads": 10, "sources": 2, "memories": 18,
             "anti_memories": 7, "attn_neurons": 18, "anti_attn_neurons": 7, "top_k": 10,
-            "threshold": 0.01, "rank_by": "norm",
+            "threshold": 0.01, "rank_by": "flow", "metric": "choice", "candidates": 100,
+            "route": "flow", "strongest": 40, "strongest_memories": 0,
         },
         "layer": 2,
         "position": 3,
@@ -89,7 +90,7 @@ def test_a_question_bears_its_name_and_its_request_as_a_document_does():
         ({"question": "Explain", "request": {"prompt": ""}}, "the prompt is empty"),
         (
             {"question": "Explain", "request": {"prompt": "a", "rank_by": "luck"}},
-            "rank_by is 'luck'; give norm, share or logit",
+            "rank_by is 'luck'; give flow, logit, share or norm",
         ),
         (
             {"question": "OpenBlock", "request": {"prompt": "a"}, "layer": 1},

@@ -2,6 +2,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jsonschema_rs
 import networkx
@@ -21,9 +22,22 @@ from visit.formats.document import (
 from visit.formats.embedded import html_from_json
 from visit.formats.notes import notes_from_data
 from visit.formats.records import data_from_flow, flow_from_data
-from visit.formats.schema import schema
-from visit.graph.flow import Audit, EdgeKind, FlowGraph, Ledger, NodeId, NodeKind, Note, Target
-from visit.graph.request import RankBy, Request
+from visit.formats.schema import FIRST, NAME, schema
+from visit.graph.flow import (
+    Audit,
+    EdgeKind,
+    FlowGraph,
+    Ledger,
+    MetricInfo,
+    MetricKind,
+    NodeId,
+    NodeKind,
+    Note,
+    Target,
+)
+from visit.graph.index import Index
+from visit.graph.metric import MetricChoice
+from visit.graph.request import RankBy, Request, RouteBy
 
 
 @given(flows())
@@ -93,9 +107,49 @@ def test_the_attention_that_older_documents_have_on_a_key_is_passed_over():
     assert flow_from_data(data) == small_flow()
 
 
-def test_the_schema_is_a_valid_draft_2020_12_schema():
-    assert schema()["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    jsonschema_rs.meta.validate(schema())
+@pytest.mark.parametrize("name", [NAME, FIRST])
+def test_the_schema_is_a_valid_draft_2020_12_schema(name: str):
+    assert schema(name)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    jsonschema_rs.meta.validate(schema(name))
+
+
+def first_version(flow: FlowGraph) -> dict[str, Any]:
+    """A graph as ``visit.flow/1`` had it: no metric, no flow, and fewer things to ask for."""
+    data = data_from_flow(flow)
+    data["schema"] = FIRST
+    del data["graph"]["metric"]
+    asked = data["graph"]["request"]
+    for name in ("metric", "candidates", "route", "strongest", "strongest_memories", "outcome"):
+        asked.pop(name, None)
+    asked["rank_by"] = "norm"
+    return data
+
+
+def test_a_document_of_the_first_version_is_read_as_what_it_is():
+    flow = flow_from_data(first_version(small_flow()))
+    assert flow.metric == MetricInfo(MetricKind.LOGIT, small_flow().target.logit)
+    asked = flow.request
+    assert (asked.metric, asked.route, asked.strongest, asked.outcome) == (
+        MetricChoice.LOGIT, RouteBy.SHARE, 0, False,
+    )  # fmt: skip
+    assert flow.nodes == small_flow().nodes and flow.edges == small_flow().edges
+    assert not Index(flow).by_flow
+    again = data_from_flow(flow)
+    assert again["schema"] == NAME
+    assert flow_from_data(again) == flow
+
+
+def test_a_comparison_of_the_first_version_is_a_logit_difference():
+    versus = Target(12, " Kyoto", 5.0, 0.0625, 2)
+    flow = flow_from_data(first_version(replace(small_flow(), versus=versus)))
+    assert flow.metric == MetricInfo(MetricKind.LOGIT_DIFFERENCE, 2.5)
+
+
+def test_a_first_version_is_held_to_its_own_schema():
+    data = first_version(small_flow())
+    data["graph"]["request"]["rank_by"] = "flow"
+    with pytest.raises(DocumentError, match=r"graph.request.rank_by: .*flow"):
+        flow_from_data(data)
 
 
 def test_the_schema_knows_every_kind_and_ledger():
@@ -263,7 +317,10 @@ MISTAKES = {
     "graph.audit": (..., 'graph: "audit" is a required property'),
     "nodes": ({}, 'nodes: {} is not of type "array"'),
     "directed": (False, "directed: true was expected"),
-    "schema": ("visit.flow/2", "schema is 'visit.flow/2'; this visit reads 'visit.flow/1' only"),
+    "schema": (
+        "visit.flow/3",
+        "schema is 'visit.flow/3'; this visit reads 'visit.flow/2' and 'visit.flow/1': ",
+    ),
 }
 
 
@@ -325,7 +382,7 @@ def test_an_id_in_another_spelling_is_refused(id_: str):
         ("graph TD", "not JSON, or cut short: Expecting value: line 1 column 1"),
         ("[]", "the document is a JSON list; a flow document is a JSON object"),
         ("3", "the document is the JSON value 3; a flow document is a JSON object"),
-        ("{}", "there is no 'schema' field; a flow document says 'visit.flow/1'"),
+        ("{}", "there is no 'schema' field; a flow document says 'visit.flow/2'"),
         ("[" * 100_000, "not JSON, or cut short: maximum recursion depth"),
         ("9" * 5_000, "not JSON, or cut short: Exceeds the limit"),
     ],
@@ -409,7 +466,7 @@ def test_a_document_that_an_editor_gave_a_byte_order_mark_is_read(tmp_path: Path
     ("content", "message"),
     [
         (b"\xff\xfe{}", "flow.json: not UTF-8 at byte 0"),
-        (b'{"schema": "visit.flow/2"}', "flow.json: schema is 'visit.flow/2'; this visit reads"),
+        (b'{"schema": "visit.flow/3"}', "flow.json: schema is 'visit.flow/3'; this visit reads"),
         (b'{"schema": "visit.flow/1", "nod', "flow.json: not JSON, or cut short: "),
     ],
 )

@@ -121,6 +121,8 @@ def test_csv_holds_what_the_document_holds(flow: FlowGraph):
             for name, value in record.items():
                 if name in {"label", "top", "bottom"}:
                     assert json.loads(row[name]) == value
+                elif name == "outcome":
+                    assert {n: json.loads(row[f"outcome_{n}"]) for n in value} == value
                 elif isinstance(value, dict):
                     assert {n: float(row[f"{name}_{n}"]) for n in value} == value
                 else:

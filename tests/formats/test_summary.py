@@ -86,7 +86,7 @@ def test_a_comparison_says_which_token_the_parts_push_and_which_they_hold_back()
     text = text_from_flow(flow)
     for parts in ("heads", "memories"):
         assert f"strongest {parts} by direct logit towards ·Tokyo rather than ·Kyoto\n" in text
-    assert "  direct logits: 2.0e-06 from the model's own difference of the two logits\n" in text
+    assert "  direct logits: 2.0e-06 from the model's own logit\n" in text
     assert "compared with" not in text  # its numbers stand among the predictions already
 
 

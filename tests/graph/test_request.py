@@ -105,7 +105,12 @@ MISTAKES = {
     "memories": ("8", "memories is '8'; give a whole number"),
     "anti_memories": (float("inf"), "anti_memories is inf; give a whole number"),
     "threshold": (10**400, r"threshold is 1000.*0; give a number"),
-    "rank_by": ("size", "rank_by is 'size'; give norm, share or logit"),
+    "rank_by": ("size", "rank_by is 'size'; give flow, logit, share or norm"),
+    "metric": ("rank", "metric is 'rank'; give choice, centred or logit"),
+    "candidates": (1, "candidates is 1; give 2 or more"),
+    "route": ("norm", "route is 'norm'; give flow or share"),
+    "strongest": (-1, "strongest is -1; give 0 or more"),
+    "outcome": (1, "outcome is 1; give true or false"),
     "bos": ("yes", "bos is 'yes'; give true or false"),
     "chat": (1, "chat is 1; give true or false"),
     "position": ([1], r"position is \[1\]; give a whole number"),
@@ -213,7 +218,7 @@ def test_fields_of_a_later_version_are_passed_over():
 
 def test_what_is_left_to_the_default_is_absent_and_false_is_not_none():
     optional = {"model", "target", "versus", "position", "bos", "chat"}
-    optional |= {"prompt_ids", "target_id", "versus_id"}
+    optional |= {"prompt_ids", "target_id", "versus_id", "outcome"}
     assert optional == Request.__dataclass_fields__.keys() - data_from_request(Request("x")).keys()
     said = Request("x", position=0, bos=False, chat=True, prompt_ids=None, target_id=0)
     assert optional & data_from_request(said).keys() == {"position", "bos", "chat", "target_id"}
@@ -267,5 +272,6 @@ def test_another_question_keeps_the_model_and_how_much_is_drawn_and_nothing_else
     )
     assert DRAWN == {
         "layers", "heads", "sources", "memories", "anti_memories", "attn_neurons",
-        "anti_attn_neurons", "top_k", "threshold", "rank_by",
+        "anti_attn_neurons", "top_k", "threshold", "rank_by", "metric", "candidates", "route",
+        "strongest", "strongest_memories", "outcome",
     }  # fmt: skip

@@ -1,15 +1,17 @@
 """What a threshold hides: the slider, the images and the number "unexplained" by one rule."""
 
+from dataclasses import replace
 from functools import cache
 from xml.etree import ElementTree
 
 import pytest
-from sample import make_flow
+from sample import make_flow, with_flow
 
 from visit.graph.flow import NodeId, NodeKind, Request
 from visit.graph.flows import levels, unexplained
 from visit.graph.index import Index
 from visit.graph.kinds import BIASES, RESIDUALS
+from visit.graph.request import RouteBy
 from visit.graph.selection import select
 from visit.web.exports.svg import svg_from_elements
 from visit.web.flow.elements import choose, draw
@@ -17,6 +19,7 @@ from visit.web.look import Look
 from visit.web.screen.graph_panels import build_graph_panels
 
 INDEX = Index(make_flow())
+BY_FLOW = Index(with_flow(make_flow()))
 LONG = Index(make_flow(Request(" ".join(["word"] * 24)), n_layers=12, opened=()))
 """So long that the budget leaves out lines."""
 
@@ -44,7 +47,7 @@ def explained_by(index: Index, edges: list[dict]) -> float:
             for edge in index.into[node_id]
             if edge.key == "adds:positions" and edge.source.kind in BIASES
         )
-        whole = index.carries[node_id]
+        whole = index.entering(node_id)
         return min(1.0, (through + from_biases) / whole) if whole else 0.0
 
     return part_of(f"output@{index.flow.position}")
@@ -61,17 +64,36 @@ def test_the_picture_for_print_shows_what_the_slider_leaves_at_every_step(opened
         assert [edge["id"] for edge in shown_edges(made, level)] == shown
 
 
-def test_unexplained_is_what_the_shown_edges_do_not_explain_at_every_step():
+@pytest.mark.parametrize("index", [INDEX, BY_FLOW], ids=["share", "flow"])
+def test_unexplained_is_what_the_shown_edges_do_not_explain_at_every_step(index: Index):
     """Rule 1: attention's, MLPs' and readings' edges were hidden, and counted as if they were not.
 
     Before, ``unexplained`` took only the edges between positions for hidden.
     """
-    route, made = draw(INDEX)
-    said = unexplained(INDEX, route.lines, levels())
+    route, made = draw(index)
+    said = unexplained(index, route.lines, levels())
     for level, part in zip(levels(), said, strict=True):
-        assert part == pytest.approx(1 - explained_by(INDEX, shown_edges(made, level)), abs=1e-12)
-    assert said[0] == pytest.approx(INDEX.unexplained)
+        assert part == pytest.approx(1 - explained_by(index, shown_edges(made, level)), abs=1e-12)
+    assert said[0] == pytest.approx(index.unexplained)
     assert said == sorted(said)
+
+
+def test_by_flow_an_edge_carries_the_size_of_its_flow():
+    """As a part of the absolute flow; what only steers carries what it steers."""
+    assert BY_FLOW.by_flow and not INDEX.by_flow
+    assert 0 < BY_FLOW.unexplained < 1
+    for edge in BY_FLOW.flow.edges:
+        carried = BY_FLOW.carried[edge.source, edge.target, edge.key]
+        if edge.flow is not None:
+            assert carried == pytest.approx(min(abs(edge.flow) / 20.0, 1.0))
+        else:
+            assert carried == BY_FLOW.carries[edge.target]
+    for node in BY_FLOW.flow.nodes:
+        if node.flow is not None:
+            assert BY_FLOW.carries[node.id] == pytest.approx(min(abs(node.flow) / 20.0, 1.0))
+    share = replace(BY_FLOW.flow.request, route=RouteBy.SHARE)
+    drawn_by_share = Index(replace(BY_FLOW.flow, request=share))
+    assert drawn_by_share.carried == INDEX.carried
 
 
 def test_an_attention_whose_edge_into_the_residual_is_hidden_explains_nothing():

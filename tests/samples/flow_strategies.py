@@ -12,19 +12,24 @@ from visit.graph.flow import (
     EdgeKind,
     FlowGraph,
     Ledger,
+    MetricInfo,
+    MetricKind,
     ModelInfo,
     Node,
     NodeId,
     NodeKind,
     Note,
+    Outcome,
     Prediction,
     Reading,
     Target,
     TargetReading,
     Token,
+    TokenFlow,
     TokenProbability,
 )
-from visit.graph.request import RankBy, Request
+from visit.graph.metric import MetricChoice
+from visit.graph.request import RankBy, Request, RouteBy
 
 MODEL = ModelInfo(
     name="toy",
@@ -100,6 +105,7 @@ def small_flow() -> FlowGraph:
         tokens=(Token(0, 5, "capital"), Token(1, 6, " Japan"), Token(2, 7, " of")),
         target=Target(11, " Tokyo", 7.5, 0.75, 1),
         predictions=(Prediction(11, " Tokyo", 7.5, 0.75), Prediction(12, " Kyoto", 5.0, 0.0625)),
+        metric=MetricInfo(MetricKind.LOGIT, 7.5),
         audit=Audit(residual=1e-7, logit=2e-6),
         nodes=nodes,
         edges=edges,
@@ -184,7 +190,7 @@ def edges_among(draw: st.DrawFn, ids: list[NodeId]) -> Edge:
         st.builds(
             Edge, ends, ends, st.just(kind), st.just(ledger),
             norm=size, share=any_number, direct_logit=any_number,
-            proximity=size, attention=size, activation=any_number,
+            proximity=size, attention=size, activation=any_number, flow=any_number,
         )
     )  # fmt: skip
 
@@ -203,6 +209,11 @@ _asked = {
     "top_k": st.integers(1, 50),
     "threshold": st.floats(0, 1),
     "rank_by": st.sampled_from(RankBy),
+    "metric": st.sampled_from(MetricChoice),
+    "route": st.sampled_from(RouteBy),
+    "candidates": st.integers(2, 200),
+    "strongest": counts,
+    "outcome": st.none() | st.booleans(),
     "target_id": st.none() | counts,
     "versus_id": st.none() | counts,
 }
@@ -240,12 +251,25 @@ def tokens_at(draw: st.DrawFn, position: int) -> Token:
     return Token(position, draw(counts), draw(texts), draw(st.booleans()), *marks)
 
 
+listed = st.lists(st.builds(TokenFlow, counts, texts, numbers), max_size=3).map(tuple)
+metrics = st.builds(
+    MetricInfo,
+    st.sampled_from(MetricKind),
+    numbers,
+    token_lists,
+    st.none() | magnitudes,
+)
+
+
 @st.composite
 def flows(draw: st.DrawFn) -> FlowGraph:
     """Any flow graph a document can hold, sensible or not."""
     ids = draw(st.lists(node_ids(), min_size=1, max_size=5, unique=True))
     measure = st.none() | numbers
-    nodes = tuple(draw(st.builds(Node, st.just(i), readings, measure)) for i in ids)
+    outcome = st.none() | st.builds(Outcome, listed, listed)
+    nodes = tuple(
+        draw(st.builds(Node, st.just(i), readings, measure, measure, outcome)) for i in ids
+    )
     edges = draw(
         st.lists(edges_among(ids), max_size=5, unique_by=lambda e: (e.source, e.target, e.key))
     )
@@ -261,7 +285,8 @@ def flows(draw: st.DrawFn) -> FlowGraph:
             limits=draw(st.none() | texts),
         ),
         tokens=tuple(draw(tokens_at(i)) for i in range(3)),
-        audit=draw(st.builds(Audit, magnitudes, magnitudes)),
+        metric=draw(metrics),
+        audit=draw(st.builds(Audit, magnitudes, magnitudes, st.none() | magnitudes)),
         versus=draw(st.none() | others),
         notes=draw(notes_beside(ids)),
         nodes=nodes,

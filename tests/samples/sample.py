@@ -28,15 +28,19 @@ from visit.graph.flow import (
     EdgeKind,
     FlowGraph,
     Ledger,
+    MetricInfo,
+    MetricKind,
     ModelInfo,
     Node,
     NodeId,
     NodeKind,
+    Outcome,
     Prediction,
     Reading,
     Target,
     TargetReading,
     Token,
+    TokenFlow,
     TokenProbability,
 )
 from visit.graph.request import Request
@@ -167,6 +171,35 @@ def make_flow(
         model = replace(flow.model, n_experts=8, n_routed=3, limits="experts are shown whole")
         flow = replace(flow, model=model)
     return flow
+
+
+def with_flow(flow: FlowGraph, seed: int = 0) -> FlowGraph:
+    """The same graph with flow: every ledger's adds up to its whole's; and outcomes of heads."""
+    chance = random.Random(seed)
+    steering = {NodeKind.QUERY, NodeKind.KEY, NodeKind.MEMORY_KEY}
+    own = {n.id: chance.gauss(1, 2) for n in flow.nodes if n.id.kind not in steering}
+    own[NodeId(NodeKind.OUTPUT, flow.position)] = flow.metric.value
+    outcome = Outcome(
+        (TokenFlow(8, " Kyoto", 1.5), TokenFlow(0, " Tokyo", 0.25)), (TokenFlow(4, " Paris", -0.5),)
+    )
+    nodes = tuple(
+        replace(
+            node,
+            flow=own.get(node.id),
+            outcome=outcome if node.id.kind is NodeKind.HEAD else None,
+        )
+        for node in flow.nodes
+    )
+    ends = (NodeKind.FINAL_NORM, NodeKind.OUTPUT)
+    edges = tuple(
+        replace(edge, flow=edge.share * own[edge.target])
+        if edge.share is not None
+        else replace(edge, flow=own[edge.target] if edge.target.kind in ends else None)
+        for edge in flow.edges
+    )
+    metric = replace(flow.metric, absolute_flow=20.0)
+    audit = replace(flow.audit, flow=1e-6)
+    return replace(flow, nodes=nodes, edges=edges, metric=metric, audit=audit)
 
 
 def make_block(layer: int, position: int, request: Request, n_heads: int = 3) -> FlowGraph:
@@ -319,6 +352,7 @@ def _finish(
         ),
         tokens=tuple(Token(i, i, text) for i, text in enumerate(texts)),
         target=Target(found if by_id is None else by_id, chosen, 12.0, 0.62, 1),
+        metric=MetricInfo(MetricKind.CHOICE, 12.0),
         predictions=tuple(Prediction(i, made.words[i], 12.0 - i, p) for i, p in enumerate(probs)),
         audit=Audit(residual=3e-7, logit=2e-5),
         nodes=tuple(made.nodes.values()),

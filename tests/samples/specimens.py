@@ -23,7 +23,14 @@ from visit.tracing.trace import Trace, record
 
 TOKEN_IDS = (3, 14, 15, 9, 26, 5, 35)
 FEW = Request(
-    "x", heads=2, sources=2, memories=4, anti_memories=2, attn_neurons=5, anti_attn_neurons=2
+    "x",
+    heads=2,
+    sources=2,
+    memories=4,
+    anti_memories=2,
+    attn_neurons=5,
+    anti_attn_neurons=2,
+    strongest=0,
 )
 """A request that draws fewer parts than any tiny model has, so that every rest is there."""
 

@@ -9,14 +9,16 @@ Source: Katz & Belinkov 2023, section 3 and figure 1, with rest nodes added.
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import replace
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from visit.assemble.draft import Draft
 from visit.assemble.experts import draw_experts
+from visit.assemble.rows import add_chosen, draw_memories, draw_neurons
 from visit.assemble.traced_request import (
     TracedRequest,
     read_by_attention_id,
@@ -30,7 +32,6 @@ from visit.attribution.ledgers import (
     apply_gain,
     audit_residual,
     lines_from_vectors,
-    sum_rows,
 )
 from visit.attribution.projections import (
     SourceValues,
@@ -41,7 +42,7 @@ from visit.attribution.projections import (
 )
 from visit.graph.flow import Edge, EdgeKind, Ledger, NodeId, NodeKind
 from visit.models.architectures.base import Experts, Mlp
-from visit.tracing.precision import WIDENED_ELEMENTS, reading_dtype
+from visit.tracing.precision import WIDENED_ELEMENTS, ledger_dtype, reading_dtype
 
 Drawn = dict[int, tuple[list[int], list[float]]]
 """Of each drawn head, the sources that are drawn of it and the attention to each."""
@@ -59,32 +60,98 @@ def open_block(
         position: The position.
         values: The layer's (``projections.values_by_source``).
     """
-    recorded = asked.trace.layers[layer]
-    for id_, normed, source in (
-        (read_by_attention_id(asked, layer, position), recorded.ln1, resid_pre_id(layer, position)),
-        (
-            read_by_mlp_id(asked, layer, position),
-            recorded.ln2,
-            residual_before_mlp_id(asked, layer, position),
-        ),
-    ):
-        if id_ != source:  # a model without this norm has no node for it
-            vector = normed[position].to(values.v)
-            draft.add_node(id_, vector)
-            draft.add_edge(Edge(source, id_, EdgeKind.NORMALIZES, norm=float(vector.norm())))
-    _draw_heads(draft, asked, layer, position, values)
-    _draw_neurons(draft, asked, layer, position, values.v)
+    draw_norms(draft, asked, layer, position)
+    draw_heads(draft, asked, layer, position, values, asked.request.heads)
+    draw_neurons(draft, asked, layer, position)
     mlp = asked.architecture.blocks[layer].mlp
     if isinstance(mlp, Experts):
         draw_experts(draft, asked, layer, position)
     else:
-        _draw_memories(draft, asked, mlp, layer, position, values.v)
+        counts = (asked.request.memories, asked.request.anti_memories)
+        draw_memories(draft, asked, mlp, layer, position, counts)
 
 
-def _draw_heads(
-    draft: Draft, asked: TracedRequest, layer: int, position: int, values: SourceValues
+def draw_strongest(draft: Draft, asked: TracedRequest, layer: int, values: SourceValues) -> None:
+    """Draw those of the strongest parts of the whole model whose block is not opened.
+
+    Heads come with their queries, sources and rest, memories with their keys and rest; an MLP's
+    own node is on the route.
+
+    Args:
+        draft: Drawn on; the positions are on the route already.
+        asked: What is asked.
+        layer: The layer.
+        values: The layer's.
+    """
+    mlp = asked.architecture.blocks[layer].mlp
+    for position, kinds in sorted(asked.strongest.positions_at(layer).items()):
+        if (layer, position) in asked.opened:
+            continue
+        inside = kinds - {NodeKind.MLP}
+        if inside:
+            draw_norms(draft, asked, layer, position, inside)
+        if NodeKind.HEAD in kinds:
+            draw_heads(draft, asked, layer, position, values, 0)
+        if NodeKind.MEMORY_VALUE in kinds and isinstance(mlp, Mlp):
+            draw_memories(draft, asked, mlp, layer, position, (0, 0))
+
+
+def draw_norms(
+    draft: Draft,
+    asked: TracedRequest,
+    layer: int,
+    position: int,
+    inside: Set[NodeKind] = frozenset({NodeKind.HEAD, NodeKind.MEMORY_VALUE}),
 ) -> None:
-    """The heads ledger of attn, and in each drawn head its query and its sources ledger."""
+    """Draw what is read through norms; a model without one has no node for it.
+
+    Args:
+        draft: Drawn on.
+        asked: What is asked.
+        layer: The block.
+        position: The position.
+        inside: Whether heads are drawn, which read the first norm, or memories, the second.
+    """
+    recorded, flows = asked.trace.layers[layer], asked.flow.layers[layer]
+    ln1, ln2 = read_by_attention_id(asked, layer, position), read_by_mlp_id(asked, layer, position)
+    into_attn, into_mlp = (asked.flow_at(of, position) for of in (flows.into_attn, flows.into_mlp))
+    into_ln1 = into_attn + into_mlp if ln1 == ln2 else into_attn
+    before_mlp = residual_before_mlp_id(asked, layer, position)
+    for reader, id_, normed, source, flow in (
+        (NodeKind.HEAD, ln1, recorded.ln1, resid_pre_id(layer, position), into_ln1),
+        (
+            NodeKind.MEMORY_VALUE,
+            ln2,
+            recorded.ln2,
+            before_mlp,
+            into_ln1 if ln1 == ln2 else into_mlp,
+        ),
+    ):
+        if reader in inside and id_ != source:
+            vector = normed[position].to(ledger_dtype(normed))
+            draft.add_node(id_, vector)
+            size = float(vector.norm())
+            draft.add_edge(Edge(source, id_, EdgeKind.NORMALIZES, norm=size, flow=flow))
+
+
+def draw_heads(
+    draft: Draft,
+    asked: TracedRequest,
+    layer: int,
+    position: int,
+    values: SourceValues,
+    count: int,
+) -> None:
+    """The heads ledger of attn, and in each drawn head its query and its sources ledger.
+
+    Args:
+        draft: Drawn on; holds the attn already.
+        asked: What is asked.
+        layer: The block.
+        position: The position.
+        values: The layer's.
+        count: How many heads are drawn beside those that are among the strongest of all.
+    """
     recorded, attention = asked.trace.layers[layer], asked.architecture.blocks[layer].attention
     like = values.v
     outputs = circuits.head_outputs(recorded.z[position].to(like), values.w_o)
@@ -95,10 +162,12 @@ def _draw_heads(
     n_heads, whole = len(outputs), recorded.attn_out[position].to(like)
     parts = outputs if bias is None else torch.cat([outputs, bias[None]])
     draft.note_error(audit_residual(parts.sum(0), whole))
-    lines = lines_from_vectors(parts, whole, asked.direction_at(position))
+    gradient = asked.gradient_of_attn(layer, position)
+    lines = lines_from_vectors(parts, whole, asked.direction_at(position), gradient)
     attn = NodeId(NodeKind.ATTN, position, layer)
     strength = lines.select(torch.arange(n_heads)).strength(asked.request.rank_by)
-    chosen = circuits.strongest(strength, asked.request.heads)
+    chosen = circuits.strongest(strength, count)
+    chosen = add_chosen(chosen, asked.strongest.heads_at(layer, position))
 
     ids = [
         draft.add_node(NodeId(NodeKind.HEAD, position, layer, head=head), outputs[head])
@@ -159,6 +228,7 @@ def _draw_sources(
         values: The layer's.
     """
     recorded, direction = asked.trace.layers[layer], asked.direction_at(position)
+    gradient = asked.gradient_of_attn(layer, position)
     gain = value_gain(asked.architecture, asked.trace, layer)
     n_sources, drawn = position + 1, Drawn()
     step = max(1, WIDENED_ELEMENTS // (n_sources * outputs.shape[1]))
@@ -173,7 +243,7 @@ def _draw_sources(
         written = apply_gain(given, recorded.attn_gain, position)
         parts = pattern.to(written).unsqueeze(2) * written
         draft.note_error(audit_residual(parts.sum(1), outputs[some]))
-        lines = lines_from_vectors(parts, outputs[some], direction).select(rows)
+        lines = lines_from_vectors(parts, outputs[some], direction, gradient).select(rows)
         ids = [NodeId(NodeKind.HEAD, position, layer, head=head) for head in chosen]
         read = given[rows] if gain is None else given[rows] * gain
         ledgers = _draw_sources_of(draft, asked, ids, lines, pattern[rows], read, parts[rows])
@@ -236,113 +306,3 @@ def _draw_scores(
         draft.add_edge(Edge(query, key, EdgeKind.SCORES, attention=attention))
         # Every reader of the source shares this edge, so no reader's attention stands on it.
         draft.add_edge(Edge(key, value, EdgeKind.WEIGHS))
-
-
-def _draw_neurons(
-    draft: Draft, asked: TracedRequest, layer: int, position: int, values: Tensor
-) -> None:
-    """The neurons ledger of attn: the rows of ``W_O`` times the heads' concatenated ``z``."""
-    recorded, attention = asked.trace.layers[layer], asked.architecture.blocks[layer].attention
-    coefficients = recorded.z[position].to(values).flatten()
-    counts = (asked.request.attn_neurons, asked.request.anti_attn_neurons)
-    _draw_rows(
-        draft, asked, Ledger.NEURONS, NodeId(NodeKind.ATTN, position, layer), coefficients,
-        attention.w_o.flatten(0, 1), attention.b_o, recorded.attn_gain, counts,
-        (NodeKind.ATTN_NEURON, NodeKind.ATTN_BIAS, NodeKind.NEURONS_REST),
-    )  # fmt: skip
-
-
-def _draw_memories(
-    draft: Draft, asked: TracedRequest, mlp: Mlp, layer: int, position: int, values: Tensor
-) -> None:
-    """The memories ledger of the MLP, and each drawn memory's key before its value."""
-    recorded = asked.trace.layers[layer]
-    assert recorded.activation is not None
-    coefficients = recorded.activation[position].to(values)
-    counts = (asked.request.memories, asked.request.anti_memories)
-    chosen = _draw_rows(
-        draft, asked, Ledger.MEMORIES, NodeId(NodeKind.MLP, position, layer), coefficients,
-        mlp.w_out, mlp.b_out, recorded.mlp_gain, counts,
-        (NodeKind.MEMORY_VALUE, NodeKind.MLP_BIAS, NodeKind.MEMORIES_REST),
-    )  # fmt: skip
-    read = read_by_mlp_id(asked, layer, position)
-    keys = mlp.w_in[:, chosen].to(values).T
-    matches = keys @ recorded.ln2[position].to(values)
-    if mlp.b_in is not None:
-        matches = matches + mlp.b_in[chosen].to(values)
-    directions = keys * torch.where(matches < 0, -1.0, 1.0).to(values).unsqueeze(1)
-    activations = coefficients[chosen].tolist()
-    for row, memory in enumerate(chosen.tolist()):
-        activation = activations[row]
-        key = draft.add_node(
-            NodeId(NodeKind.MEMORY_KEY, position, layer, index=memory),
-            directions[row],
-            activation=activation,
-        )
-        value = NodeId(NodeKind.MEMORY_VALUE, position, layer, index=memory)
-        for source, target in ((read, key), (key, value)):
-            draft.add_edge(Edge(source, target, EdgeKind.ACTIVATES, activation=activation))
-
-
-def _draw_rows(
-    draft: Draft,
-    asked: TracedRequest,
-    ledger: Ledger,
-    whole_id: NodeId,
-    coefficients: Float[Tensor, " row"],
-    rows: Float[Tensor, "row d_model"],
-    bias: Float[Tensor, " d_model"] | None,
-    gains: Float[Tensor, "pos d_model"] | None,
-    counts: tuple[int, int],
-    kinds: tuple[NodeKind, NodeKind, NodeKind],
-) -> Int[Tensor, " chosen"]:
-    """Draw a ledger of weight rows times coefficients; return the rows that were chosen.
-
-    A row's node stands for the row itself with its coefficient's sign; what flows from it, for
-    the row times the coefficient.
-
-    Args:
-        draft: Drawn on.
-        asked: What is asked.
-        ledger: The ledger.
-        whole_id: What the rows, the bias and the rest add up to; drawn already.
-        coefficients: Of each row.
-        rows: The weight rows.
-        bias: Added to them once, or ``None``.
-        gains: What lies between their sum and the whole at every position, coordinate by
-            coordinate, or ``None``.
-        counts: How many rows of positive and of negative coefficient to draw.
-        kinds: Of a row's node, the bias's and the rest's.
-    """
-    row_kind, bias_kind, rest_kind = kinds
-    position, layer = whole_id.position, whole_id.layer
-    whole, direction = draft.vectors[whole_id], asked.direction_at(position)
-    gain = None if gains is None else gains[position].to(coefficients)
-    added = sum_rows(coefficients, rows, gain, whole, direction)
-    total = added.total
-    if bias is not None:
-        once = sum_rows(torch.ones_like(whole[:1]), bias[None], gain, whole, direction)
-        total = total + once.total
-        bias_id = draft.add_node(NodeId(bias_kind, position, layer), once.total)
-        draft.add_ledger(ledger, whole_id, [bias_id], once.lines)
-    draft.note_error(audit_residual(total, whole))
-    chosen = circuits.strongest_of_either_sign(
-        added.lines.signed(asked.request.rank_by, coefficients), *counts
-    )
-    signs = torch.where(coefficients[chosen] < 0, -1.0, 1.0).to(coefficients).unsqueeze(1)
-    drawn = apply_gain(rows[chosen].to(coefficients), gains, position)
-    directions, activations = drawn * signs, coefficients[chosen].tolist()
-    ids = [
-        draft.add_node(
-            NodeId(row_kind, position, layer, index=index),
-            directions[place],
-            activation=activations[place],
-        )
-        for place, index in enumerate(chosen.tolist())
-    ]
-    draft.add_ledger(ledger, whole_id, ids, added.lines.select(chosen))
-    left_out = circuits.others(chosen, len(rows))
-    rest = added.total - coefficients[chosen] @ drawn
-    rest_id = NodeId(rest_kind, position, layer)
-    draft.add_rest(ledger, whole_id, rest_id, added.lines.select(left_out), rest)
-    return chosen

@@ -1,25 +1,39 @@
 """Trace + Reader + Request -> FlowGraph: the route, the opened blocks, and the output.
 
-1. ``route.draw_layer``, from the last layer down: every residual that carries the traced one, its
+1. The metric's flow through the whole pass, by one sweep back (``attribution.metric_flow``).
+2. ``route.draw_layer``, from the last layer down: every residual that carries the traced one, its
    attn and mlp, and the attention edges between positions that carry enough of it.
-2. ``block.open_block`` for each opened layer at the traced position.
-3. The final norm and the output, with the model's own numbers.
-4. All vectors read through the lens in one go.
+3. ``block.open_block`` for each opened layer at the traced position, and what else is among the
+   strongest parts of the whole model.
+4. The final norm and the output, with the model's own numbers.
+5. Every node's flow, and its outcome (``flows``); all vectors read through the lens in one go.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import weakref
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 
 from visit import __version__
-from visit.assemble.block import open_block
+from visit.assemble.block import draw_strongest, open_block
 from visit.assemble.draft import Draft
+from visit.assemble.flows import find_node_flows, find_outcomes, takes_outcomes
 from visit.assemble.route import draw_layer
+from visit.assemble.strongest import find_strongest
 from visit.assemble.traced_request import TracedRequest, resid_pre_id
-from visit.attribution.metric import Metric, audit_logit, metric_biases, metric_direction
+from visit.attribution.metric import (
+    Metric,
+    audit_logit,
+    choose_metric,
+    find_candidates,
+    metric_biases,
+    metric_direction,
+)
+from visit.attribution.metric_flow import MetricFlow, find_flow
 from visit.attribution.projections import values_by_source
 from visit.engine.progress import Progress
 from visit.errors import RequestError
@@ -28,13 +42,17 @@ from visit.graph.flow import (
     Edge,
     EdgeKind,
     FlowGraph,
+    MetricInfo,
+    MetricKind,
     ModelInfo,
     Node,
     NodeId,
     NodeKind,
+    Outcome,
     Prediction,
     Reading,
     Target,
+    TokenProbability,
 )
 from visit.graph.request import Request, layers_from_spec
 from visit.lens.readings import Reader
@@ -45,6 +63,8 @@ from visit.tracing.precision import ledger_dtype
 from visit.tracing.trace import Trace
 
 N_PREDICTIONS = 10
+_KEPT_FLOW_BYTES = 64 << 20
+"""The largest flow that is kept for the next question of the same trace."""
 
 
 class Builder:
@@ -57,6 +77,7 @@ class Builder:
         self._tokens = tokens
         self._reader = reader
         self._model = model
+        self._latest_flow: tuple[weakref.ref[Trace], tuple[Any, ...], MetricFlow] | None = None
 
     @torch.inference_mode()
     def whole(self, trace: Trace, request: Request, progress: Progress) -> FlowGraph:
@@ -83,6 +104,7 @@ class Builder:
             loads = draw_layer(draft, asked, layer, loads, values, tell)
             if (layer, asked.position) in asked.opened:
                 open_block(draft, asked, layer, asked.position, values)
+            draw_strongest(draft, asked, layer, values)
         return self._finish(draft, asked, progress, with_output=True)
 
     @torch.inference_mode()
@@ -110,14 +132,13 @@ class Builder:
         Raises:
             RequestError: a position, or the target, does not exist.
         """
-        asked = self._resolve(trace, request)
+        position = resolve_position(request.position, len(trace.token_ids))
+        target = self._target(trace, position, request)
         places = [resolve_position(position, len(trace.token_ids)) for position in positions]
         depths = range(len(trace.layers) + 1)
         vectors = torch.stack([resid[places] for resid in trace.residuals], dim=1).flatten(0, 1)
         ids = [resid_pre_id(depth, position) for position in places for depth in depths]
-        said = self._reader.read(
-            vectors.to(ledger_dtype(trace.logits)), asked.target.id, request.top_k
-        )
+        said = self._reader.read(vectors.to(ledger_dtype(trace.logits)), target.id, request.top_k)
         return tuple(Node(id_, reading) for id_, reading in zip(ids, said, strict=True))
 
     def pattern(self, trace: Trace, layer: int, head: int) -> tuple[tuple[float, ...], ...]:
@@ -136,7 +157,10 @@ class Builder:
         opened = layers_from_spec(request.layers, len(trace.layers))
         target = self._target(trace, position, request)
         versus = self._versus(trace, position, request, target)
-        metric = Metric(target.id, None if versus is None else versus.id)
+        named = (target.id,) if versus is None else (target.id, versus.id)
+        candidates = find_candidates(trace.logits[position], request.candidates, named)
+        metric = choose_metric(request.metric, named, candidates)
+        flow = self._find_flow(trace, position, metric, request.strongest_memories)
         resid = trace.residuals[-1][position].to(ledger_dtype(trace.logits))
         return TracedRequest(
             architecture=self._architecture,
@@ -147,8 +171,26 @@ class Builder:
             target=target,
             versus=versus,
             metric=metric,
+            candidates=candidates,
             direction=metric_direction(self._architecture, resid, metric),
+            flow=flow,
+            strongest=find_strongest(flow, request.strongest, request.strongest_memories),
         )
+
+    def _find_flow(
+        self, trace: Trace, position: int, metric: Metric, n_memories: int
+    ) -> MetricFlow:
+        """The metric's flow through a trace; the latest is kept, for the blocks that are opened."""
+        asked = (position, metric, n_memories)
+        if self._latest_flow is not None:
+            of, latest, flow = self._latest_flow
+            if of() is trace and latest == asked:
+                return flow
+        self._latest_flow = None
+        flow = find_flow(self._architecture, trace, position, metric, n_memories)
+        if flow.n_bytes <= _KEPT_FLOW_BYTES:
+            self._latest_flow = weakref.ref(trace), asked, flow
+        return flow
 
     def _target(self, trace: Trace, position: int, request: Request) -> Target:
         target_id = self._tokens.target_id(request)
@@ -185,6 +227,10 @@ class Builder:
     ) -> FlowGraph:
         trace, position, target = asked.trace, asked.position, asked.target
         top_k, ids = asked.request.top_k, list(draft.vectors)
+        flows = find_node_flows(asked, draft.vectors, draft.activations)
+        outcomes: dict[NodeId, Outcome] = {}
+        if takes_outcomes(asked):
+            outcomes = find_outcomes(asked, self._tokens, draft.vectors, draft.activations)
         words = self._reader.read(
             draft.take_vectors(),
             target.id,
@@ -194,7 +240,7 @@ class Builder:
         )
         readings = dict(zip(ids, words, strict=True))
         if with_output:
-            readings |= self._output(draft, asked, top_k)
+            readings |= self._output(draft, asked, top_k, flows)
         best = self._said(trace, position, target.id, N_PREDICTIONS).top
         return FlowGraph(
             visit_version=__version__,
@@ -204,17 +250,46 @@ class Builder:
             model=self._model,
             tokens=self._tokens.read(asked.request),
             target=target,
+            metric=self._metric_info(asked),
             predictions=tuple(
                 Prediction(one.id, one.text, float(trace.logits[position, one.id]), one.prob)
                 for one in best
             ),
-            audit=Audit(
-                residual=draft.worst,
-                logit=audit_logit(self._architecture, trace, position, asked.metric),
-            ),
-            nodes=draft.nodes(readings),
+            audit=self._audit(draft, asked),
+            nodes=draft.nodes(readings, flows, outcomes),
             edges=draft.edges(readings),
             versus=asked.versus,
+        )
+
+    def _metric_info(self, asked: TracedRequest) -> MetricInfo:
+        listed: tuple[TokenProbability, ...] = ()
+        if asked.metric.kind is MetricKind.CHOICE or takes_outcomes(asked):
+            listed = tuple(self._list_candidates(asked))
+        return MetricInfo(
+            kind=asked.metric.kind,
+            value=asked.metric.evaluate(self._architecture, asked.trace.logits[asked.position]),
+            candidates=listed,
+            absolute_flow=asked.flow.largest,
+        )
+
+    def _list_candidates(self, asked: TracedRequest) -> Iterator[TokenProbability]:
+        count = len(asked.candidates)
+        said = self._said(asked.trace, asked.position, asked.target.id, count)
+        likeliest = {token.id: token for token in said.top}
+        for id_ in asked.candidates:
+            if id_ in likeliest:
+                yield likeliest[id_]
+            else:
+                named = self._said_of(asked.trace, asked.position, id_)
+                yield TokenProbability(id_, named.text, named.prob)
+
+    def _audit(self, draft: Draft, asked: TracedRequest) -> Audit:
+        trace, position = asked.trace, asked.position
+        own = asked.metric.evaluate(self._architecture, trace.logits[position])
+        return Audit(
+            residual=draft.worst,
+            logit=audit_logit(self._architecture, trace, position, asked.metric),
+            flow=max(abs(total - own) for total in asked.flow.depths),
         )
 
     def _is_of_weights(self, id_: NodeId) -> bool:
@@ -223,7 +298,9 @@ class Builder:
             return False
         return is_static(self._architecture, id_.kind, id_.layer)
 
-    def _output(self, draft: Draft, asked: TracedRequest, top_k: int) -> dict[NodeId, Reading]:
+    def _output(
+        self, draft: Draft, asked: TracedRequest, top_k: int, flows: dict[NodeId, float]
+    ) -> dict[NodeId, Reading]:
         """The final norm and the output, which say what the model itself says."""
         trace, position = asked.trace, asked.position
         last = NodeId(NodeKind.RESID_POST, position, len(trace.layers) - 1)
@@ -232,12 +309,14 @@ class Builder:
         norms = (float(normed.norm()), float(logits.norm()))
         said = self._reader.read_logits(logits.expand(2, -1), norms, asked.target.id, top_k)
         written = float(trace.residuals[-1][position].to(asked.direction) @ asked.direction)
-        biases = metric_biases(self._architecture, asked.metric, asked.direction.dtype)
+        whole = written + metric_biases(self._architecture, asked.metric, asked.direction.dtype)
         size = float(normed.norm())
-        draft.add_edge(Edge(last, final_norm, EdgeKind.NORMALIZES, norm=size, direct_logit=written))
-        draft.add_edge(
-            Edge(final_norm, output, EdgeKind.UNEMBEDS, norm=size, direct_logit=written + biases)
-        )
+        flows |= {final_norm: whole, output: whole}
+        for source, target, kind, amount in (
+            (last, final_norm, EdgeKind.NORMALIZES, written),
+            (final_norm, output, EdgeKind.UNEMBEDS, whole),
+        ):
+            draft.add_edge(Edge(source, target, kind, norm=size, direct_logit=amount, flow=amount))
         return dict(zip((final_norm, output), said, strict=True))
 
 

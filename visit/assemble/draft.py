@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from visit.attribution.ledgers import Lines
-from visit.graph.flow import Edge, EdgeKind, Ledger, Node, NodeId, Reading
+from visit.graph.flow import Edge, EdgeKind, Ledger, Node, NodeId, Outcome, Reading
 from visit.graph.ids import flow_order
 from visit.tracing.precision import ledger_dtype
 
@@ -70,6 +70,7 @@ class Draft:
         """Draw the ``adds`` edges of a ledger, one a line."""
         norms, shares = lines.norm.tolist(), lines.share.tolist()
         logits = None if lines.direct_logit is None else lines.direct_logit.tolist()
+        flows = None if lines.flow is None else lines.flow.tolist()
         proximities = None if lines.proximity is None else lines.proximity.tolist()
         # What a residual carries is split over positions, and no other ledger hands it on.
         absolute = lines.absolute_share if ledger is Ledger.POSITIONS else None
@@ -88,6 +89,7 @@ class Draft:
                     attention=None if attentions is None else attentions[i],
                     activation=None if activations is None else activations[i],
                     absolute_share=None if absolutes is None else absolutes[i],
+                    flow=None if flows is None else flows[i],
                 )
             )
 
@@ -114,10 +116,15 @@ class Draft:
         self._blocks.clear()
         return taken
 
-    def nodes(self, readings: dict[NodeId, Reading]) -> tuple[Node, ...]:
+    def nodes(
+        self,
+        readings: dict[NodeId, Reading],
+        flows: dict[NodeId, float],
+        outcomes: dict[NodeId, Outcome],
+    ) -> tuple[Node, ...]:
         """The nodes in the order of the flow."""
         return tuple(
-            Node(id_, readings[id_], self.activations.get(id_))
+            Node(id_, readings[id_], self.activations.get(id_), flows.get(id_), outcomes.get(id_))
             for id_ in sorted(readings, key=flow_order)
         )
 

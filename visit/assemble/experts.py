@@ -35,7 +35,9 @@ def draw_experts(draft: Draft, asked: TracedRequest, layer: int, position: int) 
     mlp = NodeId(NodeKind.MLP, position, layer)
     whole = draft.vectors[mlp]
     draft.note_error(audit_residual(parts.sum(0), whole))
-    lines = lines_from_vectors(parts, whole, asked.direction_at(position))
+    lines = lines_from_vectors(
+        parts, whole, asked.direction_at(position), asked.gradient_of_mlp(layer, position)
+    )
     strength = lines.select(torch.arange(n_routed)).strength(asked.request.rank_by)
     chosen = circuits.strongest(strength, asked.request.memories)
     left_out = circuits.others(chosen, n_routed)
@@ -56,5 +58,7 @@ def draw_experts(draft: Draft, asked: TracedRequest, layer: int, position: int) 
     rest_id = NodeId(NodeKind.EXPERTS_REST, position, layer)
     draft.add_rest(Ledger.EXPERTS, mlp, rest_id, lines.select(left_out), parts[left_out].sum(0))
     read = read_by_mlp_id(asked, layer, position)
-    for id_ in ids:
-        draft.add_edge(Edge(read, id_, EdgeKind.READS))
+    assert lines.flow is not None
+    flows = lines.flow[places].tolist()  # an expert has no biases: what it gives, it got
+    for id_, flow in zip(ids, flows, strict=True):
+        draft.add_edge(Edge(read, id_, EdgeKind.READS, flow=flow))

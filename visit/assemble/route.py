@@ -1,11 +1,14 @@
-"""The route: every position's residuals that carry the traced one, and the attention between them.
+"""The route: the residuals of every position that matters, and the attention between them.
 
-From the last residual of the traced position backwards, a reader's load is split among the parts
-of its residual by ``|share|``; the MLP hands its part to the residual it reads, and attention's is
-split among the positions that attention reads, again by ``|share|``. An edge between positions is
-drawn when it carries at least the threshold; what carries less is folded into ``positions_rest``.
-Loads of one depth add up to at most 1, so no more than ``1 / threshold`` edges enter any layer,
-however long the prompt. ``graph.index`` works out the same loads from a document's shares.
+It goes from the last residual of the traced position backwards. An edge between positions is drawn
+when it carries at least the threshold; what carries less is folded into ``positions_rest``. Every
+position that an edge reaches is drawn down to its embedding.
+
+What an edge carries is its ``|flow|``, as a part of the metric's absolute flow. With
+``RouteBy.SHARE`` it is a load instead: a reader's is split among the parts of its residual by
+``|share|``, the MLP hands its part to the residual it reads, and attention's is split among the
+positions that attention reads, again by ``|share|``. Loads of one depth add up to at most 1.
+``graph.index`` works out the same from a document's numbers.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from visit.attribution.ledgers import Lines, audit_residual
 from visit.attribution.positions import PositionLedgers, position_ledgers
 from visit.attribution.projections import SourceValues
 from visit.graph.flow import Edge, EdgeKind, Ledger, NodeId, NodeKind
+from visit.graph.request import RouteBy
 from visit.tracing.precision import ledger_dtype
 
 Loads = dict[int, float]
@@ -66,16 +70,47 @@ def draw_layer(
         on_part(start / len(readers))
         some = readers[start : start + step]
         ledgers = position_ledgers(
-            asked.architecture, asked.trace, layer, some, values, asked.direction
-        )
+            asked.architecture, asked.trace, layer, some, values, asked.direction,
+            asked.gradients_at(asked.flow.mid[layer], some),
+        )  # fmt: skip
         draft.note_error(audit_residual(ledgers.sums, attn_out[some].to(ledgers.sums)))
-        reached = to_attn[start : start + step].unsqueeze(1)
-        carried = reached * circuits.normalize_to_one(ledgers.share.abs())[:, :-1]
+        carried = _find_carried(asked, ledgers, to_attn[start : start + step])
         kept = (carried >= asked.request.threshold) & (carried > 0)
+        _keep_due(asked, layer, carried, kept, on_route)
         _draw_positions(draft, asked, layer, some, ledgers, kept, values)
         entering += (carried * kept).sum(0)
         on_route |= set(kept.any(0).nonzero().flatten().tolist())
     return {position: float(entering[position]) for position in sorted(on_route)}
+
+
+def _find_carried(
+    asked: TracedRequest, ledgers: PositionLedgers, loads: Float[Tensor, " reader"]
+) -> Float[Tensor, "reader source"]:
+    """What part each source's edge carries: of the metric's absolute flow, or of the residual."""
+    if asked.request.route is RouteBy.FLOW:
+        return circuits.parts_of(ledgers.flow[:, :-1].abs(), asked.flow.largest)
+    return loads.unsqueeze(1) * circuits.normalize_to_one(ledgers.share.abs())[:, :-1]
+
+
+def _keep_due(
+    asked: TracedRequest,
+    layer: int,
+    carried: Float[Tensor, "reader source"],
+    kept: Bool[Tensor, "reader source"],
+    on_route: set[int],
+) -> None:
+    """Keep the best edge of positions whose strongest parts come next and that nothing reaches yet.
+
+    Args:
+        asked: What is asked.
+        layer: The layer that reads.
+        carried: By every edge into it.
+        kept: Which of them are drawn; changed in place.
+        on_route: The positions that are reached already.
+    """
+    reached = on_route | set(kept.any(0).nonzero().flatten().tolist())
+    for position in sorted(asked.strongest.positions_at(layer - 1).keys() - reached):
+        kept[carried[:, position].argmax(), position] = True
 
 
 def _draw_residuals(
@@ -98,13 +133,18 @@ def _draw_residuals(
     for reader in readers:
         if (layer, reader) not in asked.opened:
             read = residual_before_mlp_id(asked, layer, reader)
-            draft.add_edge(Edge(read, NodeId(NodeKind.MLP, reader, layer), EdgeKind.READS))
+            mlp_id = NodeId(NodeKind.MLP, reader, layer)
+            flow = asked.flow_at(asked.flow.layers[layer].into_mlp, reader)
+            draft.add_edge(Edge(read, mlp_id, EdgeKind.READS, flow=flow))
+    at_post, at_mid = asked.flow.residual[layer + 1], asked.flow.mid[layer]
     if recorded.resid_mid is None:
-        to_pre, to_attn, to_mlp = _draw_sum(draft, asked, readers, post, [pre, attn, mlp], load)
+        parts = [pre, attn, mlp]
+        to_pre, to_attn, to_mlp = _draw_sum(draft, asked, readers, post, parts, load, at_post)
         return to_pre + to_mlp, to_attn
     mid = nodes(NodeKind.RESID_MID, recorded.resid_mid)
-    to_mid, to_mlp = _draw_sum(draft, asked, readers, post, [mid, mlp], load)
-    to_pre, to_attn = _draw_sum(draft, asked, readers, mid, [pre, attn], to_mid + to_mlp)
+    to_mid, to_mlp = _draw_sum(draft, asked, readers, post, [mid, mlp], load, at_post)
+    loads = to_mid + to_mlp
+    to_pre, to_attn = _draw_sum(draft, asked, readers, mid, [pre, attn], loads, at_mid)
     return to_pre, to_attn
 
 
@@ -115,14 +155,19 @@ def _draw_sum(
     whole: _Nodes,
     addends: list[_Nodes],
     load: Float[Tensor, " reader"],
+    gradient: Float[Tensor, "pos d_model"],
 ) -> tuple[Tensor, ...]:
-    """Draw the residual ledger of every reader; return the load that each addend carries."""
+    """Draw the residual ledger of every reader; return the load that each addend carries.
+
+    The gradient is the metric's at the wholes.
+    """
     dtype = ledger_dtype(whole[1])
     wholes = whole[1][readers].to(dtype)
     parts = torch.stack([vectors[readers] for _, vectors in addends], dim=1).to(dtype)
     draft.note_error(audit_residual(parts.sum(1), wholes))
     norm, share = parts.norm(dim=-1), circuits.shares(parts, wholes)
     logit, proximity = parts @ asked.direction, circuits.proximities(parts, wholes)
+    flow = (parts @ asked.gradients_at(gradient, readers).unsqueeze(-1)).squeeze(-1)
     for row, reader in enumerate(readers):
         target = draft.add_node(whole[0][row], wholes[row])
         sources = [
@@ -130,7 +175,7 @@ def _draw_sum(
             for (ids, _), part in zip(addends, parts[row], strict=True)
         ]
         traced_logit = logit[row] if reader == asked.position else None
-        lines = Lines(norm[row], share[row], traced_logit, proximity[row])
+        lines = Lines(norm[row], share[row], traced_logit, proximity[row], flow=flow[row])
         draft.add_ledger(Ledger.RESIDUAL, target, sources, lines)
     return (load.unsqueeze(1) * circuits.normalize_to_one(share.abs())).unbind(1)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jaxtyping import Float
 from torch import Tensor
 
+from visit.assemble.strongest import Strongest
 from visit.attribution.metric import Metric
+from visit.attribution.metric_flow import MetricFlow
 from visit.graph.flow import NodeId, NodeKind, Target
 from visit.graph.request import Request
 from visit.models.architectures import Architecture
@@ -26,8 +29,11 @@ class TracedRequest:
         opened: The blocks that are opened, as (layer, position).
         target: The token that is explained.
         versus: The token whose logit is taken off the target's, if one was named.
-        metric: What direct logits add up to: the target's logit, or its lead over versus.
+        metric: What direct logits and flows add up to.
+        candidates: The likeliest next tokens, of which the choice and outcomes are.
         direction: A part's dot product with it is the part's direct logit.
+        flow: The metric's flow through the whole pass.
+        strongest: The parts that are drawn whichever layers are opened.
     """
 
     architecture: Architecture
@@ -38,11 +44,40 @@ class TracedRequest:
     target: Target
     versus: Target | None
     metric: Metric
+    candidates: tuple[int, ...]
     direction: Float[Tensor, " d_model"]
+    flow: MetricFlow
+    strongest: Strongest
 
     def direction_at(self, position: int) -> Tensor | None:
         """The direct logit's direction where there is one: at the traced position."""
         return self.direction if position == self.position else None
+
+    def gradients_at(
+        self, of: Tensor, positions: Sequence[int]
+    ) -> Float[Tensor, "some_pos d_model"]:
+        """The metric's gradient at some positions, in the ledgers' dtype: 0 after the traced one.
+
+        Args:
+            of: One of ``flow.residual`` or ``flow.mid``.
+            positions: In any order.
+        """
+        found = self.direction.new_zeros(len(positions), of.shape[1])
+        seen = [row for row, position in enumerate(positions) if position <= self.position]
+        found[seen] = of[[positions[row] for row in seen]].to(found)
+        return found
+
+    def gradient_of_attn(self, layer: int, position: int) -> Float[Tensor, " d_model"]:
+        """The metric's gradient at what attention writes: dot products with it are flows."""
+        return self.gradients_at(self.flow.mid[layer], [position])[0]
+
+    def gradient_of_mlp(self, layer: int, position: int) -> Float[Tensor, " d_model"]:
+        """The metric's gradient at what the MLP writes."""
+        return self.gradients_at(self.flow.residual[layer + 1], [position])[0]
+
+    def flow_at(self, flows: Float[Tensor, " pos"], position: int) -> float:
+        """One position's flow of ``flow.layers``: 0 after the traced one."""
+        return float(flows[position]) if position <= self.position else 0.0
 
 
 def resid_pre_id(layer: int, position: int) -> NodeId:

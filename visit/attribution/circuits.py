@@ -135,6 +135,11 @@ def normalize_to_one(amounts: Float[Tensor, "*batch part"]) -> Float[Tensor, "*b
     return amounts / total.where(total > 0, torch.ones_like(total))
 
 
+def parts_of(amounts: Float[Tensor, "*batch part"], total: float) -> Float[Tensor, "*batch part"]:
+    """Amounts as parts of a total, none above 1; all zero where that is zero."""
+    return (amounts / total).clamp_max(1.0) if total > 0 else torch.zeros_like(amounts)
+
+
 def strongest(strength: Float[Tensor, "*batch part"], count: int) -> Int[Tensor, "*batch chosen"]:
     """The ``count`` parts of greatest strength, strongest first; fewer where there are fewer.
 

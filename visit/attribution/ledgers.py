@@ -24,10 +24,10 @@ class Lines:
     Attributes:
         norm: L2 norm of the part.
         share: ``<part, whole> / <whole, whole>``; adds to 1 over a ledger.
-        direct_logit: Its part of the target's logit, or of its lead over another token's;
-            ``None`` off the traced position.
+        direct_logit: Its own part of the metric; ``None`` off the traced position.
         proximity: Ferrando & Voita's, adding to 1, or ``None`` where it is not taken.
         absolute_share: Of folded parts: their shares without signs, added up; ``None`` of one part.
+        flow: How much of the metric passes through it, or ``None`` where that is not taken.
     """
 
     norm: Float[Tensor, "*ledger part"]
@@ -35,6 +35,7 @@ class Lines:
     direct_logit: Float[Tensor, "*ledger part"] | None
     proximity: Float[Tensor, "*ledger part"] | None = None
     absolute_share: Float[Tensor, "*ledger part"] | None = None
+    flow: Float[Tensor, "*ledger part"] | None = None
 
     def select(self, places: Int[Tensor, " chosen"] | int) -> Lines:
         """The lines of some of the parts; or some, or one, of several ledgers taken together."""
@@ -52,16 +53,17 @@ class Lines:
 
     def _apply(self, change: Callable[[Tensor], Tensor]) -> Lines:
         """Apply a function to every number of the lines."""
-        logit, proximity = self.direct_logit, self.proximity
+        logit, proximity, flow = self.direct_logit, self.proximity, self.flow
         return Lines(
             norm=change(self.norm),
             share=change(self.share),
             direct_logit=None if logit is None else change(logit),
             proximity=None if proximity is None else change(proximity),
+            flow=None if flow is None else change(flow),
         )
 
     def strength(self, rank_by: str) -> Float[Tensor, "*ledger part"]:
-        """What ``rank_by`` (norm, share or logit) calls strong, without sign.
+        """What ``rank_by`` (flow, logit, share or norm) calls strong, without sign.
 
         Off the traced position no part has a direct logit, and ``logit`` ranks by share.
         """
@@ -75,21 +77,30 @@ class Lines:
         """The same with a sign; a norm takes that of the part's coefficient."""
         if rank_by == "norm":
             return self.norm * coefficient.sign()
-        has_logit = rank_by == "logit" and self.direct_logit is not None
-        return self.direct_logit if has_logit else self.share  # type: ignore[return-value]
+        measured = {"flow": self.flow, "logit": self.direct_logit}.get(rank_by)
+        return self.share if measured is None else measured
 
 
 def lines_from_vectors(
     parts: Float[Tensor, "*ledger part d_model"],
     whole: Float[Tensor, "*ledger d_model"],
     direction: Float[Tensor, " d_model"] | None,
+    gradient: Float[Tensor, " d_model"],
 ) -> Lines:
-    """The lines of parts given as vectors, with proximity; of one ledger or of several."""
+    """The lines of parts given as vectors, with proximity; of one ledger or of several.
+
+    Args:
+        parts: What adds up.
+        whole: What they add up to.
+        direction: Dot products with it are direct logits; ``None`` off the traced position.
+        gradient: Dot products with it are flows.
+    """
     return Lines(
         norm=parts.norm(dim=-1),
         share=circuits.shares(parts, whole),
         direct_logit=None if direction is None else parts @ direction,
         proximity=circuits.proximities(parts, whole),
+        flow=parts @ gradient,
     )
 
 
@@ -112,6 +123,7 @@ def sum_rows(
     gain: Float[Tensor, " d_model"] | None,
     whole: Float[Tensor, " d_model"],
     direction: Float[Tensor, " d_model"] | None,
+    gradient: Float[Tensor, " d_model"],
     *,
     chunk_elements: int = WIDENED_ELEMENTS,
 ) -> RowSum:
@@ -126,11 +138,12 @@ def sum_rows(
         gain: What each coordinate is multiplied by before the sum reaches the whole, or ``None``.
         whole: What the rows, and whatever else there is, add up to.
         direction: Dot products with it are direct logits; ``None`` off the traced position.
+        gradient: Dot products with it are flows.
         chunk_elements: How many numbers to widen at once; the result does not depend on it
             beyond rounding.
     """
     size, total = whole @ whole, torch.zeros_like(whole)
-    along = [whole / size if size > 0 else torch.zeros_like(whole)]
+    along = [whole / size if size > 0 else torch.zeros_like(whole), gradient]
     if direction is not None:
         along.append(direction)
     # With the few vectors on the left: on the right, two would take four times as long as one.
@@ -146,7 +159,8 @@ def sum_rows(
     lines = Lines(
         norm=coefficients.abs() * norms,
         share=dots[0],
-        direct_logit=None if direction is None else dots[1],
+        direct_logit=None if direction is None else dots[2],
+        flow=dots[1],
     )
     return RowSum(lines, total)
 

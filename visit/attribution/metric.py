@@ -1,53 +1,119 @@
 """The metric: what everything is explained towards, and what a part contributes to it directly.
 
-A part's direct logit is its dot product with ``metric_direction``. Those of everything that was
+A metric is a token's logit less the mean logit of some others. That is linear in the normed
+residual, as a logit is: its unembedding is a column less the mean of others, and all else stays. So
+a part's direct logit is its dot product with ``metric_direction``, and those of everything that was
 written at a position, with ``metric_biases``, add up to the metric; ``audit_logit`` says how
-closely.
+closely. What lifts all of these tokens alike contributes nothing.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from visit.graph.metric import MetricChoice, MetricKind
 from visit.models.architectures import Architecture
 from visit.tracing.precision import ledger_dtype
+from visit.tracing.ties import find_greatest
 from visit.tracing.trace import Trace
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A token's logit, or its logit less another token's (a logit difference).
-
-    A logit difference is as linear in the residual as a logit: its unembedding is the difference
-    of two columns, and all else stays.
+    """A token's logit, less the mean logit of others. Each logit is taken before any soft-cap.
 
     Attributes:
+        kind: What it is called.
         target_id: The token.
-        versus_id: The one whose logit is taken off, if any.
+        others: Those whose mean is taken off: none for the logit itself, another token for a
+            logit difference, the candidates for the choice; ``None`` for the whole vocabulary.
     """
 
+    kind: MetricKind
     target_id: int
-    versus_id: int | None = None
+    others: tuple[int, ...] | None = ()
 
     def unembedding(
         self, architecture: Architecture, dtype: torch.dtype
     ) -> Float[Tensor, " d_model"]:
         """What the normed residual's dot product is taken with, biases and soft-cap aside."""
-        column = architecture.unembedding[:, self.target_id].to(dtype)
-        if self.versus_id is not None:
-            column = column - architecture.unembedding[:, self.versus_id].to(dtype)
-        return column * architecture.logit_scale
+        weights = architecture.unembedding
+        return self._contrast(weights, dtype) * architecture.logit_scale
+
+    def bias(self, architecture: Architecture, dtype: torch.dtype) -> float:
+        """What the unembedding's bias adds to it."""
+        bias = architecture.unembedding_bias
+        return 0.0 if bias is None else float(self._contrast(bias, dtype))
 
     def evaluate(self, architecture: Architecture, logits: Float[Tensor, " d_vocab"]) -> float:
-        """What the model itself says, before any soft-cap on either logit."""
-        own = architecture.before_soft_cap(float(logits[self.target_id]))
-        if self.versus_id is None:
+        """What the model itself says; infinite where a soft-cap's rounding hides a logit."""
+        dtype = ledger_dtype(logits)
+        value = float(self._contrast(architecture.before_soft_cap(logits.to(dtype)), dtype))
+        return math.inf if math.isnan(value) else value
+
+    def _contrast(
+        self, by_token: Float[Tensor, "*rest d_vocab"], dtype: torch.dtype
+    ) -> Float[Tensor, "*rest"]:
+        own = by_token[..., self.target_id].to(dtype)
+        if self.others is None:
+            return own - by_token.mean(-1, dtype=dtype)
+        if not self.others:
             return own
-        return own - architecture.before_soft_cap(float(logits[self.versus_id]))
+        return own - by_token[..., list(self.others)].to(dtype).mean(-1)
+
+
+def choose_metric(
+    asked: MetricChoice, named: tuple[int, ...], candidates: tuple[int, ...]
+) -> Metric:
+    """The metric that a request asks for.
+
+    Against another token every metric is the two logits' difference: what is taken off both
+    cancels.
+
+    Args:
+        asked: What the target is explained towards.
+        named: The target, and the token that it is compared with, if any.
+        candidates: The likeliest next tokens.
+    """
+    target_id, *versus = named
+    if versus:
+        return Metric(MetricKind.LOGIT_DIFFERENCE, target_id, tuple(versus))
+    if asked is MetricChoice.CHOICE:
+        return Metric(MetricKind.CHOICE, target_id, candidates)
+    if asked is MetricChoice.CENTRED:
+        return Metric(MetricKind.CENTRED_LOGIT, target_id, None)
+    return Metric(MetricKind.LOGIT, target_id)
+
+
+def find_candidates(
+    logits: Float[Tensor, " d_vocab"], count: int, named: tuple[int, ...] = ()
+) -> tuple[int, ...]:
+    """The likeliest next tokens, likeliest first, with some tokens among them whatever they are.
+
+    Args:
+        logits: The model's own, of the plain pass.
+        count: How many, or as many as there are.
+        named: The tokens that are among them: the target, and what it is compared with.
+    """
+    likeliest = find_greatest(logits, max(count, len(named))).tolist()
+    missing = [id_ for id_ in named if id_ not in likeliest]
+    free = [place for place, id_ in enumerate(likeliest) if id_ not in named]
+    for place, id_ in zip(free[len(free) - len(missing) :], missing, strict=True):
+        likeliest[place] = id_
+    return tuple(sorted(likeliest, key=lambda id_: (-float(logits[id_]), id_)))
+
+
+def candidate_unembeddings(
+    architecture: Architecture, candidates: Int[Tensor, " candidate"], dtype: torch.dtype
+) -> Float[Tensor, "candidate d_model"]:
+    """What gives each candidate's logit less the candidates' mean, as ``Metric.unembedding``."""
+    columns = architecture.unembedding[:, candidates].to(dtype).T * architecture.logit_scale
+    return columns - columns.mean(0)
 
 
 def metric_direction(
@@ -60,20 +126,27 @@ def metric_direction(
     Source: direct logit attribution, Elhage et al. 2021; nostalgebraist's logit lens. Of a
     difference of two logits: Wang et al. 2022, "Interpretability in the Wild".
     """
+    return pull_back_through_final_norm(
+        architecture, resid, metric.unembedding(architecture, resid.dtype)
+    )
+
+
+def pull_back_through_final_norm(
+    architecture: Architecture,
+    resid: Float[Tensor, " d_model"],
+    unembeddings: Float[Tensor, "*functional d_model"],
+) -> Float[Tensor, "*functional d_model"]:
+    """Directions among normed residuals, as directions among residuals, the norm's scale frozen."""
     norm = architecture.final_norm
-    return norm.pulled_back(metric.unembedding(architecture, resid.dtype)) * norm.scale(resid)
+    return norm.pulled_back(unembeddings) * norm.scale(resid)
 
 
 def metric_biases(architecture: Architecture, metric: Metric, dtype: torch.dtype) -> float:
     """What the final norm's bias and the unembedding's add to the metric."""
-    total = 0.0
+    total = metric.bias(architecture, dtype)
     if architecture.final_norm.bias is not None:
         unembedding = metric.unembedding(architecture, dtype)
         total += float(architecture.final_norm.bias.to(dtype) @ unembedding)
-    if architecture.unembedding_bias is not None:
-        total += float(architecture.unembedding_bias[metric.target_id])
-        if metric.versus_id is not None:
-            total -= float(architecture.unembedding_bias[metric.versus_id])
     return total
 
 

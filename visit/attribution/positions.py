@@ -35,6 +35,7 @@ class PositionLedgers:
         share: Of the reader's attn_out; each row adds to 1.
         direct_logit: Meant for the traced reader's row alone.
         proximity: Each row adds to 1.
+        flow: Each row adds to the flow of the reader's attn_out.
         sums: The parts of each reader added up.
     """
 
@@ -42,12 +43,15 @@ class PositionLedgers:
     share: Float[Tensor, "reader source_or_bias"]
     direct_logit: Float[Tensor, "reader source_or_bias"]
     proximity: Float[Tensor, "reader source_or_bias"]
+    flow: Float[Tensor, "reader source_or_bias"]
     sums: Float[Tensor, "reader d_model"]
 
     def lines(self, row: int, *, traced: bool) -> Lines:
         """One reader's ledger; the direct logit only where it is the traced one."""
         logit = self.direct_logit[row] if traced else None
-        return Lines(self.norm[row], self.share[row], logit, self.proximity[row])
+        return Lines(
+            self.norm[row], self.share[row], logit, self.proximity[row], flow=self.flow[row]
+        )
 
 
 def position_ledgers(
@@ -57,6 +61,7 @@ def position_ledgers(
     readers: Sequence[int],
     values: SourceValues,
     direction: Float[Tensor, " d_model"],
+    gradient: Float[Tensor, "reader d_model"],
     *,
     block_elements: int = BLOCK_ELEMENTS,
 ) -> PositionLedgers:
@@ -69,6 +74,7 @@ def position_ledgers(
         readers: Their positions, in any order.
         values: The layer's (``projections.values_by_source``).
         direction: A part's dot product with it is its direct logit.
+        gradient: A part's dot product with its reader's is its flow.
         block_elements: How many numbers to hold at once; no result depends on it beyond rounding.
     """
     recorded, bias = trace.layers[layer], architecture.blocks[layer].attention.b_o
@@ -76,8 +82,8 @@ def position_ledgers(
     gain = None if recorded.attn_gain is None else recorded.attn_gain[places].to(values.v)
     whole = recorded.attn_out[places].to(values.v)
     n_heads, n_sources, _ = values.v.shape
-    numbers = whole.new_zeros(4, len(readers), n_sources + 1)
-    norm, share, direct_logit, closeness = numbers
+    numbers = whole.new_zeros(5, len(readers), n_sources + 1)
+    norm, share, direct_logit, closeness, flow = numbers
     sums = torch.zeros_like(whole)
 
     def measure(parts: Tensor, rows: Tensor, columns: slice) -> None:
@@ -87,6 +93,7 @@ def position_ledgers(
         norm[rows, columns] = parts.norm(dim=-1)
         share[rows, columns] = circuits.shares(parts, whole[rows])
         direct_logit[rows, columns] = parts @ direction
+        flow[rows, columns] = (parts @ gradient[rows].unsqueeze(-1)).squeeze(-1)
         closeness[rows, columns] = circuits.closeness(parts, whole[rows])
 
     source_step = min(n_sources, max(1, block_elements // (n_heads * whole.shape[1])))
@@ -104,4 +111,5 @@ def position_ledgers(
         for rows in some_rows:
             parts = bias.to(whole).expand(len(rows), 1, -1)
             measure(parts, rows, slice(n_sources, n_sources + 1))
-    return PositionLedgers(norm, share, direct_logit, circuits.normalize_to_one(closeness), sums)
+    proximity = circuits.normalize_to_one(closeness)
+    return PositionLedgers(norm, share, direct_logit, proximity, flow, sums)

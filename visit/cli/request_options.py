@@ -8,15 +8,18 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from dataclasses import fields
+from enum import StrEnum
 from typing import Any
 
 from visit.cli.options import Parser, check_unicode
 from visit.cli.prompt_input import prompt_from_arguments
 from visit.errors import RequestError
 from visit.graph.fields import value_from_text
+from visit.graph.metric import MetricChoice
 from visit.graph.request import (
     RankBy,
     Request,
+    RouteBy,
     TokenId,
     request_from_data,
     texts_from_request,
@@ -68,7 +71,7 @@ def add_tokens(command: Parser) -> None:
     command.add_argument(
         "--versus",
         metavar="TOK",
-        help="another token: direct logits are then of the target's lead over it",
+        help="another token: the metric is then the target's lead over it",
     )
     command.add_argument(
         "--target-id",
@@ -137,14 +140,43 @@ def add_drawing(command: Parser) -> None:
         metavar="PART",
         type=float,
         default=_DEFAULTS["threshold"],
-        help="the part of the traced residual, 0 to 1, that an edge between positions must carry "
-        "(default: %(default)s)",
+        help="the part of the metric's absolute flow, 0 to 1, that must pass along an edge between "
+        "positions (default: %(default)s)",
     )
-    drawing.add_argument(
-        "--rank-by",
-        choices=[rank.value for rank in RankBy],
-        default=str(_DEFAULTS["rank_by"]),
-        help="what makes a part strong enough to be drawn (default: %(default)s)",
+    _add_choice(drawing, "--rank-by", RankBy, "what makes a part strong enough to be drawn")
+    _add_choice(
+        drawing,
+        "--route",
+        RouteBy,
+        "what the threshold is of: the metric's flow, or each part's share of the traced residual",
+    )
+    _add_count(
+        drawing,
+        "--strongest",
+        "N",
+        "heads and MLPs of all layers and positions that are drawn, the strongest by flow",
+    )
+    _add_count(
+        drawing, "--strongest-memories", "N", "memories of all layers and positions likewise"
+    )
+
+
+def add_metric(command: Parser) -> None:
+    """What the target is explained towards."""
+    metric = command.add_argument_group("what is explained")
+    _add_choice(
+        metric,
+        "--metric",
+        MetricChoice,
+        "the target's logit less the candidates' mean (choice), less the mean of all tokens "
+        "(centred), or itself (logit); with --versus, less the other token's",
+    )
+    _add_count(metric, "--candidates", "N", "likeliest next tokens that the target is among")
+    metric.add_argument(
+        "--outcome",
+        action=argparse.BooleanOptionalAction,
+        help="say of each part which candidates it lifts and lowers in the end (default: in short "
+        "prompts, where it costs little)",
     )
 
 
@@ -155,6 +187,16 @@ def _ids(text: str) -> tuple[int, ...]:
     except RequestError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return ids
+
+
+# Any: as below.
+def _add_choice(command: Any, option: str, choices: type[StrEnum], what: str) -> None:
+    command.add_argument(
+        option,
+        choices=[choice.value for choice in choices],
+        default=str(_DEFAULTS[option.removeprefix("--").replace("-", "_")]),
+        help=f"{what} (default: %(default)s)",
+    )
 
 
 # Any: argparse's group and parser share a base class that it does not name.

@@ -12,6 +12,7 @@ from visit.cli.progress import progress_bar
 from visit.cli.prompt_input import add_prompt, names_prompt
 from visit.cli.request_options import (
     add_drawing,
+    add_metric,
     add_prompt_ids,
     add_reading,
     add_tokens,
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from visit.graph.flow import FlowGraph
 
 
+_N_STRONGEST = 100
+"""Heads and MLPs together, so many that ten of each are among them."""
+
+
 def describe(command: Parser) -> None:
     """The options of ``visit trace``."""
     add_prompt(command, "the text the model reads, or with --chat the messages")
@@ -32,6 +37,7 @@ def describe(command: Parser) -> None:
     add_tokens(command)
     add_reading(command)
     add_prompt_ids(command)
+    add_metric(command)
     add_drawing(command)
     add_running(command)
     output = command.add_argument_group("what is written")
@@ -84,9 +90,16 @@ def run(arguments: Namespace) -> None:
 
 
 def _for_summary(request: Request) -> Request:
-    """The same question, drawn so that the ten strongest parts of either sign are there."""
+    """The same question, drawn so that the ten strongest parts of each kind are there."""
     return replace(
-        request, rank_by=RankBy.LOGIT, layers="all", heads=10, memories=10, anti_memories=10
+        request,
+        rank_by=RankBy.FLOW,
+        layers="all",
+        heads=10,
+        memories=10,
+        anti_memories=10,
+        strongest=_N_STRONGEST,
+        strongest_memories=10,
     )
 
 

@@ -1,4 +1,4 @@
-"""A flow graph as a ``visit.flow/1`` document: JSON text, a file, and for networkx.
+"""A flow graph as a ``visit.flow/2`` document: JSON text, a file, and for networkx.
 
 The document is what ``networkx.node_link_graph(document, edges="edges")`` reads; docs/document.md
 says what every field means, and ``records`` is the plain data in between.

@@ -28,12 +28,13 @@ if TYPE_CHECKING:
 # What XML 1.0 cannot hold, and the carriage return, which its readers turn into a line feed.
 _NOT_XML = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
 _NODE_COLUMNS = (
-    "id kind layer position head index source label norm entropy activation "
-    "target_prob target_rank target_logit top bottom note_name note_text note_group note_pinned"
+    "id kind layer position head index source label norm entropy activation flow "
+    "target_prob target_rank target_logit top bottom outcome_promotes outcome_suppresses "
+    "note_name note_text note_group note_pinned"
 ).split()
 _EDGE_COLUMNS = (
     "source target key kind ledger norm share direct_logit proximity attention activation "
-    "absolute_share"
+    "absolute_share flow"
 ).split()
 _TEXT_COLUMNS = {"label", "note_name", "note_text", "note_group"}
 

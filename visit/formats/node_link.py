@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from visit.formats.schema import NAME
+from visit.formats.schema import FIRST, NAME
 
 _OF_NETWORKX = ("directed", "multigraph", "graph", "nodes")
 
@@ -16,7 +16,9 @@ def restored(data: object) -> object:
     """
     if not isinstance(data, dict) or "schema" in data or any(k not in data for k in _OF_NETWORKX):
         return data
-    document = {"schema": NAME, **data}
+    graph = data["graph"]
+    name = NAME if isinstance(graph, dict) and "metric" in graph else FIRST
+    document = {"schema": name, **data}
     if "links" in data and "edges" not in data:
         document["edges"] = document.pop("links")
     return document

@@ -13,6 +13,7 @@ from typing import Any
 
 from visit.errors import DocumentError, RequestError
 from visit.formats.checks import check_agreement, check_ledger, check_place, check_prompt
+from visit.formats.earlier import update
 from visit.formats.node_link import restored
 from visit.formats.notes import data_from_notes, notes_from_data
 from visit.formats.schema import NAME, check_shape
@@ -22,15 +23,19 @@ from visit.graph.flow import (
     EdgeKind,
     FlowGraph,
     Ledger,
+    MetricInfo,
+    MetricKind,
     ModelInfo,
     Node,
     NodeId,
     NodeKind,
+    Outcome,
     Prediction,
     Reading,
     Target,
     TargetReading,
     Token,
+    TokenFlow,
     TokenProbability,
 )
 from visit.graph.request import Request, data_from_request, request_from_data
@@ -43,6 +48,7 @@ _MEASURES = (
     "attention",
     "activation",
     "absolute_share",
+    "flow",
 )
 _HAS_SOURCE = {NodeKind.KEY, NodeKind.VALUE}
 
@@ -63,8 +69,9 @@ def data_from_flow(flow: FlowGraph) -> dict[str, Any]:
             model=_drop_absent(**asdict(flow.model)),
             tokens=[_data_from_token(token) for token in flow.tokens],
             target=asdict(flow.target),
+            metric=_data_from_metric(flow.metric),
             predictions=[asdict(prediction) for prediction in flow.predictions],
-            audit=asdict(flow.audit),
+            audit=_drop_absent(**asdict(flow.audit)),
             versus=None if flow.versus is None else asdict(flow.versus),
             annotations=data_from_notes(flow.notes) if flow.notes else None,
         ),
@@ -75,6 +82,15 @@ def data_from_flow(flow: FlowGraph) -> dict[str, Any]:
 
 def _data_from_token(token: Token) -> dict[str, Any]:
     return _drop_absent(**{**asdict(token), "special": token.special or None})
+
+
+def _data_from_metric(metric: MetricInfo) -> dict[str, Any]:
+    return _drop_absent(
+        kind=metric.kind.value,
+        value=metric.value,
+        candidates=_data_from_tokens(metric.candidates) if metric.candidates else None,
+        absolute_flow=metric.absolute_flow,
+    )
 
 
 def _data_from_node(node: Node) -> dict[str, Any]:
@@ -91,7 +107,16 @@ def _data_from_node(node: Node) -> dict[str, Any]:
             "rank": reading.target.rank,
             "logit": reading.target.logit,
         },
+        flow=node.flow,
+        outcome=None if node.outcome is None else _data_from_outcome(node.outcome),
     )
+
+
+def _data_from_outcome(outcome: Outcome) -> dict[str, Any]:
+    return {
+        name: [{"id": token.id, "text": token.text, "flow": token.flow} for token in tokens]
+        for name, tokens in (("promotes", outcome.promotes), ("suppresses", outcome.suppresses))
+    }
 
 
 def _derived_fields(node: Node) -> dict[str, Any]:
@@ -140,7 +165,7 @@ def flow_from_data(data: object) -> FlowGraph:
     Raises:
         DocumentError: the document is not one; the text names the first place where it is not.
     """
-    data = check_shape(restored(data))
+    data = update(check_shape(restored(data)))
     graph = data["graph"]
     tokens = tuple(Token(**_keep_known(Token, token)) for token in graph["tokens"])
     model = ModelInfo(**_keep_known(ModelInfo, graph["model"]))
@@ -152,8 +177,9 @@ def flow_from_data(data: object) -> FlowGraph:
         model=model,
         tokens=tokens,
         target=Target(**_keep_known(Target, graph["target"])),
+        metric=_metric_from_data(graph["metric"]),
         predictions=tuple(Prediction(**_keep_known(Prediction, p)) for p in graph["predictions"]),
-        audit=Audit(**_keep_known(Audit, graph["audit"])),
+        audit=_audit_from_data(graph["audit"]),
         nodes=nodes,
         edges=tuple(_edges_from_data(data["edges"], {str(node.id): node.id for node in nodes})),
         versus=Target(**_keep_known(Target, graph["versus"])) if "versus" in graph else None,
@@ -161,6 +187,19 @@ def flow_from_data(data: object) -> FlowGraph:
     )
     check_prompt(flow)
     return flow
+
+
+def _audit_from_data(data: dict[str, Any]) -> Audit:
+    return Audit(float(data["residual"]), float(data["logit"]), _measure(data, "flow"))
+
+
+def _metric_from_data(data: dict[str, Any]) -> MetricInfo:
+    return MetricInfo(
+        kind=MetricKind(data["kind"]),
+        value=float(data["value"]),
+        candidates=_tokens_from_data(data.get("candidates", [])),
+        absolute_flow=_measure(data, "absolute_flow"),
+    )
 
 
 def _request_from_data(data: dict[str, Any]) -> Request:
@@ -195,9 +234,18 @@ def _node_from_data(data: dict[str, Any], where: str) -> Node:
         entropy=float(data["entropy"]),
         norm=float(data["norm"]),
     )
-    node = Node(place, reading, _measure(data, "activation"))
+    outcome = _outcome_from_data(data["outcome"]) if "outcome" in data else None
+    node = Node(place, reading, _measure(data, "activation"), _measure(data, "flow"), outcome)
     check_agreement(data, _derived_fields(node), where, str(place))
     return node
+
+
+def _outcome_from_data(data: dict[str, Any]) -> Outcome:
+    promotes, suppresses = (
+        tuple(TokenFlow(int(t["id"]), t["text"], float(t["flow"])) for t in data[name])
+        for name in ("promotes", "suppresses")
+    )
+    return Outcome(promotes, suppresses)
 
 
 def _tokens_from_data(records: list[dict[str, Any]]) -> tuple[TokenProbability, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from visit.graph.flow import Edge, FlowGraph, Ledger, Node, NodeId, NodeKind, Reading
+from visit.graph.flow import Edge, FlowGraph, Ledger, Node, NodeId, NodeKind
 from visit.text import align, join_neighbours, one_line, shorten, visible
 
 _N_PARTS = 10
@@ -15,13 +15,14 @@ _LONGEST_PROMPT = 300
 def text_from_flow(flow: FlowGraph) -> str:
     """The summary, ending in a line end. Every token is shown by ``visible``, never as it is.
 
-    A part's strength is the magnitude of its direct logit. Only parts drawn in the graph can be
-    listed: for the ten strongest of the whole model, open all layers, ranked by logit.
+    A part's strength is the magnitude of its flow, or in a graph without flow of its direct logit.
+    Only parts drawn in the graph can be listed: for the ten strongest of the whole model, ask for
+    as many with ``strongest`` and ``strongest_memories``.
     """
     nodes = {node.id: node for node in flow.nodes}
     blocks = [
         _predictions(flow),
-        _parts(flow, nodes, Ledger.HEADS, {NodeKind.HEAD}, "heads"),
+        *_attentions_and_mlps(flow, nodes),
         *_mlps(flow, nodes),
         _audit(flow),
     ]
@@ -43,6 +44,23 @@ def _predictions(flow: FlowGraph) -> list[str]:
     return [shorten(prompt, _LONGEST_PROMPT), *align([header, *rows], numeric={2, 3})]
 
 
+def _attentions_and_mlps(flow: FlowGraph, nodes: dict[NodeId, Node]) -> list[list[str]]:
+    """The strongest heads, and where flow says how much passes an MLP, the strongest MLPs."""
+    blocks = [_parts(flow, nodes, Ledger.HEADS, {NodeKind.HEAD}, "heads")]
+    if _has_flow(flow):
+        blocks.append(_parts(flow, nodes, Ledger.RESIDUAL, {NodeKind.MLP}, "MLPs"))
+    return blocks
+
+
+def _has_flow(flow: FlowGraph) -> bool:
+    return flow.metric.absolute_flow is not None
+
+
+def _strength(flow: FlowGraph, edge: Edge) -> float | None:
+    size = edge.flow if _has_flow(flow) else edge.direct_logit
+    return None if size is None else abs(size)
+
+
 def _mlps(flow: FlowGraph, nodes: dict[NodeId, Node]) -> list[list[str]]:
     """The strongest memories, and where there are mixtures of experts the strongest experts."""
     ledgers = {edge.ledger for edge in flow.edges}
@@ -59,41 +77,57 @@ def _parts(
     flow: FlowGraph, nodes: dict[NodeId, Node], ledger: Ledger, kinds: set[NodeKind], name: str
 ) -> list[str]:
     lines = [
-        (abs(edge.direct_logit), edge)
+        (strength, edge)
         for edge in flow.edges
-        if edge.ledger is ledger and edge.source.kind in kinds and edge.direct_logit is not None
+        if edge.ledger is ledger
+        and edge.source.kind in kinds
+        and (strength := _strength(flow, edge)) is not None
     ]
     strongest = sorted(lines, key=lambda line: line[0], reverse=True)[:_N_PARTS]
-    title = f"strongest {name} by direct logit towards {visible(flow.target.text)}"
+    by = "flow" if _has_flow(flow) else "direct logit"
+    title = f"strongest {name} by {by} towards {visible(flow.target.text)}"
     if flow.versus is not None:
         title += f" rather than {visible(flow.versus.text)}"
     if not strongest:
         return [title, "  none drawn; open layers with --layers all"]
-    header = ("", name, "direct logit", "share", "norm", "says")
-    rows = [_part(edge, nodes[edge.source].reading) for _, edge in strongest]
-    return [title, *align([header, *rows], numeric={2, 3, 4})]
+    header = ("", name, *(["flow"] if _has_flow(flow) else []), "direct logit", "share", "norm")
+    rows = [_part(flow, edge, nodes[edge.source]) for _, edge in strongest]
+    columns = set(range(2, len(header)))
+    return [title, *align([(*header, _says(flow)), *rows], numeric=columns)]
 
 
-def _part(edge: Edge, reading: Reading) -> tuple[str, ...]:
-    says = " ".join(
-        shorten(visible(token.text), _LONGEST_TOKEN) for token in reading.top[:_N_TOKENS]
-    )
-    name = str(edge.source).removesuffix(".value@" + str(edge.source.position))
+def _says(flow: FlowGraph) -> str:
+    """What the last column lists: with outcomes, what each part promotes in the end."""
+    return "promotes" if any(node.outcome for node in flow.nodes) else "says"
+
+
+def _part(flow: FlowGraph, edge: Edge, node: Node) -> tuple[str, ...]:
+    listed = node.outcome.promotes if node.outcome else node.reading.top
+    says = " ".join(shorten(visible(token.text), _LONGEST_TOKEN) for token in listed[:_N_TOKENS])
+    name = str(edge.source).replace(".value@", "@")
+    if edge.source.position == flow.position:
+        name = name.removesuffix(f"@{edge.source.position}")
     numbers = (
+        *([_format_signed(edge.flow)] if _has_flow(flow) else []),
         _format_signed(edge.direct_logit),
         _format_signed(edge.share),
         _format_plain(edge.norm),
     )
-    return ("", name.removesuffix(f"@{edge.source.position}"), *numbers, says)
+    return ("", name, *numbers, says)
 
 
 def _audit(flow: FlowGraph) -> list[str]:
-    whole = "logit" if flow.versus is None else "difference of the two logits"
+    whole = flow.metric.kind.value.replace("_", " ")
     packed = flow.model.quantized
     return [
         "audit" if packed is None else f"audit, on weights unpacked from {packed}",
         f"  worst ledger: {flow.audit.residual:.1e} of the whole unexplained",
         f"  direct logits: {flow.audit.logit:.1e} from the model's own {whole}",
+        *(
+            []
+            if flow.audit.flow is None
+            else [f"  flow: {flow.audit.flow:.1e} from it at the worst depth"]
+        ),
     ]
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import NamedTuple
 
 from visit.graph.ids import NodeId
 from visit.graph.kinds import EdgeKind, Ledger, NodeKind
+from visit.graph.metric import MetricInfo, MetricKind, Outcome, TokenFlow, TokenProbability
 from visit.graph.request import Request
 from visit.text import visible_neighbours
 
@@ -22,16 +22,20 @@ __all__ = [
     "EdgeKind",
     "FlowGraph",
     "Ledger",
+    "MetricInfo",
+    "MetricKind",
     "ModelInfo",
     "Node",
     "NodeId",
     "NodeKind",
     "Note",
+    "Outcome",
     "Prediction",
     "Reading",
     "Target",
     "TargetReading",
     "Token",
+    "TokenFlow",
     "TokenProbability",
 ]
 
@@ -88,17 +92,6 @@ class Token:
     role: str | None = None
 
 
-class TokenProbability(NamedTuple):
-    """A token that a reading lists, with its probability in that reading (0 to 1).
-
-    A tuple, since a whole graph has a hundred thousand of them.
-    """
-
-    id: int
-    text: str
-    prob: float
-
-
 @dataclass(frozen=True, slots=True)
 class TargetReading:
     """What a vector says of the target: logit in nats, probability, and rank (1 = best)."""
@@ -136,16 +129,30 @@ class Node:
         reading: What it says in the model's vocabulary.
         activation: A memory's or attention neuron's coefficient at this position; an expert's
             routing weight.
+        flow: How much of the metric passes through it, signed; absent where it only steers (a
+            query, a key), since patterns and gates are held.
+        outcome: Which candidates it lifts and lowers in the end, where that was asked for.
     """
 
     id: NodeId
     reading: Reading
     activation: float | None = None
+    flow: float | None = None
+    outcome: Outcome | None = None
 
     @property
     def label(self) -> str:
         """The reading's top token."""
         return self.reading.top[0].text
+
+    @property
+    def word(self) -> str:
+        """The token that says best what it does: what it promotes most in the end, if it is known.
+
+        A reading of an early part is often noise; its outcome is not. Else it is the label.
+        """
+        promotes = self.outcome.promotes if self.outcome else ()
+        return promotes[0].text if promotes else self.label
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,13 +166,15 @@ class Edge:
         ledger: Of an ``adds`` edge: the ledger it is a line of.
         norm: L2 norm of what flows.
         share: Of an ``adds`` edge: ``<part, whole> / <whole, whole>``; 1 over a ledger.
-        direct_logit: What flows, read as a contribution to the target's logit with the final
-            norm's scale frozen; only where it writes into the traced position's residual.
+        direct_logit: What flows, read as a contribution to the metric with the final norm's scale
+            frozen; only where it writes into the traced position's residual.
         proximity: Ferrando & Voita's measure, 0 to 1, 1 over a ledger.
         attention: How much a reader attends to a source: on a head's ``sources`` lines and from
             its query to a key; on ``positions`` lines the mean over heads.
         activation: A memory's coefficient, or an expert's routing weight.
         absolute_share: Of a ``positions_rest``: its parts' shares without their signs, added up.
+        flow: How much of the metric passes along it, signed, with all that follows held as it was;
+            absent where the edge only steers.
     """
 
     source: NodeId
@@ -179,6 +188,7 @@ class Edge:
     attention: float | None = None
     activation: float | None = None
     absolute_share: float | None = None
+    flow: float | None = None
 
     @property
     def key(self) -> str:
@@ -213,11 +223,13 @@ class Audit:
 
     Attributes:
         residual: Worst ``‖sum of parts - whole‖ / ‖whole‖`` over every ledger taken.
-        logit: ``|sum of direct logits and biases - the model's logit of the target|``.
+        logit: ``|sum of direct logits and biases - the metric by the model's own logits|``.
+        flow: Worst ``|sum of flows at a depth - the metric|``; ``None`` in a graph without flow.
     """
 
     residual: float
     logit: float
+    flow: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,9 +256,10 @@ class FlowGraph:
     """One forward pass, taken apart: the answer to a Request.
 
     Nodes and edges are in the order of the flow. ``created`` is an ISO time, or ``None`` where
-    the document must be reproducible. ``versus`` is the token whose logit is taken off the
-    target's, where one was asked for; ``notes`` are the reader's. ``shown`` is how each of the
-    tokens is shown, as ``visible_neighbours`` has it.
+    the document must be reproducible. ``metric`` is what direct logits and flows add up to.
+    ``versus`` is the token whose logit is taken off the target's, where one was asked for;
+    ``notes`` are the reader's. ``shown`` is how each of the tokens is shown, as
+    ``visible_neighbours`` has it.
     """
 
     visit_version: str
@@ -254,6 +267,7 @@ class FlowGraph:
     model: ModelInfo
     tokens: tuple[Token, ...]
     target: Target
+    metric: MetricInfo
     predictions: tuple[Prediction, ...]
     audit: Audit
     nodes: tuple[Node, ...] = field(repr=False)

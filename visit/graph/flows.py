@@ -1,4 +1,4 @@
-"""How much of the traced residual is explained by what is drawn, at every step of the threshold.
+"""How much of what passes is explained by what is drawn, at every step of the threshold.
 
 Going down the route from the tokens, a node is explained by as much of what it carries as comes
 through drawn lines from explained nodes; a token explains itself, and so do the biases. What is
@@ -28,7 +28,7 @@ def levels() -> tuple[float, ...]:
 
 
 def unexplained(index: Index, lines: Iterable[Line], at: Sequence[float]) -> list[float]:
-    """The part of the traced residual that is not explained, at each threshold, 0 to 1.
+    """The part of what passes (``Index.carried``) that is not explained, at each threshold, 0 to 1.
 
     Args:
         index: The graph.
@@ -56,10 +56,10 @@ def _find_explained(
     known: Mapping[NodeId, float],
     level: float,
 ) -> dict[NodeId, float]:
-    """What part of what each node carries is explained, in the order of the flow."""
+    """What part of what enters each node is explained, in the order of the flow."""
     explained = {node_id: 1.0 for node_id in index.nodes if node_id.kind is NodeKind.EMBED}
     for node_id in sorted(into, key=depth):
-        whole = index.carries[node_id]
+        whole = index.entering(node_id)
         through = (
             line.carried * explained.get(line.source, 0.0)
             for line in into[node_id]

@@ -1,13 +1,15 @@
 """A flow graph made ready for drawing: quick look-ups, and what each edge carries.
 
-What an edge *carries* is the part of the traced residual that reaches the output through it.
-The output carries 1. Going back from it, whatever a node carries is split over the lines of its
-ledger by ``|share|``, normalised (positions that are not drawn count one by one); the attention's
-positions hand it to the residuals they read, and what an MLP carries goes to the residual it reads.
-So at every depth the residuals carry 1 together (less what biases and rests carry), and one
-threshold means the same in every layer.
-Parts of an opened block split what their whole carries; they do not hand it on, since the
-positions ledger already did.
+What an edge *carries* is its ``|flow|``, as a part of the metric's absolute flow: what a threshold
+is compared with, the same in every layer. A part that only steers carries what it steers.
+
+Where the route was drawn by share, or a document has no flow (``visit.flow/1``), it is the part of
+the traced residual that reaches the output through the edge instead. The output carries 1. Going
+back from it, whatever a node carries is split over the lines of its ledger by ``|share|``,
+normalised (positions that are not drawn count one by one); the attention's positions hand it to the
+residuals they read, and what an MLP carries goes to the residual it reads. So at every depth the
+residuals carry 1 together, less what biases and rests carry. Parts of an opened block split what
+their whole carries; they do not hand it on, since the positions ledger already did.
 """
 
 from __future__ import annotations
@@ -18,8 +20,12 @@ from dataclasses import dataclass, field, replace
 from visit.graph.flow import Edge, EdgeKind, FlowGraph, Ledger, Node, NodeId, NodeKind
 from visit.graph.ids import depth
 from visit.graph.kinds import BIASES, RESIDUALS
+from visit.graph.request import RouteBy
 
 EdgeId = tuple[NodeId, NodeId, str]
+
+_INSIDE = frozenset({Ledger.HEADS, Ledger.MEMORIES, Ledger.EXPERTS})
+"""The ledgers of an opened block of which another may hold some lines alone."""
 
 
 def edge_id(edge: Edge) -> EdgeId:
@@ -38,7 +44,7 @@ class Index:
         out_of: The edges that leave a node.
         carried: What an edge carries, 0 to 1.
         carries: What a node carries, 0 to 1.
-        largest: The largest norm, share and direct logit of any edge, without sign, and as
+        largest: The largest norm, share, direct logit and flow of any edge, without sign, and as
             ``written`` the largest direct logit of a node, as ``direct_logit`` has it.
     """
 
@@ -57,17 +63,25 @@ class Index:
         for edge in self.flow.edges:
             self.into[edge.target].append(edge)
             self.out_of[edge.source].append(edge)
-        self.carried, self.carries = _carry(self)
+        carry = _carry_flow if self.by_flow else _carry_share
+        self.carried, self.carries = carry(self)
         measured = {
             "norm": (edge.norm for edge in self.flow.edges),
             "share": (edge.share for edge in self.flow.edges),
             "logit": (edge.direct_logit for edge in self.flow.edges),
+            "flow": (edge.flow for edge in self.flow.edges),
             "written": map(self.direct_logit, self.nodes),
         }
         self.largest = {
             name: max((abs(size) for size in sizes if size), default=1.0)
             for name, sizes in measured.items()
         }
+
+    @property
+    def by_flow(self) -> bool:
+        """Whether what an edge carries is flow; else it is a share of the traced residual."""
+        flow = self.flow
+        return flow.request.route is RouteBy.FLOW and flow.metric.absolute_flow is not None
 
     def lines(self, whole: NodeId, ledger: Ledger) -> list[Edge]:
         """The lines of one ledger of a node."""
@@ -106,9 +120,21 @@ class Index:
         mid = NodeId(NodeKind.RESID_MID, mlp.position, mlp.layer)
         return mid if mid in self.nodes else self.residual_before(mlp.layer, mlp.position)
 
+    def entering(self, node_id: NodeId) -> float:
+        """What the lines of a node's route carry into it, those of biases and rests with them.
+
+        By share that is what it carries; by flow it is more where parts work against each other.
+        """
+        lines = [edge for edge in self.into.get(node_id, ()) if _is_of_route(edge)]
+        if not lines:
+            return self.carries.get(node_id, 0.0)
+        return sum(self.carried[edge_id(edge)] for edge in lines)
+
     @property
     def unexplained(self) -> float:
-        """The part of the traced residual that comes neither from a drawn token nor a bias."""
+        """The part that comes neither from a drawn token nor a bias, of the whole graph."""
+        if self.by_flow:
+            return 1.0 - _find_explained(self).get(NodeId(NodeKind.OUTPUT, self.flow.position), 0.0)
         tokens = sum(c for node_id, c in self.carries.items() if node_id.kind is NodeKind.EMBED)
         biases = sum(
             self.carried[edge_id(edge)]
@@ -118,7 +144,48 @@ class Index:
         return max(0.0, 1.0 - tokens - biases)
 
 
-def _carry(index: Index) -> tuple[dict[EdgeId, float], dict[NodeId, float]]:
+def _is_of_route(edge: Edge) -> bool:
+    ends = (NodeKind.FINAL_NORM, NodeKind.OUTPUT)
+    return edge.ledger in (Ledger.RESIDUAL, Ledger.POSITIONS) or edge.target.kind in ends
+
+
+def _find_explained(index: Index) -> dict[NodeId, float]:
+    """What part of what enters each node of the route comes from drawn tokens and biases."""
+    explained = {
+        node_id: 1.0 for node_id in index.nodes if node_id.kind in {NodeKind.EMBED, *BIASES}
+    }
+    for node_id in sorted(index.nodes.keys() - explained.keys(), key=depth):
+        whole = index.entering(node_id)
+        lines = [edge for edge in index.into.get(node_id, ()) if _is_of_route(edge)]
+        through = sum(index.carried[edge_id(e)] * explained.get(e.source, 0.0) for e in lines)
+        if node_id.kind is NodeKind.MLP:
+            read = index.read_by(node_id)
+            explained[node_id] = 0.0 if read is None else explained.get(read, 0.0)
+        elif lines and whole:
+            explained[node_id] = through / whole
+    return explained
+
+
+def _carry_flow(index: Index) -> tuple[dict[EdgeId, float], dict[NodeId, float]]:
+    most = index.flow.metric.absolute_flow or 1.0
+
+    def part(flow: float) -> float:
+        return min(abs(flow) / most, 1.0)
+
+    carries: dict[NodeId, float] = {}
+    carried: dict[EdgeId, float] = {}
+    for node_id in sorted(index.nodes, key=depth, reverse=True):
+        own = index.nodes[node_id].flow
+        leaving = index.out_of.get(node_id, ())
+        for edge in leaving:
+            steered = carries.get(edge.target, 0.0)
+            carried[edge_id(edge)] = steered if edge.flow is None else part(edge.flow)
+        steered = min(sum((carried[edge_id(edge)] for edge in leaving), 0.0), 1.0)
+        carries[node_id] = steered if own is None else part(own)
+    return carried, carries
+
+
+def _carry_share(index: Index) -> tuple[dict[EdgeId, float], dict[NodeId, float]]:
     carries: dict[NodeId, float] = defaultdict(float)
     carried: dict[EdgeId, float] = {}
     for node_id in sorted(index.nodes, key=depth, reverse=True):
@@ -163,20 +230,49 @@ def is_taken(edge: Edge) -> bool:
     return edge.ledger is Ledger.POSITIONS and edge.source.kind in RESIDUALS
 
 
+def is_whole(index: Index, block: NodeId) -> bool:
+    """Whether a graph holds all that is drawn of an attention or MLP once its block is opened.
+
+    Of a block that is not opened it may hold those of its parts that are among the strongest of the
+    whole model. An opened block has its attention's neurons as well.
+    """
+    attention = NodeId(NodeKind.ATTN, block.position, block.layer)
+    return bool(index.lines(attention, Ledger.NEURONS))
+
+
 def merge(whole: FlowGraph, block: FlowGraph) -> FlowGraph:
     """Add a block's nodes and edges to a graph.
 
-    A ledger that the graph has already stays as it is, so that it still adds up.
+    A ledger that the graph has already stays as it is, so that it still adds up; unless it is one
+    of the block's inside, and the block's has more lines: then that takes its place.
     """
+    held, brought = _ledgers(whole), _ledgers(block)
+    finer = {
+        group
+        for group, lines in brought.items()
+        if group in held and group[1] in _INSIDE and len(lines) > len(held[group])
+    }
+    kept_edges = [e for e in whole.edges if (e.target, e.ledger) not in finer]
     nodes = {node.id: node for node in whole.nodes}
-    edges = {edge_id(edge): edge for edge in whole.edges}
-    ledgers = {(edge.target, edge.ledger) for edge in whole.edges if edge.ledger is not None}
+    edges = {edge_id(edge): edge for edge in kept_edges}
     for edge in block.edges:
-        if (edge.target, edge.ledger) not in ledgers:
+        group = edge.target, edge.ledger
+        if group not in held or group in finer:
             edges.setdefault(edge_id(edge), edge)
+    parts = {line.source for group in finer for line in brought[group]}
     for node in block.nodes:
+        if node.id in parts:
+            nodes[node.id] = node
         nodes.setdefault(node.id, node)
     ends = {end for edge in edges.values() for end in (edge.source, edge.target)}
     kept = (node for node in nodes.values() if node.id in ends)
     ordered = sorted(kept, key=lambda node: depth(node.id))
     return replace(whole, nodes=tuple(ordered), edges=tuple(edges.values()))
+
+
+def _ledgers(flow: FlowGraph) -> dict[tuple[NodeId, Ledger | None], list[Edge]]:
+    groups: dict[tuple[NodeId, Ledger | None], list[Edge]] = defaultdict(list)
+    for edge in flow.edges:
+        if edge.ledger is not None:
+            groups[edge.target, edge.ledger].append(edge)
+    return groups

@@ -24,11 +24,13 @@ from visit.graph.fields import (
     value_from_given,
     value_from_text,
 )
+from visit.graph.metric import MetricChoice
 
 _T = TypeVar("_T")
 _DRAWN = "how much is drawn"
 
 Count = Annotated[int, Range("0 or more", 0.0)]
+CountFromTwo = Annotated[int, Range("2 or more", 2.0)]
 CountFromOne = Annotated[int, Range("1 or more", 1.0)]
 PartOfOne = Annotated[float, Range("a number from 0 to 1", 0.0, 1.0)]
 TokenId = Annotated[int, Range("a token's id, 0 or more", 0.0)]
@@ -38,9 +40,17 @@ Drawn = Annotated[_T, _DRAWN]
 class RankBy(StrEnum):
     """What makes a part strong enough to be drawn."""
 
-    NORM = "norm"
-    SHARE = "share"
+    FLOW = "flow"
     LOGIT = "logit"
+    SHARE = "share"
+    NORM = "norm"
+
+
+class RouteBy(StrEnum):
+    """What must pass along an edge between positions for it to be drawn."""
+
+    FLOW = "flow"
+    SHARE = "share"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +67,8 @@ class Request:
         prompt: The text the model reads.
         model: ``mini``, a Hugging Face id, a folder or a file; ``None`` for the one that is loaded.
         target: The token to explain, as text; ``None`` for the model's own top token.
-        versus: Another token, as text, to explain the target's lead over: direct logits are then
-            of the difference of the two logits. ``None`` for the target's own logit.
+        versus: Another token, as text, to explain the target's lead over: the metric is then the
+            difference of the two logits.
         position: The position whose next token is explained; ``None`` for the last one, and
             negative ones count from the end.
         layers: The layers to open: ``all``, ``none``, or like ``0-5,11``.
@@ -70,9 +80,18 @@ class Request:
         attn_neurons: How many rows of W_O that push along are drawn.
         anti_attn_neurons: How many that push against are drawn.
         top_k: How many tokens a reading lists at either end.
-        threshold: The smallest part of the traced residual that an attention edge between
-            positions must carry to be drawn, from 0 to 1.
+        threshold: The smallest part of the metric's absolute flow, or of the traced residual, that
+            an attention edge between positions must carry to be drawn, from 0 to 1.
         rank_by: What makes a part strong enough to be drawn.
+        metric: What the target is explained towards.
+        candidates: How many of the likeliest next tokens the choice and outcomes are among.
+        route: Whether the edges between positions are drawn by the metric's flow, or by their share
+            of the traced residual.
+        strongest: How many of the heads and MLPs of all layers and positions are drawn, the
+            strongest by flow, whichever layers are opened.
+        strongest_memories: Likewise of the memories.
+        outcome: Whether nodes say which candidates they lift and lower in the end; ``None`` for
+            where that costs little, in short prompts.
         bos: Whether a BOS token comes first: ``True`` for one, ``False`` for none, ``None`` for
             what the tokenizer does by itself (in a chat, the template).
         chat: Whether the prompt is a chat for the model's template: messages in JSON, or
@@ -98,7 +117,13 @@ class Request:
     anti_attn_neurons: Drawn[Count] = 7
     top_k: Drawn[CountFromOne] = 10
     threshold: Drawn[PartOfOne] = 0.01
-    rank_by: Drawn[RankBy] = RankBy.NORM
+    rank_by: Drawn[RankBy] = RankBy.FLOW
+    metric: Drawn[MetricChoice] = MetricChoice.CHOICE
+    candidates: Drawn[CountFromTwo] = 100
+    route: Drawn[RouteBy] = RouteBy.FLOW
+    strongest: Drawn[Count] = 40
+    strongest_memories: Drawn[Count] = 0
+    outcome: Drawn[bool | None] = None
     bos: bool | None = None
     chat: bool = False
     prompt_ids: tuple[TokenId, ...] | None = None
@@ -131,7 +156,7 @@ class Request:
 
 
 DRAWN = fields_marked(Request, _DRAWN)
-"""The fields that say how much is drawn, rather than what is asked."""
+"""The fields that say how it is explained and how much is drawn, rather than what is asked."""
 
 
 def layers_from_spec(spec: str, n_layers: int) -> tuple[int, ...]:
@@ -168,7 +193,7 @@ def data_from_request(request: Request) -> dict[str, Any]:
     return {
         name: value
         for name, value in data.items()
-        if not (value is by_default[name] and value in (None, False))
+        if not (value is by_default[name] and (value is None or value is False))
     }
 
 

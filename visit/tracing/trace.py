@@ -83,7 +83,7 @@ class Layers(Sequence[LayerTrace]):
         return latest + kept + [tensor for call in self.calls for tensor in call.tensors]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Trace:
     """One forward pass: the prompt's token ids, every layer, and the end of the model.
 

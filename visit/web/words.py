@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from visit.graph.flow import NodeId, NodeKind
+from visit.graph.flow import FlowGraph, MetricKind, NodeId, NodeKind, Outcome, TokenFlow
 from visit.graph.kinds import NODES
 from visit.graph.request import Request
 from visit.graph.typed import token_from_typed, typed_from_token
+from visit.text import visible
 
 _AUTO = "auto"
 _COMPARISON = re.compile(r" vs (?=.)", re.DOTALL)
@@ -59,6 +60,26 @@ def title_start(kind: NodeKind) -> str:
 def place(node_id: NodeId) -> str:
     """Where a node is, in words: ``layer 5``; empty for the whole model's own nodes."""
     return "" if node_id.layer is None else f"layer {node_id.layer}"
+
+
+def metric_words(flow: FlowGraph) -> str:
+    """What a graph's metric is called: ``choice of ·Tokyo among 100 candidates``."""
+    metric, target = flow.metric, visible(flow.target.text)
+    if metric.kind is MetricKind.CHOICE:
+        return f"choice of {target} among {len(metric.candidates)} candidates"
+    if metric.kind is MetricKind.LOGIT_DIFFERENCE and flow.versus is not None:
+        return f"logit difference, {target} − {visible(flow.versus.text)}"
+    if metric.kind is MetricKind.CENTRED_LOGIT:
+        return f"logit of {target} over the mean of all tokens"
+    return f"logit of {target}"
+
+
+def outcome_sides(outcome: Outcome | None) -> list[tuple[str, tuple[TokenFlow, ...]]]:
+    """What an outcome promotes and what it suppresses, in words, without a side that is empty."""
+    if outcome is None:
+        return []
+    sides = (("promotes", outcome.promotes), ("suppresses", outcome.suppresses))
+    return [(does, tokens) for does, tokens in sides if tokens]
 
 
 def file_name(prompt: str) -> str:

@@ -97,7 +97,7 @@ def test_every_format_is_a_file_named_after_the_prompt(kept):
     ending = "csv.zip" if kept == "csv" else kept
     assert file["filename"] == f"visit-the-capital-of-japan-is-the-city-of.{ending}"
     if kept == "json":
-        assert json.loads(file["content"])["schema"] == "visit.flow/1"
+        assert json.loads(file["content"])["schema"] == "visit.flow/2"
     elif kept == "csv":
         archive = zipfile.ZipFile(io.BytesIO(base64.b64decode(file["content"])))
         assert archive.namelist() == ["nodes.csv", "edges.csv"]

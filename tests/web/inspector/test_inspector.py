@@ -6,10 +6,21 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sample import PROMPT, FakeEngine, make_block, make_flow
+from sample import PROMPT, FakeEngine, make_block, make_flow, with_flow
 
 from visit.engine.questions import ReadLens, ReadPattern
-from visit.graph.flow import Edge, EdgeKind, FlowGraph, Ledger, NodeId, NodeKind, Note, Target
+from visit.graph.flow import (
+    Edge,
+    EdgeKind,
+    FlowGraph,
+    Ledger,
+    MetricInfo,
+    MetricKind,
+    NodeId,
+    NodeKind,
+    Note,
+    Target,
+)
 from visit.graph.index import Index, merge
 from visit.graph.paths import Paths
 from visit.graph.relations import key_of, reader_lines, sum_logits, way_in
@@ -23,7 +34,7 @@ from visit.web.inspector.needs import TabAnswer
 from visit.web.inspector.waterfall import LINES_SHOWN, By, Row, fold, steps
 from visit.web.plots.heatmap import LEVELS, WINDOW, level, window
 from visit.web.trees import Tree, trees
-from visit.web.words import percent
+from visit.web.words import percent, signed
 
 INDEX = Index(make_flow(mixtures=(2,)))
 ENGINE = FakeEngine()
@@ -354,9 +365,40 @@ def test_the_target_s_logit_is_a_waterfall_of_all_that_was_written():
     ]
     biases = 12.0 - 11.0  # what unembeds less what was written
     assert sum(row.logit for row in rows) == pytest.approx(sum(by_hand) + biases)
-    heading = "What adds up to the target's logit"
+    heading = "What adds up to the choice of ·Tokyo among 0 candidates"
     assert heading in texts(panel("output@7", Tab.LEDGER))
     assert heading in texts(trees(inspector.about(INDEX)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (MetricKind.LOGIT, "logit of ·Tokyo"),
+        (MetricKind.CENTRED_LOGIT, "logit of ·Tokyo over the mean of all tokens"),
+        (MetricKind.LOGIT_DIFFERENCE, "logit difference, ·Tokyo − ·Kyoto"),
+    ],
+)
+def test_the_metric_is_said_in_words(kind: MetricKind, words: str):
+    metric = MetricInfo(kind, 3.5)
+    versus = Target(8, " Kyoto", 3.0, 0.1, 2)
+    index = Index(replace(INDEX.flow, metric=metric, versus=versus))
+    assert words in texts(trees(inspector.about(index)))
+    assert "+3.50" in texts(trees(inspector.about(index)))
+
+
+def test_a_nodes_flow_and_what_it_promotes_in_the_end_stand_before_its_reading():
+    index = Index(with_flow(INDEX.flow))
+    made = panel("L1.head1@7", index=index)
+    flow = index.nodes[NodeId.parse("L1.head1@7")].flow
+    assert {"flow", signed(flow)} <= set(texts(made))
+    lists = [texts(e["children"]) for e in classed(made, "tokens")]
+    assert lists[0][0] == "·Kyoto" and "+1.50" in lists[0]
+    assert lists[1][0] == "·Paris" and "−0.50" in lists[1]
+    assert {"Promotes", "Suppresses", "In the end"} <= set(texts(made))
+    assert "Promotes" not in texts(panel("L1.attn@7", index=index))
+    own = classed(panel("L1.head1@7", Tab.LEDGER, index=index), "own-line")[0]
+    assert "flow" in texts([own])
+    assert "flow" in texts(trees(inspector.about(index)))
 
 
 def test_a_logit_that_the_document_cannot_take_apart_is_not():

@@ -20,7 +20,7 @@ ASSETS = Path(__file__).parents[3] / "assets"
 OF_THE_DESIGN = [
     "residual", "norm", "head", "source", "query", "key", "value", "memory", "attention neuron",
     "lens", "reading", "target", "versus", "ledger", "share", "direct logit", "proximity", "rest",
-    "route", "atlas",
+    "route", "atlas", "metric", "candidates", "flow", "outcome",
 ]  # fmt: skip
 OF_THE_SCREEN = [
     "entropy", "rank", "probability", "logit", "activation", "attention", "carried", "threshold",

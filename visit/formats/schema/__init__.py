@@ -16,26 +16,28 @@ import jsonschema_rs
 
 from visit.errors import DocumentError
 
-NAME = "visit.flow/1"
+NAME = "visit.flow/2"
+FIRST = "visit.flow/1"
+_FILES = {NAME: "flow-2.json", FIRST: "flow-1.json"}
 _LONGEST_MESSAGE = 160
 
 
 @cache
-def schema() -> dict[str, Any]:
-    """The JSON Schema of ``visit.flow/1``: one shared dictionary; do not change it."""
+def schema(name: str = NAME) -> dict[str, Any]:
+    """The JSON Schema of a version of the document: one shared dictionary; do not change it."""
     loaded: dict[str, Any] = json.loads(
-        files(__name__).joinpath("flow-1.json").read_text(encoding="utf-8")
+        files(__name__).joinpath(_FILES[name]).read_text(encoding="utf-8")
     )
     return loaded
 
 
 @cache
-def _validator() -> jsonschema_rs.Validator:
-    return jsonschema_rs.validator_for(schema())
+def _validator(name: str) -> jsonschema_rs.Validator:
+    return jsonschema_rs.validator_for(schema(name))
 
 
 def check_shape(data: object) -> dict[str, Any]:
-    """The same data, known to have the shape of a ``visit.flow/1`` document.
+    """The same data, known to have the shape of a document of this version or an earlier one.
 
     Raises:
         DocumentError: the version is unknown, a field is missing, or one has the wrong type; the
@@ -46,13 +48,13 @@ def check_shape(data: object) -> dict[str, Any]:
     name = data.get("schema")
     if name is None:
         raise DocumentError(f"there is no 'schema' field; a flow document says {NAME!r}")
-    if name != NAME:
+    if name not in (NAME, FIRST):
         raise DocumentError(
-            f"schema is {_shorten(repr(name))}; this visit reads {NAME!r} only: "
+            f"schema is {_shorten(repr(name))}; this visit reads {NAME!r} and {FIRST!r}: "
             "use the visit that wrote the document, or trace the prompt again"
         )
     try:
-        _validator().validate(data)
+        _validator(name).validate(data)
     except jsonschema_rs.ValidationError as error:
         place = place_from_path(error.instance_path) or "the document"
         value = _find_value(data, error.instance_path)

@@ -9,7 +9,6 @@ except where a model is offloaded or packed (``elsewhere``).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -132,6 +131,7 @@ class Mlp:
 
     A memory's key is a column of ``w_in`` and its value a row of ``w_out``. In a gated MLP, whose
     activation is ``act(gate) · up``, ``w_in`` is the gate: it decides whether the memory fires.
+    In any other the activation is ``act(x @ w_in + b_in)``.
 
     Attributes:
         input: The input projection; its input is what the MLP reads.
@@ -140,6 +140,9 @@ class Mlp:
         w_out: The values.
         b_in: The keys' bias, or ``None``.
         b_out: The output's bias, or ``None``.
+        act: The activation function.
+        w_up: In a gated MLP, the weights of what the gate is multiplied with; else ``None``.
+        b_up: Its bias, or ``None``.
     """
 
     input: nn.Module
@@ -148,6 +151,9 @@ class Mlp:
     w_out: Float[Tensor, "d_mlp d_model"]
     b_in: Float[Tensor, " d_mlp"] | None
     b_out: Float[Tensor, " d_model"] | None
+    act: Callable[[Tensor], Tensor]
+    w_up: Float[Tensor, "d_model d_mlp"] | None = None
+    b_up: Float[Tensor, " d_mlp"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,17 +336,15 @@ class Architecture:
             logits = logits.div_(self.soft_cap).tanh_().mul_(self.soft_cap)
         return logits
 
-    def before_soft_cap(self, logit: float) -> float:
-        """The logit that the soft-cap, if there is one, made this of.
+    def before_soft_cap(self, logits: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
+        """The logits that the soft-cap, if there is one, made these of.
 
-        It is infinite where the model's dtype rounded the capped logit to the cap itself, which
+        One is infinite where the model's dtype rounded the capped logit to the cap itself, which
         half precision does well before it: no finite logit is known to be the one.
         """
         if self.soft_cap is None:
-            return logit
-        if abs(logit) >= self.soft_cap:
-            return math.copysign(math.inf, logit)
-        return self.soft_cap * math.atanh(logit / self.soft_cap)
+            return logits
+        return (logits / self.soft_cap).clamp(-1, 1).atanh() * self.soft_cap
 
 
 @dataclass(frozen=True, slots=True)

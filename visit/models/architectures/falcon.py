@@ -47,7 +47,7 @@ def _block(block: Any, n_kv_heads: int, config: Any) -> Block:
             rotary=not config.alibi,
         ),
         ln2=ln2,
-        mlp=linear_mlp(mlp.dense_h_to_4h, mlp.dense_4h_to_h),
+        mlp=linear_mlp(mlp.dense_h_to_4h, mlp.dense_4h_to_h, mlp.act),
         parallel=config.new_decoder_architecture or config.parallel_attn,
     )
 

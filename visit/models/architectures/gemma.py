@@ -39,7 +39,7 @@ def _block(block: Any) -> Block:
         ln2=_norm(
             block.pre_feedforward_layernorm if is_sandwich else block.post_attention_layernorm
         ),
-        mlp=linear_mlp(mlp.gate_proj, mlp.down_proj),
+        mlp=linear_mlp(mlp.gate_proj, mlp.down_proj, mlp.act_fn, mlp.up_proj),
         attn_norm=_norm(block.post_attention_layernorm) if is_sandwich else None,
         mlp_norm=_norm(block.post_feedforward_layernorm) if is_sandwich else None,
     )

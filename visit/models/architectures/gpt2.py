@@ -67,6 +67,7 @@ def _block(block: Any, config: Any, layer: int) -> Block:
             w_out=mlp.c_proj.weight,
             b_in=mlp.c_fc.bias,
             b_out=mlp.c_proj.bias,
+            act=mlp.act,
         ),
     )
 

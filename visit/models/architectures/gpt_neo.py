@@ -40,7 +40,7 @@ def _block(block: Any) -> Block:
             attn, attn.out_proj, attn.head_dim, score_scale=1.0, rotary=False
         ),
         ln2=layer_norm(block.ln_2),
-        mlp=linear_mlp(mlp.c_fc, mlp.c_proj),
+        mlp=linear_mlp(mlp.c_fc, mlp.c_proj, mlp.act),
     )
 
 

@@ -47,7 +47,7 @@ def _block(block: Any, n_heads: int) -> Block:
             rotary=True,
         ),
         ln2=layer_norm(block.post_attention_layernorm),
-        mlp=linear_mlp(mlp.dense_h_to_4h, mlp.dense_4h_to_h),
+        mlp=linear_mlp(mlp.dense_h_to_4h, mlp.dense_4h_to_h, mlp.act),
         parallel=block.use_parallel_residual,
     )
 

@@ -40,7 +40,7 @@ def _block(block: Any) -> Block:
             attn, attn.out_proj, attn.head_dim, score_scale=attn.head_dim**-0.5, rotary=True
         ),
         ln2=ln1,
-        mlp=linear_mlp(mlp.fc_in, mlp.fc_out),
+        mlp=linear_mlp(mlp.fc_in, mlp.fc_out, mlp.act),
         parallel=True,
     )
 

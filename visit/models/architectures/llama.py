@@ -46,7 +46,8 @@ def sizes(model: Any) -> Sizes:
 
 
 def _block(block: Any) -> Block:
-    return block_with(block, linear_mlp(block.mlp.gate_proj, block.mlp.down_proj))
+    mlp = block.mlp
+    return block_with(block, linear_mlp(mlp.gate_proj, mlp.down_proj, mlp.act_fn, mlp.up_proj))
 
 
 def block_with(block: Any, mlp: Mlp | Experts) -> Block:

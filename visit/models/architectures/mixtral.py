@@ -71,7 +71,7 @@ def _mlp(block: Any) -> Mlp | Experts:
     mlp = block.block_sparse_moe if hasattr(block, "block_sparse_moe") else block.mlp
     if hasattr(mlp, "experts"):
         return _mixture(mlp)
-    return linear_mlp(mlp.gate_proj, mlp.down_proj)
+    return linear_mlp(mlp.gate_proj, mlp.down_proj, mlp.act_fn, mlp.up_proj)
 
 
 def _mixture(mlp: Any) -> Experts:

@@ -30,7 +30,7 @@ def _block(block: Any) -> Block:
             k_norm=rms_norm(attn.k_norm),
         ),
         ln2=None,
-        mlp=linear_mlp(mlp.gate_proj, mlp.down_proj),
+        mlp=linear_mlp(mlp.gate_proj, mlp.down_proj, mlp.act_fn, mlp.up_proj),
         attn_norm=rms_norm(block.post_attention_layernorm),
         mlp_norm=rms_norm(block.post_feedforward_layernorm),
     )

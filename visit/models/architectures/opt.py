@@ -56,7 +56,7 @@ def _block(block: Any) -> Block:
             attn, attn.out_proj, attn.head_dim, score_scale=attn.scaling, rotary=False
         ),
         ln2=layer_norm(block.final_layer_norm),
-        mlp=linear_mlp(block.fc1, block.fc2),
+        mlp=linear_mlp(block.fc1, block.fc2, block.activation_fn),
     )
 
 

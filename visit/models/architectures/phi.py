@@ -31,7 +31,7 @@ def _block(block: Any) -> Block:
             k_norm=layer_norm(attn.k_layernorm) if attn.qk_layernorm else None,
         ),
         ln2=ln1,
-        mlp=linear_mlp(mlp.fc1, mlp.fc2),
+        mlp=linear_mlp(mlp.fc1, mlp.fc2, mlp.activation_fn),
         parallel=True,
     )
 

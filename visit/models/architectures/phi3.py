@@ -41,7 +41,7 @@ def _block(block: Any, n_heads: int, n_kv_heads: int) -> Block:
             rotary=True,
         ),
         ln2=rms_norm(block.post_attention_layernorm),
-        mlp=linear_mlp(mlp.gate_up_proj, mlp.down_proj),
+        mlp=linear_mlp(mlp.gate_up_proj, mlp.down_proj, mlp.activation_fn),
     )
 
 

@@ -35,7 +35,7 @@ def _block(block: Any) -> Block:
             attn, attn.o_proj, attn.head_dim, score_scale=attn.head_dim**-0.5, rotary=True
         ),
         ln2=ln1 if block.use_parallel_residual else layer_norm(block.post_attention_layernorm),
-        mlp=linear_mlp(mlp.gate_proj, mlp.down_proj),
+        mlp=linear_mlp(mlp.gate_proj, mlp.down_proj, mlp.act_fn, mlp.up_proj),
         parallel=block.use_parallel_residual,
     )
 

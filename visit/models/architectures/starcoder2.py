@@ -24,7 +24,7 @@ def _block(block: Any) -> Block:
             attn, attn.o_proj, attn.head_dim, score_scale=attn.scaling, rotary=True
         ),
         ln2=layer_norm(block.post_attention_layernorm),
-        mlp=linear_mlp(mlp.c_fc, mlp.c_proj),
+        mlp=linear_mlp(mlp.c_fc, mlp.c_proj, mlp.act),
     )
 
 

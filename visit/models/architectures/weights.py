@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from jaxtyping import Float
@@ -100,13 +101,24 @@ def fused_attention(
     )
 
 
-def linear_mlp(first: Any, output: Any) -> Mlp:
-    """An MLP of ``nn.Linear``, whose first one says which memories fire.
+def linear_mlp(
+    first: Any, output: Any, act: Callable[[Tensor], Tensor], up: Any | None = None
+) -> Mlp:
+    """An MLP of ``nn.Linear``.
 
-    That is the gate, where there is an up-projection besides; where the two are one matrix, its
-    first half.
+    Args:
+        first: Its projection that says which memories fire: the gate, where there is one. Gate and
+            up-projection may be one matrix, the gate first.
+        output: Its output projection.
+        act: Its activation function.
+        up: Its up-projection, if that is a matrix of its own.
     """
     d_mlp = output.weight.shape[1]
+    w_up, b_up = None, None
+    if up is not None:
+        w_up, b_up = up.weight.T, up.bias
+    elif len(first.weight) == 2 * d_mlp:
+        w_up, b_up = first.weight[d_mlp:].T, None if first.bias is None else first.bias[d_mlp:]
     return Mlp(
         input=first,
         output=output,
@@ -114,4 +126,7 @@ def linear_mlp(first: Any, output: Any) -> Mlp:
         w_out=output.weight.T,
         b_in=None if first.bias is None else first.bias[:d_mlp],
         b_out=output.bias,
+        act=act,
+        w_up=w_up,
+        b_up=b_up,
     )

@@ -21,7 +21,7 @@ from visit.text import visible
 from visit.web.flow import placement
 from visit.web.marks import THIN
 from visit.web.theme import GROUPS
-from visit.web.words import place, title
+from visit.web.words import outcome_sides, place, signed, title
 
 Element = dict[str, Any]
 
@@ -70,11 +70,11 @@ def elements(index: Index, drawn: Selection, notes: Iterable[Note] = ()) -> list
 
 
 def label(node: Node) -> str:
-    """What is written on a node: its top token, and for a part which one it is."""
+    """What is written on a node: its word, and for a part which one it is."""
     fixed = NODES[node.id.kind].label
     if fixed is not None:
         return fixed
-    word = visible(node.label)
+    word = visible(node.word)
     mark = mark_of(node.id)
     return f"{mark} {word}" if mark else word
 
@@ -89,7 +89,16 @@ def tip(flow: FlowGraph, node: Node) -> str:
     where = f"{place(node.id)}, at " if place(node.id) else "at "
     words = "  ".join(visible(token.text) for token in node.reading.top[:5])
     at = flow.shown[node.id.position]
-    return f"{title(node.id)}, {where}{at}\n{words}\ntarget's rank {node.reading.target.rank:,}"
+    rank = f"target's rank {node.reading.target.rank:,}"
+    return "\n".join([f"{title(node.id)}, {where}{at}", words, rank, *_in_the_end(node)])
+
+
+def _in_the_end(node: Node) -> list[str]:
+    """What a tip says of a node's flow and outcome, a line each, where there are any."""
+    said = [] if node.flow is None else [f"flow {signed(node.flow)}"]
+    for does, listed in outcome_sides(node.outcome):
+        said.append(f"{does} {'  '.join(visible(token.text) for token in listed)}")
+    return said
 
 
 def rank_level(rank: int, d_vocab: int) -> float:

@@ -14,7 +14,7 @@ from visit.graph.relations import logit_so_far, neurons_of, wholes
 from visit.web.inspector.pieces import facts, go, hint, leads_to, part_name
 from visit.web.inspector.waterfall import By, Row, choice, waterfall
 from visit.web.parts import data, term, word
-from visit.web.words import percent, place, signed, signed_percent, title
+from visit.web.words import metric_words, percent, place, signed, signed_percent, title
 
 WHOLES_SHOWN = 6
 
@@ -36,7 +36,7 @@ def ledger_tab(index: Index, node: Node) -> list[Component]:
 
 
 def logit_rows(index: Index) -> list[Row]:
-    """What the whole model wrote towards the target's logit, in the order of the flow.
+    """What the whole model wrote towards the metric, in the order of the flow.
 
     The embedding, attention and MLP of every layer at the traced position, and the biases of the
     final norm and the unembedding; none where the document misses one of them.
@@ -90,11 +90,11 @@ def _sections(index: Index, whole: NodeId) -> tuple[list[Component], bool]:
 
 
 def logit_section(index: Index, rows: Sequence[Row]) -> Component:
-    """The waterfall that ends at the target's logit."""
+    """The waterfall that ends at the metric."""
     logit = logit_so_far(index, NodeId(NodeKind.OUTPUT, index.flow.position))
     return html.Section(
         [
-            html.H3(f"What adds up to the target's {'lead' if index.flow.versus else 'logit'}"),
+            html.H3(f"What adds up to the {metric_words(index.flow)}"),
             waterfall(rows, By.LOGIT, own_logit=logit, with_share=False),
         ],
         className="ledger-section",
@@ -164,6 +164,8 @@ def _own_line(index: Index, line: Edge) -> Component:
         said.append((term("share"), signed_percent(line.share)))
     if line.direct_logit is not None:
         said.append((term("direct logit"), signed(line.direct_logit)))
+    if line.flow is not None:
+        said.append((term("flow"), signed(line.flow)))
     if line.proximity is not None:
         said.append((term("proximity"), percent(line.proximity)))
     if line.norm is not None:

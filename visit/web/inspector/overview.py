@@ -15,7 +15,7 @@ from visit.text import one_line
 from visit.web.inspector.ledger import logit_rows, logit_section
 from visit.web.inspector.pieces import Said, facts, go, hint
 from visit.web.parts import term, word
-from visit.web.words import percent, place, signed, title
+from visit.web.words import metric_words, percent, place, signed, title
 
 
 def about(index: Index, notes: Iterable[Note] = ()) -> list[Component]:
@@ -41,6 +41,8 @@ def about(index: Index, notes: Iterable[Note] = ()) -> list[Component]:
                 (term("rank"), f"{target.rank:,}"),
                 (term("probability"), percent(target.prob)),
                 (term("logit"), f"{target.logit:.2f}"),
+                (term("metric"), metric_words(flow)),
+                ("it is", signed(flow.metric.value)),
             ]
         ),
         *versus(flow),
@@ -64,7 +66,8 @@ def about(index: Index, notes: Iterable[Note] = ()) -> list[Component]:
         facts(
             [
                 ("residual, worst", f"{flow.audit.residual:.1e}"),
-                ("logit", f"{flow.audit.logit:.1e}"),
+                (term("metric"), f"{flow.audit.logit:.1e}"),
+                *([] if flow.audit.flow is None else [(term("flow"), f"{flow.audit.flow:.1e}")]),
                 (term("unexplained"), percent(index.unexplained)),
                 ("in the document", f"{len(flow.nodes):,} nodes, {len(flow.edges):,} edges"),
             ]

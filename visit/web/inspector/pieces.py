@@ -9,13 +9,21 @@ from typing import Any
 from dash import html
 from dash.development.base_component import Component
 
-from visit.graph.flow import Edge, Ledger, NodeId, NodeKind, Reading, TokenProbability
+from visit.graph.flow import (
+    Edge,
+    Ledger,
+    NodeId,
+    NodeKind,
+    Outcome,
+    Reading,
+    TokenProbability,
+)
 from visit.graph.index import Index
 from visit.graph.kinds import BIASES, EXPERTS, NODES, RESIDUALS, RESTS
 from visit.graph.relations import way_in
 from visit.web.flow.elements import mark_of
 from visit.web.parts import bar, data, span, term, word
-from visit.web.words import percent, title
+from visit.web.words import outcome_sides, percent, signed, title
 
 Said = Any
 
@@ -81,6 +89,23 @@ def both_ends(reading: Reading) -> Component:
     )
 
 
+def sides_of(outcome: Outcome) -> Component:
+    """What an outcome promotes and suppresses, side by side, with the flow to each token."""
+    largest = max((abs(t.flow) for _, side in outcome_sides(outcome) for t in side), default=1.0)
+    sides = (("promotes", outcome.promotes, "say"), ("suppresses", outcome.suppresses, "unsay"))
+    return html.Div(
+        [
+            _list_tokens(
+                does.capitalize(),
+                [(token.text, abs(token.flow) / largest, signed(token.flow)) for token in tokens],
+                side,
+            )
+            for does, tokens, side in sides
+        ],
+        className="words",
+    )
+
+
 def said_words(tokens: Sequence[TokenProbability], count: int = 6) -> Component:
     """The first tokens of a reading on one line."""
     return html.P([word(token.text) for token in tokens[:count]], className="said-words")
@@ -102,19 +127,22 @@ def _words(name: str, tokens: Sequence[TokenProbability], side: str) -> Componen
     """Tokens with bars: of their probability, or for the least of all of how far below 1 it is."""
     sizes = [token.prob if side == "say" else _depth(token.prob) for token in tokens]
     largest = max(sizes, default=0.0) or 1.0
+    rows = [
+        (token.text, size / largest, probability(token.prob))
+        for token, size in zip(tokens, sizes, strict=True)
+    ]
+    return _list_tokens(name, rows, side)
+
+
+def _list_tokens(name: str, rows: Sequence[tuple[str, float, str]], side: str) -> Component:
+    """Tokens in a list, each with a bar, as a part of the longest, and a number."""
     return html.Div(
         [
             html.H3(name),
             html.Ol(
                 [
-                    html.Li(
-                        [
-                            word(token.text),
-                            bar(size / largest, side),
-                            span([probability(token.prob)], "number"),
-                        ]
-                    )
-                    for token, size in zip(tokens, sizes, strict=True)
+                    html.Li([word(text), bar(part, side), span([number], "number")])
+                    for text, part, number in rows
                 ],
                 className="tokens",
             ),

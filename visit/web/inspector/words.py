@@ -16,7 +16,15 @@ from visit.graph.relations import (
     reader_lines,
     source_lines,
 )
-from visit.web.inspector.pieces import Said, both_ends, facts, go, hint, said_words
+from visit.web.inspector.pieces import (
+    Said,
+    both_ends,
+    facts,
+    go,
+    hint,
+    said_words,
+    sides_of,
+)
 from visit.web.parts import term
 from visit.web.words import percent, signed, title
 
@@ -29,7 +37,14 @@ def words(index: Index, node: Node) -> list[Component]:
     else:
         made.append(both_ends(node.reading))
         made += _head_parts(index, node)
-    return made
+    return [made[0], *_in_the_end(node), *made[1:]]
+
+
+def _in_the_end(node: Node) -> list[Component]:
+    """What the node does to the candidates once all that follows has passed it on."""
+    if node.outcome is None:
+        return []
+    return [html.H3(term("outcome", "In the end")), sides_of(node.outcome)]
 
 
 def _measures(index: Index, node: Node) -> list[tuple[Said, Said]]:
@@ -48,6 +63,8 @@ def _measures(index: Index, node: Node) -> list[tuple[Said, Said]]:
     logit = index.direct_logit(node.id)
     if logit is not None:
         said.append((term("direct logit"), signed(logit)))
+    if node.flow is not None:
+        said.append((term("flow"), signed(node.flow)))
     return said
 
 

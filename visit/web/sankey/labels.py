@@ -123,7 +123,7 @@ def _label(index: Index, node: NodeId, links: tuple[Link, ...], room: float) -> 
     against = any(
         link.source == node and link.share is not None and link.share < 0 for link in links
     )
-    said = NODES[node.kind].label or visible(index.nodes[node].label)
+    said = NODES[node.kind].label or visible(index.nodes[node].word)
     if node.kind is NodeKind.KEY:
         said = f"@{index.flow.shown[node.position]} {said}"
     elif mark_of(node):

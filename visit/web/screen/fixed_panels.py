@@ -61,7 +61,7 @@ def toolbar(*, with_server: bool) -> list[Component]:
                 html.Output("0 %", id=ids.THRESHOLD_TEXT, htmlFor=ids.THRESHOLD),
             ],
             className="tool of-flow",
-            title="Hides the edges that carry less than this part of the traced residual",
+            title="Hides the edges that carry less than this part of the whole",
         ),
         html.Div(
             [

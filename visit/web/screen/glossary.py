@@ -203,7 +203,7 @@ _WORDS = (
         "versus",
         _READING,
         "The token that the target is compared with: the B of “A vs B”. Its logit is taken off the "
-        "target's, and what is explained is the logit difference.",
+        "target's, and the metric is the logit difference.",
         also=("foil", "contrast token"),
     ),
     Word(
@@ -213,10 +213,27 @@ _WORDS = (
         "multiplies the token's odds against any other by e, about 2.7.",
     ),
     Word(
+        "metric",
+        _READING,
+        "What everything is explained towards: the target's logit, less the mean logit of others. "
+        "By default these are the candidates (the choice); or one other token (a logit "
+        "difference), the whole vocabulary (a centred logit), or none (the logit). What lifts all "
+        "tokens alike contributes nothing to the first three.",
+        "logit(target) − mean logit of the candidates",
+        also=("choice", "centred logit"),
+    ),
+    Word(
+        "candidates",
+        _READING,
+        "The model's likeliest next tokens at the traced position, 100 unless asked otherwise, "
+        "the target among them.",
+        also=("likeliest next tokens",),
+    ),
+    Word(
         "logit difference",
         _READING,
-        "With “A vs B” as the target, what is explained is A's lead over B. Direct logits are then "
-        "of the difference, in nats: positive ones favour A, negative ones B.",
+        "With “A vs B” as the target, the metric is A's lead over B, in nats: what is positive "
+        "favours A, what is negative B.",
         "logit(A) − logit(B) = ln(p(A) / p(B))",
         also=("logit diff",),
     ),
@@ -257,12 +274,28 @@ _WORDS = (
     Word(
         "direct logit",
         _SUMS,
-        "What a part adds to the target's logit by itself, in nats: through the final norm with "
-        "its scale frozen, then the unembedding, and not through later layers. Over all that is "
-        "written at the traced position, with the biases, they add up to the logit (before a "
-        "soft-cap).",
-        "part · scale · (gain ∘ u), u the target's column of W_U; for LayerNorm, less its mean",
+        "What a part adds to the metric by itself, in nats: through the final norm with its scale "
+        "frozen, then the unembedding, and not through later layers. Over all that is written at "
+        "the traced position, with the biases, they add up to the metric (before a soft-cap).",
+        "part · scale · (gain ∘ u), u the metric's unembedding; for LayerNorm, less its mean",
         also=("direct logit attribution", "DLA", "direct effect"),
+    ),
+    Word(
+        "flow",
+        _SUMS,
+        "How much of the metric passes through a part, through all later layers, with attention "
+        "patterns, norm scales and MLP gates held as they were: signed, in nats. What enters a "
+        "node leaves it, and at every depth all of it adds up to the metric.",
+        "⟨gradient of the metric through the held pass, part⟩",
+        also=("influence", "relevance", "LRP"),
+    ),
+    Word(
+        "outcome",
+        _SUMS,
+        "Which candidates a part lifts and lowers in the end: its flow to each candidate's logit, "
+        "less its mean over them. It says what a part carries, at every depth; not what removing "
+        "it would do.",
+        also=("promoted tokens", "suppressed tokens"),
     ),
     Word(
         "proximity",
@@ -282,21 +315,22 @@ _WORDS = (
         "audit",
         _SUMS,
         "How far the sums are from what the model itself computed: the worst relative error of any "
-        "ledger, and the error of the target's logit in nats. Only rounding should remain.",
+        "ledger, and the errors of the metric by direct logits and by flow, in nats. Only rounding "
+        "should remain.",
     ),
     Word(
         "route",
         _GRAPH,
-        "The part of the model through which the traced residual comes: residuals, attention and "
-        "MLPs of every layer and position, without those that carry too little.",
+        "The part of the model through which most of the metric's flow passes: residuals, "
+        "attention and MLPs of every layer and position, without those that carry too little.",
         also=("information flow route",),
     ),
     Word(
         "carried",
         _GRAPH,
-        "The part of the traced residual that comes through an edge or a node, from 0 to 100 %. "
-        "The output carries all of it; going backwards, each whole splits what it carries among "
-        "its parts by the size of their shares.",
+        "The size of the flow through an edge or a node, as a part of the most that passes any "
+        "depth, from 0 to 100 %. In a graph drawn by share it is the part of the traced residual "
+        "that comes through it: each whole splits what it carries by the size of shares.",
     ),
     Word(
         "threshold",
@@ -307,8 +341,8 @@ _WORDS = (
     Word(
         "unexplained",
         _GRAPH,
-        "The part of the traced residual that does not come from a token or a bias through what is "
-        "drawn. It comes through rests, or through edges below the threshold.",
+        "The part of what arrives at the output that does not come from a token or a bias through "
+        "what is drawn. It comes through rests, or through edges below the threshold.",
     ),
     Word(
         "atlas",

@@ -28,7 +28,7 @@ def note(drawn: Selection) -> list[Component]:
         html.Span(
             f"{drawn.left_out} edges left out",
             title="To keep the graph quick. Each carries less than "
-            f"{percent(drawn.left_out_above)} of the traced residual",
+            f"{percent(drawn.left_out_above)} of the whole",
         )
     ]
 

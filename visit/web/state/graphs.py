@@ -10,7 +10,7 @@ from visit.engine.protocol import Engine
 from visit.engine.questions import Answer, Explain, OpenBlock, Question
 from visit.errors import VisitError
 from visit.graph.flow import NodeId
-from visit.graph.index import Index, merge
+from visit.graph.index import Index, is_whole, merge
 from visit.graph.kinds import BLOCKS
 from visit.graph.selection import can_open
 from visit.web.state.jobs import Jobs, ask
@@ -114,4 +114,4 @@ class Graphs:
 
 def _lacks(index: Index, node_id: NodeId) -> bool:
     """Whether a block is open that the graph does not hold yet."""
-    return node_id.kind in BLOCKS and not can_open(index, node_id)
+    return node_id.kind in BLOCKS and not (can_open(index, node_id) and is_whole(index, node_id))
