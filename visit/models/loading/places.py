@@ -260,8 +260,8 @@ def _find_by_id(
         return _find_named(name, fetch_packaged)
     if not _ID.fullmatch(name):
         raise ModelError(
-            f"{shorten(name, 60)!r} is no name of a model; give mini, smollm2, or a Hugging Face id like "
-            "openai-community/gpt2 (no paths are read here)"
+            f"{shorten(name, 60)!r} is no name of a model; give mini, smollm2, or a Hugging Face "
+            "id like openai-community/gpt2 (no paths are read here)"
         )
     folder = fetch(name, revision)
     return Place(name, folder, revision=folder.name)
