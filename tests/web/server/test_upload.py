@@ -56,7 +56,7 @@ def test_the_notes_of_a_document_are_in_its_view(client):
     ("content", "said"),
     [
         (b"{", "not JSON"),
-        (b'{"schema": "visit.flow/2"}', "visit.flow/2"),
+        (b'{"schema": "visit.flow/3"}', "visit.flow/3"),
         (b"<p>hello", "the page holds no flow document"),
         (b"\xff\xfe", "not UTF-8 at byte 0"),
         (b"", "not JSON"),
