@@ -77,7 +77,10 @@ def test_a_link_is_coloured_by_the_entropy_of_what_it_carries(both: tuple[FlowGr
 
 def test_ranks_are_the_same_but_for_ties(both: tuple[FlowGraph, Drawn]):
     flow, drawn = both
-    differences = [abs(node.reading.target.rank - drawn.said[node.id].rank) for node in flow.nodes]
+    # What is left of a ledger whose every part is drawn is rounding, and says nothing.
+    nodes = [node for node in flow.nodes if node.reading.norm > 1e-4]
+    assert len(nodes) > 0.95 * len(flow.nodes)
+    differences = [abs(node.reading.target.rank - drawn.said[node.id].rank) for node in nodes]
     # Float32 rounds the two ways of adding up apart, and 50,257 logits lie close together.
     assert sum(difference > 0 for difference in differences) <= 0.02 * len(differences)
     assert max(differences) <= 2

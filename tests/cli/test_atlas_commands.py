@@ -60,12 +60,12 @@ def test_build_says_where_and_how_much_and_then_that_it_is_there(
     cache: Path, capsys: pytest.CaptureFixture[str]
 ):
     first, folder = said(capsys, "build").splitlines()
-    assert first.startswith("the atlas of mini: 20,748 rows, 3.7 MB; 20,748 rows measured in ")
+    assert first.startswith("the atlas of mini: 20,748 rows, 3.87 MB; 20,748 rows measured in ")
     assert Path(folder).parent == cache
     again, _ = said(capsys, "build").splitlines()
-    assert again == "the atlas of mini: 20,748 rows, 3.7 MB; built already"
+    assert again == "the atlas of mini: 20,748 rows, 3.87 MB; built already"
     lines = said(capsys, "list").splitlines()
-    assert lines == [str(cache), f" {Path(folder).name}  3.7 MB  mini"]
+    assert lines == [str(cache), f" {Path(folder).name}  3.87 MB  mini"]
     (cache / "mine").mkdir()
     assert said(capsys, "clear") == f"removed 1 from {cache}\n"
     assert [path.name for path in cache.iterdir()] == ["mine"]
@@ -147,7 +147,7 @@ def test_a_search_over_a_large_model_says_how_to_build_its_atlas(
     assert line.startswith(
         "the atlas of mini is not built; visit atlas build --model mini takes about "
     )
-    assert line.endswith(" s and 3.65 MB, once")
+    assert line.endswith(" s and 3.82 MB, once")
     assert not cache.exists()
 
 
@@ -191,4 +191,4 @@ def test_a_build_that_is_interrupted_is_quiet_and_goes_on_the_next_time(
     assert capsys.readouterr() == ("", "")
     assert 0 < len(list(cache.rglob("*.safetensors"))) < 48
     monkeypatch.setattr(Atlas, "build", build)
-    assert "20,748 rows, 3.7 MB; " in said(capsys, "build")
+    assert "20,748 rows, 3.87 MB; " in said(capsys, "build")

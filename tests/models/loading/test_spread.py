@@ -80,7 +80,8 @@ def test_a_model_whose_every_weight_is_offloaded_gives_the_same_document(name: s
     assert again.info == plain.model
 
 
-def test_a_layers_weights_are_fetched_once_a_graph_and_never_all_at_once(folder: Path):
+def test_a_layers_weights_are_fetched_once_a_sweep_and_never_all_at_once(folder: Path):
+    """The flow's sweep, the outcomes', and the one that draws."""
     loaded = load(str(folder), device_map=ON_DISK)
     blocks = loaded.architecture.blocks
     assert isinstance(blocks, BlocksOnDemand)
@@ -95,7 +96,7 @@ def test_a_layers_weights_are_fetched_once_a_graph_and_never_all_at_once(folder:
     architecture = replace(loaded.architecture, blocks=counted)
     session = Session(replace(loaded, architecture=architecture))
     session.explain(Request(PROMPT))
-    assert sorted(fetched) == [0, 1, 2]
+    assert sorted(fetched) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
     assert all(block.mlp.w_in.is_meta for block in blocks.outline)
 
 
