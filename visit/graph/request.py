@@ -8,6 +8,7 @@ The fields of ``Request`` are listed here and nowhere else. A document, the page
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -146,9 +147,10 @@ def layers_from_spec(spec: str, n_layers: int) -> tuple[int, ...]:
         return ()
     layers: set[int] = set()
     for piece in spec.split(","):
-        match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", piece)
+        match = re.fullmatch(r"\s*(\d{1,9})\s*(?:-\s*(\d{1,9})\s*)?", piece)
         if match is None:
-            raise RequestError(f"layers {spec!r} cannot be read; give all, none, or like 0-5,11")
+            said = reprlib.repr(spec)
+            raise RequestError(f"layers {said} cannot be read; give all, none, or like 0-5,11")
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
             raise RequestError(f"layers {piece.strip()!r} run backwards; give {last}-{first}")

@@ -20,6 +20,7 @@ from visit.web import callbacks
 from visit.web.exports.bundled import OFFLINE, find_assets_folder
 from visit.web.screen import page
 from visit.web.server import upload
+from visit.web.server.readers import SlowReaders
 from visit.web.server.safety import SafeHeaders, policy
 from visit.web.state.shelf import Shelf
 from visit.web.state.view import View
@@ -78,6 +79,7 @@ def create_app(
     server.add_api_route("/health", lambda: PlainTextResponse("ok"), include_in_schema=False)
     server.add_api_route("/ready", lambda: _readiness(engine), include_in_schema=False)
     upload.register(server, shelf)
+    server.add_middleware(SlowReaders)
     server.add_middleware(SafeHeaders, policy=policy(list(app.csp_hashes())))
     return app
 
