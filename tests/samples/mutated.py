@@ -78,14 +78,12 @@ def _copy_over(document: Document, chosen: random.Random) -> None:
 
 
 def _put_odd_in_model(document: Document, chosen: random.Random) -> None:
-    model = document.get("graph", {}).get("model")
-    if isinstance(model, dict) and model:
+    if model := _object(document, "graph", "model"):
         model[chosen.choice(list(model))] = chosen.choice(ODD)
 
 
 def _put_odd_in_request(document: Document, chosen: random.Random) -> None:
-    request = document.get("graph", {}).get("request")
-    if isinstance(request, dict) and request:
+    if request := _object(document, "graph", "request"):
         request[chosen.choice(list(request))] = chosen.choice(ODD)
 
 
@@ -93,7 +91,7 @@ def _put_odd_in_every(document: Document, chosen: random.Random) -> None:
     """One field of every edge, or of every node's reading, as odd as any."""
     items = _records(document, chosen.choice(("nodes", "edges")))
     value = chosen.choice(ODD)
-    if items:
+    if items and items[0]:
         field = chosen.choice(list(items[0]))
         for item in items:
             if field in item and field not in ("id", "source", "target", "kind", "key", "ledger"):
@@ -147,8 +145,8 @@ def _turn_edges(document: Document, chosen: random.Random) -> None:
 
 def _say_long_words(document: Document, chosen: random.Random) -> None:
     """A text of 100,000 letters wherever a token says one."""
-    for token in document.get("graph", {}).get("tokens", []) or []:
-        if isinstance(token, dict) and chosen.random() < 0.5:
+    for token in _records(_object(document, "graph"), "tokens"):
+        if chosen.random() < 0.5:
             token["text"] = LONG
     for node in _records(document, "nodes")[:40]:
         top = node.get("top")
@@ -158,8 +156,8 @@ def _say_long_words(document: Document, chosen: random.Random) -> None:
 
 def _say_many_notes(document: Document, chosen: random.Random) -> None:
     nodes = [str(node.get("id")) for node in _records(document, "nodes")]
-    graph = document.get("graph")
-    if isinstance(graph, dict):
+    graph = _object(document, "graph")
+    if graph:
         said = {
             "name": chosen.choice(("a", LONG[:5_000])),
             "group": "g",
@@ -167,6 +165,14 @@ def _say_many_notes(document: Document, chosen: random.Random) -> None:
             "text": "b",
         }
         graph["annotations"] = {"nodes": {name: dict(said) for name in nodes}}
+
+
+def _object(document: Document, *names: str) -> dict[str, Any]:
+    """A part that is an object, by its way; an empty one where there is none left."""
+    part: Any = document
+    for name in names:
+        part = part.get(name) if isinstance(part, dict) else None
+    return part if isinstance(part, dict) else {}
 
 
 def _records(document: Document, name: str) -> list[dict[str, Any]]:
