@@ -131,6 +131,26 @@ class Request:
                 )
 
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def check_text(request: Request) -> None:
+    """Refuse half a surrogate pair in what a model is to read: it is no text, and no token's.
+
+    A document may still hold one, and show it.
+
+    Raises:
+        RequestError: the text says where it is.
+    """
+    for name in ("prompt", "target", "versus"):
+        found = _SURROGATE.search(getattr(request, name) or "")
+        if found is not None:
+            raise RequestError(
+                f"the {name} has half a surrogate pair, {found[0]!a}, as letter {found.start()}; "
+                "give text that UTF-8 can hold"
+            )
+
+
 DRAWN = fields_marked(Request, _DRAWN)
 """The fields that say how much is drawn, rather than what is asked."""
 

@@ -31,6 +31,7 @@ from visit.web.screen.prompt_form import abilities
 from visit.web.screen.search import searchable
 from visit.web.server import tracing
 from visit.web.server.tracing import show_problem
+from visit.web.state.bounds import Bounds
 from visit.web.state.graphs import Graphs
 from visit.web.state.shelf import Shelf
 from visit.web.state.table import STORES
@@ -51,7 +52,7 @@ def register(
     """
     if engine is not None and default is not None:
         tracing.register(app, engine, shelf, default)
-    graphs = Graphs(engine, shelf)
+    graphs = Graphs(engine, shelf, bounds=Bounds(default))
     callbacks.register(app, graphs)
     _register_graph(app, engine, graphs)
     _register_browser(app)

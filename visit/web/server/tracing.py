@@ -17,6 +17,7 @@ from visit.graph.request import Request, data_from_request, request_like
 from visit.web import ids
 from visit.web.screen.prompt_form import chosen_from_request, form_from_data
 from visit.web.state.address import Asked, asked_by_address
+from visit.web.state.bounds import Bounds
 from visit.web.state.jobs import Jobs
 from visit.web.state.shelf import Shelf
 from visit.web.state.view import View
@@ -34,7 +35,7 @@ def register(app: Dash, engine: Engine, shelf: Shelf, default: Request) -> None:
         shelf: Where graphs are kept.
         default: What a page traces when its address says nothing.
     """
-    jobs = Jobs()
+    jobs, bounds = Jobs(), Bounds(default)
 
     def trace(
         clicks: int | None,
@@ -63,6 +64,7 @@ def register(app: Dash, engine: Engine, shelf: Shelf, default: Request) -> None:
             else:
                 asked = asked_by_address(address, default)
                 show_request(asked.request, asked.request.model or (model or "").strip())
+            bounds.check(asked.request)
             progress = progress_to_page(job.is_set, page_is_gone)
             flow = engine.ask(Explain(asked.request), progress)
             show_stage("drawing", 1.0)

@@ -9,6 +9,7 @@ from visit.graph.flow import NodeId
 from visit.graph.index import Index, merge
 from visit.graph.kinds import BLOCKS
 from visit.graph.selection import can_open
+from visit.web.state.bounds import Bounds
 from visit.web.state.shelf import Shelf
 from visit.web.state.view import View
 
@@ -19,9 +20,12 @@ class Graphs:
     Whatever is asked about one graph is asked once, however many callbacks wait for it.
     """
 
-    def __init__(self, engine: Engine | None, shelf: Shelf) -> None:
+    def __init__(
+        self, engine: Engine | None, shelf: Shelf, *, bounds: Bounds | None = None
+    ) -> None:
         self._engine = engine
         self._shelf = shelf
+        self._bounds = bounds or Bounds()
 
     def find(self, view: View) -> Index | None:
         """The view's graph; one that fell off the shelf is made again from its request."""
@@ -78,8 +82,15 @@ class Graphs:
         return self._shelf.answer(view.key, question, lambda: engine.ask(question))
 
     def _engine_for(self, view: View) -> Engine | None:
-        """The engine, unless the graph came from a document, which none may add to."""
-        return None if view.fixed else self._engine
+        """The engine, unless the graph came from a document, which none may add to.
+
+        Raises:
+            RequestError: the view asks for more than this server gives.
+        """
+        if view.fixed or self._engine is None:
+            return None
+        self._bounds.check_view(view)
+        return self._engine
 
 
 def _lacks(index: Index, node_id: NodeId) -> bool:
