@@ -347,7 +347,7 @@ def test_a_row_that_was_read_at_great_length_is_kept_at_the_usual_one(
 ):
     """A trace that listed the whole vocabulary once made the atlas 250 times as large for good."""
     monkeypatch.setattr(row_cache, "MOST_LISTED_KEPT", 12)
-    cache = RowCache(tmp_path / "a", "a", torch.empty(0), ARCHITECTURE.sizes.d_vocab)
+    cache = RowCache(tmp_path / "a", "a", ARCHITECTURE.unembedding[:0], 61)
     assert cache.keep(keys(ROWS), measured(ROWS, 40))
     before = contents(tmp_path)
     found, kept = cache.lookup(keys(ROWS), 12)

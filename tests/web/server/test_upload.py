@@ -1,6 +1,7 @@
 """A document sent to the app: what is opened, and what is refused in words."""
 
 import asyncio
+import gc
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
@@ -104,6 +105,15 @@ def test_a_document_that_cannot_be_drawn_is_refused_and_not_kept(client, shelf):
     answer = send(client, json_from_flow(replace(FLOW, model=model)).encode())
     assert answer.status_code == 422 and "n_layers is 1000000000; at most" in answer.text
     assert len(shelf) == 0
+
+
+def test_what_is_refused_is_freed(client):
+    """All that was parsed was held until the next file came, by the error that refused it."""
+    gc.collect()
+    before = sum(value == [12345] for value in gc.get_objects() if type(value) is list)
+    assert send(client, b'{"nodes":[' + b"[12345]," * 500 + b"[12345]]}").status_code == 422
+    after = sum(value == [12345] for value in gc.get_objects() if type(value) is list)
+    assert after == before
 
 
 def test_documents_are_parsed_one_at_a_time_and_only_so_many_wait(client, monkeypatch):

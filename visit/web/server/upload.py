@@ -93,12 +93,9 @@ async def open_sent(
         return _refusal(
             _TOO_LARGE, f"the file holds more than {max_values:,} values; open it with visit show"
         )
-    async with reading:
-        try:  # in a thread, so that nobody else waits for a large one
-            view = await run_in_threadpool(_shelve, content, shelf)
-        except DocumentError as problem:
-            return _refusal(_UNREADABLE, one_line(str(problem)))
-    return JSONResponse(view.data())
+    async with reading:  # in a thread, so that nobody else waits for a large one
+        view = await run_in_threadpool(_shelve, content, shelf)
+    return _refusal(_UNREADABLE, view) if isinstance(view, str) else JSONResponse(view.data())
 
 
 def _is_from_here(asked: HttpRequest) -> bool:
@@ -119,18 +116,19 @@ async def _receive(asked: HttpRequest, max_bytes: int) -> bytes | None:
     return bytes(content)
 
 
-def _shelve(content: bytes, shelf: Shelf) -> View:
-    """Put the document's graph on the shelf.
+def _shelve(content: bytes, shelf: Shelf) -> View | str:
+    """Put the document's graph on the shelf, and say what shows it, or why it is no document.
 
-    Raises:
-        DocumentError: it is none.
+    No error leaves this: what carries one to another thread keeps its frames, and with them all
+    that was parsed, until the next file comes.
     """
     try:
-        text = content.decode("utf-8-sig")
+        flow = flow_from_text(content.decode("utf-8-sig"))
+        check_drawable(flow)
     except UnicodeDecodeError as error:
-        raise DocumentError(f"not UTF-8 at byte {error.start}") from None
-    flow = flow_from_text(text)
-    check_drawable(flow)
+        return f"not UTF-8 at byte {error.start}"
+    except DocumentError as problem:
+        return one_line(str(problem))
     return View(shelf.put(flow), flow.request, notes=flow.notes, fixed=True)
 
 
