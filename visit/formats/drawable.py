@@ -15,7 +15,7 @@ from dataclasses import fields
 from visit.errors import DocumentError
 from visit.graph import limits
 from visit.graph.flow import Edge, FlowGraph, NodeId, NodeKind, Reading
-from visit.graph.index import depth
+from visit.graph.ids import depth
 
 _MEASURES = tuple(field.name for field in fields(Edge) if field.type == "float | None")
 
