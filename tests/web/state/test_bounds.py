@@ -50,6 +50,11 @@ def test_a_prompt_of_megabytes_is_refused():
         Bounds().check(Request("x" * (LONGEST_PROMPT + 1)))
 
 
+def test_every_head_of_a_whole_model_may_be_open_at_one_position():
+    heads = tuple(NodeId(NodeKind.HEAD, 0, layer, head=h) for layer in range(96) for h in range(64))
+    Bounds().check_view(View("k", REQUEST, heads))
+
+
 def test_no_engine_is_asked_for_a_view_that_is_out_of_bounds():
     """Whoever speaks to the websocket can write any view."""
     engine, shelf = FakeEngine(), Shelf()

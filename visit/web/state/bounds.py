@@ -66,10 +66,11 @@ class Bounds:
             RequestError: the text says what is too much.
         """
         self.check(view.request)
-        if len(view.opened) > MOST_OPENED:
+        blocks = {(node_id.layer, node_id.position) for node_id in view.opened}
+        if len(blocks) > MOST_OPENED:
             raise RequestError(
-                f"{len(view.opened):,} blocks and heads are to be open; this server opens at most "
-                f"{MOST_OPENED}: close some"
+                f"{len(blocks):,} blocks are to be open; this server opens at most {MOST_OPENED}: "
+                "close some"
             )
 
 
