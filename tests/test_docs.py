@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,19 @@ def test_the_words_of_the_method_stand_with_what_the_field_calls_them():
         "bias", "logit", "probability", "rank", "entropy", "carried", "threshold", "unexplained",
     }  # fmt: skip
     assert set(table) == set(GLOSSARY) - explained_elsewhere
+
+
+def test_every_package_that_is_asked_for_stands_with_its_size_and_licence():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = {re.split(r"[\[>=<]", line)[0] for line in project["dependencies"]}
+    table = rows("dependencies.md", "| package | MB | licence |")
+    assert {package for package, _, _ in table} == wanted
+    assert all(size and licence for _, size, licence in table)
+
+
+def test_the_pythons_that_are_classified_are_those_that_the_docs_name():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = [c.rpartition(" ")[2] for c in project["classifiers"] if ":: Python :: 3." in c]
+    text = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    said = text.split("## Pythons\n\n")[1].split("`")[0]
+    assert re.findall(r"3\.\d\d", said) == named

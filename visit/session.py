@@ -78,7 +78,7 @@ class Session:
         """Load a model and be ready to explain it.
 
         Args:
-            name: ``mini``, a Hugging Face id, a local folder, or a ``.gguf`` file.
+            name: ``mini``, ``smollm2``, a Hugging Face id, a local folder, or a ``.gguf`` file.
             dtype: ``float32``, ``float64``, ``bfloat16`` or ``float16``.
             device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
             device_map: ``auto`` spreads a model larger than one device over all devices, the memory
@@ -140,12 +140,13 @@ class Session:
     def models(self) -> tuple[ModelChoice, ...]:
         """The models to choose from, the resident one first; it waits for no answer under way.
 
-        They are the allowed ones; where any is, those that need no download.
+        They are the allowed ones; where any is, those that need no download or are small.
         """
         resident = self.resident
         own = resident.info.name
         loaded = dict.fromkeys(self._residency.names, "loaded")
-        notes = {**loading.cached_models(), loading.MINI: "bundled", **loaded}
+        fetched = {**loading.packaged_models(), **loading.cached_models()}
+        notes = {**fetched, loading.MINI: "bundled", **loaded}
         names = (loading.MINI, *notes) if self._allowed is None else self._allowed
         return (
             ModelChoice(own, notes[own], resident.tokens.has_chat, resident.tokens.has_bos),

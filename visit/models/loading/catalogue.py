@@ -8,8 +8,9 @@ from typing import Any
 
 from visit.errors import ModelError
 from visit.models.architectures import family_of
+from visit.models.gguf.header import Damaged
 from visit.models.loading.configs import type_of_text_part
-from visit.models.loading.files import Damaged, examine, weight_files
+from visit.models.loading.files import examine, weight_files
 from visit.models.loading.places import PICKLES, adapter_among
 
 

@@ -37,7 +37,7 @@ DAMAGED = (
     EOFError,
     ArithmeticError,
 )
-"""What transformers, safetensors and gguf raise on files that are not what they say."""
+"""What transformers and safetensors raise on files that are not what they say."""
 
 _COUNTS = (
     "vocab_size",
@@ -72,13 +72,11 @@ def config_at(place: Place) -> Any:
     """
     from transformers import AutoConfig
 
-    extra = {"gguf_file": place.gguf_file} if place.gguf_file else {}
     try:
-        if place.gguf_file is None:
-            # transformers refuses a type that it does not know in four lines.
-            written = json.loads((place.folder / "config.json").read_text(encoding="utf-8"))
-            family_of(type_of_text_part(str(written.get("model_type"))))
-        whole = AutoConfig.from_pretrained(place.folder, **extra)
+        # transformers refuses a type that it does not know in four lines.
+        written = json.loads((place.folder / "config.json").read_text(encoding="utf-8"))
+        family_of(type_of_text_part(str(written.get("model_type"))))
+        whole = AutoConfig.from_pretrained(place.folder)
     except DAMAGED as error:
         raise ModelError(
             f"the config of model {place.name!r} cannot be read: {one_line(error)}; mend "
@@ -87,13 +85,13 @@ def config_at(place: Place) -> Any:
     config = whole.get_text_config() if whole.model_type in _TEXT_PARTS else whole
     family_of(config.model_type)
     packed = getattr(whole, "quantization_config", None)
-    if packed is not None and place.gguf_file is None:
+    if packed is not None:
         method = dict(packed).get("quant_method", "an unnamed method")
         raise ModelError(
             f"model {place.name!r} is stored quantised, by {method}, and cannot be taken apart as "
             "it is; give the model it was made from, with --quant if memory is short"
         )
-    if place.gguf_file is None and _is_rotated_otherwise(written, config):
+    if _is_rotated_otherwise(written, config):
         raise ModelError(
             f"config.json of model {place.name!r} says its rotary positions as transformers 5 does "
             f"(rope_parameters), which {version('transformers')} passes over: "

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from visit.errors import OutputError
-from visit.formats.files import write_whole
+from visit.formats.files import cache_folder, write_whole
 
 SMALL = 64 << 20
 """Files of fewer bytes are simply read each time; that is fast enough."""
@@ -47,21 +47,47 @@ def _of_blob(file: Path) -> str | None:
     return blob.name if is_blob and _SHA256.fullmatch(blob.name) else None
 
 
-def _of_file(file: Path, cache: Path, tell: Callable[[], None]) -> str:
-    path, status = str(file.resolve()), file.stat()
+def sha256_of(file: Path) -> str:
+    """The SHA-256 of a file's bytes, in hex."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def digest_folder() -> Path:
+    """Where the digests of large files are kept."""
+    return cache_folder() / "digests"
+
+
+def remember(file: Path, sha256: str, cache: Path) -> None:
+    """Keep a file's digest, for as long as the file stays as it is; a small one's is not kept."""
+    if file.stat().st_size < SMALL:
+        return
+    with suppress(OSError, OutputError):
+        cache.mkdir(parents=True, exist_ok=True)
+        write_whole(_record(file, cache), json.dumps({"of": _seen(file), "sha256": sha256}))
+
+
+def _record(file: Path, cache: Path) -> Path:
+    path = str(file.resolve())
+    return cache / f"{hashlib.sha256(path.encode()).hexdigest()}.json"
+
+
+def _seen(file: Path) -> list[str | int]:
+    """What tells that a file is the one that was seen before."""
+    status = file.stat()
     # The time of the last change of any kind cannot be set back, unlike that of the contents.
-    seen = [path, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
-    record = cache / f"{hashlib.sha256(path.encode()).hexdigest()}.json"
-    if status.st_size >= SMALL:
+    return [str(file.resolve()), status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+
+
+def _of_file(file: Path, cache: Path, tell: Callable[[], None]) -> str:
+    seen = _seen(file)
+    if file.stat().st_size >= SMALL:
         with suppress(OSError, ValueError, LookupError, TypeError):
-            kept = json.loads(record.read_text(encoding="utf-8"))
+            kept = json.loads(_record(file, cache).read_text(encoding="utf-8"))
             if kept["of"] == seen and _SHA256.fullmatch(kept["sha256"]):
                 return str(kept["sha256"])
         tell()
-    with file.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    if status.st_size >= SMALL:
-        with suppress(OSError, OutputError):
-            cache.mkdir(parents=True, exist_ok=True)
-            write_whole(record, json.dumps({"of": seen, "sha256": digest}))
+    digest = sha256_of(file)
+    if _seen(file) == seen:
+        remember(file, digest, cache)
     return digest

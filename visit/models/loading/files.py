@@ -7,12 +7,12 @@ compared with the file's size before any of it is read.
 from __future__ import annotations
 
 import json
-import mmap
-import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+
+from visit.models.gguf.header import Damaged
 
 SAFETENSORS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -21,18 +21,7 @@ ADAPTERS = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.b
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
 """Of which a model's folder holds one at least."""
 
-_GGUF_MAGIC = b"GGUF"
-_GGUF_VERSIONS = (2, 3)
-_GGUF_STRING, _GGUF_ARRAY = 8, 9
-_GGUF_SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
-"""Bytes of a value of each type, strings and arrays aside."""
-_GGUF_ALIGNMENT = "general.alignment"
 _LONGEST_HEADER = 100_000_000  # safetensors' own limit
-_SOME_TENSORS, _SOME_DIMENSIONS = 1 << 20, 8  # more are a sign of damage
-
-
-class Damaged(Exception):
-    """A weight file is not what it says, or not there; the text says how."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +84,7 @@ def examine(files: Iterable[Path]) -> Weights:
     shapes: dict[str, tuple[int, ...]] = {}
     holds: dict[str, str] = {}
     for file in files:
-        is_gguf = file.suffix.lower() == ".gguf"
-        own = {file.name: (_elements_of_gguf(file),)} if is_gguf else _shapes(file)
+        own = _shapes(file)
         if twice := next((name for name in own if name in shapes), None):
             # transformers takes the last one it meets.
             raise Damaged(f"{twice} is in {holds[twice]} and again in {file.name}")
@@ -135,94 +123,3 @@ def _wrong_size(file: Path, size: int, end: int) -> str:
     if size < end:
         return f"{file.name} is cut short, {size:,} of {end:,} bytes"
     return f"{file.name} is longer than it says, {size:,} instead of {end:,} bytes"
-
-
-def _elements_of_gguf(file: Path) -> int:
-    """How many numbers a GGUF file holds.
-
-    Source: the format, https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
-    """
-    size = file.stat().st_size
-    with file.open("rb") as stream:
-        if stream.read(4) != _GGUF_MAGIC:
-            raise Damaged(f"{file.name} is not a GGUF file")
-        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            try:
-                n_elements, end = _GgufHeader(data).tensors()
-            except (struct.error, IndexError):
-                raise Damaged(
-                    f"{file.name} is cut short within its header, after {size:,} bytes"
-                ) from None
-            except (ValueError, LookupError, OverflowError, RecursionError):
-                raise Damaged(f"{file.name} is damaged: its header makes no sense") from None
-    if size < end:  # a longer one may be padded
-        raise Damaged(_wrong_size(file, size, end))
-    return n_elements
-
-
-class _GgufHeader:
-    """Walks through a GGUF file's header."""
-
-    def __init__(self, data: mmap.mmap) -> None:
-        self._data = data
-        self._at = len(_GGUF_MAGIC)
-
-    def tensors(self) -> tuple[int, int]:
-        """How many numbers all tensors hold, and where the last one ends."""
-        from gguf import GGML_QUANT_SIZES
-
-        if self._number("I") not in _GGUF_VERSIONS:
-            raise ValueError
-        n_tensors, n_values = self._number("Q"), self._number("Q")
-        if max(n_tensors, n_values) > _SOME_TENSORS:
-            raise ValueError
-        alignment = 32
-        for _ in range(n_values):
-            name, type_ = self._string(), self._number("I")
-            if name == _GGUF_ALIGNMENT.encode() and type_ == 4:
-                alignment = self._number("I")
-            else:
-                self._skip(type_)
-        blocks = {int(type_): sizes for type_, sizes in GGML_QUANT_SIZES.items()}
-        total, end = 0, 0
-        for _ in range(n_tensors):
-            self._string()
-            n_dimensions = self._number("I")
-            if n_dimensions > _SOME_DIMENSIONS:
-                raise ValueError
-            shape = [self._number("Q") for _ in range(n_dimensions)]
-            per_block, n_bytes = blocks[self._number("I")]
-            n_elements = prod(shape)
-            total += n_elements
-            end = max(end, self._number("Q") + n_elements // per_block * n_bytes)
-        begins = -(-self._at // alignment) * alignment
-        return total, begins + end
-
-    def _number(self, format_: str) -> int:
-        (value,) = struct.unpack_from(f"<{format_}", self._data, self._at)
-        self._at += struct.calcsize(format_)
-        return int(value)
-
-    def _string(self) -> bytes:
-        length = self._number("Q")
-        text = self._data[self._at : self._at + length]
-        self._move(length)
-        return text
-
-    def _skip(self, type_: int) -> None:
-        if type_ == _GGUF_STRING:
-            self._move(self._number("Q"))
-        elif type_ == _GGUF_ARRAY:
-            item, count = self._number("I"), self._number("Q")
-            if item in _GGUF_SIZES:
-                self._move(_GGUF_SIZES[item] * count)
-            else:
-                for _ in range(count):
-                    self._skip(item)
-        else:
-            self._move(_GGUF_SIZES[type_])
-
-    def _move(self, n_bytes: int) -> None:
-        self._at += n_bytes
-        if self._at > len(self._data):
-            raise IndexError

