@@ -27,7 +27,7 @@ BYTES = n_bytes(FLOW)
 
 
 def with_outcomes(flow: FlowGraph) -> FlowGraph:
-    """The graph with an outcome of five tokens either way on every node, as a short prompt's has."""
+    """The graph with an outcome on every node, of five tokens either way."""
     listed = tuple(TokenFlow(n, f" word{n}", n / 7) for n in range(5))
     flowing = with_flow(flow)
     nodes = tuple(replace(node, outcome=Outcome(listed, listed)) for node in flowing.nodes)
