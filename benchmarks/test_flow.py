@@ -56,7 +56,7 @@ def test_plain_forward_of(benchmark: BenchmarkFixture, loaded: Loaded, n_tokens:
 @pytest.mark.parametrize("n_tokens", [8, 256])
 def test_flow_of_the_whole_graph_of(benchmark: BenchmarkFixture, loaded: Loaded, n_tokens: int):
     trace = record(loaded.model, loaded.architecture, ids_of(loaded, n_tokens))
-    metric, last = Metric(MetricKind.CENTRED_LOGIT, 5, None), len(trace.token_ids) - 1
+    metric, last = Metric(MetricKind.CHOICE, 5, tuple(range(COLUMNS))), len(trace.token_ids) - 1
     timed(benchmark, lambda: find_flow(loaded.architecture, trace, last, metric))
 
 

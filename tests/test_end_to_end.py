@@ -65,7 +65,7 @@ def test_every_ledger_adds_up_as_read_from_the_document_alone(document: dict[str
             assert total == pytest.approx(wholes[target], abs=1e-3)
 
 
-def test_all_that_was_written_adds_up_to_the_targets_logit(document: dict[str, Any]):
+def test_all_that_was_written_adds_up_to_the_metric(document: dict[str, Any]):
     last = len(document["graph"]["tokens"]) - 1
     written = [
         edge["direct_logit"]
@@ -79,7 +79,7 @@ def test_all_that_was_written_adds_up_to_the_targets_logit(document: dict[str, A
     (unembeds,) = [edge for edge in document["edges"] if edge["kind"] == "unembeds"]
     assert len(written) == 1 + 2 * document["graph"]["model"]["n_layers"]
     assert sum(written) == pytest.approx(end["direct_logit"], abs=1e-3)
-    assert unembeds["direct_logit"] == pytest.approx(document["graph"]["target"]["logit"], abs=1e-3)
+    assert unembeds["direct_logit"] == pytest.approx(document["graph"]["metric"]["value"], abs=1e-3)
 
 
 def test_networkx_reads_the_document_as_it_is(document: dict[str, Any]):

@@ -38,7 +38,7 @@ def test_a_word_says_what_it_means_when_it_is_pointed_at(open_app):
     card = screen.page.locator("#term-card")
     screen.page.locator("#toolbar [data-term=unexplained]").hover()
     wait_until(card.is_visible, "the card")
-    assert "The part of the traced residual" in card.inner_text()
+    assert "The part of what arrives at the output" in card.inner_text()
     assert in_window(screen, "#term-card")
     screen.page.keyboard.press("Escape")
     assert not card.is_visible()

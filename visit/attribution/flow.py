@@ -135,7 +135,16 @@ def sweep_back(
         held = hold_layer(architecture.blocks[layer], trace.layers[layer], position + 1, dtype)
         at = step_back(held, gradient)
         yield layer, at
-        gradient = at.pre
+        gradient = drop_underflow(at.pre)
+
+
+def drop_underflow(x: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
+    """The same, with zero for what is so small that its products would be denormal numbers.
+
+    Processors are twenty times as slow with those. Below the root of the smallest normal number
+    (1e-19 in float32, 1e-154 in float64) nothing reaches the last digit of any sum.
+    """
+    return torch.nn.functional.hardshrink(x, torch.finfo(x.dtype).tiny ** 0.5)
 
 
 def sweep_dtype(trace: Trace) -> torch.dtype:
@@ -159,7 +168,7 @@ def hold_layer(
         block=block,
         ln1_scale=_scale(block.ln1, recorded.resid_pre[:n_positions], dtype),
         ln2_scale=_scale(block.ln2, resid[:n_positions], dtype),
-        pattern=recorded.attention[:, :n_positions, :n_positions].to(dtype),
+        pattern=drop_underflow(recorded.attention[:, :n_positions, :n_positions].to(dtype)),
         attn_gain=_first(recorded.attn_gain, n_positions, dtype),
         mlp_gain=_first(recorded.mlp_gain, n_positions, dtype),
         slope=slope,

@@ -22,6 +22,9 @@ from visit.tracing.precision import ledger_dtype
 from visit.tracing.ties import find_greatest
 from visit.tracing.trace import Trace
 
+_TOKENS_AT_ONCE = 1 << 12
+"""How many of the vocabulary's columns are widened at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
@@ -61,10 +64,19 @@ class Metric:
     ) -> Float[Tensor, "*rest"]:
         own = by_token[..., self.target_id].to(dtype)
         if self.others is None:
-            return own - by_token.mean(-1, dtype=dtype)
+            return own - _mean_of_tokens(by_token, dtype)
         if not self.others:
             return own
         return own - by_token[..., list(self.others)].to(dtype).mean(-1)
+
+
+def _mean_of_tokens(
+    by_token: Float[Tensor, "*rest d_vocab"], dtype: torch.dtype
+) -> Float[Tensor, "*rest"]:
+    """The mean over the vocabulary, some tokens at a time: all in float64 would be gigabytes."""
+    parts = by_token.split(_TOKENS_AT_ONCE, dim=-1)
+    total = sum((part.sum(-1, dtype=dtype) for part in parts), torch.zeros((), dtype=dtype))
+    return total / by_token.shape[-1]
 
 
 def choose_metric(

@@ -11,7 +11,6 @@ from torch import Tensor
 from visit.attribution import circuits
 from visit.attribution.flow import LayerGradient, sweep_back
 from visit.attribution.metric import Metric, metric_biases, metric_direction
-from visit.attribution.projections import values_by_source
 from visit.models.architectures import Architecture
 from visit.models.architectures.base import Block, Mlp
 from visit.tracing.hooks import LayerTrace
@@ -134,7 +133,7 @@ def _measure(
         return (gradient[0].to(wide) * vectors[:n_positions].to(wide)).sum(-1)
 
     resid_mid = recorded.resid_pre if recorded.resid_mid is None else recorded.resid_mid
-    values = values_by_source(architecture, trace, layer).v[:, :n_positions]
+    values = _find_values(block, recorded.ln1[:n_positions].to(at.post))
     return LayerFlow(
         pre=dot(at.pre, recorded.resid_pre),
         carried=dot(at.mid, recorded.resid_pre),
@@ -150,6 +149,18 @@ def _measure(
         biases=float(sum(flow.sum() for flow in bias_flows(block, at).values())),
         memories=_strongest_memories(recorded, at, n_memories),
     )
+
+
+def _find_values(
+    block: Block, ln1: Float[Tensor, "pos d_model"]
+) -> Float[Tensor, "head pos d_head"]:
+    """Each head's values, repeated where heads share them, in the dtype of the sweep."""
+    attention = block.attention
+    together = ln1 @ attention.w_v.transpose(0, 1).flatten(1).to(ln1)
+    v: Tensor = together.unflatten(1, (len(attention.w_v), -1)).transpose(0, 1)
+    if attention.b_v is not None:
+        v = v + attention.b_v.unsqueeze(1).to(v)
+    return circuits.repeat_kv_heads(v, len(attention.w_q))
 
 
 def _strongest_memories(
