@@ -1,5 +1,6 @@
 import re
 import sys
+import time
 import unicodedata
 
 import pytest
@@ -153,3 +154,11 @@ def test_what_is_one_character_to_a_reader_is_never_cut():
 def test_text_that_fits_is_not_shortened():
     assert shorten("日本", 4) == "日本"
     assert shorten("日本国", 4) == "日…"
+
+
+@pytest.mark.parametrize("text", ["🇯🇵" * 8_000, "x\u0301" * 8_000, "\u200d" * 16_000])
+def test_sixteen_thousand_letters_of_any_script_are_cut_at_once(text: str):
+    """Measuring flags takes the square of their number: this took half a minute."""
+    start = time.process_time()
+    assert n_columns(shorten(text, 20)) <= 20
+    assert time.process_time() - start < 0.5

@@ -45,6 +45,8 @@ _SHOWN = str.maketrans(
 _UNMARKED = str.maketrans({mark: text for text, mark in _MARKS.items()})
 _LEFT_IN_LINE = {ord(mark) for mark in (" ", *_MARKS.values())}
 _SHOWN_IN_LINE = {code: text for code, text in _SHOWN.items() if code not in _LEFT_IN_LINE}
+_LETTERS_A_COLUMN = 64
+"""How many letters are looked at for each column; what is one to a reader has ten, seldom more."""
 
 
 def visible(text: str) -> str:
@@ -120,12 +122,14 @@ def shorten(text: str, width: int) -> str:
     What is one character to a reader, such as a letter with its accent, stays whole. In no width
     at all there is room for nothing.
     """
-    if n_columns(text) <= width:
+    # What stands beyond has no room, and measuring some scripts takes the square of their length.
+    near = text[: _LETTERS_A_COLUMN * (max(width, 0) + 1)]
+    if len(near) == len(text) and n_columns(text) <= width:
         return text
     if width < 1:
         return ""
     # A character's width can depend on those around it, so each try measures from the start.
-    ends = list(accumulate(map(len, wcwidth.iter_graphemes(text)), initial=0))
+    ends = list(accumulate(map(len, wcwidth.iter_graphemes(near)), initial=0))
     n_kept = bisect_right(ends, width, key=lambda end: n_columns(text[:end] + "…"))
     return text[: ends[n_kept - 1]] + "…"
 

@@ -189,6 +189,7 @@ def test_a_long_prompt_s_lens_grid_is_scrolled_to_the_traced_row_and_drawn_no_mo
 
 
 def test_the_dock_is_as_the_window_is_high_until_it_is_opened_or_closed(open_app):
+    """And in a window that becomes too low for both, it gives way to the graph."""
     kept, shown = "localStorage.getItem('visit.dockOpen')", "document.documentElement.dataset.dock"
     low = open_app("fake", shared=False, viewport={"width": 1280, "height": 720})
     low.wait_for_graph()
@@ -197,6 +198,11 @@ def test_the_dock_is_as_the_window_is_high_until_it_is_opened_or_closed(open_app
     low.page.reload()
     low.wait_for_graph()
     assert (low.ask(shown), low.ask(kept)) == ("open", None)
+    low.page.set_viewport_size({"width": 1280, "height": 440})
+    graph, dock = (low.page.locator(part).bounding_box() for part in (".canvas", ".dock"))
+    assert graph["height"] >= 180 and 33 <= dock["height"] < 238
+    assert dock["y"] + dock["height"] <= 440
+    low.page.set_viewport_size({"width": 1440, "height": 900})
     low.page.locator("button[data-dock]").click()
     low.page.reload()
     low.wait_for_graph()

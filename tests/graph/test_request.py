@@ -22,6 +22,7 @@ from visit.graph.request import (
     DRAWN,
     RankBy,
     Request,
+    check_text,
     data_from_request,
     layers_from_spec,
     request_from_data,
@@ -275,3 +276,18 @@ def test_another_question_keeps_the_model_and_how_much_is_drawn_and_nothing_else
         "anti_attn_neurons", "top_k", "threshold", "rank_by", "metric", "candidates", "route",
         "strongest", "strongest_memories", "outcome",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["prompt", "target", "versus"])
+def test_half_a_surrogate_pair_is_no_text_for_a_model(name: str):
+    """A tokenizer takes none: the app stayed on "Tracing", and the command line blamed itself."""
+    request = Request(**{"prompt": "a b", name: "a\ud800"})
+    with pytest.raises(RequestError, match=rf"^the {name} has half a surrogate pair.* letter 1; "):
+        check_text(request)
+    check_text(Request("a \U0001f600", target=" b"))
+
+
+def test_a_layer_of_thousands_of_digits_is_refused_in_one_line():
+    with pytest.raises(RequestError, match=r"layers '9999.*' cannot be read") as refused:
+        layers_from_spec("9" * 5_000, 3)
+    assert len(str(refused.value)) < 150

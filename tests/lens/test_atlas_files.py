@@ -340,3 +340,19 @@ def test_the_cache_folder_is_where_the_platform_keeps_them(
     monkeypatch.setattr(platformdirs, "PlatformDirs", directories[platform])
     monkeypatch.setattr(windows, "get_win_folder", {"CSIDL_LOCAL_APPDATA": local}.__getitem__)
     assert folders.cache_folder() == Path(folder)
+
+
+def test_a_row_that_was_read_at_great_length_is_kept_at_the_usual_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A trace that listed the whole vocabulary once made the atlas 250 times as large for good."""
+    monkeypatch.setattr(row_cache, "MOST_LISTED_KEPT", 12)
+    cache = RowCache(tmp_path / "a", "a", ARCHITECTURE.unembedding[:0], 61)
+    assert cache.keep(keys(ROWS), measured(ROWS, 40))
+    before = contents(tmp_path)
+    found, kept = cache.lookup(keys(ROWS), 12)
+    assert found.all()
+    assert_same(kept, measured(ROWS, 12))
+    assert not cache.lookup(keys(ROWS), 13)[0].any()
+    assert cache.keep(keys(ROWS), measured(ROWS, 40))
+    assert contents(tmp_path) == before

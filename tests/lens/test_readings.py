@@ -10,7 +10,7 @@ from specimens import Numbered, specimen
 
 from visit.lens.measured import Measured
 from visit.lens.projector import Projector
-from visit.lens.readings import Reader
+from visit.lens.readings import BYTES_A_WORD, Reader
 
 
 class Counting(Projector):
@@ -85,7 +85,7 @@ def test_more_tokens_than_were_listed_are_measured_anew(projector: Counting):
 
 
 def test_what_was_used_longest_ago_is_let_go(projector: Counting):
-    one = projector.measure(vectors(1), 10).n_bytes
+    one = projector.measure(vectors(1), 10).n_bytes + 20 * BYTES_A_WORD
     reader = Reader(projector, Numbered(), kept_bytes=4 * one)
     first, second, third = vectors(2, 1), vectors(2, 2), vectors(2, 3)
     for asked in (first, second, first, third):

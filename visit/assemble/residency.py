@@ -14,7 +14,7 @@ from visit.assemble.builder import Builder
 from visit.engine.progress import Progress
 from visit.errors import ModelError, NotLoaded, RequestError
 from visit.graph.flow import ModelInfo
-from visit.graph.request import Request
+from visit.graph.request import Request, check_text
 from visit.lens.atlas import Atlas
 from visit.lens.projector import Projector
 from visit.lens.readings import Reader
@@ -63,9 +63,10 @@ class Resident:
             tell: Told how far the ``forward`` pass is, 0 to 1.
 
         Raises:
-            RequestError: the prompt has no token, or more than the model reads.
+            RequestError: the prompt has no token, or more than the model reads, or it is no text.
             ModelError: what it computes is not finite.
         """
+        check_text(request)
         ids = tuple(token.id for token in self.tokens.read(request))
         allowed = self.loaded.architecture.sizes.n_context
         if not ids:

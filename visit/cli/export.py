@@ -36,8 +36,10 @@ def run(arguments: Namespace) -> None:
     path = arguments.output or path_beside(arguments.file, arguments.to)
     write = FORMATS[arguments.to].write
     if write is None:
+        from visit.formats.drawable import check_drawable
         from visit.web.exports.downloads import DRAWN
 
+        check_drawable(flow)
         write = DRAWN[arguments.to]
     written = export(flow, write, path)
     write_result("".join(f"{one}\n" for one in written))

@@ -89,8 +89,10 @@ def serve(arguments: Namespace) -> None:
 def show(arguments: Namespace) -> None:
     """Open a document in the viewer."""
     from visit.formats.document import read_flow
+    from visit.formats.drawable import check_drawable
 
     flow = read_flow(arguments.file)
+    check_drawable(flow)
     _warn_of_open_host(arguments.host)
     from visit.web.app import create_app, run
     from visit.web.server.hosts import Hosts

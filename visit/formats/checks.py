@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from typing import Any
 
 from visit.errors import DocumentError
@@ -22,8 +23,8 @@ def check_agreement(data: dict[str, Any], derived: dict[str, Any], where: str, n
     """
     for name, value in derived.items():
         if data.get(name) != value:
-            said = "absent" if name not in data else repr(data[name])
-            wanted = "absent" if value is None else repr(value)
+            said = "absent" if name not in data else reprlib.repr(data[name])
+            wanted = "absent" if value is None else reprlib.repr(value)
             raise DocumentError(f"{where}.{name} is {said}; in {named} it must be {wanted}")
 
 
@@ -41,7 +42,8 @@ def check_place(place: NodeId, model: ModelInfo, n_tokens: int, where: str) -> N
         value = getattr(place, name)
         if value is not None and value >= limit:
             raise DocumentError(
-                f"{where}.{name} is {value}; the document has {limit} {things}, from 0"
+                f"{where}.{name} is {reprlib.repr(value)}; the document has {limit} {things}, "
+                "from 0"
             )
 
 
@@ -64,21 +66,23 @@ def check_prompt(flow: FlowGraph) -> None:
     for index, token in enumerate(flow.tokens):
         if token.position != index:
             raise DocumentError(
-                f"graph.tokens[{index}].position is {token.position}; tokens stand in order, from 0"
+                f"graph.tokens[{index}].position is {reprlib.repr(token.position)}; tokens stand "
+                "in order, from 0"
             )
     position, n_tokens = flow.request.position, len(flow.tokens)
     if position is not None and not -n_tokens <= position < n_tokens:
         raise DocumentError(
-            f"graph.request.position is {position}; the prompt has {n_tokens} tokens"
+            f"graph.request.position is {reprlib.repr(position)}; the prompt has {n_tokens} tokens"
         )
     if flow.versus is not None and flow.versus.id == flow.target.id:
         raise DocumentError(
-            f"graph.versus.id is {flow.versus.id}, the target's own; they must be two tokens"
+            f"graph.versus.id is {reprlib.repr(flow.versus.id)}, the target's own; they must be "
+            "two tokens"
         )
     for index, prediction in enumerate(flow.predictions):
         for name, named in (("target", flow.target), ("versus", flow.versus)):
             if named and prediction.id == named.id and prediction.text != named.text:
                 raise DocumentError(
-                    f"graph.predictions[{index}].text is {prediction.text!r}, "
-                    f"but graph.{name} has it {named.text!r}"
+                    f"graph.predictions[{index}].text is {reprlib.repr(prediction.text)}, "
+                    f"but graph.{name} has it {reprlib.repr(named.text)}"
                 )

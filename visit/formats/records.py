@@ -6,6 +6,7 @@ agree with their fields, and every edge joins two nodes that exist (``formats.ch
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, fields
 from functools import cache
@@ -215,7 +216,9 @@ def _nodes_from_data(
     seen: set[str] = set()
     for index, data in enumerate(records):
         if data["id"] in seen:
-            raise DocumentError(f"nodes[{index}].id: {data['id']!r} is the id of another node")
+            raise DocumentError(
+                f"nodes[{index}].id: {reprlib.repr(data['id'])} is the id of another node"
+            )
         seen.add(data["id"])
         node = _node_from_data(data, f"nodes[{index}]")
         check_place(node.id, model, n_tokens, f"nodes[{index}]")
@@ -258,7 +261,7 @@ def _edges_from_data(records: list[dict[str, Any]], ids: dict[str, NodeId]) -> I
         where = f"edges[{index}]"
         for end in ("source", "target"):
             if data[end] not in ids:
-                raise DocumentError(f"{where}.{end}: there is no node {data[end]!r}")
+                raise DocumentError(f"{where}.{end}: there is no node {reprlib.repr(data[end])}")
         edge = Edge(
             ids[data["source"]],
             ids[data["target"]],
@@ -268,7 +271,9 @@ def _edges_from_data(records: list[dict[str, Any]], ids: dict[str, NodeId]) -> I
         )
         check_ledger(edge, where)
         if data["key"] != edge.key:
-            raise DocumentError(f"{where}.key is {data['key']!r}; its kind makes it {edge.key!r}")
+            raise DocumentError(
+                f"{where}.key is {reprlib.repr(data['key'])}; its kind makes it {edge.key!r}"
+            )
         triple = (data["source"], data["target"], edge.key)
         if triple in seen:
             raise DocumentError(f"{where}: {' '.join(triple)} is there already")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from dataclasses import dataclass
 
 from visit.graph.kinds import NODES, NodeKind
@@ -15,6 +16,8 @@ _ID = re.compile(r"(?:L(?P<layer>\d+)\.)?(?P<name>[^@]+)@(?P<position>\d+)")
 AFTER_ALL = 1_000_000
 """Where the final norm and the output come among the layers."""
 _DEPTH = {kind: depth for depth, kind in enumerate(NodeKind)}
+_LONGEST = 100
+"""Letters of an id; one of the longest names with three numbers of 18 digits has fewer."""
 _NUMBERED = re.compile(r"(?P<before>[a-z_]+)(?P<number>\d+)(?P<after>.*)")
 
 
@@ -69,16 +72,17 @@ class NodeId:
         Raises:
             ValueError: the text is not a node id.
         """
-        match = _ID.fullmatch(text)
+        said = reprlib.repr(text)
+        match = _ID.fullmatch(text) if len(text) <= _LONGEST else None
         if match is None:
-            raise ValueError(f"{text!r} is not a node id; one looks like 'L5.head3.key@2'")
+            raise ValueError(f"{said} is not a node id; one looks like 'L5.head3.key@2'")
         name = match["name"]
         numbered = None if name in _NAMES else _NUMBERED.fullmatch(name)
         if numbered is not None:
             name = f"{numbered['before']}#{numbered['after']}"
         kind = _NAMES.get(name)
         if kind is None:
-            raise ValueError(f"{text!r} is not a node id: {match['name']!r} is not a kind of node")
+            raise ValueError(f"{said} is not a node id: {match['name']!r} is not a kind of node")
         layer = None if match["layer"] is None else int(match["layer"])
         number = None if numbered is None else int(numbered["number"])
         is_of_head = NODES[kind].numbered_by == "head"
@@ -86,7 +90,7 @@ class NodeId:
         try:
             return cls(kind, int(match["position"]), layer, head, index)
         except ValueError as error:
-            raise ValueError(f"{text!r} is not a node id: {error}") from None
+            raise ValueError(f"{said} is not a node id: {error}") from None
 
 
 def depth(id_: NodeId) -> tuple[int, int]:

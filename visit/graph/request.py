@@ -8,6 +8,7 @@ The fields of ``Request`` are listed here and nowhere else. A document, the page
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -155,6 +156,26 @@ class Request:
                 )
 
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def check_text(request: Request) -> None:
+    """Refuse half a surrogate pair in what a model is to read: it is no text, and no token's.
+
+    A document may still hold one, and show it.
+
+    Raises:
+        RequestError: the text says where it is.
+    """
+    for name in ("prompt", "target", "versus"):
+        found = _SURROGATE.search(getattr(request, name) or "")
+        if found is not None:
+            raise RequestError(
+                f"the {name} has half a surrogate pair, {found[0]!a}, as letter {found.start()}; "
+                "give text that UTF-8 can hold"
+            )
+
+
 DRAWN = fields_marked(Request, _DRAWN)
 """The fields that say how it is explained and how much is drawn, rather than what is asked."""
 
@@ -171,9 +192,10 @@ def layers_from_spec(spec: str, n_layers: int) -> tuple[int, ...]:
         return ()
     layers: set[int] = set()
     for piece in spec.split(","):
-        match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", piece)
+        match = re.fullmatch(r"\s*(\d{1,9})\s*(?:-\s*(\d{1,9})\s*)?", piece)
         if match is None:
-            raise RequestError(f"layers {spec!r} cannot be read; give all, none, or like 0-5,11")
+            said = reprlib.repr(spec)
+            raise RequestError(f"layers {said} cannot be read; give all, none, or like 0-5,11")
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
             raise RequestError(f"layers {piece.strip()!r} run backwards; give {last}-{first}")

@@ -9,7 +9,7 @@ the budget would be passed, the lines that carry least are left out, and the cou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import networkx
@@ -164,17 +164,18 @@ def _nodes(index: Index, opened: frozenset[NodeId]) -> set[NodeId]:
             if edge.source.kind in inside:
                 drawn.add(edge.source)
                 drawn.update(_behind(index, edge.source, whole))
-    return drawn
+    return {node_id for node_id in drawn if _whole_is_in(drawn, node_id)}
 
 
 def _behind(index: Index, part: NodeId, whole: NodeId) -> Iterator[NodeId]:
     """What is drawn behind a part: a value's key and query, a memory's key, an expert's norm."""
-    waiting = [part]
+    waiting, seen = [part], set[NodeId]()
     while waiting:
         for edge in index.into.get(waiting.pop(), ()):
             source = edge.source
             elsewhere = source.kind is NodeKind.QUERY and source.position != whole.position
-            if source.kind in _STEERING and not elsewhere:
+            if source.kind in _STEERING and not elsewhere and source not in seen:
+                seen.add(source)
                 yield source
                 waiting.append(source)
 
@@ -239,8 +240,22 @@ def _keep_what_reaches_the_output(
     nodes: set[NodeId], lines: list[Line]
 ) -> tuple[set[NodeId], list[Line]]:
     """Only what still leads to the output, with the lines between."""
+    kept = _reaching_the_output(nodes, lines)
+    # A query is not without its head, though another position's head reads the same key.
+    parts = [line for line in lines if _whole_is_in(kept, line.source)]
+    if len(parts) < len(lines):
+        kept = _reaching_the_output(nodes, parts)
+    return kept, [line for line in parts if line.source in kept and line.target in kept]
+
+
+def _reaching_the_output(nodes: set[NodeId], lines: Iterable[Line]) -> set[NodeId]:
     drawn = networkx.DiGraph((line.source, line.target) for line in lines)
-    kept = {node_id for node_id in nodes if node_id.kind is NodeKind.OUTPUT}
-    for output in kept & drawn.nodes:
-        kept |= networkx.ancestors(drawn, output)
-    return kept, [line for line in lines if line.source in kept and line.target in kept]
+    reaching = {node_id for node_id in nodes if node_id.kind is NodeKind.OUTPUT}
+    for output in reaching & drawn.nodes:
+        reaching |= networkx.ancestors(drawn, output)
+    return reaching
+
+
+def _whole_is_in(nodes: Container[NodeId], part: NodeId) -> bool:
+    """Whether a query's head is among some nodes; whatever else leads on leads to its whole."""
+    return part.kind is not NodeKind.QUERY or replace(part, kind=NodeKind.HEAD) in nodes

@@ -72,6 +72,16 @@ class Measured:
         """Some of the vectors."""
         return Measured(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
+    def listing(self, most: int) -> Measured:
+        """The same, with no more tokens listed at either end."""
+        columns = {field.name: getattr(self, field.name) for field in fields(self)}
+        listed = {
+            name: column[:, :most].contiguous()
+            for name, column in columns.items()
+            if name != "codes" and column.ndim == 2
+        }
+        return Measured(**{**columns, **listed})
+
     @classmethod
     def join_around(
         cls, parts: Sequence[Measured], codes: Int16[Tensor, "vector d_vocab"]

@@ -27,6 +27,9 @@ from visit.models.tokens import Tokens
 KEPT_BYTES = 32 << 20
 """How much of what was measured is kept in memory: some 330 vectors of GPT-2's vocabulary."""
 
+BYTES_A_WORD = 100
+"""What a listed token takes in memory: a tuple, a probability, and at times an id."""
+
 NO_PLACES: frozenset[int] = frozenset()
 
 _make_probability = partial(tuple.__new__, TokenProbability)
@@ -220,6 +223,12 @@ class _Batch:
     measured: Measured
     words: list[Words]
 
+    @property
+    def n_bytes(self) -> int:
+        """The memory it takes: codes, and the words in which it is said."""
+        n_listed = 2 * self.measured.top_ids.shape[1] * len(self.words)
+        return self.measured.n_bytes + BYTES_A_WORD * n_listed
+
     def at(self, rows: list[int]) -> _Batch:
         """Some of them; all of them in order costs nothing."""
         if rows == list(range(len(self.keys))):
@@ -260,7 +269,7 @@ class _RecentBatches:
         number = next(self._numbers)
         self._batches[number] = batch
         self._rows |= {key: (number, row) for row, key in enumerate(batch.keys)}
-        while sum(kept.measured.n_bytes for kept in self._batches.values()) > self.max_bytes:
+        while sum(kept.n_bytes for kept in self._batches.values()) > self.max_bytes:
             gone, old = self._batches.popitem(last=False)
             for key in old.keys:
                 if self._rows.get(key, (None, 0))[0] == gone:

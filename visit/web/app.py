@@ -24,6 +24,7 @@ from visit.web.server import upload
 from visit.web.server.guard import Guard
 from visit.web.server.hosts import Hosts
 from visit.web.server.messages import MOST_BYTES
+from visit.web.server.readers import SlowReaders
 from visit.web.server.safety import SafeHeaders, policy
 from visit.web.state.shelf import Shelf
 from visit.web.state.view import View
@@ -86,6 +87,7 @@ def create_app(
     upload.register(server, shelf)
     # Dash answers every other address with the page; there is nothing at any.
     server.add_api_route("/{path:path}", _nothing, include_in_schema=False)
+    server.add_middleware(SlowReaders)
     server.add_middleware(Guard, hosts=hosts or Hosts(), callbacks=app.callback_map)
     server.add_middleware(SafeHeaders, policy=policy(list(app.csp_hashes())))
     return app

@@ -31,6 +31,7 @@ from visit.web.screen.prompt_form import abilities
 from visit.web.screen.search import searchable
 from visit.web.server import tracing
 from visit.web.server.calls import Calls
+from visit.web.state.bounds import Bounds
 from visit.web.state.graphs import Graphs
 from visit.web.state.jobs import Jobs
 from visit.web.state.shelf import Shelf
@@ -53,7 +54,7 @@ def register(
     calls = Calls(app, Jobs())
     if engine is not None and default is not None:
         tracing.register(calls, engine, shelf, default)
-    graphs = Graphs(engine, shelf, calls.jobs)
+    graphs = Graphs(engine, shelf, calls.jobs, bounds=Bounds(default))
     callbacks.register(calls, graphs)
     _register_graph(calls, engine, graphs)
     _register_browser(app)

@@ -161,7 +161,7 @@ def test_a_view_that_is_none_is_refused(data):
 
 
 def test_a_graph_that_fell_off_the_shelf_is_made_again():
-    engine, shelf = FakeEngine(), Shelf(max_elements=1)
+    engine, shelf = FakeEngine(), Shelf(max_bytes=1)
     view = View(shelf.put(make_flow()), Request("The capital of Japan"))
     shelf.put(make_flow())
     assert shelf.get(view.key) is None
@@ -239,7 +239,7 @@ def test_a_graph_that_falls_off_the_shelf_at_once_is_still_shown_with_every_open
             self.put(make_flow(), "another page's")
             return index
 
-    shelf = Narrow(max_elements=1)
+    shelf = Narrow(max_bytes=1)
     opened = tuple(map(NodeId.parse, ("L2.mlp@3", "L1.mlp@7", "L2.attn@3")))
     view = View("k", Request("The capital of Japan"), opened)
     pushing = Pushing(lambda request: make_flow(request, opened=()))

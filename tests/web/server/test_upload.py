@@ -1,15 +1,22 @@
 """A document sent to the app: what is opened, and what is refused in words."""
 
+import asyncio
+import gc
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 
 import pytest
 from fastapi import FastAPI
 from sample import FakeEngine, make_flow
+from starlette.requests import Request as HttpRequest
 from starlette.testclient import TestClient
+from starlette.types import Message
 
 from visit.formats.document import json_from_flow
 from visit.formats.embedded import html_from_json
-from visit.graph.flow import NodeId, Note
+from visit.graph.flow import FlowGraph, NodeId, Note
+from visit.graph.limits import MOST_DOCUMENTS_AT_ONCE
 from visit.web.app import create_app
 from visit.web.server import upload
 from visit.web.state.shelf import Shelf
@@ -19,6 +26,7 @@ NOTE = Note(NodeId.parse("output@7"), "mine")
 FLOW = make_flow(n_layers=1, opened=())
 DOCUMENT = json_from_flow(FLOW)
 HEADERS = {upload.HEADER: "1"}
+MOST_VALUES = 2 * sum(map(DOCUMENT.count, ",[{:"))
 
 
 @pytest.fixture
@@ -29,7 +37,7 @@ def shelf() -> Shelf:
 @pytest.fixture
 def client(shelf):
     server = FastAPI()
-    upload.register(server, shelf, max_bytes=len(DOCUMENT.encode()) + 100)
+    upload.register(server, shelf, max_bytes=len(DOCUMENT.encode()) + 100, max_values=MOST_VALUES)
     with TestClient(server) as client:
         yield client
 
@@ -83,6 +91,64 @@ def test_a_file_that_does_not_say_how_large_it_is_is_read_no_further_than_the_li
             yield b"x" * 10_000
 
     assert send(client, chunks()).status_code == 413
+
+
+def test_a_file_of_millions_of_values_is_refused_before_it_is_parsed(client):
+    """One of 60 MB took 3.6 GB, and held everybody for 8 s, before it was refused."""
+    answer = send(client, b'{"nodes":[' + b"[]," * (MOST_VALUES // 2) + b"[]]}")
+    assert answer.status_code == 413
+    assert f"more than {MOST_VALUES:,} values; open it with visit show" in answer.text
+
+
+def test_a_document_that_cannot_be_drawn_is_refused_and_not_kept(client, shelf):
+    model = replace(FLOW.model, n_layers=10**9)
+    answer = send(client, json_from_flow(replace(FLOW, model=model)).encode())
+    assert answer.status_code == 422 and "n_layers is 1000000000; at most" in answer.text
+    assert len(shelf) == 0
+
+
+def test_what_is_refused_is_freed(client):
+    """All that was parsed was held until the next file came, by the error that refused it."""
+    gc.collect()
+    before = sum(value == [12345] for value in gc.get_objects() if type(value) is list)
+    assert send(client, b'{"nodes":[' + b"[12345]," * 500 + b"[12345]]}").status_code == 422
+    after = sum(value == [12345] for value in gc.get_objects() if type(value) is list)
+    assert after == before
+
+
+def test_documents_are_parsed_one_at_a_time_and_only_so_many_wait(client, monkeypatch):
+    under_way, most, is_told = 0, 0, threading.Event()
+
+    def slow(text: str) -> FlowGraph:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        is_told.wait(5)
+        under_way -= 1
+        return FLOW
+
+    monkeypatch.setattr(upload, "flow_from_text", slow)
+    with ThreadPoolExecutor(MOST_DOCUMENTS_AT_ONCE + 2) as pool:
+        sent = [pool.submit(send, client, b"{}") for _ in range(MOST_DOCUMENTS_AT_ONCE + 2)]
+        refused = [answer.result() for _, answer in zip(range(2), as_completed(sent), strict=False)]
+        assert [answer.status_code for answer in refused] == [503, 503]
+        assert "try again in a minute" in refused[0].text
+        is_told.set()
+        assert sorted(answer.result().status_code for answer in sent)[:-2] == [200] * 8
+    assert most == 1
+
+
+def test_a_file_that_never_arrives_does_not_keep_its_place(monkeypatch):
+    monkeypatch.setattr(upload, "LONGEST_UPLOAD", 0.05)
+
+    async def never() -> Message:
+        await asyncio.sleep(10)
+        raise AssertionError("it was waited for")
+
+    asked = HttpRequest({"type": "http", "method": "POST", "headers": []}, never)
+    opening = upload.open_sent(asked, Shelf(), asyncio.Lock(), 100, 100)
+    answer = asyncio.run(opening)
+    assert answer.status_code == 408 and b"did not arrive in 0.05 s" in answer.body
 
 
 def test_a_page_of_another_site_cannot_open_anything(client, shelf):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
+from contextlib import suppress
 
 import pytest
 from sample import FakeEngine
 
 from visit.engine.questions import Explain
-from visit.errors import Cancelled
+from visit.errors import Cancelled, RequestError
+from visit.graph.flow import FlowGraph
 from visit.graph.request import Request
 from visit.web.state.jobs import FILE_THREADS, TAP_THREADS, Jobs, ask
 
@@ -74,3 +78,30 @@ def test_files_under_way_keep_no_tap_waiting():
         await asyncio.gather(*files)
 
     asyncio.run(see())
+
+
+class Large:
+    """Stands for the tensors of a trace."""
+
+
+@pytest.mark.parametrize("problem", [KeyError, RequestError])
+def test_what_a_failed_question_held_is_freed_with_its_answer(problem: type[Exception]):
+    """Not when the next question comes, nor whenever the collector does."""
+    held: list[weakref.ref[Large]] = []
+
+    def make(_request: Request) -> FlowGraph:
+        large = Large()
+        held.append(weakref.ref(large))
+        raise problem("too long")
+
+    async def fail() -> None:
+        with suppress(problem):
+            await ask(engine, Explain(Request("a b")))
+
+    engine = FakeEngine(make)
+    gc.disable()
+    try:
+        asyncio.run(fail())
+        assert [one() for one in held] == [None]
+    finally:
+        gc.enable()

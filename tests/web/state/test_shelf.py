@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
-from math import ceil
+import tracemalloc
+from dataclasses import replace
 
 import pytest
-from sample import FakeEngine, make_flow
+from sample import FakeEngine, make_flow, with_flow
 
-from visit.engine.questions import Explain, ReadLens, ReadPattern
+from visit.engine.questions import ReadLens, ReadPattern
+from visit.formats.document import flow_from_json, json_from_flow
+from visit.graph.flow import FlowGraph, Outcome, TokenFlow, TokenProbability
 from visit.graph.index import Index
 from visit.graph.request import Request
 from visit.web.state.graphs import Graphs
-from visit.web.state.shelf import VALUES_AN_ELEMENT, Shelf, n_elements
+from visit.web.state.shelf import Shelf
+from visit.web.state.sizes import n_bytes
 from visit.web.state.view import View
 
 REQUEST = Request("The capital of Japan")
 FLOW = make_flow(REQUEST, opened=())
-ELEMENTS = ceil(n_elements(FLOW))
+BYTES = n_bytes(FLOW)
+
+
+def with_outcomes(flow: FlowGraph) -> FlowGraph:
+    """The graph with an outcome on every node, of five tokens either way."""
+    listed = tuple(TokenFlow(n, f" word{n}", n / 7) for n in range(5))
+    flowing = with_flow(flow)
+    nodes = tuple(replace(node, outcome=Outcome(listed, listed)) for node in flowing.nodes)
+    return replace(flowing, nodes=nodes)
 
 
 def test_the_graph_that_was_used_longest_ago_falls_off_first():
-    shelf = Shelf(max_elements=2 * ELEMENTS)
+    shelf = Shelf(max_bytes=2 * BYTES)
     first, second = shelf.put(FLOW), shelf.put(FLOW)
     assert shelf.get(first) is not None
     third = shelf.put(FLOW)
@@ -30,7 +43,7 @@ def test_the_graph_that_was_used_longest_ago_falls_off_first():
 
 
 def test_a_graph_larger_than_the_shelf_stands_there_alone():
-    shelf = Shelf(max_elements=ELEMENTS // 2)
+    shelf = Shelf(max_bytes=BYTES // 2)
     first = shelf.put(FLOW)
     assert shelf.get(first) is not None
     second = shelf.put(FLOW)
@@ -38,7 +51,7 @@ def test_a_graph_larger_than_the_shelf_stands_there_alone():
 
 
 def test_answers_take_room_too():
-    engine, shelf = FakeEngine(), Shelf(max_elements=2 * ELEMENTS)
+    engine, shelf = FakeEngine(), Shelf(max_bytes=2 * BYTES)
     first, second = shelf.put(FLOW), shelf.put(FLOW)
     question = ReadLens(REQUEST, (0, 1))
     shelf.keep_answer(second, question, engine.ask(question))
@@ -49,7 +62,7 @@ def test_answers_take_room_too():
 
 
 def test_a_graph_that_grows_needs_room_only_for_what_it_became():
-    shelf = Shelf(max_elements=3 * ELEMENTS)
+    shelf = Shelf(max_bytes=3 * BYTES)
     first, second = shelf.put(FLOW), shelf.put(FLOW)
     shelf.keep(second, Index(FLOW))
     assert shelf.get(first) is not None and shelf.get(second) is not None
@@ -73,7 +86,7 @@ class Counting(FakeEngine):
 
 
 def test_an_answer_is_asked_for_once_while_there_is_room_for_it():
-    engine, shelf = Counting(), Shelf(max_elements=2 * ELEMENTS)
+    engine, shelf = Counting(), Shelf(max_bytes=2 * BYTES)
     graphs, question = Graphs(engine, shelf), ReadPattern(REQUEST, 0, 1)
     view = View(shelf.put(FLOW), REQUEST)
     for _ in range(2):
@@ -86,7 +99,7 @@ def test_an_answer_is_asked_for_once_while_there_is_room_for_it():
 
 
 def test_answers_about_one_graph_take_no_more_room_than_there_is():
-    engine, shelf = Counting(), Shelf(max_elements=2 * ELEMENTS)
+    engine, shelf = Counting(), Shelf(max_bytes=2 * BYTES)
     graphs, view = Graphs(engine, shelf), View(shelf.put(FLOW), REQUEST)
 
     def ask(position: int) -> None:
@@ -113,15 +126,34 @@ def test_callbacks_that_wait_for_one_answer_ask_once():
     assert len(engine.asked) == 1
 
 
-def test_answers_of_any_type_are_measured():
+def test_answers_of_any_type_are_weighed():
     engine = FakeEngine()
     nodes = engine.ask(ReadLens(REQUEST, (0, 1)))
-    assert n_elements(nodes) == len(nodes)
-    pattern = ((1.0, 0.0), (0.25, 0.75))
-    assert n_elements(pattern) == pytest.approx(4 / VALUES_AN_ELEMENT)
-    flow = engine.ask(Explain(REQUEST))
-    assert n_elements(flow) == pytest.approx(len(flow.nodes) + len(flow.edges), rel=0.1)
-    assert 0 < n_elements("a word") < 1
+    assert n_bytes(nodes) > sum(n_bytes(node.reading.top) for node in nodes)
+    assert n_bytes(((1.0, 0.0), (0.25, 0.75))) < n_bytes("a word" * 50) < n_bytes(nodes)
+
+
+@pytest.mark.parametrize("flow", [make_flow(n_layers=1), with_outcomes(make_flow(n_layers=1))])
+def test_a_graph_weighs_on_the_shelf_what_it_takes_in_memory(flow: FlowGraph):
+    """By tracemalloc, the look-ups of its index with it."""
+    text = json_from_flow(flow)
+    flow_from_json(text)  # what is made once for all documents
+    tracemalloc.start()
+    try:
+        index = Index(flow_from_json(text))
+        gc.collect()
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert n_bytes(index) == pytest.approx(taken, rel=0.35)
+
+
+def test_a_node_that_lists_ten_thousand_tokens_weighs_more_than_one_that_lists_ten():
+    """They took the same room, so that a shelf of 500 MB held gigabytes."""
+    node = FLOW.nodes[0]
+    listed = tuple(TokenProbability(i, "x" * 20, 0.1) for i in range(10_000))
+    long = replace(node, reading=replace(node.reading, top=listed))
+    assert n_bytes(long) > 1_000_000 > 100 * n_bytes(node)
 
 
 def test_no_engine_is_asked_about_a_graph_that_came_from_a_document():

@@ -20,6 +20,7 @@ import torch
 from jaxtyping import Bool, Int16
 from torch import Tensor
 
+from visit.graph.limits import MOST_LISTED_KEPT
 from visit.lens.atlas.segment import (
     SUFFIX,
     DamagedError,
@@ -88,6 +89,9 @@ class RowCache:
     def keep(self, keys: Sequence[bytes], measured: Measured) -> bool:
         """Keep rows that were measured, unless as much is kept of them; never fails.
 
+        Of what lists more than ``MOST_LISTED_KEPT`` tokens, those are kept: the longer listing is
+        measured again where it is asked for, and the rows of a model take no more for it.
+
         Where the folder cannot be written, that is logged once and nothing is kept: then it
         returns false.
 
@@ -101,6 +105,7 @@ class RowCache:
             raise ValueError(f"a key is not {KEY_BYTES} bytes long")
         if not self._can_write:
             return False
+        measured = measured.listing(MOST_LISTED_KEPT)
         self._refresh()
         n_listed = measured.top_ids.shape[1]
         new = [at for at, key in enumerate(keys) if self._place(key, n_listed) is None]

@@ -73,14 +73,15 @@ def links_of_layer(index: Index, layer: int, *, neurons: bool = False) -> tuple[
     Raises:
         RequestError: the graph has not taken the layer apart at the traced position.
     """
-    if not _is_opened(index, layer):
+    whole = NodeId(NodeKind.RESID_POST, index.flow.position, layer)
+    if not _is_opened(index, layer) or not index.lines(whole, Ledger.RESIDUAL):
         known = ", ".join(map(str, layers_in_document(index))) or "none"
         raise RequestError(
             f"layer {layer} is not opened at the traced position; open its attention or MLP "
             f"first, or choose an opened layer ({known})"
         )
     found: list[Link] = []
-    waiting, seen = [NodeId(NodeKind.RESID_POST, index.flow.position, layer)], set[NodeId]()
+    waiting, seen = [whole], set[NodeId]()
     while waiting:
         target = waiting.pop()
         if target in seen or _is_input(target, layer):

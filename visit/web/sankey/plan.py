@@ -134,11 +134,12 @@ def _tallest(links: Sequence[Link], scale: float) -> float:
             if depth[link.target] <= depth[link.source]:
                 depth[link.target], deeper = depth[link.source] + 1, True
     entered = {link.target for link in links}
+    enters: dict[NodeId, int] = {}  # of each part: the first depth that it enters
+    for link in links:
+        enters[link.source] = min(enters.get(link.source, len(links)), depth[link.target])
     columns: dict[int, float] = {}
     for node, size in sums.items():
-        column = depth[node]
-        if node not in entered:
-            column = min(depth[link.target] for link in links if link.source == node) - 1
+        column = depth[node] if node in entered else enters[node] - 1
         columns[column] = columns.get(column, 0.0) + size
     return max(columns.values())
 
@@ -149,10 +150,8 @@ def _stacks(links: Sequence[Link]) -> list[list[_Group]]:
     for link in sorted(links, key=lambda link: link.size, reverse=True):
         into.setdefault(link.target, []).append(link)
     of_kind: dict[NodeKind, list[NodeId]] = {}
-    for link in sorted(links, key=_strongest_first):
-        of_kind.setdefault(link.source.kind, [])
-        if link.source not in of_kind[link.source.kind]:
-            of_kind[link.source.kind].append(link.source)
+    for source in dict.fromkeys(link.source for link in sorted(links, key=_strongest_first)):
+        of_kind.setdefault(source.kind, []).append(source)
     heads = of_kind.get(NodeKind.HEAD, [])
     place = {head.head: i for i, head in enumerate(heads)}
     neurons = [

@@ -8,10 +8,10 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from visit.engine.protocol import ModelChoice
+from visit.graph.limits import MOST_DOCUMENT_BYTES
 from visit.graph.request import Request
 from visit.web import ids
 from visit.web.parts import aria, data
-from visit.web.server.upload import MAX_BYTES
 from visit.web.state.view import View
 from visit.web.words import typed_from_request
 
@@ -171,5 +171,5 @@ def _open_button() -> Component:
         id=ids.OPEN,
         className="open-link",
         title="Open a document: a .json or .html file that visit made. It can be dropped anywhere",
-        **data(max=str(MAX_BYTES)),
+        **data(max=str(MOST_DOCUMENT_BYTES)),
     )

@@ -19,6 +19,7 @@ from visit.web import ids
 from visit.web.screen.prompt_form import chosen_from_request, form_from_data
 from visit.web.server.calls import Calls, show_problem
 from visit.web.state.address import Asked, asked_by_address
+from visit.web.state.bounds import Bounds
 from visit.web.state.jobs import ask
 from visit.web.state.shelf import Shelf
 from visit.web.state.view import View
@@ -36,6 +37,7 @@ def register(calls: Calls, engine: Engine, shelf: Shelf, default: Request) -> No
         shelf: Where graphs are kept.
         default: What a page traces when its address says nothing.
     """
+    bounds = Bounds(default)
 
     async def trace(
         clicks: int | None,
@@ -65,6 +67,7 @@ def register(calls: Calls, engine: Engine, shelf: Shelf, default: Request) -> No
             else:
                 asked = asked_by_address(address, default)
                 show_request(asked.request, asked.request.model or (model or "").strip())
+            bounds.check(asked.request)
             view = await answer(asked, may_load=bool(clicks))
         except (Cancelled, asyncio.CancelledError):
             raise  # the page shows something newer, or nothing any more

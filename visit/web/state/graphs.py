@@ -13,6 +13,7 @@ from visit.graph.flow import NodeId
 from visit.graph.index import Index, is_whole, merge
 from visit.graph.kinds import BLOCKS
 from visit.graph.selection import can_open
+from visit.web.state.bounds import Bounds
 from visit.web.state.jobs import Jobs, ask
 from visit.web.state.shelf import Shelf
 from visit.web.state.view import View
@@ -25,10 +26,18 @@ class Graphs:
     weights that made it. To be used from the event loop.
     """
 
-    def __init__(self, engine: Engine | None, shelf: Shelf, jobs: Jobs | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine | None,
+        shelf: Shelf,
+        jobs: Jobs | None = None,
+        *,
+        bounds: Bounds | None = None,
+    ) -> None:
         self._engine = engine
         self._shelf = shelf
         self._jobs = jobs or Jobs()
+        self._bounds = bounds or Bounds()
         self._making: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def find(self, view: View) -> Index | None:
@@ -108,8 +117,15 @@ class Graphs:
         return self._making.setdefault(key, asyncio.Lock())
 
     def _engine_for(self, view: View) -> Engine | None:
-        """The engine, unless the graph came from a document, which none may add to."""
-        return None if view.fixed else self._engine
+        """The engine, unless the graph came from a document, which none may add to.
+
+        Raises:
+            RequestError: the view asks for more than this server gives.
+        """
+        if view.fixed or self._engine is None:
+            return None
+        self._bounds.check_view(view)
+        return self._engine
 
 
 def _lacks(index: Index, node_id: NodeId) -> bool:

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextvars import ContextVar
+from traceback import clear_frames
 from typing import TypeVar
 
 from visit.engine.progress import Progress
@@ -90,8 +91,30 @@ async def ask(
     Raises:
         VisitError: it cannot be answered, or too many wait already.
     """
-    return await asyncio.wrap_future(engine.submit(question, progress, asker=_PAGE.get()))
+    return await _freed(asyncio.wrap_future(engine.submit(question, progress, asker=_PAGE.get())))
 
 
 async def _in_threads(threads: Executor, work: Callable[[], T]) -> T:
-    return await asyncio.get_running_loop().run_in_executor(threads, work)
+    return await _freed(asyncio.get_running_loop().run_in_executor(threads, work))
+
+
+async def _freed(answer: Awaitable[T]) -> T:
+    """An answer that is awaited; if it fails, whatever its work held is freed at once.
+
+    An error holds the frames that it went through, and whoever carries it between threads holds the
+    error until it has something newer to carry.
+    """
+    try:
+        return await answer
+    except Exception as problem:
+        _clear(problem)
+        raise
+
+
+def _clear(problem: BaseException | None) -> None:
+    """Clear the frames of an error and of those that it came of."""
+    cleared: set[int] = set()
+    while problem is not None and id(problem) not in cleared:
+        cleared.add(id(problem))
+        clear_frames(problem.__traceback__)
+        problem = problem.__cause__ or problem.__context__

@@ -10,19 +10,15 @@ from __future__ import annotations
 
 import secrets
 import threading
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 from cachetools import LRUCache
 
 from visit.engine.questions import Answer, Question
-from visit.graph.flow import Edge, FlowGraph, Node
+from visit.graph.flow import FlowGraph
 from visit.graph.index import Index
-
-MAX_ELEMENTS = 300_000
-"""About 500 MB of Python objects; a whole GPT-2-small graph has some 6,000."""
-VALUES_AN_ELEMENT = 50
-"""About how many numbers or short texts take as much memory as a node with its reading."""
+from visit.graph.limits import SHELF_BYTES
+from visit.web.state.sizes import n_bytes
 
 
 class Shelf:
@@ -31,12 +27,16 @@ class Shelf:
     The newest always stays, however large it is.
     """
 
-    def __init__(self, max_elements: int = MAX_ELEMENTS) -> None:
+    def __init__(self, max_bytes: int = SHELF_BYTES) -> None:
         # An entry larger than the limit counts as exactly the limit, so it is kept alone.
         self._kept: LRUCache[str | tuple[str, Question[Any]], Any] = LRUCache(
-            max_elements, getsizeof=lambda kept: min(n_elements(kept), max_elements)
+            max_bytes, getsizeof=lambda kept: min(n_bytes(kept), max_bytes)
         )
         self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        """How many graphs and answers are kept."""
+        return len(self._kept)
 
     def put(self, flow: FlowGraph, key: str | None = None) -> str:
         """Keep a graph, and say under which key."""
@@ -71,18 +71,3 @@ class Shelf:
         with self._lock:
             self._kept.pop(place, None)  # else others would make room for it twice
             self._kept[place] = kept
-
-
-def n_elements(kept: object) -> float:
-    """About how much memory something takes, of whatever type; a node or an edge counts as one."""
-    if isinstance(kept, Node | Edge):
-        return 1.0
-    if isinstance(kept, Index):
-        return n_elements(kept.flow)  # what it finds things by is made of these
-    if isinstance(kept, tuple | list):
-        if kept and isinstance(kept[0], float):  # a row of a pattern: no need to look at each
-            return len(kept) / VALUES_AN_ELEMENT
-        return sum(map(n_elements, kept), 0.0)
-    if is_dataclass(kept):
-        return sum((n_elements(getattr(kept, part.name)) for part in fields(kept)), 0.0)
-    return 1 / VALUES_AN_ELEMENT

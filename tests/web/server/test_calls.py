@@ -1,0 +1,136 @@
+"""Every callback ends in words in place, whatever goes wrong in it; nothing stays under way."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from page import Callback
+from sample import FakeEngine
+from starlette.testclient import TestClient
+
+from visit.graph.request import Request
+from visit.web import ids
+from visit.web.app import create_app
+from visit.web.server import tracing
+from visit.web.state.jobs import Jobs
+from visit.web.state.shelf import Shelf
+from visit.web.state.view import View
+
+HERE = "http://localhost:8050"
+SOCKET = "ws://localhost:8050/_dash-ws-callback"
+SHOWN: dict[tuple[str, str], Any] = {
+    (ids.PAGE, "data"): "the page",
+    (ids.KEY, "data"): "k",
+    (ids.VIEW, "data"): View("k", Request("a b c")).data(),
+    (ids.DOCK, "data"): {"open": True},
+    (ids.PANE, "data"): {"name": "sankey", "layer": 0},
+    (ids.EXPORT, "data"): {"kept": "json", "look": {}, "asked": 1},
+    (ids.GROWN, "data"): "k",
+    (ids.TRACE, "n_clicks"): 1,
+    (ids.PROMPT, "value"): "a b c",
+}
+"""What a page holds that shows a graph, with its dock, a layer's Sankey and its panels open."""
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    with TestClient(create_app(FakeEngine()).server, base_url=HERE) as client:
+        yield client
+
+
+def callbacks(client: TestClient) -> list[Callback]:
+    """Every callback that the server answers."""
+    said = client.get("/_dash-dependencies").json()
+    return [one for one in map(Callback.parse, said) if one.function is None]
+
+
+def call(client: TestClient, callback: Callback) -> dict[tuple[str, str], Any]:
+    """Call one as a page does, and say what it put on the page until it was answered."""
+    payload = callback.payload(SHOWN, [callback.inputs[0]])
+    message = {"type": "callback_request", "rendererId": "r", "requestId": "1", "payload": payload}
+    told: dict[tuple[str, str], Any] = {}
+    with client.websocket_connect(SOCKET, headers={"origin": HERE}) as socket:
+        socket.send_text(json.dumps(message))
+        while True:
+            said = socket.receive_json()
+            for one in said if isinstance(said, list) else [said]:
+                payload = one.get("payload", {})
+                if one["type"] == "set_props":
+                    sides = {payload["componentId"]: payload["props"]}
+                elif one["type"] == "callback_response":
+                    assert payload["status"] != "error", payload
+                    sides = (payload.get("data") or {}).get("sideUpdate", {})
+                else:
+                    continue
+                told |= {(name, p): v for name, props in sides.items() for p, v in props.items()}
+                if one["type"] == "callback_response":
+                    return told
+
+
+def fail(fault: BaseException) -> Callable[..., Any]:
+    """What raises, whatever it is called with."""
+
+    def failing(*_args: Any, **_more: Any) -> Any:
+        raise fault
+
+    return failing
+
+
+def test_a_fault_in_any_callback_is_told_in_place_and_in_one_line_of_the_log(
+    client, monkeypatch, caplog, capfd
+):
+    """They ended without a word, and the page stayed as it was."""
+    every = callbacks(client)
+    assert len(every) == 9
+    for callback in every:
+        with monkeypatch.context() as patched:
+            patched.setattr(Shelf, "get", fail(KeyError("L0.head3@2")))
+            patched.setattr(FakeEngine, "explain", fail(KeyError("L0.head3@2")))
+            if not callback.outputs:  # it ends what the page has under way
+                patched.setattr(Jobs, "cancel", fail(KeyError("L0.head3@2")))
+            caplog.clear()
+            with caplog.at_level(logging.WARNING):
+                told = call(client, callback)
+        assert told.get((ids.PROBLEM, "hidden")) is False, callback.output
+        said = told[ids.PROBLEM, "children"]
+        assert said.startswith("the app could not answer (") and "L0.head3@2" in said
+        assert len(caplog.records) == 1 and "\n" not in caplog.records[0].getMessage()
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("where", "name"),
+    [
+        (FakeEngine, "submit"),
+        (FakeEngine, "explain"),
+        (Shelf, "put"),
+        (View, "data"),
+        (tracing, "request_from_controls"),
+        (tracing, "request_answered"),
+    ],
+)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        KeyError("x"),
+        MemoryError(),
+        RecursionError("too deep"),
+        UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed"),
+    ],
+    ids=lambda fault: type(fault).__name__,
+)
+def test_a_trace_that_fails_anywhere_does_not_stay_on_tracing(
+    client, monkeypatch, where, name, fault
+):
+    trace = next(one for one in callbacks(client) if (ids.VIEW, "data") in one.outputs)
+    monkeypatch.setattr(where, name, fail(fault))
+    told = call(client, trace)
+    assert told[ids.PROBLEM, "hidden"] is False
+    assert told[ids.PROBLEM, "children"].startswith("the app could not answer (trace: ")
+    assert told[ids.TRACE, "disabled"] is False
+    assert told[ids.CANCEL, "hidden"] is True and told[ids.PROGRESS, "hidden"] is True
+    assert told[ids.STAGE, "children"] == ""

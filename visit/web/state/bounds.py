@@ -1,0 +1,85 @@
+"""How much a page may ask of a server that many share.
+
+The app's own controls ask for no more than the request that the server was started with. Whoever
+speaks to its websocket by other means can say anything, so each request is checked before an engine
+is asked: against ``visit.graph.limits``, or against the server's own request where that asks for
+more, since whoever starts a server may.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from visit.errors import RequestError
+from visit.graph.limits import (
+    LONGEST_PROMPT,
+    MOST_COUNTED,
+    MOST_LISTED_A_LAYER,
+    MOST_OPENED,
+)
+from visit.graph.request import Request
+from visit.web.state.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one server lets a page ask for.
+
+    Attributes:
+        own: The request that it was started with, whose counts are always allowed.
+    """
+
+    own: Request | None = None
+
+    def check(self, request: Request) -> None:
+        """Refuse a request that asks for too much.
+
+        Raises:
+            RequestError: the text says what is too much, what is allowed, and how that is changed.
+        """
+        for name, most in MOST_COUNTED.items():
+            allowed = most if self.own is None else max(most, getattr(self.own, name))
+            asked = getattr(request, name)
+            if asked > allowed:
+                raise RequestError(
+                    f"{name} is {asked}; this server draws at most {allowed}: ask for less, or "
+                    f"start it with --{name.replace('_', '-')} {asked}"
+                )
+        n_asked = n_listed(request)
+        n_allowed = max(MOST_LISTED_A_LAYER, 0 if self.own is None else n_listed(self.own))
+        if n_asked > n_allowed:
+            raise RequestError(
+                f"top_k is {request.top_k} for {n_asked // request.top_k} parts of a layer, which "
+                f"lists {n_asked:,} tokens; this server lists at most {n_allowed:,}: lower either"
+            )
+        length = max(len(request.prompt), len(request.prompt_ids or ()))
+        if length > LONGEST_PROMPT:
+            raise RequestError(
+                f"the prompt is {length:,} long; this server takes at most {LONGEST_PROMPT:,} "
+                "letters or ids: shorten it"
+            )
+
+    def check_view(self, view: View) -> None:
+        """Refuse a view whose graph could not be asked for, or with too much open.
+
+        Raises:
+            RequestError: the text says what is too much.
+        """
+        self.check(view.request)
+        blocks = {(node_id.layer, node_id.position) for node_id in view.opened}
+        if len(blocks) > MOST_OPENED:
+            raise RequestError(
+                f"{len(blocks):,} blocks are to be open; this server opens at most {MOST_OPENED}: "
+                "close some"
+            )
+
+
+def n_listed(request: Request) -> int:
+    """How many tokens the readings of an opened layer list at one end, at most.
+
+    A head has a query, a key and a value for each source, and a rest; a memory a key and a value.
+    The strongest parts of all layers may be of this one.
+    """
+    heads = (request.heads + request.strongest) * (3 + 2 * request.sources)
+    memories = 2 * (request.memories + request.anti_memories + request.strongest_memories)
+    return request.top_k * (heads + memories + request.attn_neurons + request.anti_attn_neurons)
