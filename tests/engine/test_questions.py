@@ -10,6 +10,7 @@ import pytest
 
 from visit.engine.questions import (
     Explain,
+    Measure,
     OpenBlock,
     Question,
     ReadLens,
@@ -19,6 +20,7 @@ from visit.engine.questions import (
     question_from_data,
 )
 from visit.errors import RequestError
+from visit.graph.interventions import Positions, Unit
 from visit.graph.request import RankBy, Request
 
 REQUEST = Request(
@@ -31,6 +33,19 @@ SAMPLES: list[Question[Any]] = [
     ReadLens(Request("Rome is"), positions=()),
     ReadPattern(REQUEST, layer=1, head=4, weights="0a1b"),
     Explain(REQUEST, may_load=False),
+    Measure(REQUEST),
+    Measure(
+        REQUEST,
+        ("L1.head0@2<1", "mlp"),
+        "scale:0.5",
+        ("Paris is",),
+        Positions.ALL,
+        3,
+        together=True,
+        unit=Unit.KL,
+        estimate_only=True,
+        steps=2,
+    ),
 ]
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import Any
 
+from visit.assemble import effects
 from visit.assemble.residency import Resident
 from visit.engine.progress import Progress
 from visit.engine.questions import (
     Explain,
+    Measure,
     OpenBlock,
     Pattern,
     Question,
@@ -20,6 +22,7 @@ from visit.engine.questions import (
     ReadPattern,
 )
 from visit.errors import RequestError
+from visit.graph.effects import Effects
 from visit.graph.flow import FlowGraph, Node
 
 _STAGES = {"forward": (0.0, 0.2), "ledgers": (0.2, 0.5), "readings": (0.5, 1.0)}
@@ -72,3 +75,9 @@ def read_pattern(question: ReadPattern, resident: Resident, tell: Progress) -> P
     """One head's attention."""
     trace = resident.trace(question.request, tell)
     return resident.builder.pattern(trace, question.layer, question.head)
+
+
+@answer.register
+def measure(question: Measure, resident: Resident, tell: Progress) -> Effects:
+    """What changes at some sites do to the metric."""
+    return effects.measure(question, resident, tell)

@@ -91,7 +91,7 @@ class Builder:
         Raises:
             RequestError: the position, the target or a layer does not exist.
         """
-        asked = self._resolve(trace, request)
+        asked = self.resolve(trace, request)
         draft, loads = Draft(), {asked.position: 1.0}
         n_layers = len(trace.layers)
         for layer in reversed(range(n_layers)):
@@ -115,7 +115,7 @@ class Builder:
             RequestError: the position, the target or the layer does not exist.
         """
         _check_there("layer", layer, len(trace.layers))
-        asked = self._resolve(trace, request)
+        asked = self.resolve(trace, request)
         position = resolve_position(position, len(trace.token_ids))
         asked = replace(asked, opened=frozenset({(layer, position)}))
         draft, values = Draft(), values_by_source(self._architecture, trace, layer)
@@ -152,7 +152,12 @@ class Builder:
         _check_there("head", head, len(pattern))
         return tuple(tuple(row) for row in pattern[head].tolist())
 
-    def _resolve(self, trace: Trace, request: Request) -> TracedRequest:
+    def resolve(self, trace: Trace, request: Request) -> TracedRequest:
+        """A trace with what is asked of it: which position, towards which token and metric.
+
+        Raises:
+            RequestError: the position, the target or a layer does not exist.
+        """
         position = resolve_position(request.position, len(trace.token_ids))
         opened = layers_from_spec(request.layers, len(trace.layers))
         target = self._target(trace, position, request)
@@ -225,7 +230,7 @@ class Builder:
     def _finish(
         self, draft: Draft, asked: TracedRequest, progress: Progress, *, with_output: bool
     ) -> FlowGraph:
-        trace, position, target = asked.trace, asked.position, asked.target
+        target = asked.target
         top_k, ids = asked.request.top_k, list(draft.vectors)
         flows = find_node_flows(asked, draft.vectors, draft.activations)
         outcomes: dict[NodeId, Outcome] = {}
@@ -241,27 +246,33 @@ class Builder:
         readings = dict(zip(ids, words, strict=True))
         if with_output:
             readings |= self._output(draft, asked, top_k, flows)
-        best = self._said(trace, position, target.id, N_PREDICTIONS).top
         return FlowGraph(
             visit_version=__version__,
-            request=replace(
-                self._tokens.spell_out(asked.request), model=asked.request.model or self._model.name
-            ),
+            request=self.request_as_read(asked),
             model=self._model,
             tokens=self._tokens.read(asked.request),
             target=target,
-            metric=self._metric_info(asked),
-            predictions=tuple(
-                Prediction(one.id, one.text, float(trace.logits[position, one.id]), one.prob)
-                for one in best
-            ),
+            metric=self.metric_info(asked),
+            predictions=self.predictions(asked),
             audit=self._audit(draft, asked),
             nodes=draft.nodes(readings, flows, outcomes),
             edges=draft.edges(readings),
             versus=asked.versus,
         )
 
-    def _metric_info(self, asked: TracedRequest) -> MetricInfo:
+    def request_as_read(self, asked: TracedRequest) -> Request:
+        """The request with the texts of its ids and the model that answers it filled in."""
+        request = self._tokens.spell_out(asked.request)
+        return replace(request, model=asked.request.model or self._model.name)
+
+    def predictions(self, asked: TracedRequest) -> tuple[Prediction, ...]:
+        """The likeliest next tokens at the traced position, likeliest first."""
+        logits = asked.trace.logits[asked.position]
+        best = self._said(asked.trace, asked.position, asked.target.id, N_PREDICTIONS).top
+        return tuple(Prediction(one.id, one.text, float(logits[one.id]), one.prob) for one in best)
+
+    def metric_info(self, asked: TracedRequest) -> MetricInfo:
+        """What the metric is, with its value by the model's own logits."""
         listed: tuple[TokenProbability, ...] = ()
         if asked.metric.kind is MetricKind.CHOICE or takes_outcomes(asked):
             listed = tuple(self._list_candidates(asked))

@@ -46,22 +46,23 @@ class Metric:
     ) -> Float[Tensor, " d_model"]:
         """What the normed residual's dot product is taken with, biases and soft-cap aside."""
         weights = architecture.unembedding
-        return self._contrast(weights, dtype) * architecture.logit_scale
+        return self.contrast(weights, dtype) * architecture.logit_scale
 
     def bias(self, architecture: Architecture, dtype: torch.dtype) -> float:
         """What the unembedding's bias adds to it."""
         bias = architecture.unembedding_bias
-        return 0.0 if bias is None else float(self._contrast(bias, dtype))
+        return 0.0 if bias is None else float(self.contrast(bias, dtype))
 
     def evaluate(self, architecture: Architecture, logits: Float[Tensor, " d_vocab"]) -> float:
         """What the model itself says; infinite where a soft-cap's rounding hides a logit."""
         dtype = ledger_dtype(logits)
-        value = float(self._contrast(architecture.before_soft_cap(logits.to(dtype)), dtype))
+        value = float(self.contrast(architecture.before_soft_cap(logits.to(dtype)), dtype))
         return math.inf if math.isnan(value) else value
 
-    def _contrast(
-        self, by_token: Float[Tensor, "*rest d_vocab"], dtype: torch.dtype
+    def contrast(
+        self, by_token: Float[Tensor, "*rest d_vocab"], dtype: torch.dtype = torch.float64
     ) -> Float[Tensor, "*rest"]:
+        """A number of the target less the mean of the others': the metric, of logits."""
         own = by_token[..., self.target_id].to(dtype)
         if self.others is None:
             return own - _mean_of_tokens(by_token, dtype)

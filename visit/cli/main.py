@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Sequence
 
 from visit import __version__
-from visit.cli import INTERRUPTED, atlas, export, models, serve, trace
+from visit.cli import INTERRUPTED, ablate, atlas, export, models, serve, trace
 from visit.cli.options import (
     USERS_FAULT,
     Command,
@@ -32,6 +32,16 @@ _OUR_FAULT, _PIPE_CLOSED = 70, 141
 COMMANDS: dict[str, Command | Group] = {
     "trace": Command(
         "explain one prediction, as a JSON document or a summary", trace.describe, trace.run
+    ),
+    "ablate": Command(
+        "measure what parts cause: take them away, or change them, and run again",
+        ablate.describe_ablate,
+        ablate.ablate,
+    ),
+    "patch": Command(
+        "measure where two prompts' answers part: put one's values into the other's pass",
+        ablate.describe_patch,
+        ablate.patch,
     ),
     "serve": Command("open the app with a model in memory", serve.describe_serve, serve.serve),
     "show": Command(

@@ -17,9 +17,17 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, ClassVar, Generic, TypeVar
 
 from visit.errors import RequestError
+from visit.graph.effects import Effects
 from visit.graph.fields import hints_of, plain_from_value, value_from_given
 from visit.graph.flow import FlowGraph, Node
-from visit.graph.request import Request, data_from_request, request_from_data
+from visit.graph.interventions import How, Positions, Unit
+from visit.graph.request import (
+    Count,
+    CountFromOne,
+    Request,
+    data_from_request,
+    request_from_data,
+)
 
 Answer = TypeVar("Answer", covariant=True)
 Pattern = tuple[tuple[float, ...], ...]
@@ -95,6 +103,48 @@ class ReadPattern(Question[Pattern]):
 
     layer: int
     head: int
+
+
+@dataclass(frozen=True)
+class Measure(Question[Effects]):
+    """What changes at some sites do to the metric: measured, and as three ways predict it.
+
+    Attributes:
+        parts: Sites by their ids (``L5.head3@7``), and sorts of part (``heads``), which stand for
+            every one of them.
+        how: The way, as ``visit.graph.interventions.How`` writes it.
+        reference: The prompts that values come from; none for what the way has by default, and
+            ``prompt`` for the mean over the prompt's own positions.
+        positions: Where the parts of a sort are.
+        memories: How many memories of a layer ``memories`` stands for, the strongest by flow.
+        together: Whether all sites are changed in one pass, instead of each in its own.
+        unit: What changes are of.
+        estimate_only: Whether nothing is measured, only predicted.
+        steps: Over how many passes the estimate's gradient is averaged (integrated gradients); 1
+            for the plain pass alone (attribution patching).
+    """
+
+    parts: tuple[str, ...] = ("heads", "attn", "mlp")
+    how: str = "zero"
+    reference: tuple[str, ...] = ()
+    positions: Positions = Positions.TRACED
+    memories: Count = 25
+    together: bool = False
+    unit: Unit = Unit.METRIC
+    estimate_only: bool = False
+    steps: CountFromOne = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what no model could be asked.
+
+        Raises:
+            RequestError: the way is not known, or a field holds what it does not take.
+        """
+        hints = hints_of(Measure)
+        for name in (one.name for one in fields(self) if one.name != "request"):
+            value = value_from_given(name, hints[name], getattr(self, name))
+            object.__setattr__(self, name, value)
+        How.parse(self.how)
 
 
 def kinds_of_question() -> dict[str, type[Question[Any]]]:

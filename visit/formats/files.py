@@ -13,10 +13,10 @@ import platformdirs
 from visit.errors import OutputError
 
 
-def write_whole(path: str | Path, content: str) -> None:
-    """Write text as UTF-8 so that the path holds all of it or what it held before.
+def write_whole(path: str | Path, content: str | bytes) -> None:
+    """Write bytes, or text as UTF-8, so that the path holds all of it or what it held before.
 
-    The text goes to a new file in the same folder, is flushed to the disk and takes the path's
+    It goes to a new file in the same folder, is flushed to the disk and takes the path's
     place in one step; a failure removes it. A link is followed. A device or a pipe, such as
     ``/dev/null``, is written to as it is.
 
@@ -24,7 +24,7 @@ def write_whole(path: str | Path, content: str) -> None:
         OutputError: the path cannot be written.
     """
     place = Path(os.path.realpath(path))
-    data = content.encode("utf-8")
+    data = content.encode("utf-8") if isinstance(content, str) else content
     try:
         if place.exists() and not place.is_file():
             place.write_bytes(data)

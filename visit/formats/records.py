@@ -63,16 +63,16 @@ def data_from_flow(flow: FlowGraph) -> dict[str, Any]:
         "schema": NAME,
         "directed": True,
         "multigraph": True,
-        "graph": _drop_absent(
+        "graph": drop_absent(
             visit_version=flow.visit_version,
             created=flow.created,
             request=data_from_request(flow.request),
-            model=_drop_absent(**asdict(flow.model)),
-            tokens=[_data_from_token(token) for token in flow.tokens],
+            model=drop_absent(**asdict(flow.model)),
+            tokens=[data_from_token(token) for token in flow.tokens],
             target=asdict(flow.target),
-            metric=_data_from_metric(flow.metric),
+            metric=data_from_metric(flow.metric),
             predictions=[asdict(prediction) for prediction in flow.predictions],
-            audit=_drop_absent(**asdict(flow.audit)),
+            audit=drop_absent(**asdict(flow.audit)),
             versus=None if flow.versus is None else asdict(flow.versus),
             annotations=data_from_notes(flow.notes) if flow.notes else None,
         ),
@@ -81,12 +81,14 @@ def data_from_flow(flow: FlowGraph) -> dict[str, Any]:
     }
 
 
-def _data_from_token(token: Token) -> dict[str, Any]:
-    return _drop_absent(**{**asdict(token), "special": token.special or None})
+def data_from_token(token: Token) -> dict[str, Any]:
+    """A token of the prompt, as documents have it."""
+    return drop_absent(**{**asdict(token), "special": token.special or None})
 
 
-def _data_from_metric(metric: MetricInfo) -> dict[str, Any]:
-    return _drop_absent(
+def data_from_metric(metric: MetricInfo) -> dict[str, Any]:
+    """The metric, as documents have it."""
+    return drop_absent(
         kind=metric.kind.value,
         value=metric.value,
         candidates=_data_from_tokens(metric.candidates) if metric.candidates else None,
@@ -96,7 +98,7 @@ def _data_from_metric(metric: MetricInfo) -> dict[str, Any]:
 
 def _data_from_node(node: Node) -> dict[str, Any]:
     reading = node.reading
-    return _drop_absent(
+    return drop_absent(
         **_derived_fields(node),
         norm=reading.norm,
         entropy=reading.entropy,
@@ -141,7 +143,7 @@ def _data_from_tokens(tokens: tuple[TokenProbability, ...]) -> list[dict[str, An
 
 
 def _data_from_edge(edge: Edge) -> dict[str, Any]:
-    return _drop_absent(
+    return drop_absent(
         source=str(edge.source),
         target=str(edge.target),
         key=edge.key,
@@ -151,7 +153,8 @@ def _data_from_edge(edge: Edge) -> dict[str, Any]:
     )
 
 
-def _drop_absent(**fields: Any) -> dict[str, Any]:
+def drop_absent(**fields: Any) -> dict[str, Any]:
+    """A record without the fields that are ``None``."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -168,22 +171,22 @@ def flow_from_data(data: object) -> FlowGraph:
     """
     data = update(check_shape(restored(data)))
     graph = data["graph"]
-    tokens = tuple(Token(**_keep_known(Token, token)) for token in graph["tokens"])
-    model = ModelInfo(**_keep_known(ModelInfo, graph["model"]))
+    tokens = tuple(Token(**keep_known(Token, token)) for token in graph["tokens"])
+    model = ModelInfo(**keep_known(ModelInfo, graph["model"]))
     nodes = tuple(_nodes_from_data(data["nodes"], model, len(tokens)))
     flow = FlowGraph(
         visit_version=graph["visit_version"],
         created=graph.get("created"),
-        request=_request_from_data(graph["request"]),
+        request=request_from_record(graph["request"], "graph.request"),
         model=model,
         tokens=tokens,
-        target=Target(**_keep_known(Target, graph["target"])),
-        metric=_metric_from_data(graph["metric"]),
-        predictions=tuple(Prediction(**_keep_known(Prediction, p)) for p in graph["predictions"]),
+        target=Target(**keep_known(Target, graph["target"])),
+        metric=metric_from_data(graph["metric"]),
+        predictions=tuple(Prediction(**keep_known(Prediction, p)) for p in graph["predictions"]),
         audit=_audit_from_data(graph["audit"]),
         nodes=nodes,
         edges=tuple(_edges_from_data(data["edges"], {str(node.id): node.id for node in nodes})),
-        versus=Target(**_keep_known(Target, graph["versus"])) if "versus" in graph else None,
+        versus=Target(**keep_known(Target, graph["versus"])) if "versus" in graph else None,
         notes=notes_from_data(graph.get("annotations", {})),
     )
     check_prompt(flow)
@@ -194,7 +197,8 @@ def _audit_from_data(data: dict[str, Any]) -> Audit:
     return Audit(float(data["residual"]), float(data["logit"]), _measure(data, "flow"))
 
 
-def _metric_from_data(data: dict[str, Any]) -> MetricInfo:
+def metric_from_data(data: dict[str, Any]) -> MetricInfo:
+    """Read the metric back; the inverse of ``data_from_metric``."""
     return MetricInfo(
         kind=MetricKind(data["kind"]),
         value=float(data["value"]),
@@ -203,11 +207,16 @@ def _metric_from_data(data: dict[str, Any]) -> MetricInfo:
     )
 
 
-def _request_from_data(data: dict[str, Any]) -> Request:
+def request_from_record(data: dict[str, Any], where: str) -> Request:
+    """Read a document's request back.
+
+    Raises:
+        DocumentError: no model could serve it; the text says where it stands.
+    """
     try:
         return request_from_data(data)
     except RequestError as error:
-        raise DocumentError(f"graph.request: {error}") from None
+        raise DocumentError(f"{where}: {error}") from None
 
 
 def _nodes_from_data(
@@ -233,7 +242,7 @@ def _node_from_data(data: dict[str, Any], where: str) -> Node:
     reading = Reading(
         top=_tokens_from_data(data["top"]),
         bottom=_tokens_from_data(data["bottom"]),
-        target=TargetReading(**_keep_known(TargetReading, data["target"])),
+        target=TargetReading(**keep_known(TargetReading, data["target"])),
         entropy=float(data["entropy"]),
         norm=float(data["norm"]),
     )
@@ -281,7 +290,7 @@ def _edges_from_data(records: list[dict[str, Any]], ids: dict[str, NodeId]) -> I
         yield edge
 
 
-def _keep_known(type_: type, data: dict[str, Any]) -> dict[str, Any]:
+def keep_known(type_: type, data: dict[str, Any]) -> dict[str, Any]:
     """The fields that a dataclass has, with JSON's ``1`` and ``1.0`` told apart as it wants."""
     convert = _converters(type_)
     return {name: convert[name](value) for name, value in data.items() if name in convert}

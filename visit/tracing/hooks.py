@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib.metadata import version
+from inspect import signature
 from typing import Any
 
 import torch
@@ -168,6 +169,25 @@ def _ask_for_attention(
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Have one block show its pattern, without the model gathering the patterns of all."""
     return inputs, {**named, "output_attentions": True}
+
+
+def asking_for_attention(named: dict[str, Any]) -> dict[str, Any]:
+    """The named arguments of an attention that is called by itself for its pattern."""
+    return {**named, "output_attentions": True} if _hides_attention() else named
+
+
+def named_arguments(
+    module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]
+) -> dict[str, Any]:
+    """What a module is called with, all of it by name."""
+    bound = signature(module.forward).bind(*inputs, **named).arguments
+    gathered = [
+        name
+        for name, one in signature(module.forward).parameters.items()
+        if one.kind is one.VAR_KEYWORD and name in bound
+    ]
+    more = bound.pop(gathered[0]) if gathered else {}
+    return {**bound, **more}
 
 
 @dataclass(frozen=True, slots=True)

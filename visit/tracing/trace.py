@@ -17,10 +17,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from visit.errors import ModelError
+from visit.graph.kinds import NodeKind
 from visit.models.architectures import Architecture
 from visit.models.architectures.base import Block, Sizes
 from visit.models.architectures.elsewhere import plain_weights
 from visit.tracing.hooks import Call, LayerTrace, run_like, watch
+from visit.tracing.interventions import Edit, edit, edit_all
 from visit.tracing.precision import ledger_dtype, reading_dtype
 
 KEPT_BYTES = 512 << 20
@@ -42,12 +44,14 @@ class Layers(Sequence[LayerTrace]):
         calls: How the model called each.
         kept: Every layer's trace, or none where they would take too much memory.
         home: The device that all of it is moved to.
+        edits: What was changed in the pass.
     """
 
     blocks: tuple[Block, ...]
     calls: tuple[Call, ...]
     kept: tuple[LayerTrace, ...]
     home: torch.device
+    edits: tuple[Edit, ...] = ()
     _latest: tuple[int, LayerTrace] | None = field(default=None, init=False)
 
     def __len__(self) -> int:
@@ -70,8 +74,12 @@ class Layers(Sequence[LayerTrace]):
 
     def _again(self, number: int) -> LayerTrace:
         block, call, recorded = self.blocks[number], self.calls[number], list[LayerTrace]()
+        # The call is recorded as it entered: the embedding is changed already.
+        own = [
+            one for one in self.edits if one.layer == number and one.site.kind is not NodeKind.EMBED
+        ]
         caught = watch(block, self.home, lambda layer, _: recorded.append(layer))
-        with caught, run_like(call.residual):
+        with edit(block, own), caught, run_like(call.residual):
             block.module(*call.inputs, **call.named)
         return recorded[0]
 
@@ -179,6 +187,7 @@ def record(
     on_layer: Callable[[int], None] | None = None,
     *,
     kept_bytes: int = KEPT_BYTES,
+    edits: Sequence[Edit] = (),
 ) -> Trace:
     """Run the model once on the prompt and keep what every layer read and wrote.
 
@@ -188,6 +197,7 @@ def record(
         token_ids: The prompt, at least one token.
         on_layer: Called as each layer ends with the number done; what it raises ends the run.
         kept_bytes: Layers that take more memory together are recorded again when asked for.
+        edits: What is changed in the pass; the trace is of the changed one.
 
     Raises:
         ValueError: the model does not use eager attention, which alone shows its pattern.
@@ -214,6 +224,7 @@ def record(
     normed: list[Tensor] = []
     ids = torch.tensor([list(token_ids)], device=home)
     with ExitStack() as stack:
+        stack.enter_context(edit_all(architecture, edits))
         for block in blocks:
             stack.enter_context(watch(block, home, take))
         final_norm = architecture.final_norm.module
@@ -221,9 +232,10 @@ def record(
         stack.callback(hook.remove)
         stack.enter_context(run_like(architecture.unembedding))
         logits = model(input_ids=ids, use_cache=False).logits
+    every = tuple(kept) if len(kept) == len(blocks) else ()
     return Trace(
         token_ids=tuple(token_ids),
-        layers=Layers(blocks, tuple(calls), tuple(kept) if len(kept) == len(blocks) else (), home),
+        layers=Layers(blocks, tuple(calls), every, home, tuple(edits)),
         residuals=tuple(residuals),
         written=written[0],
         final_norm=normed[0][0].to(home),

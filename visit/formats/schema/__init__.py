@@ -18,7 +18,9 @@ from visit.errors import DocumentError
 
 NAME = "visit.flow/2"
 FIRST = "visit.flow/1"
-_FILES = {NAME: "flow-2.json", FIRST: "flow-1.json"}
+EFFECTS = "visit.effects/1"
+_FILES = {NAME: "flow-2.json", FIRST: "flow-1.json", EFFECTS: "effects-1.json"}
+_KINDS = {(NAME, FIRST): "a flow document", (EFFECTS,): "an effects document"}
 _LONGEST_MESSAGE = 160
 
 
@@ -36,21 +38,27 @@ def _validator(name: str) -> jsonschema_rs.Validator:
     return jsonschema_rs.validator_for(schema(name))
 
 
-def check_shape(data: object) -> dict[str, Any]:
+def check_shape(data: object, allowed: tuple[str, ...] = (NAME, FIRST)) -> dict[str, Any]:
     """The same data, known to have the shape of a document of this version or an earlier one.
+
+    Args:
+        data: What a file held.
+        allowed: The schemas that it may say it has, the newest first: one of ``_KINDS``.
 
     Raises:
         DocumentError: the version is unknown, a field is missing, or one has the wrong type; the
             text names the first such place.
     """
+    kind = _KINDS[allowed]
     if not isinstance(data, dict):
-        raise DocumentError(f"the document is {_name_type(data)}; a flow document is a JSON object")
+        raise DocumentError(f"the document is {_name_type(data)}; {kind} is a JSON object")
     name = data.get("schema")
     if name is None:
-        raise DocumentError(f"there is no 'schema' field; a flow document says {NAME!r}")
-    if name not in (NAME, FIRST):
+        raise DocumentError(f"there is no 'schema' field; {kind} says {allowed[0]!r}")
+    if name not in allowed:
+        known = " and ".join(map(repr, allowed))
         raise DocumentError(
-            f"schema is {_shorten(repr(name))}; this visit reads {NAME!r} and {FIRST!r}: "
+            f"schema is {_shorten(repr(name))}; this visit reads {known} there: "
             "use the visit that wrote the document, or trace the prompt again"
         )
     try:

@@ -124,6 +124,12 @@ class Attention:
     q_norm: Norm | None = None
     k_norm: Norm | None = None
 
+    def value(self, ln1: Float[Tensor, "*batch d_model"], head: int) -> Float[Tensor, "*batch _"]:
+        """One head's value of what attention reads, in the dtype of ``ln1``."""
+        shared = head * len(self.w_v) // len(self.w_q)  # GQA: several heads share one
+        value = ln1 @ self.w_v[shared].to(ln1)
+        return value if self.b_v is None else value + self.b_v[shared].to(ln1)
+
 
 @dataclass(frozen=True, slots=True)
 class Mlp:

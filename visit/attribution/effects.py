@@ -1,0 +1,171 @@
+"""What interventions do to the metric: measured by changed passes, and predicted three ways."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from visit.attribution.estimates import (
+    by_layer,
+    direct_gradient,
+    held_gradient,
+    predict,
+)
+from visit.attribution.flow import sweep_back
+from visit.attribution.metric import pull_back_through_final_norm
+from visit.models.architectures import Architecture
+from visit.tracing.gradients import SiteGradient
+from visit.tracing.precision import ledger_dtype
+from visit.tracing.sweep import Variant, logits_of_residuals, resume, run_changed
+from visit.tracing.trace import Trace
+
+ROWS_READ = 64
+"""How many predictions are compared at once: 64 vocabularies of 50,000 are 13 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Some changed passes' logits at the traced position, before any soft-cap.
+
+    Attributes:
+        places: Which of the variants.
+        logits: Theirs.
+        plain: The plain pass's, run beside them.
+    """
+
+    places: list[int]
+    logits: Float[Tensor, "row d_vocab"]
+    plain: Float[Tensor, " d_vocab"]
+
+
+def measure(
+    model: Any,
+    architecture: Architecture,
+    trace: Trace,
+    position: int,
+    variants: Sequence[Variant],
+    tell: Callable[[float], None],
+) -> Iterator[Changed]:
+    """Run every changed pass, those that begin at one position together.
+
+    Args:
+        model: The model.
+        architecture: The same, laid open.
+        trace: The plain pass.
+        position: The traced position.
+        variants: The edits of each pass.
+        tell: Told how far it is, 0 to 1.
+    """
+    by_start: dict[int, list[int]] = {}
+    for place, variant in enumerate(variants):
+        start = min(one.site.position or 0 for one in variant)
+        by_start.setdefault(start, []).append(place)
+    ids, done = trace.token_ids[: position + 1], 0
+    for start, places in sorted(by_start.items()):
+        resumed = resume(model, architecture, ids, start, lambda layer: trace.layers[layer].ln1)
+        own = [variants[place] for place in places]
+        for chosen, last, plain in run_changed(architecture, resumed, own):
+            base = logits_of_residuals(architecture, plain[None])[0]
+            for some in range(0, len(chosen), ROWS_READ):
+                rows = slice(some, some + ROWS_READ)
+                logits = logits_of_residuals(architecture, last[rows])
+                yield Changed([places[one] for one in chosen[rows]], logits, base)
+            done += len(chosen)
+            tell(done / len(variants))
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What one variant is predicted to change the metric by."""
+
+    direct: float
+    flow: float
+    estimate: float
+
+
+def predict_all(
+    architecture: Architecture,
+    trace: Trace,
+    position: int,
+    variants: Sequence[Variant],
+    unembedding: Float[Tensor, " d_model"],
+    live: Iterator[tuple[int, SiteGradient]],
+) -> list[Prediction]:
+    """What every variant is predicted to change the metric by.
+
+    Args:
+        architecture: The model.
+        trace: The plain pass.
+        position: The traced position.
+        variants: The edits of each.
+        unembedding: The metric's, as ``Metric.unembedding`` gives it.
+        live: The gradients of the live pass, the last layer first.
+    """
+    resid = trace.residuals[-1][position].to(ledger_dtype(trace.logits))
+    direction = pull_back_through_final_norm(architecture, resid, unembedding.to(resid))
+    held = sweep_back(architecture, trace, position, direction[None])
+    totals = [[0.0, 0.0, 0.0] for _ in variants]
+    edits = [by_layer(variant) for variant in variants]
+    for (layer, at_held), (same, at_live) in zip(held, live, strict=True):
+        assert layer == same
+        gradients = (
+            direct_gradient(architecture, trace, layer, position, direction),
+            held_gradient(at_held),
+            at_live,
+        )
+        for total, own in zip(totals, edits, strict=True):
+            for way, gradient in enumerate(gradients):
+                if layer in own:
+                    total[way] += predict(architecture, trace, own[layer], gradient)
+    return [Prediction(*total) for total in totals]
+
+
+def is_finite(changed: Changed) -> list[bool]:
+    """Whether each changed pass computed numbers."""
+    found: list[bool] = changed.logits.isfinite().all(-1).tolist()
+    return found
+
+
+def soft_capped(
+    architecture: Architecture, logits: Float[Tensor, "*rows d_vocab"]
+) -> Float[Tensor, "*rows d_vocab"]:
+    """Logits as the model predicts with them."""
+    cap = architecture.soft_cap
+    return logits if cap is None else torch.tanh(logits / cap) * cap
+
+
+def divergence(
+    plain: Float[Tensor, " d_vocab"], changed: Float[Tensor, "row d_vocab"]
+) -> Float[Tensor, " row"]:
+    """``KL(plain ‖ changed)`` of log-probabilities, in nats; never below 0."""
+    return (plain.exp() * (plain - changed)).sum(-1).clamp_min(0.0)
+
+
+def unembedding_of_logprob(
+    architecture: Architecture, logits: Float[Tensor, " d_vocab"], target_id: int
+) -> Float[Tensor, " d_model"]:
+    """The gradient of the target's log-probability at the normed residual.
+
+    Args:
+        architecture: The model.
+        logits: The plain pass's, before any soft-cap.
+        target_id: The token.
+    """
+    capped = soft_capped(architecture, logits.to(torch.float64))
+    weights = -capped.softmax(-1)
+    weights[target_id] += 1.0
+    if architecture.soft_cap is not None:
+        weights *= 1 - (capped / architecture.soft_cap) ** 2
+    columns = architecture.unembedding
+    return (columns.to(weights) @ weights) * architecture.logit_scale
+
+
+def log_of(prob: float) -> float:
+    """The logarithm of a probability, which may have been rounded to 0."""
+    return math.log(prob) if prob > 0 else -math.inf

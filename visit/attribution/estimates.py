@@ -1,0 +1,237 @@
+"""What a change is predicted to do to the metric, from a gradient, without running the change.
+
+All predictions are ``<gradient at the site, new value - old value>``; they differ in the gradient:
+
+- *direct*: at the last residual, nothing downstream counted; the final norm's scale is frozen.
+- *flow*: through the held pass (patterns, norm scales and gates as they were).
+- *estimate*: through the live pass, the first-order total effect (attribution patching, AtP); or
+  its mean on the way from other embeddings (integrated gradients).
+
+A knocked-out source is no small change of its score. Its head's new mix of values is known exactly
+while the scores are as they were, so that is the change whose effect is predicted (AtP*'s QK fix).
+
+Source: Nanda 2023, "Attribution patching"; Kramár et al. 2024, "AtP*", section 3; Hanna et al.
+2024, "Have Faith in Faithfulness" (integrated gradients over inputs).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from visit.attribution.flow import LayerGradient
+from visit.attribution.ledgers import apply_gain
+from visit.graph.interventions import Site
+from visit.graph.kinds import NodeKind
+from visit.models.architectures import Architecture
+from visit.models.architectures.base import Mlp
+from visit.tracing.gradients import SiteGradient, gradient_at_last_residual, sweep_back_live
+from visit.tracing.interventions import Edit
+from visit.tracing.precision import multiply_wide, reading_dtype
+from visit.tracing.sites import value_at
+from visit.tracing.trace import Trace, record
+
+
+def direct_gradient(
+    architecture: Architecture,
+    trace: Trace,
+    layer: int,
+    position: int,
+    direction: Float[Tensor, " d_model"],
+) -> SiteGradient:
+    """The gradient at one layer's sites when nothing downstream is counted.
+
+    Zero but at the traced position.
+
+    Args:
+        architecture: The model.
+        trace: The forward pass.
+        layer: The layer.
+        position: The traced position.
+        direction: A part's dot product with it is the part's direct logit.
+    """
+    block, recorded = architecture.blocks[layer], trace.layers[layer]
+    n_positions = len(trace.token_ids)
+
+    def at_position(row: Tensor) -> Tensor:
+        return torch.zeros(n_positions, *row.shape, dtype=row.dtype).index_put(
+            (torch.tensor(position),), row
+        )
+
+    whole = at_position(direction)
+    attn_raw = apply_gain(direction, recorded.attn_gain, position)
+    mlp_raw = apply_gain(direction, recorded.mlp_gain, position)
+    w_o = block.attention.w_o
+    z = multiply_wide(attn_raw[None], w_o.flatten(0, 1).T)[0].unflatten(0, w_o.shape[:2])
+    activation = None
+    if isinstance(block.mlp, Mlp):
+        activation = at_position(multiply_wide(mlp_raw[None], block.mlp.w_out.T)[0])
+    return SiteGradient(
+        resid_pre=whole,
+        z=at_position(z),
+        attn_raw=at_position(attn_raw),
+        attn=whole,
+        activation=activation,
+        mlp_raw=at_position(mlp_raw),
+        mlp=whole,
+        resid_post=whole,
+    )
+
+
+def held_gradient(at: LayerGradient, column: int = 0) -> SiteGradient:
+    """The gradient at one layer's sites through the held pass, from the flow's own sweep."""
+    return SiteGradient(
+        resid_pre=at.pre[column],
+        z=at.z[column],
+        attn_raw=at.attn_raw[column],
+        attn=at.mid[column],
+        activation=None if at.activation is None else at.activation[column],
+        mlp_raw=at.mlp_raw[column],
+        mlp=at.post[column],
+        resid_post=at.post[column],
+    )
+
+
+def live_gradients(
+    architecture: Architecture,
+    trace: Trace,
+    position: int,
+    unembedding: Float[Tensor, " d_model"],
+) -> Iterator[tuple[int, SiteGradient]]:
+    """The metric's gradient through the live pass at every layer's sites, the last layer first.
+
+    Args:
+        architecture: The model.
+        trace: The forward pass.
+        position: The traced position.
+        unembedding: The metric's, as ``Metric.unembedding`` gives it.
+    """
+    dtype = reading_dtype(trace.logits.dtype)
+    last = gradient_at_last_residual(architecture, trace, position, unembedding.to(dtype))
+    yield from sweep_back_live(architecture, trace, last.to(trace.residuals[-1]))
+
+
+def integrated_gradients(
+    model: object,
+    architecture: Architecture,
+    trace: Trace,
+    position: int,
+    unembedding: Float[Tensor, " d_model"],
+    baseline: Float[Tensor, "pos d_model"],
+    steps: int,
+) -> dict[int, SiteGradient]:
+    """The live gradient's mean over passes whose embeddings go from others to the prompt's own.
+
+    Args:
+        model: The model itself.
+        architecture: The same, laid open.
+        trace: The plain pass.
+        position: The traced position.
+        unembedding: The metric's.
+        baseline: The embeddings that they come from: the reference's, means, or zeros.
+        steps: How many passes; the last is the plain one.
+
+    Source: Hanna et al. 2024, EAP-IG (inputs), of sites instead of edges.
+    """
+    own = trace.residuals[0]
+    total: dict[int, SiteGradient] = {}
+    for step in range(1, steps + 1):
+        mixed = torch.lerp(baseline.to(own), own, step / steps)
+        edits = [Edit(Site(NodeKind.EMBED, place), constant=row) for place, row in enumerate(mixed)]
+        here = trace if step == steps else record(model, architecture, trace.token_ids, edits=edits)
+        for layer, at in live_gradients(architecture, here, position, unembedding):
+            total[layer] = _add(total.get(layer), at, 1 / steps)
+    return total
+
+
+def _add(total: SiteGradient | None, more: SiteGradient, factor: float) -> SiteGradient:
+    values: dict[str, Any] = {}
+    for part in fields(SiteGradient):
+        new, old = getattr(more, part.name), total and getattr(total, part.name)
+        values[part.name] = None if new is None else new * factor + (0 if old is None else old)
+    return SiteGradient(**values)
+
+
+def predict(
+    architecture: Architecture, trace: Trace, edits: Iterable[Edit], at: SiteGradient
+) -> float:
+    """What edits of one layer change the metric by, to first order in this gradient.
+
+    Args:
+        architecture: The model.
+        trace: The plain pass.
+        edits: All of the layer that the gradient is of.
+        at: The gradient.
+    """
+    return sum(_predict_one(architecture, trace, one, at) for one in edits)
+
+
+def _predict_one(architecture: Architecture, trace: Trace, one: Edit, at: SiteGradient) -> float:
+    site, place = one.site, one.site.position
+    assert place is not None
+    block = architecture.blocks[one.layer]
+    match site.kind:
+        case NodeKind.ATTN_BIAS:
+            return _dot(at.attn_raw[place], block.attention.b_o) * (one.factor - 1)
+        case NodeKind.MLP_BIAS:
+            return _dot(at.mlp_raw[place], getattr(block.mlp, "b_out", None)) * (one.factor - 1)
+    if one.knocks_out:
+        gradient, moved = at.z[place, site.number], _knocked_out(architecture, trace, one)
+    else:
+        value = value_at(architecture, trace, site)
+        gradient, moved = gradient_at(at, one), one.change(value) - value
+    return _dot(gradient, moved)
+
+
+def gradient_at(at: SiteGradient, one: Edit) -> Tensor:
+    """The part of a layer's gradient that an edit's site has."""
+    site, place = one.site, one.site.position
+    assert place is not None
+    match site.kind:
+        case NodeKind.EMBED:
+            return at.resid_pre[place]
+        case NodeKind.HEAD:
+            return at.z[place, site.number]
+        case NodeKind.ATTN_NEURON:
+            return at.z[place].flatten()[site.number]
+        case NodeKind.ATTN | NodeKind.RESID_MID:
+            return at.attn[place]
+        case NodeKind.MEMORY_VALUE:
+            assert at.activation is not None
+            return at.activation[place, site.number]
+        case NodeKind.EXPERT:
+            return at.mlp_raw[place]
+        case NodeKind.MLP:
+            return at.mlp[place]
+    return at.resid_post[place]
+
+
+def _knocked_out(architecture: Architecture, trace: Trace, one: Edit) -> Tensor:
+    """How a head's mix of values changes when one source may not be read.
+
+    Source: Kramár et al. 2024, equation 8, with a new pattern of 0 at that source.
+    """
+    site, layer = one.site, trace.layers[one.layer]
+    assert site.number is not None and site.source is not None
+    read = float(layer.attention[site.number, site.position, site.source])
+    value = architecture.blocks[one.layer].attention.value(layer.ln1[site.source], site.number)
+    return read / (1 - read) * (layer.z[site.position, site.number] - value)
+
+
+def _dot(gradient: Tensor, moved: Tensor | None) -> float:
+    if moved is None:
+        return 0.0
+    return float((gradient.to(torch.float64) * moved.to(torch.float64)).sum())
+
+
+def by_layer(edits: Sequence[Edit]) -> dict[int, list[Edit]]:
+    """Edits by the layer that they are made in."""
+    found: dict[int, list[Edit]] = {}
+    for one in edits:
+        found.setdefault(one.layer, []).append(one)
+    return found

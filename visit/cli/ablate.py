@@ -1,0 +1,286 @@
+"""``visit ablate`` and ``visit patch``: what parts cause, measured by changing them."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from visit.cli.options import Parser, add_model, add_running, check_unicode, running_from_arguments
+from visit.cli.progress import progress_bar
+from visit.cli.prompt_input import add_prompt, names_prompt
+from visit.cli.request_options import (
+    add_prompt_ids,
+    add_reading,
+    add_tokens,
+    request_from_arguments,
+)
+from visit.cli.streams import write_result
+from visit.engine.questions import Measure
+from visit.errors import RequestError
+from visit.graph.interventions import OWN_PROMPT, SORTS, Positions, Unit, Way
+from visit.graph.metric import MetricChoice
+from visit.graph.request import Request
+
+if TYPE_CHECKING:
+    from visit.graph.effects import Effects
+    from visit.session import Session
+
+_UNITS = [unit.value for unit in Unit if unit is not Unit.METRIC]
+_DEFAULTS = {field.name: field.default for field in fields(Measure)}
+_UNDRAWN: dict[str, Any] = {"layers": "none", "strongest": 0, "outcome": False}
+"""What a graph need not show to say what the model predicts."""
+
+
+def describe_ablate(command: Parser) -> None:
+    """The options of ``visit ablate``."""
+    add_prompt(command, "the text the model reads, or with --chat the messages")
+    add_model(command)
+    add_tokens(command)
+    add_reading(command)
+    add_prompt_ids(command)
+    _add_metric(command)
+    changes = command.add_argument_group("what is changed")
+    changes.add_argument(
+        "--parts",
+        metavar="heads,memories,...|ID,ID,...",
+        default="heads,attn,mlp",
+        help=f"sorts of part ({', '.join(SORTS)}), or sites like L5.head3@7, L5.mlp@* (every "
+        "position) and L5.head3@7<2 (what a head takes from position 2) (default: %(default)s)",
+    )
+    changes.add_argument(
+        "--how",
+        metavar="WAY",
+        default=_DEFAULTS["how"],
+        help=f"{', '.join(Way)}; scale and add with their number, like scale:0.5 "
+        "(default: %(default)s)",
+    )
+    changes.add_argument(
+        "--reference",
+        metavar="FILE|TEXT",
+        help="the prompt that values come from, or a text file with one a line; for mean also "
+        f"{OWN_PROMPT!r}, the prompt's own positions (default for mean: a bundled text)",
+    )
+    changes.add_argument(
+        "--positions",
+        choices=[one.value for one in Positions],
+        default=Positions.TRACED.value,
+        help="where a sort's parts are: the traced position, all of them together, or each by "
+        "itself (default: %(default)s)",
+    )
+    changes.add_argument(
+        "--memories",
+        metavar="N",
+        type=int,
+        default=_DEFAULTS["memories"],
+        dest="n_memories",
+        help="of each layer, the strongest by flow (default: %(default)s)",
+    )
+    changes.add_argument(
+        "--together", action="store_true", help="change all sites in one pass, not each in its own"
+    )
+    changes.add_argument(
+        "--estimate-only", action="store_true", help="predict by a gradient and measure nothing"
+    )
+    changes.add_argument(
+        "--steps",
+        metavar="N",
+        type=int,
+        default=_DEFAULTS["steps"],
+        help="average the estimate's gradient over so many passes (integrated gradients) "
+        "(default: %(default)s, attribution patching)",
+    )
+    add_running(command)
+    _add_output(command)
+
+
+def describe_patch(command: Parser) -> None:
+    """The options of ``visit patch``."""
+    command.add_argument(
+        "prompt", metavar="CLEAN", help="the prompt whose values are put into the other's pass"
+    )
+    command.add_argument(
+        "corrupt", metavar="CORRUPT", help="the prompt whose pass is changed, of as many tokens"
+    )
+    add_model(command)
+    add_tokens(command)
+    add_reading(command)
+    _add_metric(command)
+    command.add_argument(
+        "--parts",
+        metavar="resid|attn|mlp|heads",
+        default="resid",
+        help="what is patched, at every layer and position; heads at all positions together "
+        "(default: %(default)s)",
+    )
+    add_running(command)
+    _add_output(command)
+    command.set_defaults(prompt_file=None)
+
+
+def _add_metric(command: Parser) -> None:
+    command.add_argument(
+        "--metric",
+        choices=[*(one.value for one in MetricChoice), *_UNITS],
+        default=MetricChoice.CHOICE.value,
+        help="what changes are of: the target's logit less the candidates' mean (choice) or the "
+        "vocabulary's (centred), the logit itself, its log-probability, or the whole prediction's "
+        "divergence (default: %(default)s)",
+    )
+
+
+def _add_output(command: Parser) -> None:
+    output = command.add_argument_group("what is written")
+    output.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="where the document goes, - for stdout (default: -, or nowhere with --summary)",
+    )
+    output.add_argument(
+        "--summary",
+        action="store_true",
+        help="print the strongest effects and how well predictions agree with them",
+    )
+    output.add_argument(
+        "--count",
+        metavar="N",
+        type=int,
+        default=50,
+        help="effects listed in the summary (default: %(default)s)",
+    )
+    output.add_argument(
+        "--reproducible",
+        action="store_true",
+        help="leave the time out of the document, so that the same input gives the same bytes",
+    )
+
+
+def ablate(arguments: Namespace) -> None:
+    """Change sites of one pass and write what that does to the prediction."""
+    if not names_prompt(arguments) and arguments.prompt_ids is None:
+        raise RequestError(
+            "the following arguments are required: PROMPT; visit ablate -h says what is allowed"
+        )
+    request, unit = _request(arguments)
+    question = Measure(
+        request,
+        parts=tuple(one.strip() for one in arguments.parts.split(",") if one.strip()),
+        how=arguments.how,
+        reference=_reference(arguments.reference),
+        positions=Positions(arguments.positions),
+        memories=arguments.n_memories,
+        together=arguments.together,
+        unit=unit,
+        estimate_only=arguments.estimate_only,
+        steps=arguments.steps,
+    )
+    _check_output(arguments)
+    with progress_bar() as progress:
+        effects = _load(arguments, progress).ask(question, progress)
+    _write(effects, arguments)
+
+
+def patch(arguments: Namespace) -> None:
+    """Put one prompt's values into another's pass, everywhere, and write how far each goes."""
+    clean, unit = _request(arguments)
+    check_unicode("corrupt prompt", arguments.corrupt)
+    corrupt = replace(clean, prompt=arguments.corrupt)
+    _check_output(arguments)
+    with progress_bar() as progress:
+        session = _load(arguments, progress)
+        question = Measure(
+            _contrasted(session, clean, corrupt),
+            parts=(arguments.parts,),
+            how=Way.PATCH.value,
+            reference=(clean.prompt,),
+            positions=Positions.ALL if arguments.parts == "heads" else Positions.EACH,
+            unit=unit,
+        )
+        effects = session.ask(question, progress)
+    _write(effects, arguments)
+
+
+def _contrasted(session: Session, clean: Request, corrupt: Request) -> Request:
+    """The corrupted prompt, explained towards the clean one's answer rather than its own.
+
+    A target that was named stays.
+    """
+    if clean.target is not None or clean.target_id is not None:
+        return corrupt
+    answer = session.explain(replace(clean, **_UNDRAWN)).target.id
+    if corrupt.versus is not None or corrupt.versus_id is not None:
+        return replace(corrupt, target_id=answer)
+    own = session.explain(replace(corrupt, **_UNDRAWN)).target.id
+    return replace(corrupt, target_id=answer, versus_id=None if own == answer else own)
+
+
+def _request(arguments: Namespace) -> tuple[Request, Unit]:
+    """The request that a command line says, and what changes are of."""
+    is_unit = arguments.metric in _UNITS
+    metric = MetricChoice.CHOICE.value if is_unit else arguments.metric
+    request = request_from_arguments(Namespace(**{**vars(arguments), "metric": metric}))
+    return request, Unit(arguments.metric) if is_unit else Unit.METRIC
+
+
+def _reference(given: str | None) -> tuple[str, ...]:
+    """The reference prompts: a file's lines, or the text itself.
+
+    Raises:
+        RequestError: the file holds no text, or the text is not UTF-8.
+    """
+    if given is None:
+        return ()
+    path = Path(given)
+    try:
+        is_file = path.is_file()
+    except (OSError, ValueError):
+        is_file = False  # too long a name is a text
+    if not is_file:
+        check_unicode("reference", given)
+        return (given,)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise RequestError(f"{given}: not UTF-8 at byte {error.start}") from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise RequestError(f"{given} cannot be read: {reason}") from None
+    prompts = tuple(line for line in lines if line.strip())
+    if not prompts:
+        raise RequestError(f"{given} holds no text; give a file with a prompt a line")
+    return prompts
+
+
+def _load(arguments: Namespace, progress: Any) -> Session:
+    from visit.session import Session
+
+    return Session.load(arguments.model, **running_from_arguments(arguments), progress=progress)
+
+
+def _check_output(arguments: Namespace) -> None:
+    if arguments.output not in (None, "-"):
+        from visit.formats.files import check_writable
+
+        check_writable(arguments.output)
+
+
+def _write(effects: Effects, arguments: Namespace) -> None:
+    """The summary, the document, or both."""
+    if arguments.summary:
+        from visit.formats.effects_summary import text_from_effects
+
+        write_result(text_from_effects(effects, arguments.count))
+    if arguments.summary and arguments.output is None:
+        return
+    from visit.formats.effects import json_from_effects
+    from visit.formats.files import write_whole
+
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    text = json_from_effects(effects, None if arguments.reproducible else now)
+    if arguments.output in (None, "-"):
+        write_result(text.encode("utf-8"))
+    else:
+        write_whole(arguments.output, text)

@@ -1,0 +1,211 @@
+"""Many changed passes at once, at the cost of little more than their matrix products.
+
+What a change at some positions does to the traced one is found by running the positions from the
+first changed one on: attention there reads the recorded keys and values of those before. The
+changed passes are rows of a batch, which grows as each layer adds the passes that are first changed
+in it; until then they are the plain one. The plain pass is the first row, so that a changed one is
+compared with numbers of the same rounding.
+
+1. ``resume`` runs the prompt up to the first changed position and goes on from there, which gives
+   each block's arguments and the keys and values of the positions before.
+2. ``run_changed`` takes the rows through the blocks in chunks that bound the memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from transformers.cache_utils import Cache, DynamicCache
+
+from visit.models.architectures import Architecture
+from visit.models.architectures.base import Sizes
+from visit.tracing.hooks import named_arguments, run_like
+from visit.tracing.interventions import Edit, Window, edit
+from visit.tracing.precision import reading_dtype
+
+CHUNK_ELEMENTS = 1 << 25
+"""How many numbers of a layer are alive at once: 128 MiB in float32."""
+
+Variant = tuple[Edit, ...]
+"""The edits of one changed pass."""
+
+
+class _Remembered(DynamicCache):
+    """Keys and values as they were recorded, before those that a block adds; it keeps nothing."""
+
+    def __init__(self, before: Sequence[tuple[Tensor, Tensor] | None], n_before: int) -> None:
+        super().__init__()
+        self._recorded, self._n_before = before, n_before
+
+    def update(
+        self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: Any, **named: Any
+    ) -> tuple[Tensor, Tensor]:
+        recorded = self._recorded[layer_idx]
+        if recorded is None:
+            return key_states, value_states
+        keys, values = (part.expand(len(key_states), -1, -1, -1) for part in recorded)
+        return torch.cat([keys, key_states], -2), torch.cat([values, value_states], -2)
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        return self._n_before
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """How the blocks run from some position on.
+
+    Attributes:
+        start: The position.
+        calls: What each block was called with there, by name.
+        before: What attention reads at the earlier positions, a tensor for each layer.
+        remembered: Each layer's keys and values of the earlier positions.
+    """
+
+    start: int
+    calls: tuple[dict[str, Any], ...]
+    before: tuple[Tensor, ...]
+    remembered: tuple[tuple[Tensor, Tensor] | None, ...]
+
+    @property
+    def n_positions(self) -> int:
+        """How many positions are run."""
+        residual: Tensor = self.calls[0]["hidden_states"]
+        return residual.shape[1]
+
+    def named(self, layer: int, hidden: Float[Tensor, "row pos d_model"]) -> dict[str, Any]:
+        """What a block is called with when several passes run together."""
+        named = dict(self.calls[layer]) | {"hidden_states": hidden}
+        for name, value in named.items():
+            if isinstance(value, Cache):
+                named[name] = _Remembered(self.remembered, self.start)
+            elif name == "alibi" and isinstance(value, Tensor):  # some reshape it by the batch
+                named[name] = value.repeat(len(hidden), *[1] * (value.ndim - 1))
+        return named
+
+
+def resume(
+    model: Any,
+    architecture: Architecture,
+    token_ids: Sequence[int],
+    start: int,
+    before: Callable[[int], Tensor],
+) -> Resumed:
+    """Run the prompt up to a position, and catch what the blocks are called with from there on.
+
+    Args:
+        model: The model.
+        architecture: The same, laid open.
+        token_ids: The prompt up to the traced position.
+        start: The first position that is run again.
+        before: What a layer's attention reads, ``[pos, d_model]``, as it was recorded.
+    """
+    home = architecture.unembedding.device
+    ids = torch.tensor([list(token_ids)], device=home)
+    calls = list[dict[str, Any]]()
+
+    def catch(module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
+        calls.append(named_arguments(module, inputs, named))
+
+    cache = DynamicCache(config=model.config)
+    with run_like(architecture.unembedding), ExitStack() as stack:
+        if start:
+            model(input_ids=ids[:, :start], past_key_values=cache, use_cache=True)
+        remembered = tuple(_kept(cache, layer) for layer in range(architecture.sizes.n_layers))
+        for block in architecture.outline:
+            hook = block.module.register_forward_pre_hook(catch, with_kwargs=True)
+            stack.callback(hook.remove)
+        model(input_ids=ids[:, start:], past_key_values=cache, use_cache=True)
+    earlier = tuple(before(layer)[:start] for layer in range(len(calls))) if start else ()
+    return Resumed(start, tuple(calls), earlier, remembered)
+
+
+def _kept(cache: DynamicCache, layer: int) -> tuple[Tensor, Tensor] | None:
+    if layer >= len(cache.layers):
+        return None
+    kept: Any = cache.layers[layer]
+    return None if kept.keys is None else (kept.keys, kept.values)
+
+
+def run_changed(
+    architecture: Architecture,
+    resumed: Resumed,
+    variants: Sequence[Variant],
+    *,
+    chunk_elements: int = CHUNK_ELEMENTS,
+) -> Iterator[tuple[list[int], Float[Tensor, "row d_model"], Float[Tensor, " d_model"]]]:
+    """Run every changed pass.
+
+    Args:
+        architecture: The model.
+        resumed: From the first position that any of them changes.
+        variants: The edits of each pass, at least one.
+        chunk_elements: How many numbers of a layer may be alive at once.
+
+    Yields:
+        Which passes, their last residuals at the traced position, and the plain pass's, run
+        beside them.
+    """
+    order = sorted(range(len(variants)), key=lambda place: _first_layer(variants[place]))
+    rows = rows_at_once(architecture.sizes, resumed, chunk_elements)
+    for begin in range(0, len(order), rows):
+        chosen = order[begin : begin + rows]
+        last = _run(architecture, resumed, [variants[place] for place in chosen])
+        yield chosen, last[1:], last[0]
+
+
+def rows_at_once(sizes: Sizes, resumed: Resumed, chunk_elements: int) -> int:
+    """How many passes run together."""
+    seen = resumed.start + resumed.n_positions
+    each = 3 * sizes.d_mlp + 8 * sizes.d_model + 3 * sizes.n_heads * seen
+    keys = 4 * sizes.n_kv_heads * sizes.d_head * seen
+    return max(1, chunk_elements // (resumed.n_positions * each + keys))
+
+
+def _first_layer(variant: Variant) -> int:
+    return min(one.layer for one in variant)
+
+
+def _run(
+    architecture: Architecture, resumed: Resumed, variants: Sequence[Variant]
+) -> Float[Tensor, "row d_model"]:
+    """The last residuals at the traced position: the plain pass's, then those of the changed.
+
+    The variants are in the order of the layers that they are first changed in.
+    """
+    begins = [_first_layer(variant) for variant in variants]
+    by_layer: dict[int, list[Edit]] = {}
+    for row, variant in enumerate(variants, start=1):
+        for one in variant:
+            by_layer.setdefault(one.layer, []).append(one.in_row(row))
+    first = begins[0]
+    hidden: Tensor = resumed.calls[first]["hidden_states"]
+    with run_like(architecture.unembedding):
+        for layer in range(first, len(resumed.calls)):
+            n_new = begins.count(layer)
+            if n_new:
+                hidden = torch.cat([hidden, hidden[:1].expand(n_new, -1, -1)])
+            block = architecture.blocks[layer]
+            window = Window(resumed.start, resumed.before[layer] if resumed.before else None)
+            with edit(block, by_layer.get(layer, ()), window):
+                output = block.module(**resumed.named(layer, hidden))
+            hidden = output[0] if isinstance(output, tuple) else output
+    return hidden[:, -1].to(architecture.unembedding.device)
+
+
+def logits_of_residuals(
+    architecture: Architecture, resid: Float[Tensor, "row d_model"]
+) -> Float[Tensor, "row d_vocab"]:
+    """The logits of last residuals before any soft-cap, never in half precision."""
+    with run_like(architecture.unembedding):
+        normed: Tensor = architecture.final_norm.module(resid)
+    dtype = reading_dtype(normed.dtype)
+    products: Tensor = normed.to(dtype) @ architecture.unembedding.to(dtype)
+    products *= architecture.logit_scale
+    bias = architecture.unembedding_bias
+    return products if bias is None else products + bias.to(dtype)
