@@ -247,7 +247,8 @@ class _Editor:
         if mask.dtype is torch.bool:
             raise ModelError("the attention mask is no float; nothing can be knocked out")
         n_run = self.entering.shape[1]  # type: ignore[union-attr]
-        outside = self.window.start + n_run - mask.shape[-1]  # a sliding window leaves some out
+        # A sliding window leaves some out; transformers 4 makes some masks one wider than it needs.
+        outside = max(0, self.window.start + n_run - mask.shape[-1])
         for one in edits:
             key = one.site.source - outside  # type: ignore[operator]
             if key >= 0:

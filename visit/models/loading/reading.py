@@ -92,7 +92,8 @@ def _read(place: Place, config: Any, running: Running, offload_folder: str | Non
                 use_safetensors=True,
                 local_files_only=True,
                 output_loading_info=True,
-                ignore_mismatched_sizes=True,  # they are in the report, and refused
+                # They are in the report, and refused. Packed weights transformers 4 cannot compare.
+                ignore_mismatched_sizes=running.quant is None,
                 key_mapping=text_part_names(config),
                 **running.options(offload_folder),
             )
