@@ -143,12 +143,13 @@ def tokenizer_at(place: Place, config: Any) -> PreTrainedTokenizerBase:
             f"{', '.join(TOKENIZERS[:-1])} nor {TOKENIZERS[-1]}; add its files"
         )
     reader: Any = AutoTokenizer
+    named: dict[str, Any] = {"config": config}
     if _is_backend_alone(place):
-        reader = PreTrainedTokenizerFast
+        reader, named = PreTrainedTokenizerFast, {}  # it would keep the config as its own
     try:
         with _quietly():
             tokenizer: PreTrainedTokenizerBase = reader.from_pretrained(
-                place.folder, local_files_only=True, config=config
+                place.folder, local_files_only=True, **named
             )
     except DAMAGED as error:
         raise ModelError(
