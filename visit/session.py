@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from typing import Any
 
 from visit.assemble.answers import answer
 from visit.assemble.residency import MODELS_BYTES, TRACES_BYTES, Residency, Resident
@@ -13,6 +14,7 @@ from visit.engine.protocol import ModelChoice
 from visit.engine.questions import (
     Answer,
     Explain,
+    Measure,
     OpenBlock,
     Pattern,
     Question,
@@ -21,6 +23,7 @@ from visit.engine.questions import (
 )
 from visit.engine.queue import Queue
 from visit.errors import RequestError
+from visit.graph.effects import Effects
 from visit.graph.flow import FlowGraph, ModelInfo, Node
 from visit.graph.request import Request
 from visit.lens.atlas import Atlas
@@ -32,8 +35,9 @@ class Session:
     """Answers questions with a model in memory, one at a time, whoever asks in turn.
 
     ``ask`` answers any question, and ``submit`` without waiting for it; ``explain``, ``open``,
-    ``lens`` and ``pattern`` are short ways to ask. Asking for another target, position, count or
-    threshold of a prompt that was traced lately runs no forward pass. Safe to call from any thread.
+    ``measure``, ``lens`` and ``pattern`` are short ways to ask. Asking for another target,
+    position, count or threshold of a prompt that was traced lately runs no forward pass. Safe to
+    call from any thread.
 
         >>> flow = Session.load("mini").explain(Request("The capital of Japan is the city of"))
         >>> flow.target.text
@@ -242,6 +246,20 @@ class Session:
             VisitError: the layer or the position does not exist, or the request cannot be served.
         """
         return self.ask(OpenBlock(request, layer, position))
+
+    def measure(self, request: Request, *parts: str, **named: Any) -> Effects:
+        """What parts cause: each is changed and the rest of the pass run again.
+
+        Args:
+            request: The prompt, and what is explained.
+            parts: Sites (``L5.head3@7``) and sorts of part (``heads``); the question's own by
+                default.
+            named: The question's other fields, such as ``how="mean"`` or ``together=True``.
+
+        Raises:
+            VisitError: it cannot be measured; the text says why.
+        """
+        return self.ask(Measure(request, parts, **named) if parts else Measure(request, **named))
 
     def lens(self, request: Request, positions: Sequence[int]) -> tuple[Node, ...]:
         """What every residual of some positions says: asks ``ReadLens``.

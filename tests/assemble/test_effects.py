@@ -258,3 +258,8 @@ def test_a_change_that_computes_no_numbers_is_named(session: Session):
     sites = tuple(f"L1.head2@7<{source}" for source in range(8))
     with pytest.raises(RequestError, match="computes NaN or infinity"):
         session.ask(Measure(Request(JAPAN), sites, "knockout", together=True))
+
+
+def test_a_session_measures_in_one_call(session: Session):
+    one = session.measure(Request(JAPAN), "L4.mlp@7", how="scale:0.5")
+    assert one == session.ask(Measure(Request(JAPAN), ("L4.mlp@7",), "scale:0.5"))
