@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import torch
@@ -113,14 +114,17 @@ def resume(
         calls.append(named_arguments(module, inputs, named))
 
     cache = DynamicCache(config=model.config)
+    # transformers 5.24 calls it otherwise than those before.
+    named = "cache" if "cache" in signature(model.forward).parameters else "past_key_values"
+    remembering = {named: cache}
     with run_like(architecture.unembedding), ExitStack() as stack:
         if start:
-            model(input_ids=ids[:, :start], past_key_values=cache, use_cache=True)
+            model(input_ids=ids[:, :start], use_cache=True, **remembering)
         remembered = tuple(_kept(cache, layer) for layer in range(architecture.sizes.n_layers))
         for block in architecture.outline:
             hook = block.module.register_forward_pre_hook(catch, with_kwargs=True)
             stack.callback(hook.remove)
-        model(input_ids=ids[:, start:], past_key_values=cache, use_cache=True)
+        model(input_ids=ids[:, start:], use_cache=True, **remembering)
     earlier = tuple(before(layer)[:start] for layer in range(len(calls))) if start else ()
     return Resumed(start, tuple(calls), earlier, remembered)
 
