@@ -85,7 +85,7 @@ def test_outcomes_add_up_over_parts_to_the_candidates_centred_logits(name: str):
     """And over every ledger to its whole's; towards the target an outcome is the node's flow."""
     tiny, made = specimen(name), builder(name)
     request = replace(FEW, candidates=6, threshold=0.0, layers="none")
-    asked = made._resolve(tiny.trace, request)
+    asked = made.resolve(tiny.trace, request)
     vectors, constant = {}, torch.zeros(6).double()
     kinds = {
         NodeKind.EMBED: [tiny.trace.residuals[0]],
