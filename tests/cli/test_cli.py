@@ -13,6 +13,7 @@ from types import ModuleType
 
 import pytest
 from flow_strategies import small_flow
+from sample import make_flow
 
 import visit
 from visit.cli.main import WAITING, main, parser
@@ -77,7 +78,7 @@ def session(monkeypatch: pytest.MonkeyPatch) -> FakeSession:
 @pytest.fixture
 def document(tmp_path: Path) -> Path:
     path = tmp_path / "g.json"
-    write_flow(small_flow(), path)
+    write_flow(make_flow(), path)
     return path
 
 
@@ -305,7 +306,7 @@ def test_a_wrong_command_line_is_refused_in_one_line(
     [
         (lambda text: text[:-100], "g.json: not JSON, or cut short: "),
         (lambda text: text.replace("flow/2", "flow/3"), "g.json: schema is 'visit.flow/3'; this "),
-        (lambda text: text.replace('"L0.mlp@2","', '"L1.mlp@2","', 1), "no node 'L1.mlp@2'"),
+        (lambda text: text.replace('"source":"L0.mlp@2"', '"source":"L9.mlp@2"', 1), "no node 'L9.mlp@2'"),
         (lambda text: text.replace('"norm":', '"norm":"', 1), "g.json: "),
     ],
 )
@@ -350,7 +351,7 @@ def test_serve_and_show_give_the_app_what_it_needs(
     assert calls == [(session, shown), ("127.0.0.1", 1234)]
     calls.clear()
     assert main(["show", str(document), "--host", "localhost"]) == 0
-    shown = {"flow": small_flow(), "hosts": Hosts.of("localhost")}
+    shown = {"flow": make_flow(), "hosts": Hosts.of("localhost")}
     assert calls == [(None, shown), ("localhost", 8050)]
     assert capsys.readouterr().err == ""
     assert main(["serve", "Paris is", "--host", "0.0.0.0"]) == 0
@@ -490,7 +491,7 @@ def test_an_export_goes_beside_its_document_and_says_where(
 def test_a_document_goes_into_an_html_file_and_comes_out_the_same(document: Path):
     assert main(["export", str(document), "--to", "html"]) == 0
     page = document.with_suffix(".html")
-    assert read_flow(page) == small_flow()
+    assert read_flow(page) == make_flow()
     again = document.with_name("again.json")
     assert main(["export", str(page), "--to", "json", "-o", str(again)]) == 0
     assert again.read_bytes() == document.read_bytes()

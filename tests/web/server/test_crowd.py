@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import uvicorn
+from loops import run
 from page import Page, fetch, open_page
 from sample import FakeEngine
 from specimens import save_tiny_model
@@ -116,7 +117,7 @@ def test_a_tap_is_answered_while_two_hundred_traces_wait():
 
     engine = FakeEngine()
     with served(engine) as url:
-        asyncio.run(asyncio.wait_for(see(url), 3 * SOON))
+        run(asyncio.wait_for(see(url), 3 * SOON))
 
 
 def test_a_flood_of_callbacks_keeps_nobody_waiting():
@@ -135,7 +136,7 @@ def test_a_flood_of_callbacks_keeps_nobody_waiting():
         await page.close()
 
     with served(FakeEngine()) as url:
-        asyncio.run(asyncio.wait_for(see(url), 3 * SOON))
+        run(asyncio.wait_for(see(url), 3 * SOON))
 
 
 def test_one_connection_has_a_bounded_number_of_calls_under_way():
@@ -151,7 +152,7 @@ def test_one_connection_has_a_bounded_number_of_calls_under_way():
 
     engine = FakeEngine()
     with served(engine) as url:
-        asyncio.run(asyncio.wait_for(see(url), 3 * SOON))
+        run(asyncio.wait_for(see(url), 3 * SOON))
 
 
 # ---------------------------------------------------------------- models
@@ -204,7 +205,7 @@ def test_a_page_that_named_no_model_stays_with_the_one_that_answered(models: tup
 
     session = Kept.load(mine, model_bytes=0)  # so that each takes the other's place
     with served(session) as url:
-        asyncio.run(asyncio.wait_for(see(url), 3 * SOON))
+        run(asyncio.wait_for(see(url), 3 * SOON))
 
 
 def test_a_link_to_a_model_that_is_not_in_memory_loads_it_only_at_a_click(models: tuple[str, str]):
@@ -222,7 +223,7 @@ def test_a_link_to_a_model_that_is_not_in_memory_loads_it_only_at_a_click(models
     mine, theirs = models
     session = Session.load(mine)
     with served(session) as url:
-        asyncio.run(asyncio.wait_for(see(url), 3 * SOON))
+        run(asyncio.wait_for(see(url), 3 * SOON))
 
 
 def test_a_link_to_other_weights_of_the_name_says_so(models: tuple[str, str]):
@@ -239,7 +240,7 @@ def test_a_link_to_other_weights_of_the_name_says_so(models: tuple[str, str]):
 
     session = Session.load(models[0])
     with served(session) as url:
-        asyncio.run(asyncio.wait_for(see(url), 3 * SOON))
+        run(asyncio.wait_for(see(url), 3 * SOON))
 
 
 def test_a_tab_of_the_inspector_asks_the_model_of_its_graph(
@@ -265,4 +266,4 @@ def test_a_tab_of_the_inspector_asks_the_model_of_its_graph(
 
     mine, theirs = str(save_tiny_model(tmp_path / "changing", n_positions=31)), models[1]
     with served(Session.load(mine, model_bytes=0)) as url:
-        asyncio.run(asyncio.wait_for(see(url), 3 * SOON))
+        run(asyncio.wait_for(see(url), 3 * SOON))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from loops import run
 from sample import FakeEngine
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
@@ -246,7 +246,7 @@ def test_a_page_that_is_gone_while_it_is_answered_is_one_line_in_the_log(caplog)
         "path": "/_dash-ws-callback",
         "headers": [(b"host", b"localhost:8050"), (b"origin", HERE.encode())],
     }
-    asyncio.run(Guard(read_on, Hosts(), {})(scope, lambda: None, lambda _: None))
+    run(Guard(read_on, Hosts(), {})(scope, lambda: None, lambda _: None))
     assert [one.getMessage() for one in caplog.records] == [
         'a page went away: WebSocket is not connected. Need to call "accept" first.'
     ]

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from loops import run
+
 from visit.web.server.readers import SlowReaders
 
 
@@ -27,7 +29,7 @@ def test_a_page_that_reads_nothing_is_asked_for_nothing_more():
         is_read.set()
         await asyncio.gather(sending, taking)
 
-    asyncio.run(SlowReaders(dash)({"type": "websocket"}, receive, send))
+    run(SlowReaders(dash)({"type": "websocket"}, receive, send))
     assert taken == [0] and len(sent) == 1
 
 
@@ -38,4 +40,4 @@ def test_what_is_no_websocket_is_passed_on_as_it_is():
     async def app(scope, receive, send):
         assert scope == {"type": "http"} and receive is send is end
 
-    asyncio.run(SlowReaders(app)({"type": "http"}, end, end))
+    run(SlowReaders(app)({"type": "http"}, end, end))

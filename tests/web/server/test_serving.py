@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from loops import run
 from sample import FakeEngine, make_flow
 from starlette.testclient import TestClient
 
@@ -55,7 +56,7 @@ def screen(**how):
 
 
 def find_opened(engine: FakeEngine | None, shelf: Shelf, view: View) -> Index:
-    return asyncio.run(Graphs(engine, shelf).find_opened(view))
+    return run(Graphs(engine, shelf).find_opened(view))
 
 
 def test_health_answers_ok_before_anything_is_traced():
@@ -197,7 +198,7 @@ def test_callbacks_that_wait_for_one_block_fetch_it_once():
     async def wait() -> None:
         await asyncio.gather(*(graphs.find_opened(view) for _ in range(4)))
 
-    asyncio.run(wait())
+    run(wait())
     assert engine.opened == [(1, 7)]
 
 

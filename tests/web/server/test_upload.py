@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from fastapi import FastAPI
+from loops import run
 from sample import FakeEngine, make_flow
 from starlette.requests import Request as HttpRequest
 from starlette.testclient import TestClient
@@ -147,7 +148,7 @@ def test_a_file_that_never_arrives_does_not_keep_its_place(monkeypatch):
 
     asked = HttpRequest({"type": "http", "method": "POST", "headers": []}, never)
     opening = upload.open_sent(asked, Shelf(), asyncio.Lock(), 100, 100)
-    answer = asyncio.run(opening)
+    answer = run(opening)
     assert answer.status_code == 408 and b"did not arrive in 0.05 s" in answer.body
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 
 import pytest
+from loops import run
 from sample import FakeEngine, make_flow
 
 from visit.engine.questions import ReadLens
@@ -68,5 +68,5 @@ def test_no_engine_is_asked_for_a_view_that_is_out_of_bounds():
         lambda: graphs.find_opened(View(shelf.put(make_flow()), REQUEST, many)),
     ):
         with pytest.raises(RequestError, match="at most"):
-            asyncio.run(ask())
+            run(ask())
     assert engine.explained == [] and engine.opened == []

@@ -9,6 +9,7 @@ import weakref
 from contextlib import suppress
 
 import pytest
+from loops import run
 from sample import FakeEngine
 
 from visit.engine.questions import Explain
@@ -37,7 +38,7 @@ def test_a_page_s_new_trace_ends_its_last_and_no_other_s():
         assert await asyncio.wait_for(second, SOON) == "a's"
         assert not jobs.cancel("a", "trace")  # nothing is under way any more
 
-    asyncio.run(see())
+    run(see())
 
 
 def test_a_page_s_other_work_goes_on_when_its_trace_is_cancelled():
@@ -51,7 +52,7 @@ def test_a_page_s_other_work_goes_on_when_its_trace_is_cancelled():
             await asyncio.wait_for(trace, SOON)
         assert await tap == "panel"
 
-    asyncio.run(see())
+    run(see())
 
 
 def test_a_page_that_is_gone_takes_its_question_back():
@@ -65,7 +66,7 @@ def test_a_page_that_is_gone_takes_its_question_back():
         answer = ask(engine, Explain(Request("the next one's")))
         assert (await asyncio.wait_for(answer, SOON)).request.prompt == "the next one's"
 
-    asyncio.run(see())
+    run(see())
 
 
 def test_files_under_way_keep_no_tap_waiting():
@@ -77,7 +78,7 @@ def test_files_under_way_keep_no_tap_waiting():
         done.set()
         await asyncio.gather(*files)
 
-    asyncio.run(see())
+    run(see())
 
 
 class Large:
@@ -101,7 +102,7 @@ def test_what_a_failed_question_held_is_freed_with_its_answer(problem: type[Exce
     engine = FakeEngine(make)
     gc.disable()
     try:
-        asyncio.run(fail())
+        run(fail())
         assert [one() for one in held] == [None]
     finally:
         gc.enable()

@@ -9,6 +9,7 @@ import tracemalloc
 from dataclasses import replace
 
 import pytest
+from loops import run
 from sample import FakeEngine, make_flow, with_flow
 
 from visit.engine.questions import ReadLens, ReadPattern
@@ -90,11 +91,11 @@ def test_an_answer_is_asked_for_once_while_there_is_room_for_it():
     graphs, question = Graphs(engine, shelf), ReadPattern(REQUEST, 0, 1)
     view = View(shelf.put(FLOW), REQUEST)
     for _ in range(2):
-        assert asyncio.run(graphs.answer(view, question)) == engine.ask(question)
+        assert run(graphs.answer(view, question)) == engine.ask(question)
         shelf.keep(view.key, Index(FLOW))  # as when a block is opened in it
     assert len(engine.asked) == 1 + 2
     shelf.put(FLOW), shelf.put(FLOW)
-    asyncio.run(graphs.answer(view, question))
+    run(graphs.answer(view, question))
     assert len(engine.asked) == 2 + 2
 
 
@@ -104,7 +105,7 @@ def test_answers_about_one_graph_take_no_more_room_than_there_is():
 
     def ask(position: int) -> None:
         question = ReadLens(REQUEST, (position,))
-        assert asyncio.run(graphs.answer(view, question)) == FLOW.nodes
+        assert run(graphs.answer(view, question)) == FLOW.nodes
 
     for position in range(20):
         ask(position)
@@ -122,7 +123,7 @@ def test_callbacks_that_wait_for_one_answer_ask_once():
         question = ReadPattern(REQUEST, 0, 1)
         await asyncio.gather(*(graphs.answer(view, question) for _ in range(4)))
 
-    asyncio.run(wait())
+    run(wait())
     assert len(engine.asked) == 1
 
 
@@ -159,7 +160,7 @@ def test_a_node_that_lists_ten_thousand_tokens_weighs_more_than_one_that_lists_t
 def test_no_engine_is_asked_about_a_graph_that_came_from_a_document():
     engine, shelf = FakeEngine(), Shelf()
     view, question = View(shelf.put(FLOW), REQUEST), ReadLens(REQUEST, (0,))
-    assert asyncio.run(Graphs(engine, shelf).answer(view, question)) == engine.ask(question)
+    assert run(Graphs(engine, shelf).answer(view, question)) == engine.ask(question)
     fixed = View(view.key, REQUEST, fixed=True)
-    assert asyncio.run(Graphs(engine, shelf).answer(fixed, question)) is None
-    assert asyncio.run(Graphs(None, shelf).answer(view, question)) is None
+    assert run(Graphs(engine, shelf).answer(fixed, question)) is None
+    assert run(Graphs(None, shelf).answer(view, question)) is None

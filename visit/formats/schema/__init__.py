@@ -58,7 +58,7 @@ def check_shape(data: object, allowed: tuple[str, ...] = (NAME, FIRST)) -> dict[
     if name not in allowed:
         known = " and ".join(map(repr, allowed))
         raise DocumentError(
-            f"schema is {_shorten(repr(name))}; this visit reads {known} there: "
+            f"schema is {_shorten(repr(name))}; this visit reads {known}: "
             "use the visit that wrote the document, or trace the prompt again"
         )
     try:
