@@ -306,7 +306,10 @@ def test_a_wrong_command_line_is_refused_in_one_line(
     [
         (lambda text: text[:-100], "g.json: not JSON, or cut short: "),
         (lambda text: text.replace("flow/2", "flow/3"), "g.json: schema is 'visit.flow/3'; this "),
-        (lambda text: text.replace('"source":"L0.mlp@2"', '"source":"L9.mlp@2"', 1), "no node 'L9.mlp@2'"),
+        (
+            lambda text: text.replace('"source":"L0.mlp@2"', '"source":"L9.mlp@2"', 1),
+            "no node 'L9.mlp@2'",
+        ),
         (lambda text: text.replace('"norm":', '"norm":"', 1), "g.json: "),
     ],
 )
