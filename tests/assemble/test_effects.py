@@ -32,15 +32,17 @@ def zeroed(session: Session) -> Effects:
     return session.ask(Measure(Request(JAPAN), ("heads", "attn", "mlp", "memories"), memories=5))
 
 
-def log_probs_without(session: Session, layer: int, kind: str) -> torch.Tensor:
-    """By a hook of the test's own: the block's attention or MLP writes nothing at the end."""
+def log_probs_with(
+    session: Session, layer: int, kind: str, value: torch.Tensor | float
+) -> torch.Tensor:
+    """By a hook of the test's own: what the block's attention or MLP writes at the end is this."""
     loaded = session.resident.loaded
     block = loaded.architecture.blocks[layer]
     module = block.mlp.output if kind == "mlp" else block.attention.output
 
     def hook(_module: object, _args: object, output: torch.Tensor) -> torch.Tensor:
         output = output.clone()
-        output[0, LAST] = 0
+        output[0, LAST] = value
         return output
 
     handle = module.register_forward_hook(hook)
@@ -57,7 +59,7 @@ def test_a_measured_effect_is_the_plain_passs_own(session: Session, zeroed: Effe
     by_site = {str(one.sites[0]): one for one in zeroed.effects}
     candidates = [token.id for token in zeroed.metric.candidates]
     for layer, kind in ((1, "attn"), (4, "mlp")):
-        after = log_probs_without(session, layer, kind)
+        after = log_probs_with(session, layer, kind, 0.0)
         one = by_site[f"L{layer}.{kind}@{LAST}"]
         # Differences of log-probabilities are differences of logits.
         metric = float(after[zeroed.target.id] - after[candidates].mean())
@@ -154,29 +156,11 @@ def test_a_mean_over_own_positions_leaves_out_the_first(session: Session):
     mean = trace.layers[4].mlp_out[1:].mean(0)
     added = session.ask(Measure(Request(JAPAN), ("L4.mlp@7",), "zero"))
     assert answer.reference.n_positions == LAST
-    expected = log_probs_with_mlp(session, 4, mean)
+    expected = log_probs_with(session, 4, "mlp", mean)
     candidates = [token.id for token in answer.metric.candidates]
     metric = float(expected[answer.target.id] - expected[candidates].mean())
     assert answer.effects[0].measured == pytest.approx(metric - answer.base.metric, abs=1e-5)
     assert answer.effects[0].measured != added.effects[0].measured
-
-
-def log_probs_with_mlp(session: Session, layer: int, value: torch.Tensor) -> torch.Tensor:
-    loaded = session.resident.loaded
-
-    def hook(_module: object, _args: object, output: torch.Tensor) -> torch.Tensor:
-        output = output.clone()
-        output[0, LAST] = value
-        return output
-
-    handle = loaded.architecture.blocks[layer].mlp.output.register_forward_hook(hook)
-    ids = [token.id for token in session.resident.tokens.read(Request(JAPAN))]
-    try:
-        with torch.no_grad():
-            logits = loaded.model(input_ids=torch.tensor([ids])).logits[0, LAST]
-    finally:
-        handle.remove()
-    return logits.double().log_softmax(-1)
 
 
 def test_the_bundled_texts_means_are_kept(session: Session, cache_of_its_own: Path):
