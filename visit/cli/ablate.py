@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from visit.cli.options import Parser, add_model, add_running, check_unicode, running_from_arguments
 from visit.cli.progress import progress_bar
-from visit.cli.prompt_input import add_prompt, names_prompt
+from visit.cli.prompt_input import add_prompt, check_prompt_named
 from visit.cli.request_options import (
     add_prompt_ids,
     add_reading,
@@ -160,10 +160,7 @@ def _add_output(command: Parser) -> None:
 
 def ablate(arguments: Namespace) -> None:
     """Change sites of one pass and write what that does to the prediction."""
-    if not names_prompt(arguments) and arguments.prompt_ids is None:
-        raise RequestError(
-            "the following arguments are required: PROMPT; visit ablate -h says what is allowed"
-        )
+    check_prompt_named(arguments, "ablate")
     request, unit = _request(arguments)
     question = Measure(
         request,

@@ -33,6 +33,18 @@ def names_prompt(arguments: Namespace) -> bool:
     return arguments.prompt is not None or arguments.prompt_file is not None
 
 
+def check_prompt_named(arguments: Namespace, command: str) -> None:
+    """Refuse a command line that says its prompt neither in words nor by ids.
+
+    Raises:
+        RequestError: it does not.
+    """
+    if not names_prompt(arguments) and arguments.prompt_ids is None:
+        raise RequestError(
+            f"the following arguments are required: PROMPT; visit {command} -h says what is allowed"
+        )
+
+
 def prompt_from_arguments(arguments: Namespace) -> str | None:
     """The prompt that a command line gives or names; ``None`` where it does neither.
 

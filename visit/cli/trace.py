@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from visit.cli.options import Parser, add_model, add_running, running_from_arguments
 from visit.cli.progress import progress_bar
-from visit.cli.prompt_input import add_prompt, names_prompt
+from visit.cli.prompt_input import add_prompt, check_prompt_named
 from visit.cli.request_options import (
     add_drawing,
     add_metric,
@@ -19,7 +19,6 @@ from visit.cli.request_options import (
     request_from_arguments,
 )
 from visit.cli.streams import write_result
-from visit.errors import RequestError
 from visit.graph.request import RankBy, Request
 
 if TYPE_CHECKING:
@@ -61,10 +60,7 @@ def describe(command: Parser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Explain one prediction; write the document, the summary, or both."""
-    if not names_prompt(arguments) and arguments.prompt_ids is None:
-        raise RequestError(
-            "the following arguments are required: PROMPT; visit trace -h says what is allowed"
-        )
+    check_prompt_named(arguments, "trace")
     request = request_from_arguments(arguments)
     if arguments.output not in (None, "-"):
         from visit.formats.files import check_writable
