@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -164,8 +163,3 @@ def unembedding_of_logprob(
         weights *= 1 - (capped / architecture.soft_cap) ** 2
     columns = architecture.unembedding
     return (columns.to(weights) @ weights) * architecture.logit_scale
-
-
-def log_of(prob: float) -> float:
-    """The logarithm of a probability, which may have been rounded to 0."""
-    return math.log(prob) if prob > 0 else -math.inf
