@@ -25,7 +25,10 @@ OWN_CHECKS = "visit.graph.request"
 install_import_hook([OWN_CHECKS, *(f"visit.{name}" for name in SHAPED)], "beartype.beartype")
 beartype_packages(
     [f"visit.{name}" for name in PLAIN],
-    conf=BeartypeConf(claw_is_pep526=False, claw_skip_package_names=(OWN_CHECKS,)),
+    # An int is a float, as mypy has it.
+    conf=BeartypeConf(
+        claw_is_pep526=False, claw_skip_package_names=(OWN_CHECKS,), is_pep484_tower=True
+    ),
 )
 
 

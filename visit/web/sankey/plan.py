@@ -217,7 +217,7 @@ def _bands(links: Sequence[Link]) -> list[_Band]:
 
 
 def _band_height(band: _Band, heights: dict[NodeId, float], slim: set[NodeId]) -> float:
-    stacks = [sum((_group_height(g, heights, slim) for g in stack), 0.0) for stack in band.stacks]
+    stacks = [sum(_group_height(g, heights, slim) for g in stack) for stack in band.stacks]
     wholes = [height for node, height in heights.items() if node.kind in band.wholes]
     return max(stacks + wholes)
 
