@@ -115,6 +115,18 @@ def add_reading(command: Parser) -> None:
     )
 
 
+def add_changes(command: Parser) -> None:
+    """What is changed in the pass before it is taken apart."""
+    command.add_argument(
+        "--without",
+        metavar="SITE,SITE,...",
+        dest="interventions",
+        type=_words,
+        help="explain the pass without these parts (L5.head3@7, L5.mlp@*, L5.head3@7<2), or with "
+        "them changed: 'L5.head3@7 scale:0.5', 'L5.head3@7<2 knockout'",
+    )
+
+
 def add_drawing(command: Parser) -> None:
     """How much is drawn."""
     drawing = command.add_argument_group("how much is drawn")
@@ -178,6 +190,11 @@ def add_metric(command: Parser) -> None:
         help="say of each part which candidates it lifts and lowers in the end (default: in short "
         "prompts, where it costs little)",
     )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """Texts between commas."""
+    return tuple(one.strip() for one in text.split(",") if one.strip())
 
 
 def _ids(text: str) -> tuple[int, ...]:

@@ -46,7 +46,7 @@ from visit.graph.flow import (
     TokenFlow,
     TokenProbability,
 )
-from visit.graph.interventions import Site
+from visit.graph.interventions import Intervention, Site
 from visit.graph.request import Request, data_from_request, request_from_data
 
 _MEASURES = (
@@ -84,10 +84,17 @@ def data_from_flow(flow: FlowGraph) -> dict[str, Any]:
             versus=None if flow.versus is None else asdict(flow.versus),
             annotations=data_from_notes(flow.notes) if flow.notes else None,
             agreement=None if flow.agreement is None else data_from_agreement(flow.agreement),
+            interventions=_data_from_interventions(flow.request) or None,
         ),
         "nodes": [_data_from_node(node) for node in flow.nodes],
         "edges": [_data_from_edge(edge) for edge in flow.edges],
     }
+
+
+def _data_from_interventions(request: Request) -> list[dict[str, str]]:
+    """What was done to the pass; read back from the request, which says the same."""
+    changes = map(Intervention.parse, request.interventions)
+    return [{"site": str(one.site), "how": str(one.how)} for one in changes]
 
 
 def data_from_token(token: Token) -> dict[str, Any]:
