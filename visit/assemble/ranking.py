@@ -61,7 +61,7 @@ class _Written:
     vectors: Float[Tensor, "part d_model"]
     whole: Float[Tensor, " d_model"]
     gradient: Float[Tensor, "column d_model"]
-    sources: Sequence[tuple[int, float]] = ()
+    sources: Sequence[tuple[int | None, float | None]] = ()
 
 
 def rank(question: RankParts, resident: Resident, tell: Progress) -> Ranking:
@@ -196,7 +196,8 @@ def _measure(
         flows[:, 1:][:, list(tokens)].tolist(),
         strict=True,
     )
-    sources = written.sources or [(None, None)] * len(written.ids)
+    none: tuple[int | None, float | None] = (None, None)
+    sources = written.sources or [none] * len(written.ids)
     for place, (flow, direct, share, norm, to_tokens) in enumerate(columns):
         source, attention = sources[place]
         yield Part(
