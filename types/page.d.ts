@@ -51,6 +51,8 @@ interface PageState {
   view: View | null;
   picked: string | null;
   tab: string;
+  overview: string;
+  rankedBy: string;
   pane: Pane;
   colouring: string;
   width: string;
@@ -133,6 +135,7 @@ interface GraphPanels {
   levels: number[];
   unexplained: number[];
   searchable: SearchTable;
+  ranking: RankColumns;
   abilities?: Abilities;
 }
 
@@ -184,6 +187,63 @@ type Term =
 interface Query {
   terms: Term[];
   unread: string[];
+}
+
+/** What parts are ranked by; of "effect", the metric without the part less the metric with it. */
+type RankMeasure = "effect" | "flow" | "logit" | "estimate" | "share" | "norm";
+
+/** Columns of every ranked part (visit/web/ranking/rows.py), and what was measured since. */
+interface RankColumns extends Record<RankMeasure, (number | null)[]> {
+  known: "drawn" | "ranked" | "measuring" | "measured";
+  n_layers: number;
+  n_heads: number;
+  traced: number;
+  prompt: string[];
+  next: string[];
+  id: string[];
+  name: string[];
+  sort: string[];
+  role: string[];
+  layer: number[];
+  number: (number | null)[];
+  position: number[];
+  way: string[];
+  source: (number | null)[];
+  attention: (number | null)[];
+  promotes: string[][];
+  suppresses: string[][];
+  tokens: number[][];
+  flag: (string | null)[];
+}
+
+/** What was measured, by the part's id. */
+interface RankEffects {
+  effect: Record<string, number | null>;
+  estimate: Record<string, number | null>;
+  flag: Record<string, string>;
+}
+
+interface RankNews {
+  key: string;
+  known?: RankColumns["known"];
+  columns?: Omit<RankColumns, "effect" | "estimate" | "flag">;
+  effects?: RankEffects;
+}
+
+interface RankFilters {
+  sort: string;
+  layer: string;
+  source: string;
+}
+
+interface RankingTools {
+  MEASURES: RankMeasure[];
+  isKnown: (columns: RankColumns, by: RankMeasure) => boolean;
+  measureOf: (columns: RankColumns, asked: RankMeasure) => RankMeasure;
+  /** The rows that pass, the largest first. */
+  rank: (columns: RankColumns, by: RankMeasure, filters: RankFilters) => number[];
+  largest: (columns: RankColumns, by: RankMeasure, rows: number[]) => number;
+  withEffects: (columns: Omit<RankColumns, "effect" | "estimate" | "flag">, effects: RankEffects) => RankColumns;
 }
 
 /** A Plotly figure of the lens grid (visit/web/plots/lens_grid.py). */
@@ -315,6 +375,12 @@ interface Visit {
   setSearchable: (table: SearchTable) => void;
   onDrawn: (ids: string[]) => void;
 
+  // ranking.js (pure), ranks.js
+  ranking: RankingTools;
+  setDrawnParts: (columns: Omit<RankColumns, "effect" | "estimate" | "flag">) => void;
+  setRanking: (news: RankNews | null) => void;
+  measureParts: () => void;
+
   // panels.js, controls.js, help.js, tour.js
   build: (tree: Exclude<Tree, string>) => HTMLElement;
   fill: (panels: Panels | null) => void;
@@ -381,6 +447,7 @@ interface DashClientside {
     lens: Visit["showLens"];
     fill: Visit["fill"];
     showGraphPanels: (data: GraphPanels | null) => void;
+    setRanking: (news: RankNews | null) => void;
     setSearchable: (table: SearchTable | null) => void;
   };
 }

@@ -103,6 +103,7 @@ def _stores(page: str, view: View | None, request: Request | None) -> list[Compo
     messages = (
         *(ids.ADDRESS, ids.KEY, ids.DOCK, ids.SHADE, ids.LOOK, ids.EXPORT),
         *(ids.GRAPH_PANELS, ids.DRAWN_PANELS, ids.INSPECTOR_PANELS, ids.GROWN, ids.SEARCHABLE),
+        *(ids.MEASURE, ids.RANKING),
     )
     given: dict[str, Any] = {
         ids.PAGE: page,

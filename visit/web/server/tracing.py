@@ -16,6 +16,7 @@ from visit.errors import Cancelled, NotLoaded
 from visit.graph.flow import FlowGraph
 from visit.graph.request import Request, data_from_request, request_like
 from visit.web import ids
+from visit.web.ranking.callbacks import RANK
 from visit.web.screen.prompt_form import chosen_from_request, form_from_data
 from visit.web.server.calls import Calls, show_problem
 from visit.web.state.address import Asked, asked_by_address
@@ -49,11 +50,13 @@ def register(calls: Calls, engine: Engine, shelf: Shelf, default: Request) -> No
         form: dict[str, Any] | None,
         chosen: dict[str, Any] | None,
         seen: dict[str, Any] | None,
+        page: str,
     ) -> tuple[Any, Any]:
         """Explain what the controls ask for, with progress; a problem is told in place.
 
         What the address asks for runs by itself, so it never loads a model: a link could make it.
         """
+        calls.jobs.cancel(page, RANK)
         show_problem(None)
         show_running(True)
         try:
@@ -106,6 +109,7 @@ def register(calls: Calls, engine: Engine, shelf: Shelf, default: Request) -> No
         State(ids.FORM, "data"),
         State(ids.CHOSEN, "data"),
         State(ids.VIEW, "data"),
+        State(ids.PAGE, "data"),
     )
 
     async def cancel(_clicks: int | None, page: str) -> None:
