@@ -58,5 +58,7 @@
     setSearchable(table) {
       if (table) V.setSearchable(table);
     },
+
+    showSettingProblems: (problems) => V.showSettingProblems(problems || {}),
   };
 })();

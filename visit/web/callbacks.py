@@ -21,13 +21,13 @@ from visit.graph.index import Index
 from visit.graph.kinds import RESIDUALS
 from visit.graph.request import Request
 from visit.web import ids, inspector
+from visit.web.asking.prompt_form import abilities
 from visit.web.exports.downloads import download
 from visit.web.flow import elements
 from visit.web.inspector.needs import Tab, wants
 from visit.web.look import Look
 from visit.web.plots import callbacks
 from visit.web.screen.graph_panels import build_graph_panels, note
-from visit.web.screen.prompt_form import abilities
 from visit.web.screen.search import searchable
 from visit.web.server import tracing
 from visit.web.server.calls import Calls
@@ -180,6 +180,7 @@ def _register_browser(app: Dash) -> None:
     browser("lens", Input(ids.LENS, "figure"), Input(ids.PICKED, "data"))
     browser("showGraphPanels", Input(ids.GRAPH_PANELS, "data"))
     browser("setSearchable", Input(ids.SEARCHABLE, "data"))
+    browser("showSettingProblems", Input(ids.SETTINGS_PROBLEMS, "data"))
     for store in (ids.FIXED_PANELS, ids.DRAWN_PANELS, ids.INSPECTOR_PANELS):
         browser("fill", Input(store, "data"))
 
