@@ -11,7 +11,8 @@
 //   look      theme, colours, panes, the lens dock              lens             what lies over the lens grid
 //   panels    fills the panels that the server sends            terms, help, tour, cover, drop   one part each
 //   ranking   which parts are listed, in which order; pure      ranks        the panel of all parts
-//   form      how the prompt is read                            controls         clicks and keys, export
+//   form      how the prompt is read                            settings         how it is explained
+//   controls  clicks and keys, export
 //   bindings  what Dash's callbacks call                        offline/         stands for Dash and the server
 //
 // types/page.d.ts says what each takes and answers.

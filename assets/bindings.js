@@ -62,5 +62,7 @@
     setSearchable(table) {
       if (table) V.setSearchable(table);
     },
+
+    showSettingProblems: (problems) => V.showSettingProblems(problems || {}),
   };
 })();

@@ -64,6 +64,7 @@ interface PageState {
   dockOpen: boolean | null;
   dockMeasure: string;
   form: PromptForm;
+  settings: Record<string, string>;
   position: ChosenPosition | null;
   chosen: ChosenTokens | null;
 }
@@ -102,6 +103,7 @@ interface View {
   key: string;
   request: TraceRequest;
   texts: Record<string, string>;
+  settings: Record<string, string>;
   typed: string;
   opened: string[];
   notes: Notes;
@@ -348,6 +350,10 @@ interface Visit {
   setForm: (form: Partial<PromptForm>) => void;
   setAbilities: (abilities: Abilities) => void;
 
+  // settings.js
+  setSettings: (settings: Record<string, string>) => void;
+  showSettingProblems: (problems: Record<string, string>) => void;
+
   // look.js, lens.js
   shade: () => "light" | "dark";
   dress: (sheets: Stylesheets) => [Rules, "light" | "dark", { palette: string }];
@@ -449,6 +455,7 @@ interface DashClientside {
     showGraphPanels: (data: GraphPanels | null) => void;
     setRanking: (news: RankNews | null) => void;
     setSearchable: (table: SearchTable | null) => void;
+    showSettingProblems: (problems: Record<string, string> | null) => void;
   };
 }
 

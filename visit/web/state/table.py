@@ -75,6 +75,7 @@ TABLE = (
     Piece("dockOpen", store=Store.LOCAL),
     Piece("dockMeasure", default="prob", store=Store.LOCAL),
     Piece(ids.FORM, default={"bos": None, "chat": False}, store=Store.PAGE),
+    Piece(ids.SETTINGS, default={}, store=Store.PAGE),
     Piece(ids.POSITION, store=Store.PAGE),
     Piece(ids.CHOSEN, store=Store.PAGE),
 )
