@@ -18,9 +18,7 @@ from visit.errors import DocumentError
 ID = "document"
 PACKED = "application/gzip"
 """The type of the element whose text is compressed."""
-_ELEMENT = re.compile(
-    r'<script(?=[^<>]*\sid="document")([^<>]*)>([^<]*)</script>', re.IGNORECASE
-)
+_ELEMENT = re.compile(r'<script(?=[^<>]*\sid="document")([^<>]*)>([^<]*)</script>', re.IGNORECASE)
 
 
 def html_from_json(text: str) -> str:
