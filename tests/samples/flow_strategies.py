@@ -216,6 +216,7 @@ _asked = {
     "candidates": st.integers(2, 200),
     "strongest": counts,
     "outcome": st.none() | st.booleans(),
+    "effects": st.none() | st.booleans(),
     "target_id": st.none() | counts,
     "versus_id": st.none() | counts,
 }

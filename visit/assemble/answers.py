@@ -10,6 +10,7 @@ from functools import singledispatch
 from typing import Any
 
 from visit.assemble import effects, ranking
+from visit.assemble.node_effects import with_effects
 from visit.assemble.residency import Resident
 from visit.engine.progress import Progress
 from visit.engine.questions import (
@@ -27,7 +28,9 @@ from visit.graph.effects import Effects
 from visit.graph.flow import FlowGraph, Node
 from visit.graph.ranking import Ranking
 
-_STAGES = {"forward": (0.0, 0.2), "ledgers": (0.2, 0.5), "readings": (0.5, 1.0)}
+_STAGES = {
+    "forward": (0.0, 0.15), "ledgers": (0.15, 0.4), "readings": (0.4, 0.8), "effects": (0.8, 1.0),
+}  # fmt: skip
 """The part of the progress bar that each stage of a whole graph fills, by its time."""
 
 
@@ -55,14 +58,17 @@ def explain(question: Explain, resident: Resident, tell: Progress) -> FlowGraph:
         tell(stage, begins + part * (ends - begins))
 
     trace = resident.trace(question.request, tell_of_whole)
-    return resident.builder.whole(trace, question.request, tell_of_whole)
+    flow = resident.builder.whole(trace, question.request, tell_of_whole)
+    asked = resident.builder.resolve(trace, question.request)
+    return with_effects(flow, resident, asked, tell_of_whole)
 
 
 @answer.register
 def open_block(question: OpenBlock, resident: Resident, tell: Progress) -> FlowGraph:
     """One block alone, opened at one position."""
     trace = resident.trace(question.request, tell)
-    return resident.builder.block(trace, question.request, question.layer, question.position)
+    flow = resident.builder.block(trace, question.request, question.layer, question.position)
+    return with_effects(flow, resident, resident.builder.resolve(trace, question.request), tell)
 
 
 @answer.register

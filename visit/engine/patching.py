@@ -17,7 +17,7 @@ from visit.graph.request import Request
 
 def ask_answer(request: Request) -> Explain:
     """The question what a prompt's own answer is, of a graph with as little in it as can be."""
-    return Explain(replace(request, layers="none", strongest=0, outcome=False))
+    return Explain(replace(request, layers="none", strongest=0, outcome=False, effects=False))
 
 
 def contrast(corrupt: Request, clean_answer: int, own_answer: int) -> Request:

@@ -94,6 +94,10 @@ class Request:
         strongest_memories: Likewise of the memories.
         outcome: Whether nodes say which candidates they lift and lower in the end; ``None`` for
             where that costs little, in short prompts.
+        effects: Whether the heads, attentions, MLPs and memories that are drawn at the traced
+            position say what setting them to zero does, measured; ``None`` for as many of them,
+            the strongest by flow first, as cost no more than the graph itself. A pass that is
+            changed already is not measured again.
         bos: Whether a BOS token comes first: ``True`` for one, ``False`` for none, ``None`` for
             what the tokenizer does by itself (in a chat, the template).
         chat: Whether the prompt is a chat for the model's template: messages in JSON, or
@@ -129,6 +133,7 @@ class Request:
     strongest: Drawn[Count] = 40
     strongest_memories: Drawn[Count] = 0
     outcome: Drawn[bool | None] = None
+    effects: Drawn[bool | None] = None
     bos: bool | None = None
     chat: bool = False
     prompt_ids: tuple[TokenId, ...] | None = None
