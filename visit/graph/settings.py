@@ -101,12 +101,6 @@ _ALL = (
         Topic.METRIC,
         unset="in short prompts, where it costs little",
     ),
-    Setting(
-        "effects",
-        "Effects",
-        "measure what removing each part drawn at the traced position does",
-        unset="as many, the strongest by flow first, as cost no more than the graph itself",
-    ),
     Setting("top_k", "Top tokens", "tokens listed at either end of a reading", Topic.METRIC, "K"),
     Setting("layers", "Layers", "the layers to open: all, none, or like 0-5,11", letter="SPEC"),
     Setting("heads", "Heads", "heads of an opened layer"),
@@ -141,6 +135,12 @@ _ALL = (
         "strongest_memories",
         "Strongest memories",
         "memories of all layers and positions likewise",
+    ),
+    Setting(
+        "effects",
+        "Effects",
+        "measure what removing each part drawn at the traced position does",
+        unset="as many, the strongest by flow first, as cost no more than the graph itself",
     ),
 )
 SETTINGS = MappingProxyType({setting.name: setting for setting in _ALL})
