@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import Any
 
-from visit.assemble import effects, ranking
+from visit.assemble import effects, ranking, upstream
 from visit.assemble.node_effects import with_effects
 from visit.assemble.residency import Resident
 from visit.engine.progress import Progress
@@ -22,11 +22,13 @@ from visit.engine.questions import (
     RankParts,
     ReadLens,
     ReadPattern,
+    ReadUpstream,
 )
 from visit.errors import RequestError
 from visit.graph.effects import Effects
 from visit.graph.flow import FlowGraph, Node
 from visit.graph.ranking import Ranking
+from visit.graph.upstream import Upstream
 
 _STAGES = {
     "forward": (0.0, 0.15), "ledgers": (0.15, 0.4), "readings": (0.4, 0.8), "effects": (0.8, 1.0),
@@ -83,6 +85,12 @@ def read_pattern(question: ReadPattern, resident: Resident, tell: Progress) -> P
     """One head's attention."""
     trace = resident.trace(question.request, tell)
     return resident.builder.pattern(trace, question.layer, question.head)
+
+
+@answer.register
+def read_upstream(question: ReadUpstream, resident: Resident, tell: Progress) -> Upstream:
+    """What feeds a part."""
+    return upstream.read_upstream(question, resident, tell)
 
 
 @answer.register

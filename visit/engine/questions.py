@@ -29,6 +29,7 @@ from visit.graph.request import (
     data_from_request,
     request_from_data,
 )
+from visit.graph.upstream import Upstream
 
 Answer = TypeVar("Answer", covariant=True)
 Pattern = tuple[tuple[float, ...], ...]
@@ -125,6 +126,21 @@ class RankParts(Question[Ranking]):
             RequestError: ``memories`` is not a whole number from 0 on.
         """
         object.__setattr__(self, "memories", value_from_given("memories", Count, self.memories))
+
+
+@dataclass(frozen=True)
+class ReadUpstream(Question[Upstream]):
+    """What feeds a part: how much of its flow comes through each part that wrote what it reads.
+
+    Attributes:
+        node: A head, a memory or an MLP, by its id: ``L5.head3@7``.
+        count: How many parts are listed, the strongest; the rest is told as a whole.
+    """
+
+    is_look: ClassVar[bool] = True
+
+    node: str
+    count: CountFromOne = 30
 
 
 @dataclass(frozen=True)
