@@ -49,7 +49,7 @@
     showGraphPanels(data) {
       if (!data) return;
       V.fill(data.panels);
-      V.setLevels(data);
+      V.setCounts(data);
       if (data.abilities) V.setAbilities(data.abilities);
       V.setSearchable(data.searchable);
       V.setDrawnParts(data.ranking);

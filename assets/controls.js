@@ -44,7 +44,7 @@
 
   /** @type {Record<string, () => void>} */
   const BUTTONS = {
-    fit: () => V.fit(true),
+    fit: () => V.fit(),
     undo: () => V.undo(),
     redo: () => V.redo(),
     "close-all": () => V.closeAll(),
@@ -76,7 +76,7 @@
   // ------------------------------------------------------------------ what is typed and chosen
 
   document.addEventListener("input", (event) => {
-    if (event.target === $("threshold")) V.setLevel(Number(V.field("threshold").value));
+    if (event.target === $("count")) V.moveCount(Number(V.field("count").value));
   });
 
   document.addEventListener("change", (event) => {
@@ -85,6 +85,7 @@
     const look = /^look-(colouring|palette|width)$/.exec(name);
     if (look) V.set(/** @type {"colouring" | "palette" | "width"} */ (look[1]), value);
     else if (name === "dock-measure") V.set("dockMeasure", value);
+    else if (id === "count") V.setCount(Number(value));
     else if (id === "sankey-layer") V.setPane({ name: "sankey", layer: Number(value) });
     else if (dataset.note) V.note(noted(field), { [dataset.note]: value.trim() });
   });
@@ -127,7 +128,7 @@
     if (withControl || event.altKey || !cy || target.closest("input, [role=dialog]")) return;
     const node = V.state.picked ? cy.getElementById(V.state.picked) : cy.collection();
     if (key === "Escape") V.pick(null);
-    else if (key === "f") V.fit(true);
+    else if (key === "f") V.fit();
     else if (key === "p" && node.length) V.note(node.id(), { pinned: !V.noteOf(node.id()).pinned });
     else if (key === "/" && $("search")) {
       event.preventDefault();
@@ -148,8 +149,9 @@
     if (!V.state.view || !cy) return;
     if (kept === "png") savePng(cy);
     else {
-      const { colouring, palette, width, hidden } = V.state;
-      const look = { colouring, palette, width, theme: V.shade(), level: V.level(), hidden: [...hidden] };
+      const { colouring, palette, width, hidden, parts, kept: asked, unfolded, room } = V.state;
+      const drawn = { parts, kept: asked, unfolded, room };
+      const look = { colouring, palette, width, theme: V.shade(), hidden: [...hidden], ...drawn };
       V.setProps("export", { data: { kept, look, asked: Date.now() } });
     }
   }

@@ -119,9 +119,8 @@
 
   // ------------------------------------------------------------------ the lens dock
 
-  // A window's first height does not choose for every later one: only what the reader chose is kept.
-  const opensByItself = window.innerHeight >= 860;
-  V.dockIsOpen = () => V.state.dockOpen ?? opensByItself;
+  // The graph has the room until the reader opens the dock.
+  V.dockIsOpen = () => V.state.dockOpen ?? false;
 
   // The grid is drawn by the server, as wide as it is shown.
   V.askForLens = () => {

@@ -7,7 +7,7 @@ interface StatePiece {
   name: Exclude<keyof PageState, "view">;
   default: any; // of the piece's own type, as JSON has it
   key: string | null;
-  writing: "text" | "step" | "words" | "pane";
+  writing: "text" | "words" | "pane";
   store: "none" | "page" | "local";
 }
 
@@ -57,7 +57,10 @@ interface PageState {
   colouring: string;
   width: string;
   palette: string;
-  level: number;
+  parts: string | null; // how many of the strongest are drawn; as many as are legible when null
+  kept: string | null; // ids with a space between two
+  unfolded: string | null; // layers with a space between two
+  room: number[] | null; // the canvas's width and height
   hidden: Set<string>;
   viewport: string | null;
   theme: string | null;
@@ -134,7 +137,7 @@ interface Stylesheets {
 
 interface GraphPanels {
   panels: Panels;
-  levels: number[];
+  counts: number[];
   unexplained: number[];
   searchable: SearchTable;
   ranking: RankColumns;
@@ -286,11 +289,6 @@ interface ViewTools {
   History: new (most?: number) => ViewHistory;
 }
 
-interface ThresholdTools {
-  countBelow: (many: number, weightAt: (i: number) => number, level: number) => number;
-  percent: (part: number) => string;
-}
-
 interface WayTools {
   insides: (start: CyCollection) => CyCollection;
   wayFrom: (start: CyCollection, direction: "back" | "on") => CyCollection;
@@ -362,17 +360,19 @@ interface Visit {
   setPane: (pane: Pane) => void;
   showLens: (figure: LensFigure | null, picked: string | null) => void;
 
-  // threshold.js (pure), ways.js, graph.js
-  threshold: ThresholdTools;
+  // ways.js, graph.js
   ways: WayTools;
   cy: () => Cy | null;
   tap: (node: CyCollection) => void;
-  fit: (everything: boolean) => void;
+  fit: () => void;
   settle: () => void;
   viewport: () => string | null;
-  level: () => number;
-  setLevel: (step: number) => void;
-  setLevels: (steps: Pick<GraphPanels, "levels" | "unexplained">) => void;
+  setCounts: (steps: Pick<GraphPanels, "counts" | "unexplained">) => void;
+  moveCount: (step: number) => void;
+  setCount: (step: number) => void;
+  show: (id: string) => void;
+  keep: (id: string) => void;
+  toggleFold: (title: CyCollection) => void;
   toggleFamily: (family: string) => void;
   showFound: (ids: Set<string>) => number;
 
@@ -413,7 +413,7 @@ interface OfflineData {
   fixed_panels: Panels;
   graph_panels: GraphPanels;
   groups: number; // how many colours they have
-  look: Pick<PageState, "theme" | "palette" | "colouring" | "width"> & { level: number; hidden: string[] };
+  look: Pick<PageState, "theme" | "palette" | "colouring" | "width"> & { hidden: string[] };
   tabs: Record<string, Tree>;
   editor: Exclude<Tree, string>;
   libraries: number;

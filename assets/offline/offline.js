@@ -160,9 +160,8 @@
     for (let n = 0; n < libraries; n++) await load(`library-${n}`);
     const { place, ...settings } = graph;
     Object.assign(own, { graph: settings, root: window.ReactDOM.createRoot(V.part(place)) });
-    const { level, hidden, ...looks } = look;
-    const step = Math.max(0, panels.levels.findIndex((least) => least >= level));
-    Object.assign(V.state, { ...looks, level: step, hidden: new Set(hidden) });
+    const { hidden, ...looks } = look;
+    Object.assign(V.state, { ...looks, hidden: new Set(hidden) });
     dash.visit.fill(fixed);
     const [stylesheet] = dash.visit.dress(own.data.stylesheets);
     render({ stylesheet });

@@ -70,3 +70,5 @@ SmolLM2's take 0.6 MB each; a whole model of 96 layers has as many at one positi
 
 MOST_LISTED_KEPT = 100
 """Tokens at either end of a reading that is kept in the atlas; what was read longer is kept so."""
+MOST_KEPT = 200
+"""How many nodes a page keeps drawn whatever their strength, and how many layers it unfolds."""

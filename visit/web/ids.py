@@ -49,8 +49,8 @@ TOOLTIP = "tooltip"
 COVER = "cover"
 
 # Buttons and the like that only the browser knows.
-THRESHOLD = "threshold"
-THRESHOLD_TEXT = "threshold-text"
+COUNT = "count"
+COUNT_TEXT = "count-text"
 UNEXPLAINED = "unexplained"
 FIT = "fit"
 UNDO = "undo"
@@ -77,6 +77,10 @@ POSITION = "position"
 FORM = "form"
 SETTINGS = "settings"
 CHOSEN = "chosen"
+PARTS = "parts"
+KEPT = "kept"
+UNFOLDED = "unfolded"
+ROOM = "room"
 
 # What the scripts tell the server: the page's own name, its address, the graph that is shown, how
 # the lens grid and the Sankey are to look, a file that is wanted, nodes that the search lacks,

@@ -199,12 +199,12 @@ def test_the_size_is_said_before(plain):
 
 
 def test_the_page_begins_in_the_look_it_was_made_in(noted):
-    look = Look("dark", "visit", "rank", "norm", 0.01, frozenset({"mlp"}))
+    look = Look("dark", "visit", "rank", "norm", frozenset({"mlp"}))
     said = json.loads(Page(html_from_flow(PLAIN, (MLP,), look)).unpacked("page-data"))
     assert said["view"]["opened"] == [str(MLP)] and said["view"]["fixed"]
     assert said["look"] == {
         "theme": "dark", "palette": "visit", "colouring": "rank", "width": "norm",
-        "level": 0.01, "hidden": ["mlp"],
+        "hidden": ["mlp"],
     }  # fmt: skip
     assert json.loads(Page(noted).unpacked("page-data"))["look"]["theme"] is None
 

@@ -78,7 +78,7 @@ def html_from_flow(
     index = Index(flow)
     view = View(KEY, flow.request, tuple(opened), flow.notes, fixed=True)
     document = embedded.html_from_json(json_from_flow(flow))
-    pictures, nodes = draw_ahead(index, view.opened, part_of(tell, 0.15, 0.4))
+    pictures, nodes = draw_ahead(index, view.opened, part_of(tell, 0.15, 0.4), look)
     panels = render_panels(index, nodes, part_of(tell, 0.4, 0.95))
     tell("page", 0.95)
     page_data = compact_json(_build_page_data(index, view, look, nodes) | pictures)
@@ -167,7 +167,6 @@ def _build_page_data(
             "palette": shown.palette,
             "colouring": shown.colouring,
             "width": shown.width,
-            "level": shown.level,
             "hidden": sorted(shown.hidden),
         },
         "tabs": render_tab_bars(),

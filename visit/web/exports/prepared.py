@@ -26,6 +26,7 @@ from visit.graph.selection import can_open
 from visit.web import ids, inspector
 from visit.web.flow import elements
 from visit.web.inspector import Tab
+from visit.web.look import Look
 from visit.web.screen.graph_panels import note
 from visit.web.screen.search import searchable
 from visit.web.trees import Tree, tree, trees
@@ -43,7 +44,10 @@ _ONE_LISTS = frozenset({"tokens", "kinds", "names", "glossary", "words", "ways"}
 
 
 def draw_ahead(
-    index: Index, opened: Sequence[NodeId] = (), tell: Progress = silent
+    index: Index,
+    opened: Sequence[NodeId] = (),
+    tell: Progress = silent,
+    look: Look | None = None,
 ) -> tuple[dict[str, Any], list[Node]]:
     """The drawings: ``parts``, each an element, and ``pictures``, which name them by number.
 
@@ -51,6 +55,7 @@ def draw_ahead(
         index: The graph.
         opened: What is open at first.
         tell: Told how far the drawings are.
+        look: How many parts are drawn, and what besides.
 
     Returns:
         The drawings, and the nodes that are in any of them, the strongest first.
@@ -61,13 +66,13 @@ def draw_ahead(
     openings = list_openings(index, opened)
     for number, shown in enumerate(openings):
         tell("drawings", number / len(openings))
-        drawn, picture = elements.draw(index, shown)
+        drawn, picture = elements.draw(index, shown, look)
         drawn_nodes |= {node.id: node for node in drawn.nodes}
         made.append(
             {
                 "opened": [str(node_id) for node_id in shown],
                 "parts": [parts.setdefault(compact_json(part), len(parts)) for part in picture],
-                "panels": {ids.NOTE: trees(note(drawn))},
+                "panels": {ids.NOTE: trees(note(index, drawn))},
             }
         )
     return {"parts": list(parts), "pictures": made}, sorted(

@@ -32,7 +32,7 @@ GRAPH_SETTINGS: dict[str, Any] = {
     "autoungrabify": True,
     "boxSelectionEnabled": False,
     "minZoom": 0.15,
-    "maxZoom": 2,
+    "maxZoom": 3,
 }
 EMPTY_FIGURE: dict[str, object] = {
     "data": [],

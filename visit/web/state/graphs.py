@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
 from visit.engine.protocol import Engine
 from visit.engine.questions import Answer, Explain, OpenBlock, Question
 from visit.errors import VisitError
-from visit.graph.flow import NodeId
+from visit.graph.flow import NodeId, NodeKind
 from visit.graph.index import Index, is_whole, merge
-from visit.graph.kinds import BLOCKS
+from visit.graph.kinds import BLOCKS, NODES
 from visit.graph.selection import can_open
 from visit.web.state.bounds import Bounds
 from visit.web.state.jobs import Jobs, ask
@@ -68,6 +68,19 @@ class Graphs:
             raise VisitError("this graph is no longer held by the server; open the document again")
         for node_id in view.opened:
             index = await self.add_block(view, index, node_id)
+        return index
+
+    async def find_shown(self, view: View, ids: Iterable[NodeId]) -> Index:
+        """The view's graph with every opened block in it, and those in which some nodes are.
+
+        Raises:
+            VisitError: as ``find_opened``.
+        """
+        index = await self.find_opened(view)
+        for node_id in ids:
+            is_inside = NODES[node_id.kind].inside is not None
+            if node_id not in index.nodes and is_inside and node_id.layer is not None:
+                index = await self.add_block(view, index, _block_of(node_id))
         return index
 
     async def add_block(self, view: View, index: Index, node_id: NodeId) -> Index:
@@ -127,6 +140,13 @@ class Graphs:
             return None
         self._bounds.check_view(view)
         return self._engine
+
+
+def _block_of(node_id: NodeId) -> NodeId:
+    """The block that holds a node, at the node's position."""
+    is_of_mlp = NODES[node_id.kind].inside is NodeKind.MLP
+    kind = NodeKind.MLP if is_of_mlp else NodeKind.ATTN
+    return NodeId(kind, node_id.position, node_id.layer)
 
 
 def _lacks(index: Index, node_id: NodeId) -> bool:
