@@ -10,7 +10,9 @@
 //   ways      what in the drawing goes together                 threshold        what the slider hides; pure
 //   look      theme, colours, panes, the lens dock              lens             what lies over the lens grid
 //   panels    fills the panels that the server sends            terms, help, tour, cover, drop   one part each
-//   form      how the prompt is read                            controls         clicks and keys, export
+//   ranking   which parts are listed, in which order; pure      ranks        the panel of all parts
+//   form      how the prompt is read                            settings         how it is explained
+//   controls  clicks and keys, export
 //   bindings  what Dash's callbacks call                        offline/         stands for Dash and the server
 //
 // types/page.d.ts says what each takes and answers.

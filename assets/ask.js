@@ -28,6 +28,7 @@
     V.setProps("model", { value: model });
     V.setProps("target", { value: typed });
     V.setForm(request);
+    V.setSettings(view.settings);
     V.set("position", position == null ? null : { prompt, model, position });
     const isById = target_id != null || versus_id != null;
     V.set("chosen", isById ? { typed, model, target_id, versus_id } : null);

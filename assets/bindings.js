@@ -52,11 +52,17 @@
       V.setLevels(data);
       if (data.abilities) V.setAbilities(data.abilities);
       V.setSearchable(data.searchable);
+      V.setDrawnParts(data.ranking);
     },
+
+    // What was found out since about all parts.
+    setRanking: (news) => V.setRanking(news),
 
     // What can be searched, of a graph that a fetched block was added to.
     setSearchable(table) {
       if (table) V.setSearchable(table);
     },
+
+    showSettingProblems: (problems) => V.showSettingProblems(problems || {}),
   };
 })();

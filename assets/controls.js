@@ -22,6 +22,10 @@
   const CLICKS = {
     node: ({ node, open }) => V.goTo(node, open),
     tab: ({ tab }) => V.set("tab", tab),
+    overview: ({ overview }) => V.set("overview", overview),
+    rank: ({ rank }) => V.set("rankedBy", rank),
+    measure: () => V.measureParts(),
+    back: () => V.pick(null),
     note: (_, button) => {
       const id = noted(button);
       V.note(id, { pinned: !V.noteOf(id).pinned });

@@ -1,4 +1,4 @@
-// How the prompt is read (visit/web/screen/prompt_form.py): the menu beside it, and what it says while it is closed.
+// How the prompt is read (visit/web/asking/prompt_form.py): the menu beside it, and what it says while it is closed.
 (function () {
   "use strict";
 

@@ -50,7 +50,7 @@
   // A separator is dragged, or moved by the arrow keys; the size it sets is a variable of the page.
   /** @type {Record<string, Size>} */
   const SIZES = {
-    "split-side": { variable: "--side", low: 300, high: 640, fallback: 364, sign: -1, axis: "x" },
+    "split-side": { variable: "--side", low: 300, high: 640, fallback: 400, sign: -1, axis: "x" },
     "split-dock": { variable: "--dock", low: 120, high: 520, fallback: 238, sign: -1, axis: "y" },
   };
   const kept = (/** @type {string} */ name) => `visit.${name}`;

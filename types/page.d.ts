@@ -51,6 +51,8 @@ interface PageState {
   view: View | null;
   picked: string | null;
   tab: string;
+  overview: string;
+  rankedBy: string;
   pane: Pane;
   colouring: string;
   width: string;
@@ -62,6 +64,7 @@ interface PageState {
   dockOpen: boolean | null;
   dockMeasure: string;
   form: PromptForm;
+  settings: Record<string, string>;
   position: ChosenPosition | null;
   chosen: ChosenTokens | null;
 }
@@ -100,6 +103,7 @@ interface View {
   key: string;
   request: TraceRequest;
   texts: Record<string, string>;
+  settings: Record<string, string>;
   typed: string;
   opened: string[];
   notes: Notes;
@@ -133,6 +137,7 @@ interface GraphPanels {
   levels: number[];
   unexplained: number[];
   searchable: SearchTable;
+  ranking: RankColumns;
   abilities?: Abilities;
 }
 
@@ -184,6 +189,63 @@ type Term =
 interface Query {
   terms: Term[];
   unread: string[];
+}
+
+/** What parts are ranked by; of "effect", the metric without the part less the metric with it. */
+type RankMeasure = "effect" | "flow" | "logit" | "estimate" | "share" | "norm";
+
+/** Columns of every ranked part (visit/web/ranking/rows.py), and what was measured since. */
+interface RankColumns extends Record<RankMeasure, (number | null)[]> {
+  known: "drawn" | "ranked" | "measuring" | "measured";
+  n_layers: number;
+  n_heads: number;
+  traced: number;
+  prompt: string[];
+  next: string[];
+  id: string[];
+  name: string[];
+  sort: string[];
+  role: string[];
+  layer: number[];
+  number: (number | null)[];
+  position: number[];
+  way: string[];
+  source: (number | null)[];
+  attention: (number | null)[];
+  promotes: string[][];
+  suppresses: string[][];
+  tokens: number[][];
+  flag: (string | null)[];
+}
+
+/** What was measured, by the part's id. */
+interface RankEffects {
+  effect: Record<string, number | null>;
+  estimate: Record<string, number | null>;
+  flag: Record<string, string>;
+}
+
+interface RankNews {
+  key: string;
+  known?: RankColumns["known"];
+  columns?: Omit<RankColumns, "effect" | "estimate" | "flag">;
+  effects?: RankEffects;
+}
+
+interface RankFilters {
+  sort: string;
+  layer: string;
+  source: string;
+}
+
+interface RankingTools {
+  MEASURES: RankMeasure[];
+  isKnown: (columns: RankColumns, by: RankMeasure) => boolean;
+  measureOf: (columns: RankColumns, asked: RankMeasure) => RankMeasure;
+  /** The rows that pass, the largest first. */
+  rank: (columns: RankColumns, by: RankMeasure, filters: RankFilters) => number[];
+  largest: (columns: RankColumns, by: RankMeasure, rows: number[]) => number;
+  withEffects: (columns: Omit<RankColumns, "effect" | "estimate" | "flag">, effects: RankEffects) => RankColumns;
 }
 
 /** A Plotly figure of the lens grid (visit/web/plots/lens_grid.py). */
@@ -288,6 +350,10 @@ interface Visit {
   setForm: (form: Partial<PromptForm>) => void;
   setAbilities: (abilities: Abilities) => void;
 
+  // settings.js
+  setSettings: (settings: Record<string, string>) => void;
+  showSettingProblems: (problems: Record<string, string>) => void;
+
   // look.js, lens.js
   shade: () => "light" | "dark";
   dress: (sheets: Stylesheets) => [Rules, "light" | "dark", { palette: string }];
@@ -314,6 +380,12 @@ interface Visit {
   search: SearchTools;
   setSearchable: (table: SearchTable) => void;
   onDrawn: (ids: string[]) => void;
+
+  // ranking.js (pure), ranks.js
+  ranking: RankingTools;
+  setDrawnParts: (columns: Omit<RankColumns, "effect" | "estimate" | "flag">) => void;
+  setRanking: (news: RankNews | null) => void;
+  measureParts: () => void;
 
   // panels.js, controls.js, help.js, tour.js
   build: (tree: Exclude<Tree, string>) => HTMLElement;
@@ -381,7 +453,9 @@ interface DashClientside {
     lens: Visit["showLens"];
     fill: Visit["fill"];
     showGraphPanels: (data: GraphPanels | null) => void;
+    setRanking: (news: RankNews | null) => void;
     setSearchable: (table: SearchTable | null) => void;
+    showSettingProblems: (problems: Record<string, string> | null) => void;
   };
 }
 

@@ -250,3 +250,32 @@ def test_a_layer_is_shown_as_the_paper_s_sankey(open_app):
     screen.inspected("L2.head3@7")
     screen.page.get_by_role("button", name="Flow").click()
     wait_until(lambda: not figure.is_visible(), "the flow to come back")
+
+
+def test_settings_are_chosen_in_the_app_and_kept_in_the_address(open_app):
+    screen = open_app("mini")
+    screen.wait_for_graph()
+    page = screen.page
+    page.locator("#settings-said").press("Enter")
+    page.get_by_label("Heads", exact=True).fill("-1")
+    problem = page.locator("#setting-heads-problem")
+    wait_until(lambda: problem.inner_text() == "heads is -1; give 0 or more", "the problem")
+    page.get_by_label("Heads", exact=True).fill("3")
+    wait_until(lambda: problem.inner_text() == "", "the problem to go")
+    page.get_by_label("Metric").select_option("centred")
+    assert page.locator("#settings-said").inner_text() == "Settings, 2 changed"
+    page.locator("#settings-menu").get_by_role("button", name="Trace").click()
+    wait_until(lambda: "metric=centred" in screen.ask("location.search"), "the address")
+    assert "heads=3" in screen.ask("location.search")
+    request = screen.ask("visit.state.view.request")
+    assert (request["heads"], request["metric"], request["memories"]) == (3, "centred", 18)
+    page.reload()
+    screen.wait_for_graph()
+    wait_until(lambda: screen.ask("visit.state.settings.heads") == "3", "the settings again")
+    page.locator("#settings-said").click()
+    assert page.get_by_label("Heads", exact=True).input_value() == "3"
+    page.get_by_role("button", name="Reset to defaults").click()
+    assert page.get_by_label("Heads", exact=True).input_value() == "10"
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Trace").first.click()
+    wait_until(lambda: "heads" not in screen.ask("location.search"), "the defaults")

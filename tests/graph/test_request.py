@@ -219,7 +219,7 @@ def test_fields_of_a_later_version_are_passed_over():
 
 def test_what_is_left_to_the_default_is_absent_and_false_is_not_none():
     optional = {"model", "target", "versus", "position", "bos", "chat"}
-    optional |= {"prompt_ids", "target_id", "versus_id", "outcome"}
+    optional |= {"prompt_ids", "target_id", "versus_id", "outcome", "interventions"}
     assert optional == Request.__dataclass_fields__.keys() - data_from_request(Request("x")).keys()
     said = Request("x", position=0, bos=False, chat=True, prompt_ids=None, target_id=0)
     assert optional & data_from_request(said).keys() == {"position", "bos", "chat", "target_id"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import Any
 
-from visit.assemble import effects
+from visit.assemble import effects, ranking
 from visit.assemble.residency import Resident
 from visit.engine.progress import Progress
 from visit.engine.questions import (
@@ -18,12 +18,14 @@ from visit.engine.questions import (
     OpenBlock,
     Pattern,
     Question,
+    RankParts,
     ReadLens,
     ReadPattern,
 )
 from visit.errors import RequestError
 from visit.graph.effects import Effects
 from visit.graph.flow import FlowGraph, Node
+from visit.graph.ranking import Ranking
 
 _STAGES = {"forward": (0.0, 0.2), "ledgers": (0.2, 0.5), "readings": (0.5, 1.0)}
 """The part of the progress bar that each stage of a whole graph fills, by its time."""
@@ -88,3 +90,9 @@ def read_pattern(question: ReadPattern, resident: Resident, tell: Progress) -> P
 def measure(question: Measure, resident: Resident, tell: Progress) -> Effects:
     """What changes at some sites do to the metric."""
     return effects.measure(question, resident, tell)
+
+
+@answer.register
+def rank_parts(question: RankParts, resident: Resident, tell: Progress) -> Ranking:
+    """Every part that writes at the traced position."""
+    return ranking.rank(question, resident, tell)

@@ -6,27 +6,16 @@ An option's name is that of the request's field, so that no list of them is need
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
-from dataclasses import fields
-from enum import StrEnum
+from collections.abc import Container, Mapping
 from typing import Any
 
 from visit.cli.options import Parser, check_unicode
 from visit.cli.prompt_input import prompt_from_arguments
 from visit.errors import RequestError
 from visit.graph.fields import value_from_text
-from visit.graph.metric import MetricChoice
-from visit.graph.request import (
-    RankBy,
-    Request,
-    RouteBy,
-    TokenId,
-    request_from_data,
-    texts_from_request,
-)
+from visit.graph.request import Request, TokenId, request_from_data, texts_from_request
+from visit.graph.settings import SETTINGS, Setting, Topic
 from visit.graph.typed import token_from_typed
-
-_DEFAULTS = {field.name: field.default for field in fields(Request)}
 
 
 def request_from_arguments(arguments: argparse.Namespace, prompt: str | None = None) -> Request:
@@ -86,7 +75,7 @@ def add_tokens(command: Parser) -> None:
         type=int,
         help="the position whose next token is explained; -1 is the last (default: the last)",
     )
-    _add_count(command, "--top-k", "K", "tokens listed at either end of a reading")
+    _add_setting(command, SETTINGS["top_k"])
 
 
 def add_prompt_ids(command: Parser) -> None:
@@ -115,69 +104,38 @@ def add_reading(command: Parser) -> None:
     )
 
 
+def add_changes(command: Parser) -> None:
+    """What is changed in the pass before it is taken apart."""
+    command.add_argument(
+        "--without",
+        metavar="SITE,SITE,...",
+        dest="interventions",
+        type=_words,
+        help="explain the pass without these parts (L5.head3@7, L5.mlp@*, L5.head3@7<2), or with "
+        "them changed: 'L5.head3@7 scale:0.5', 'L5.head3@7<2 knockout'",
+    )
+
+
 def add_drawing(command: Parser) -> None:
     """How much is drawn."""
-    drawing = command.add_argument_group("how much is drawn")
-    drawing.add_argument(
-        "--layers",
-        metavar="SPEC",
-        default=_DEFAULTS["layers"],
-        help="the layers to open: all, none, or like 0-5,11 (default: %(default)s)",
-    )
-    _add_count(drawing, "--heads", "N", "heads of an opened layer")
-    _add_count(drawing, "--sources", "N", "sources of a drawn head")
-    _add_count(
-        drawing,
-        "--memories",
-        "N",
-        "memories of an opened layer that push along their value, or experts of a mixture",
-    )
-    _add_count(drawing, "--anti-memories", "N", "memories that push against it")
-    _add_count(drawing, "--attn-neurons", "N", "attention neurons that push along their row")
-    _add_count(drawing, "--anti-attn-neurons", "N", "attention neurons that push against it")
-    drawing.add_argument(
-        "--threshold",
-        metavar="PART",
-        type=float,
-        default=_DEFAULTS["threshold"],
-        help="the part of the metric's absolute flow, 0 to 1, that must pass along an edge between "
-        "positions (default: %(default)s)",
-    )
-    _add_choice(drawing, "--rank-by", RankBy, "what makes a part strong enough to be drawn")
-    _add_choice(
-        drawing,
-        "--route",
-        RouteBy,
-        "what the threshold is of: the metric's flow, or each part's share of the traced residual",
-    )
-    _add_count(
-        drawing,
-        "--strongest",
-        "N",
-        "heads and MLPs of all layers and positions that are drawn, the strongest by flow",
-    )
-    _add_count(
-        drawing, "--strongest-memories", "N", "memories of all layers and positions likewise"
-    )
+    _add_topic(command, Topic.DRAWING)
 
 
 def add_metric(command: Parser) -> None:
     """What the target is explained towards."""
-    metric = command.add_argument_group("what is explained")
-    _add_choice(
-        metric,
-        "--metric",
-        MetricChoice,
-        "the target's logit less the candidates' mean (choice), less the mean of all tokens "
-        "(centred), or itself (logit); with --versus, less the other token's",
-    )
-    _add_count(metric, "--candidates", "N", "likeliest next tokens that the target is among")
-    metric.add_argument(
-        "--outcome",
-        action=argparse.BooleanOptionalAction,
-        help="say of each part which candidates it lifts and lowers in the end (default: in short "
-        "prompts, where it costs little)",
-    )
+    _add_topic(command, Topic.METRIC, without=("top_k",))
+
+
+def _add_topic(command: Parser, topic: Topic, without: Container[str] = ()) -> None:
+    group = command.add_argument_group(topic)
+    for name, setting in SETTINGS.items():
+        if setting.topic is topic and name not in without:
+            _add_setting(group, setting)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """Texts between commas."""
+    return tuple(one.strip() for one in text.split(",") if one.strip())
 
 
 def _ids(text: str) -> tuple[int, ...]:
@@ -189,23 +147,17 @@ def _ids(text: str) -> tuple[int, ...]:
     return ids
 
 
-# Any: as below.
-def _add_choice(command: Any, option: str, choices: type[StrEnum], what: str) -> None:
-    command.add_argument(
-        option,
-        choices=[choice.value for choice in choices],
-        default=str(_DEFAULTS[option.removeprefix("--").replace("-", "_")]),
-        help=f"{what} (default: %(default)s)",
-    )
-
-
 # Any: argparse's group and parser share a base class that it does not name.
-def _add_count(command: Any, option: str, metavar: str, what: str) -> None:
-    name = option.removeprefix("--").replace("-", "_")
+def _add_setting(command: Any, setting: Setting) -> None:
+    option = f"--{setting.name.replace('_', '-')}"
+    if setting.takes is bool:
+        said = f"{setting.says} (default: {setting.unset})"
+        command.add_argument(option, action=argparse.BooleanOptionalAction, help=said)
+        return
+    typed: dict[str, Any] = {"metavar": setting.letter, "type": setting.takes}
     command.add_argument(
         option,
-        metavar=metavar,
-        type=int,
-        default=_DEFAULTS[name],
-        help=f"{what} (default: %(default)s)",
+        default=setting.default,
+        help=f"{setting.says} (default: %(default)s)",
+        **({"choices": setting.choices} if setting.choices else typed),
     )

@@ -43,6 +43,16 @@ def fields_marked(type_: type, mark: object) -> frozenset[str]:
     return frozenset(n for n, hint in hints_of(type_).items() if mark in get_args(hint)[1:])
 
 
+def type_of(hint: Any) -> type:
+    """The type of a field's values, other than ``None``, without what ``Annotated`` adds."""
+    if get_origin(hint) is Annotated:
+        return type_of(get_args(hint)[0])
+    if get_origin(hint) in (Union, UnionType):
+        return type_of(_without_none(hint))
+    found: type = hint
+    return found
+
+
 def value_from_given(name: str, hint: Any, given: object) -> Any:
     """What was given, as a field of this type holds it.
 

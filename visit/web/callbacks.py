@@ -21,13 +21,14 @@ from visit.graph.index import Index
 from visit.graph.kinds import RESIDUALS
 from visit.graph.request import Request
 from visit.web import ids, inspector
+from visit.web.asking.prompt_form import abilities
 from visit.web.exports.downloads import download
 from visit.web.flow import elements
 from visit.web.inspector.needs import Tab, wants
 from visit.web.look import Look
 from visit.web.plots import callbacks
+from visit.web.ranking import callbacks as ranking
 from visit.web.screen.graph_panels import build_graph_panels, note
-from visit.web.screen.prompt_form import abilities
 from visit.web.screen.search import searchable
 from visit.web.server import tracing
 from visit.web.server.calls import Calls
@@ -56,6 +57,7 @@ def register(
         tracing.register(calls, engine, shelf, default)
     graphs = Graphs(engine, shelf, calls.jobs, bounds=Bounds(default))
     callbacks.register(calls, graphs)
+    ranking.register(calls, graphs)
     _register_graph(calls, engine, graphs)
     _register_browser(app)
 
@@ -179,7 +181,9 @@ def _register_browser(app: Dash) -> None:
     browser("choose", Input(ids.SANKEY, "clickData"))
     browser("lens", Input(ids.LENS, "figure"), Input(ids.PICKED, "data"))
     browser("showGraphPanels", Input(ids.GRAPH_PANELS, "data"))
+    browser("setRanking", Input(ids.RANKING, "data"))
     browser("setSearchable", Input(ids.SEARCHABLE, "data"))
+    browser("showSettingProblems", Input(ids.SETTINGS_PROBLEMS, "data"))
     for store in (ids.FIXED_PANELS, ids.DRAWN_PANELS, ids.INSPECTOR_PANELS):
         browser("fill", Input(store, "data"))
 

@@ -7,6 +7,8 @@ MODEL_CHOICES = "model-choices"
 EXAMPLES = "examples"
 FORM_SAID = "form-said"
 FORM_MENU = "form-menu"
+SETTINGS_SAID = "settings-said"
+SETTINGS_MENU = "settings-menu"
 OPEN = "open"
 TARGET = "target"
 TARGET_CHOICES = "target-choices"
@@ -27,6 +29,13 @@ DOCK_HEAD = "dock-head"
 FINDER = "finder"
 HELP = "help"
 OFFER = "offer"
+
+# Every part, ranked.
+RANK_SAID = "rank-said"
+RANK_MAP = "rank-map"
+RANK_ROWS = "rank-rows"
+RANK_MORE = "rank-more"
+RANK_TOKENS = "rank-tokens"
 
 # What is drawn.
 GRAPH = "graph"
@@ -62,12 +71,16 @@ VIEW = "view"
 PICKED = "picked"
 TAB = "tab"
 PANE = "pane"
+OVERVIEW = "overview"
+RANKED_BY = "rankedBy"
 POSITION = "position"
 FORM = "form"
+SETTINGS = "settings"
 CHOSEN = "chosen"
 
 # What the scripts tell the server: the page's own name, its address, the graph that is shown, how
-# the lens grid and the Sankey are to look, a file that is wanted, nodes that the search lacks.
+# the lens grid and the Sankey are to look, a file that is wanted, nodes that the search lacks,
+# effects that are to be measured.
 PAGE = "page"
 ADDRESS = "address"
 KEY = "key"
@@ -76,6 +89,7 @@ SHADE = "shade"
 LOOK = "look"
 EXPORT = "export"
 GROWN = "grown"
+MEASURE = "measure"
 
 # What the server tells the scripts. Panels are trees by the part of the screen that they fill.
 STYLESHEETS = "stylesheets"
@@ -84,4 +98,6 @@ GRAPH_PANELS = "graph-panels"
 DRAWN_PANELS = "drawn-panels"
 INSPECTOR_PANELS = "inspector-panels"
 SEARCHABLE = "searchable"
+RANKING = "ranking"
+SETTINGS_PROBLEMS = "settings-problems"
 DOWNLOAD = "download"

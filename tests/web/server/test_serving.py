@@ -21,11 +21,11 @@ from visit.graph.request import RankBy, Request
 from visit.graph.selection import can_open, select
 from visit.web import ids, inspector
 from visit.web.app import bind, create_app, find_assets_folder
+from visit.web.asking.prompt_form import abilities, chosen_from_request
 from visit.web.flow.stylesheet import stylesheets
 from visit.web.look import COLOURINGS, WIDTHS
 from visit.web.screen import page
 from visit.web.screen.graph_panels import build_graph_panels, note, target_options
-from visit.web.screen.prompt_form import abilities, chosen_from_request
 from visit.web.server.tracing import position_in, request_from_controls
 from visit.web.state.address import Asked, asked_by_address
 from visit.web.state.graphs import Graphs

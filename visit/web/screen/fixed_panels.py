@@ -14,9 +14,10 @@ from dash.development.base_component import Component
 from visit.formats.registry import Format, Maker, formats_made_by
 from visit.graph.flows import STEPS
 from visit.web import ids
+from visit.web.asking import prompt_form
 from visit.web.look import COLOURINGS, WIDTHS
 from visit.web.parts import aria, choice, data, field, term
-from visit.web.screen import cover, examples, help, prompt_form, tour
+from visit.web.screen import cover, examples, help, tour
 from visit.web.screen.search import finder
 from visit.web.theme import PALETTES
 from visit.web.trees import Tree, tree, trees

@@ -15,6 +15,7 @@ from visit.text import visible
 from visit.web import ids, inspector
 from visit.web.flow.elements import choose
 from visit.web.parts import data
+from visit.web.ranking.rows import columns
 from visit.web.screen.search import searchable
 from visit.web.trees import trees
 from visit.web.words import percent, typed_from_tokens
@@ -34,7 +35,7 @@ def note(drawn: Selection) -> list[Component]:
 
 
 def build_graph_panels(index: Index, *, clickable: bool) -> dict[str, Any]:
-    """The panels by the part they fill, the threshold's steps, and what can be searched."""
+    """The panels by the part they fill, the threshold's steps, what is searched and ranked."""
     flow, route = index.flow, choose(index).lines
     panels = {
         ids.TOKENS: inspector.tokens(flow, clickable=clickable),
@@ -48,6 +49,7 @@ def build_graph_panels(index: Index, *, clickable: bool) -> dict[str, Any]:
         "levels": levels(),
         "unexplained": [round(part, 5) for part in unexplained(index, route, levels())],
         "searchable": searchable(index),
+        "ranking": columns(index),
     }
 
 

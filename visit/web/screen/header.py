@@ -73,6 +73,7 @@ def build_fields(models: Sequence[ModelChoice], request: Request) -> Component:
                                 className="menu",
                             ),
                             _form_menu(),
+                            _settings_menu(),
                             _open_button(),
                         ],
                         className="field-head",
@@ -126,6 +127,17 @@ def _form_menu() -> Component:
         ],
         className="menu form",
         title="How the prompt is read: as text or as a chat, with a BOS token or without",
+    )
+
+
+def _settings_menu() -> Component:
+    return html.Details(
+        [
+            html.Summary("Settings", id=ids.SETTINGS_SAID),
+            html.Div(id=ids.SETTINGS_MENU, className="menu-list"),
+        ],
+        className="menu settings",
+        title="How the prediction is explained, and how much is drawn",
     )
 
 

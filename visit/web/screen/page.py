@@ -13,14 +13,16 @@ from visit.engine.protocol import ModelChoice
 from visit.formats.document import compact_json
 from visit.graph.request import Request, data_from_request
 from visit.web import ids
+from visit.web.asking.prompt_form import form_from_data
+from visit.web.asking.settings import settings_form
 from visit.web.flow.stylesheet import stylesheet, stylesheets
 from visit.web.parts import aria
 from visit.web.screen.fixed_panels import build_fixed_panels
 from visit.web.screen.header import build_fields, build_header, build_viewer_fields
-from visit.web.screen.prompt_form import form_from_data
 from visit.web.state.table import PLACE, STORES, data_from_table
 from visit.web.state.view import View
 from visit.web.theme import CLEAR, LIGHT, css_variables
+from visit.web.trees import Tree, trees
 
 GRAPH_SETTINGS: dict[str, Any] = {
     "id": ids.GRAPH,
@@ -103,19 +105,28 @@ def _stores(page: str, view: View | None, request: Request | None) -> list[Compo
     messages = (
         *(ids.ADDRESS, ids.KEY, ids.DOCK, ids.SHADE, ids.LOOK, ids.EXPORT),
         *(ids.GRAPH_PANELS, ids.DRAWN_PANELS, ids.INSPECTOR_PANELS, ids.GROWN, ids.SEARCHABLE),
+        *(ids.MEASURE, ids.RANKING, ids.SETTINGS_PROBLEMS),
     )
     given: dict[str, Any] = {
         ids.PAGE: page,
         ids.VIEW: view.data() if view else None,
         ids.FORM: form_from_data(data_from_request(request)) if request else None,
         ids.STYLESHEETS: stylesheets(),
-        ids.FIXED_PANELS: build_fixed_panels(with_engine=request is not None),
+        ids.FIXED_PANELS: _fixed_panels(request),
     }
     names = dict.fromkeys([*STORES, *messages, *given])
     return [
         *(dcc.Store(id=name, data=given.get(name)) for name in names),
         dcc.Download(id=ids.DOWNLOAD),
     ]
+
+
+def _fixed_panels(request: Request | None) -> dict[str, list[Tree]]:
+    """What fills parts of the screen from the start, the form of the settings among it."""
+    filled = build_fixed_panels(with_engine=request is not None)
+    if request is not None:
+        filled[ids.SETTINGS_MENU] = trees(settings_form(request))
+    return filled
 
 
 def build_frame(

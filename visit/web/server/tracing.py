@@ -15,8 +15,10 @@ from visit.engine.questions import Explain
 from visit.errors import Cancelled, NotLoaded
 from visit.graph.flow import FlowGraph
 from visit.graph.request import Request, data_from_request, request_like
+from visit.graph.settings import texts_beside, values_from_texts
 from visit.web import ids
-from visit.web.screen.prompt_form import chosen_from_request, form_from_data
+from visit.web.asking.prompt_form import chosen_from_request, form_from_data
+from visit.web.ranking.callbacks import RANK
 from visit.web.server.calls import Calls, show_problem
 from visit.web.state.address import Asked, asked_by_address
 from visit.web.state.bounds import Bounds
@@ -48,12 +50,15 @@ def register(calls: Calls, engine: Engine, shelf: Shelf, default: Request) -> No
         position: dict[str, Any] | None,
         form: dict[str, Any] | None,
         chosen: dict[str, Any] | None,
+        settings: dict[str, Any] | None,
         seen: dict[str, Any] | None,
+        page: str,
     ) -> tuple[Any, Any]:
         """Explain what the controls ask for, with progress; a problem is told in place.
 
         What the address asks for runs by itself, so it never loads a model: a link could make it.
         """
+        calls.jobs.cancel(page, RANK)
         show_problem(None)
         show_running(True)
         try:
@@ -61,12 +66,12 @@ def register(calls: Calls, engine: Engine, shelf: Shelf, default: Request) -> No
                 shown = None if seen is None else seen["request"]
                 asked = Asked(
                     request_from_controls(
-                        default, prompt, model, target, position, form, chosen, shown
+                        default, prompt, model, target, position, form, chosen, settings, shown
                     )
                 )
             else:
                 asked = asked_by_address(address, default)
-                show_request(asked.request, asked.request.model or (model or "").strip())
+                show_request(asked.request, asked.request.model or (model or "").strip(), default)
             bounds.check(asked.request)
             view = await answer(asked, may_load=bool(clicks))
         except (Cancelled, asyncio.CancelledError):
@@ -75,7 +80,7 @@ def register(calls: Calls, engine: Engine, shelf: Shelf, default: Request) -> No
             show_running(False)
             raise
         show_running(False)
-        return view.data(), None if asked.picked is None else str(asked.picked)
+        return view.data(default), None if asked.picked is None else str(asked.picked)
 
     async def answer(asked: Asked, *, may_load: bool) -> View:
         """The view of the graph of what is asked, with the model in the controls that made it."""
@@ -105,13 +110,26 @@ def register(calls: Calls, engine: Engine, shelf: Shelf, default: Request) -> No
         State(ids.POSITION, "data"),
         State(ids.FORM, "data"),
         State(ids.CHOSEN, "data"),
+        State(ids.SETTINGS, "data"),
         State(ids.VIEW, "data"),
+        State(ids.PAGE, "data"),
     )
 
     async def cancel(_clicks: int | None, page: str) -> None:
         """End the trace that the page has under way."""
         if calls.jobs.cancel(page, trace.__name__):
             show_running(False)
+
+    async def check_settings(settings: dict[str, Any] | None) -> dict[str, str]:
+        """What is wrong with what is typed as settings, by field."""
+        return bounds.problems_in(settings or {})
+
+    calls.add(
+        check_settings,
+        Output(ids.SETTINGS_PROBLEMS, "data"),
+        Input(ids.SETTINGS, "data"),
+        first=False,
+    )
 
     calls.add(cancel, Input(ids.CANCEL, "n_clicks"), State(ids.PAGE, "data"), first=False)
 
@@ -134,6 +152,7 @@ def request_from_controls(
     position: dict[str, Any] | None,
     form: dict[str, Any] | None = None,
     chosen: dict[str, Any] | None = None,
+    settings: dict[str, Any] | None = None,
     shown: dict[str, Any] | None = None,
 ) -> Request:
     """What the controls ask for.
@@ -146,6 +165,7 @@ def request_from_controls(
         position: The position that was chosen, and of which prompt and model.
         form: How the prompt is read.
         chosen: The tokens that were chosen, and what the target's field said then.
+        settings: How it is explained and drawn, where otherwise than by default, in texts.
         shown: The request of the graph that is shown: a prompt that it gave by its tokens' ids is
             asked for by them again, as long as the fields still name that prompt and model.
 
@@ -161,6 +181,7 @@ def request_from_controls(
         **_name_token("target", wanted, by_id),
         **_name_token("versus", versus, by_id),
         "position": position_in(prompt, named, position),
+        **values_from_texts(settings or {}),
     }
     if shown and (shown.get("prompt"), shown.get("model")) == (prompt, named):
         tokens = shown.get("prompt_ids")
@@ -232,8 +253,14 @@ def show_prompt(prompt: str, model: str) -> None:
     set_props(ids.MODEL, {"value": model})
 
 
-def show_request(request: Request, model: str) -> None:
-    """Put a request that came from the address into the controls, with the model that serves it."""
+def show_request(request: Request, model: str, served: Request) -> None:
+    """Put a request that came from the address into the controls.
+
+    Args:
+        request: What is asked.
+        model: The model that serves it.
+        served: What the server draws where nothing else is asked for.
+    """
     show_prompt(request.prompt, model)
     if request.position is not None:
         chosen = {"prompt": request.prompt, "model": model, "position": request.position}
@@ -241,3 +268,4 @@ def show_request(request: Request, model: str) -> None:
     set_props(ids.TARGET, {"value": typed_from_request(request)})
     set_props(ids.CHOSEN, {"data": chosen_from_request(request, model)})
     set_props(ids.FORM, {"data": form_from_data(data_from_request(request))})
+    set_props(ids.SETTINGS, {"data": texts_beside(served, request)})

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 
 from visit.graph.flow import NodeId
 from visit.graph.request import DRAWN, Request, request_from_texts, texts_from_request
+from visit.graph.settings import texts_beside
 
 _WEIGHTS, _DIGITS = "weights", 12
 """The address's word for the weights' digest, and how much of it is said: 48 bits."""
@@ -44,8 +45,6 @@ class Asked:
 def asked_by_address(search: str | None, default: Request) -> Asked:
     """What an address asks for; the default where it says nothing.
 
-    How much is drawn is not for a link to say.
-
     Raises:
         RequestError: it asks for what no model could serve.
     """
@@ -55,7 +54,7 @@ def asked_by_address(search: str | None, default: Request) -> Asked:
     texts = {
         name: text
         for name, text in said.items()
-        if name not in DRAWN and (name not in _READABLE or _READABLE[name].fullmatch(text))
+        if name not in _READABLE or _READABLE[name].fullmatch(text)
     }
     picked = _node_ids(said.get("pick", ""))
     return Asked(
@@ -66,12 +65,20 @@ def asked_by_address(search: str | None, default: Request) -> Asked:
     )
 
 
-def texts_for_address(request: Request, weights: str | None = None) -> dict[str, str]:
+def texts_for_address(
+    request: Request, weights: str | None = None, *, served: Request
+) -> dict[str, str]:
     """What an address says of a request and the weights that answered it.
 
     ``asked_by_address`` reads it.
+
+    Args:
+        request: Its settings are said where they are others than served.
+        weights: The digest of the weights.
+        served: What the server draws where an address says nothing.
     """
     texts = {name: text for name, text in texts_from_request(request).items() if name not in DRAWN}
+    texts |= texts_beside(served, request)
     return texts if weights is None else {**texts, _WEIGHTS: weights[:_DIGITS]}
 
 

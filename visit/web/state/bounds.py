@@ -1,23 +1,26 @@
 """How much a page may ask of a server that many share.
 
-The app's own controls ask for no more than the request that the server was started with. Whoever
-speaks to its websocket by other means can say anything, so each request is checked before an engine
-is asked: against ``visit.graph.limits``, or against the server's own request where that asks for
-more, since whoever starts a server may.
+A page's settings, an address, and whoever speaks to the websocket by other means can ask for
+anything, so each request is checked before an engine is asked: against ``visit.graph.limits``, or
+against the server's own request where that asks for more, since whoever starts a server may.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from visit.errors import RequestError
 from visit.graph.limits import (
     LONGEST_PROMPT,
+    MOST_CHANGED,
     MOST_COUNTED,
     MOST_LISTED_A_LAYER,
     MOST_OPENED,
 )
 from visit.graph.request import Request
+from visit.graph.settings import SETTINGS, problems_in
 from visit.web.state.view import View
 
 
@@ -37,14 +40,8 @@ class Bounds:
         Raises:
             RequestError: the text says what is too much, what is allowed, and how that is changed.
         """
-        for name, most in MOST_COUNTED.items():
-            allowed = most if self.own is None else max(most, getattr(self.own, name))
-            asked = getattr(request, name)
-            if asked > allowed:
-                raise RequestError(
-                    f"{name} is {asked}; this server draws at most {allowed}: ask for less, or "
-                    f"start it with --{name.replace('_', '-')} {asked}"
-                )
+        for name in MOST_COUNTED:
+            self.check_count(name, getattr(request, name))
         n_asked = n_listed(request)
         n_allowed = max(MOST_LISTED_A_LAYER, 0 if self.own is None else n_listed(self.own))
         if n_asked > n_allowed:
@@ -52,12 +49,41 @@ class Bounds:
                 f"top_k is {request.top_k} for {n_asked // request.top_k} parts of a layer, which "
                 f"lists {n_asked:,} tokens; this server lists at most {n_allowed:,}: lower either"
             )
+        if len(request.interventions) > MOST_CHANGED:
+            raise RequestError(
+                f"{len(request.interventions)} sites are to be changed; this server changes at "
+                f"most {MOST_CHANGED}: leave some out"
+            )
         length = max(len(request.prompt), len(request.prompt_ids or ()))
         if length > LONGEST_PROMPT:
             raise RequestError(
                 f"the prompt is {length:,} long; this server takes at most {LONGEST_PROMPT:,} "
                 "letters or ids: shorten it"
             )
+
+    def check_count(self, name: str, asked: int) -> None:
+        """Refuse a count of which this server draws fewer.
+
+        Raises:
+            RequestError: the text says how many are allowed, and how that is changed.
+        """
+        most = MOST_COUNTED[name]
+        allowed = most if self.own is None else max(most, getattr(self.own, name))
+        if asked > allowed:
+            raise RequestError(
+                f"{name} is {asked}; this server draws at most {allowed}: ask for less, or "
+                f"start it with --{name.replace('_', '-')} {asked}"
+            )
+
+    def problems_in(self, settings: Mapping[str, Any]) -> dict[str, str]:
+        """What is wrong with each setting that is typed, in one line, by field."""
+        problems = problems_in(settings)
+        for name in MOST_COUNTED.keys() & settings.keys() - problems.keys():
+            try:
+                self.check_count(name, SETTINGS[name].read(str(settings[name])))
+            except RequestError as problem:
+                problems[name] = str(problem)
+        return problems
 
     def check_view(self, view: View) -> None:
         """Refuse a view whose graph could not be asked for, or with too much open.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Hashable
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
@@ -38,7 +39,7 @@ class Graphs:
         self._shelf = shelf
         self._jobs = jobs or Jobs()
         self._bounds = bounds or Bounds()
-        self._making: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._making: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
 
     async def find(self, view: View) -> Index | None:
         """The view's graph; one that fell off the shelf is made again from its request.
@@ -105,15 +106,15 @@ class Graphs:
         question = replace(question, weights=view.weights)
         kept = self._shelf.get_answer(view.key, question)
         if kept is None:
-            async with self._lock(view.key):
+            async with self._lock((view.key, question)):
                 kept = self._shelf.get_answer(view.key, question)
                 if kept is None:
                     kept = (await ask(engine, question),)
                     self._shelf.keep_answer(view.key, question, kept[0])
         return kept[0]
 
-    def _lock(self, key: str) -> asyncio.Lock:
-        """A graph's own lock, held while it is made or added to, so that it is made once."""
+    def _lock(self, key: Hashable) -> asyncio.Lock:
+        """The lock of a graph, or of a question about it, held while that is made or answered."""
         return self._making.setdefault(key, asyncio.Lock())
 
     def _engine_for(self, view: View) -> Engine | None:

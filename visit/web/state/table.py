@@ -63,6 +63,8 @@ TABLE = (
     Piece(ids.PICKED, key="pick", store=Store.PAGE),
     Piece(ids.TAB, default="words", key="tab", store=Store.PAGE),
     Piece(ids.PANE, default={"name": "flow"}, key="pane", writing=Writing.PANE, store=Store.PAGE),
+    Piece(ids.OVERVIEW, default="parts", key="over"),
+    Piece(ids.RANKED_BY, default="effect", key="rank"),
     Piece("colouring", default="kind", key="colour", store=Store.LOCAL),
     Piece("width", default="carried", key="width", store=Store.LOCAL),
     Piece("palette", default="safe", store=Store.LOCAL),
@@ -73,6 +75,7 @@ TABLE = (
     Piece("dockOpen", store=Store.LOCAL),
     Piece("dockMeasure", default="prob", store=Store.LOCAL),
     Piece(ids.FORM, default={"bos": None, "chat": False}, store=Store.PAGE),
+    Piece(ids.SETTINGS, default={}, store=Store.PAGE),
     Piece(ids.POSITION, store=Store.PAGE),
     Piece(ids.CHOSEN, store=Store.PAGE),
 )

@@ -10,6 +10,7 @@ from visit.errors import RequestError
 from visit.formats.notes import data_from_notes, notes_from_data
 from visit.graph.flow import NodeId, Note
 from visit.graph.request import Request, data_from_request, request_from_data
+from visit.graph.settings import texts_beside
 from visit.web.state.address import texts_for_address
 from visit.web.words import typed_from_request
 
@@ -30,8 +31,14 @@ class View:
     fixed: bool = False
     weights: str | None = None
 
-    def data(self) -> dict[str, Any]:
-        """As the browser holds it."""
+    def data(self, served: Request | None = None) -> dict[str, Any]:
+        """As the browser holds it.
+
+        Args:
+            served: What the server draws where nothing else is asked for; the request itself where
+                it is left out, as of a document, which no server draws.
+        """
+        served = served or self.request
         return {
             "key": self.key,
             "request": data_from_request(self.request),
@@ -39,7 +46,8 @@ class View:
             "notes": data_from_notes(self.notes)["nodes"],
             "fixed": self.fixed,
             "weights": self.weights,
-            "texts": texts_for_address(self.request, self.weights),
+            "texts": texts_for_address(self.request, self.weights, served=served),
+            "settings": texts_beside(served, self.request),
             "typed": typed_from_request(self.request),
         }
 
