@@ -19,7 +19,7 @@ from visit.graph.index import Index
 from visit.graph.request import Request
 from visit.web.state.graphs import Graphs
 from visit.web.state.shelf import Shelf
-from visit.web.state.sizes import n_bytes
+from visit.graph.sizes import n_bytes
 from visit.web.state.view import View
 
 REQUEST = Request("The capital of Japan")
