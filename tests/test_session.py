@@ -75,18 +75,18 @@ def test_a_traced_prompt_is_not_run_again(session: Session, n_forwards: list[int
 def test_nothing_but_another_prompt_runs_the_model(session: Session):
     runs: list[int] = []
     session.resident.loaded.model.register_forward_pre_hook(lambda *_: runs.append(1))
-    flow = session.explain(Request(PROMPT))
+    flow = session.explain(Request(PROMPT, effects=False))
     first, other = (prediction.text for prediction in flow.predictions[:2])
     for changed in (
         {"target": other}, {"target": first, "versus": other}, {"threshold": 0.3}, {"position": 1},
         {"heads": 2, "memories": 3, "top_k": 4}, {"layers": "1"}, {"rank_by": RankBy.SHARE},
     ):  # fmt: skip
         session.explain(replace(flow.request, **changed))
-    session.open(Request(PROMPT), 0, 2)
-    session.lens(Request(PROMPT), [0])
-    session.pattern(Request(PROMPT), 1, 1)
+    session.open(Request(PROMPT, effects=False), 0, 2)
+    session.lens(Request(PROMPT, effects=False), [0])
+    session.pattern(Request(PROMPT, effects=False), 1, 1)
     assert len(runs) == 1
-    session.explain(Request(PROMPT + " Tokyo"))
+    session.explain(Request(PROMPT + " Tokyo", effects=False))
     assert len(runs) == 2
 
 
@@ -160,7 +160,7 @@ def test_progress_names_its_stages_and_only_ever_moves_on_from_0_to_1(session: S
     heard: list[tuple[str, float]] = []
     session.explain(Request(PROMPT), progress=lambda *told: heard.append(told))
     stages = list(dict.fromkeys(stage for stage, _ in heard))
-    assert stages == ["forward", "ledgers", "readings"]
+    assert stages == ["forward", "ledgers", "readings", "effects"]
     fractions = [fraction for _, fraction in heard]
     assert fractions == sorted(fractions)
     assert 0 <= fractions[0] < fractions[-1] <= 1
