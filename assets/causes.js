@@ -142,7 +142,29 @@
     else if ("second" in field.dataset) V.set("second", field.value.trim() ? field.value : null);
   });
 
-  // ------------------------------------------------------------------ clicks
+  // ------------------------------------------------------------------ clicks and keys
+
+  // What a pass can be drawn without (DRAWN_KINDS in visit/graph/interventions.py).
+  const IS_DRAWN = /^L\d+\.(?:attn|mlp|head\d+|expert\d+|memory\d+\.value)@\d+$/;
+
+  // With Shift, a part in any list or map is collected instead of gone to.
+  document.addEventListener(
+    "click",
+    (event) => {
+      const id = event.shiftKey && V.element(event.target).closest("[data-node]")?.getAttribute("data-node");
+      if (!id || !IS_DRAWN.test(id) || !V.$("trace")) return;
+      event.preventDefault();
+      event.stopPropagation();
+      V.collect(id);
+    },
+    { capture: true },
+  );
+
+  document.addEventListener("keydown", (event) => {
+    const { picked } = V.state;
+    if (event.key !== "w" || event.ctrlKey || event.metaKey || event.altKey || !V.$("trace")) return;
+    if (picked && IS_DRAWN.test(picked) && !V.isTyping(V.element(event.target))) V.collect(picked);
+  });
 
   document.addEventListener("click", (event) => {
     const target = V.element(event.target);

@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 
 from visit.graph.effects import After, Effect, Effects, Flag, TokenDelta
 from visit.graph.flow import FlowGraph
-from visit.graph.interventions import WAY_WORDS, Site, Way
+from visit.graph.interventions import DRAWN_KINDS, WAY_WORDS, Site, Way
 from visit.text import visible
 from visit.web.causes.sites import name_site
 from visit.web.inspector.pieces import hint
@@ -43,7 +43,7 @@ def measured(effects: Effects, flow: FlowGraph, site: Site) -> list[Component]:
                 html.Span(
                     [html.B(name_site(site, flow)), f" {_how_words(effects)}"], className="subject"
                 ),
-                html.Button("+ What if", className="collect", **data(collect=_text(site, effects))),
+                *([_collect(site, effects)] if site.kind in DRAWN_KINDS else []),
             ],
             className="collecting",
         ),
@@ -56,9 +56,11 @@ def measured(effects: Effects, flow: FlowGraph, site: Site) -> list[Component]:
     ]
 
 
-def _text(site: Site, effects: Effects) -> str:
-    """The site as it is collected: a source with its knock-out."""
-    return f"{site} {effects.how}" if effects.how == Way.KNOCKOUT else str(site)
+def _collect(site: Site, effects: Effects) -> Component:
+    """The button that collects the site: a source with its knock-out."""
+    text = f"{site} {effects.how}" if effects.how == Way.KNOCKOUT else str(site)
+    said = "Collect it (w). In a list, Shift + click collects a part"
+    return html.Button("+ What if", className="collect", title=said, **data(collect=text))
 
 
 def _how_words(effects: Effects) -> str:
