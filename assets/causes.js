@@ -78,13 +78,12 @@
     const buttons = isDone ? [] : [make("button", { class: "primary", "data-run": "" }, doing)];
     if (own.off.length) buttons.push(make("button", { "data-run": "plain" }, "Back to the plain pass"));
     else buttons.push(make("button", { class: "quiet", "data-clear": "" }, "Clear"));
-    bar.replaceChildren(
+    V.part("what-if-sites").replaceChildren(
       ...[
         make("span", { class: "what-if-name" }, own.off.length ? "Without" : "What if"),
         make("span", { class: "cause-chips" }, ...collected.map(chip)),
         waySelect(),
         ...buttons,
-        make("div", { id: "what-if-said", role: "status" }),
       ].map(V.build),
     );
     V.fill(own.said);

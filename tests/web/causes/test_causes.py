@@ -132,7 +132,7 @@ def test_the_scatter_has_a_point_for_every_part(compared: Effects, flow: FlowGra
     }
     assert len(points) == flow.model.n_layers * (flow.model.n_heads + 1)
     agreement = compared.agreement[predicted]
-    said = text_of(say_agreement(compared, flow, predicted))
+    said = text_of(say_agreement(compared, predicted))
     assert agreement.pearson is not None and signed(agreement.pearson) in said
     assert str(agreement.n) in said
 
@@ -197,8 +197,9 @@ def test_what_all_do_together_is_one_line(session: Session, flow: FlowGraph):
 
 def test_hostile_tokens_are_shown_as_text(session: Session):
     flow = hostile_flow()
-    parts = tuple(f"L5.head2@7<{source}" for source in range(4))
+    parts = tuple(f"L5.head2@7<{source}" for source in range(8))
     effects = session.measure(REQUEST, *parts)
     texts = texts_of(agreement_figure(effects, flow, "flow", LIGHT))
-    assert not [text for text in texts if "<img" in text]
-    assert "&lt;img" in "".join(html_from_tree(tree) for tree in trees(sources(effects, flow)))
+    assert not [text for text in texts if "<a " in text or "<img" in text]
+    html = "".join(html_from_tree(tree) for tree in trees(sources(effects, flow)))
+    assert "javascript" in html and "<a " not in html and "<img" not in html

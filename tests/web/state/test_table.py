@@ -48,6 +48,12 @@ def test_links_of_earlier_versions_keep_their_words():
         "level": "level",
         "hidden": "hide",
         "viewport": "at",
+        "collected": "off",
+        ids.HOW: "how",
+        ids.SECOND: "second",
+        ids.PREDICTED: "by",
+        "overview": "over",
+        "rankedBy": "rank",
     }
 
 

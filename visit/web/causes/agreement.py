@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 from visit.graph.effects import Effect, Effects, Flag
 from visit.graph.flow import FlowGraph, NodeKind
 from visit.web.causes.sites import name_site
-from visit.web.parts import term, word_at
+from visit.web.parts import term
 from visit.web.plots.plotly import Figure, layout, literal
 from visit.web.theme import Theme
 from visit.web.words import percent, signed
@@ -47,7 +47,7 @@ def agreement_figure(effects: Effects, flow: FlowGraph, predicted: str, theme: T
     ]
     axis = {"range": span, "zeroline": True, "zerolinecolor": theme.line, "gridcolor": theme.band,
             "tickfont": {"color": theme.faint}, "fixedrange": True}  # fmt: skip
-    named = sorted(pairs, key=lambda pair: -abs(pair[1]))[:_NAMED]
+    named = _apart(sorted(pairs, key=lambda pair: -abs(pair[1])), span[1] - span[0])
     return {
         "data": traces,
         "layout": layout(
@@ -63,6 +63,20 @@ def agreement_figure(effects: Effects, flow: FlowGraph, predicted: str, theme: T
             hovermode="closest",
         ),
     }  # fmt: skip
+
+
+def _apart(
+    pairs: list[tuple[Effect, float, float]], width: float
+) -> list[tuple[Effect, float, float]]:
+    """The first points whose names do not touch, as a name is a fifth of the figure wide."""
+    chosen: list[tuple[Effect, float, float]] = []
+    for pair in pairs:
+        _, x, y = pair
+        if all(abs(x - u) > width / 5 or abs(y - v) > width / 18 for _, u, v in chosen):
+            chosen.append(pair)
+        if len(chosen) == _NAMED:
+            break
+    return chosen
 
 
 def _point(effect: Effect, predicted: str) -> tuple[float, float]:
@@ -112,7 +126,7 @@ def _name(pair: tuple[Effect, float, float], flow: FlowGraph, theme: Theme) -> d
     }
 
 
-def say_agreement(effects: Effects, flow: FlowGraph, predicted: str) -> list[Component]:
+def say_agreement(effects: Effects, predicted: str) -> list[Component]:
     """How well they agree, in numbers, and how many parts are repaired or reversed."""
     found = effects.agreement[predicted]
     flags = [one.flag for one in effects.effects]
@@ -131,13 +145,15 @@ def say_agreement(effects: Effects, flow: FlowGraph, predicted: str) -> list[Com
         ),
         html.P(
             [
-                html.Span(className="swatch attention"), "heads",
-                html.Span(className="swatch mlp"), "MLPs", " at ",
-                word_at(flow, flow.position), "; on the dotted line both agree",
+                html.Span(className="swatch attention"),
+                html.Span("heads"),
+                html.Span(className="swatch mlp"),
+                html.Span("MLPs"),
+                html.Span("dotted: both agree"),
             ],
             className="hint key",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _number(value: float | None) -> str:

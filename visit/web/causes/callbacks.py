@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from dash import Input, Output, State, no_update
+from dash import Input, Output, State, no_update, set_props
 
-from visit.engine.patching import ask_answer, contrast, patch_everywhere
 from visit.engine.protocol import Engine
 from visit.engine.questions import Explain, Measure
 from visit.errors import RequestError, VisitError
-from visit.graph.effects import Effects
 from visit.graph.flow import FlowGraph, NodeId
-from visit.graph.index import Index
 from visit.graph.interventions import NEED_REFERENCE, How, Intervention, Site, Way
 from visit.graph.kinds import NodeKind
 from visit.graph.request import Request
 from visit.web import ids
-from visit.web.causes.agreement import (
-    PARTS,
-    PREDICTIONS,
-    agreement_figure,
-    say_agreement,
-)
-from visit.web.causes.controls import WAYS
-from visit.web.causes.patching import HEADS, RESIDUALS, patching_figure, say_patching
+from visit.web.causes.asking import plain, under_way
+from visit.web.causes.controls import RESULT, WAYS
+from visit.web.causes.pane_callbacks import register_pane
 from visit.web.causes.sites import site_from_text, site_of
 from visit.web.causes.without import cannot, measured, say_change, say_together, sources
 from visit.web.inspector.needs import Tab
-from visit.web.server.calls import Calls, show_problem
-from visit.web.server.tracing import progress_to_page, show_running
+from visit.web.server.calls import Calls
+from visit.web.server.tracing import progress_to_page
 from visit.web.state.graphs import Graphs
 from visit.web.state.jobs import ask
 from visit.web.state.shelf import Shelf
 from visit.web.state.view import View
-from visit.web.theme import SAFE, choose_theme
-from visit.web.trees import Tree, trees
+from visit.web.trees import trees
 
 MOST_SOURCES = 24
 """A head's sources are knocked out one by one in a prompt of so many tokens at most."""
@@ -55,7 +44,14 @@ def register_causes(calls: Calls, engine: Engine, graphs: Graphs, shelf: Shelf) 
     """
     _register_without(calls, graphs)
     _register_what_if(calls, engine, graphs, shelf)
-    _register_pane(calls, graphs)
+    register_pane(calls, graphs)
+
+    async def stop(_clicks: int | None, page: str) -> None:
+        """End what the page has under way here, as Cancel ends a trace."""
+        for kind in ("weigh", "agree", "patch"):
+            calls.jobs.cancel(page, kind)
+
+    calls.add(stop, Input(ids.CANCEL, "n_clicks"), State(ids.PAGE, "data"), first=False)
 
 
 # ------------------------------------------------------------------ without one part
@@ -78,8 +74,14 @@ def _register_without(calls: Calls, graphs: Graphs) -> None:
         index = await graphs.find(view)
         if index is None or not graphs.can_ask(view):
             return no_update
-        made = await _measure_node(NodeId.parse(picked), chosen, how, second, view, index, graphs)
-        return {"of": picked, "panels": {ids.CAUSES_RESULT: made}}
+        node_id = NodeId.parse(picked)
+        site = _source_of(node_id, chosen) or site_of(node_id, index.flow.position)
+        made = await _measure_site(site, how, second, view, index.flow, graphs)
+        if made and site is not None and site.kind is NodeKind.HEAD and site.source is None:
+            # The head itself is shown while its sources are measured.
+            set_props(ids.CAUSES_PANELS, {"data": _panels(picked, made)})
+            made = made + await _measure_sources(site, view, index.flow, graphs)
+        return _panels(picked, made)
 
     calls.add(
         without,
@@ -94,27 +96,30 @@ def _register_without(calls: Calls, graphs: Graphs) -> None:
     )
 
 
-async def _measure_node(
-    node_id: NodeId, chosen: str | None, how: str | None, second: str | None,
-    view: View, index: Index, graphs: Graphs,
-) -> list[Tree]:  # fmt: skip
-    """The trees of what one node causes, or of why that cannot be measured."""
-    flow = index.flow
-    site = _source_of(node_id, chosen) or site_of(node_id, flow.position)
+def _panels(picked: str, made: list[Any]) -> dict[str, Any]:
+    return {"of": picked, "panels": {RESULT: trees(made)}}
+
+
+async def _measure_site(
+    site: Site | None,
+    how: str | None,
+    second: str | None,
+    view: View,
+    flow: FlowGraph,
+    graphs: Graphs,
+) -> list[Any]:
+    """What one site causes, or why that cannot be measured."""
     if site is None:
-        return trees(cannot("Nothing can be changed here. Pick a head, an MLP or a memory."))
+        return cannot("Nothing can be changed here. Pick a head, an MLP or a memory.")
     try:
-        question = ask_without(view.request, site, how, second)
-        effects = await graphs.answer(view, question)
-        assert effects is not None
-        made = measured(effects, flow, site)
-        if site.kind is NodeKind.HEAD and site.source is None:
-            made += await _measure_sources(site, view, flow, graphs)
+        effects = await graphs.answer(view, ask_without(view.request, site, how, second))
     except VisitError as problem:
-        return trees(cannot(str(problem)))
+        return cannot(str(problem))
+    assert effects is not None
+    made: list[Any] = measured(effects, flow, site)
     if view.request.interventions:
         made += cannot("Measured in the plain pass, in which nothing else is off.")
-    return trees(made)
+    return made
 
 
 def _source_of(node_id: NodeId, chosen: str | None) -> Site | None:
@@ -134,11 +139,6 @@ async def _measure_sources(site: Site, view: View, flow: FlowGraph, graphs: Grap
     question = Measure(plain(view.request), parts, how=str(Way.KNOCKOUT))
     effects = await graphs.answer(view, question)
     return [] if effects is None else sources(effects, flow)
-
-
-def plain(request: Request) -> Request:
-    """The request of the pass in which nothing is changed."""
-    return replace(request, interventions=())
 
 
 def ask_without(request: Request, site: Site, how: str | None, second: str | None) -> Measure:
@@ -178,7 +178,7 @@ def _register_what_if(calls: Calls, engine: Engine, graphs: Graphs, shelf: Shelf
         if asked is None or data is None:
             return no_update
         view = View.parse(data)
-        async with _under_way():
+        async with under_way():
             before = await find_plain(view, graphs)
             if before is None:
                 index = await graphs.find(view)
@@ -210,7 +210,7 @@ def _register_what_if(calls: Calls, engine: Engine, graphs: Graphs, shelf: Shelf
         if index is None:
             return no_update
         way = How.parse(str(asked.get("how"))).way
-        async with _under_way():
+        async with under_way():
             question = Measure(
                 plain(view.request),
                 tuple(str(one.site) for one in map(Intervention.parse, _texts(asked))),
@@ -255,127 +255,3 @@ def _texts(asked: dict[str, Any]) -> tuple[str, ...]:
     if not isinstance(sites, list) or not all(isinstance(one, str) for one in sites):
         raise ValueError("a run without no list of sites")
     return tuple(sites)
-
-
-@asynccontextmanager
-async def _under_way() -> AsyncIterator[None]:
-    """The page shows that something runs, until it has ended one way or the other."""
-    show_problem(None)
-    show_running(True)
-    try:
-        yield
-    finally:
-        show_running(False)
-
-
-# ------------------------------------------------------------------ the pane
-
-
-def _register_pane(calls: Calls, graphs: Graphs) -> None:
-    async def agree(
-        key: str | None, pane: dict[str, Any] | None, shade: str | None, predicted: str | None,
-        look: dict[str, Any] | None, data: dict[str, Any] | None,
-    ) -> tuple[Any, Any]:  # fmt: skip
-        """Predicted against measured, while the pane is shown."""
-        if key is None or data is None or not pane or pane.get("name") != "causes":
-            return no_update, no_update
-        view = View.parse(data)
-        index = await graphs.find(view)
-        if index is None:
-            return no_update, no_update
-        async with _under_way():
-            question = Measure(plain(view.request), PARTS)
-            effects = await graphs.answer(view, question, progress_to_page())
-        if effects is None:
-            return no_update, {ids.AGREEMENT_SAID: trees(cannot(_FROM_A_DOCUMENT))}
-        by = next((known for known in PREDICTIONS if known == predicted), "flow")
-        theme = choose_theme(shade or "light", (look or {}).get("palette") or SAFE)
-        figure = await calls.jobs.tap(lambda: agreement_figure(effects, index.flow, by, theme))
-        return figure, {ids.AGREEMENT_SAID: trees(say_agreement(effects, index.flow, by))}
-
-    calls.add(
-        agree,
-        Output(ids.AGREEMENT, "figure"),
-        Output(ids.AGREEMENT_PANELS, "data"),
-        Input(ids.KEY, "data"),
-        Input(ids.PANE, "data"),
-        Input(ids.SHADE, "data"),
-        Input(ids.PREDICTED, "data"),
-        Input(ids.LOOK, "data"),
-        State(ids.VIEW, "data"),
-    )
-
-    async def patch(
-        key: str | None, pane: dict[str, Any] | None, shade: str | None, second: str | None,
-        look: dict[str, Any] | None, data: dict[str, Any] | None,
-    ) -> tuple[Any, Any]:  # fmt: skip
-        """The second prompt's values in this pass, everywhere, while the pane is shown."""
-        if key is None or data is None or not pane or pane.get("name") != "causes":
-            return no_update, no_update
-        view = View.parse(data)
-        index = await graphs.find(view)
-        if index is None:
-            return no_update, no_update
-        if not second or not graphs.can_ask(view):
-            said = _NO_SECOND if graphs.can_ask(view) else _FROM_A_DOCUMENT
-            return no_update, {ids.PATCHING_SAID: trees(cannot(said))}
-        theme = choose_theme(shade or "light", (look or {}).get("palette") or SAFE)
-        try:
-            async with _under_way():
-                other, residuals, heads = await _patched(view, second, index.flow, graphs)
-        except VisitError as problem:
-            return no_update, {ids.PATCHING_SAID: trees(cannot(str(problem)))}
-        figure = await calls.jobs.tap(
-            lambda: patching_figure(residuals, heads, index.flow, other, theme)
-        )
-        said_trees = trees(say_patching(residuals, index.flow, other))
-        return figure, {ids.PATCHING_SAID: said_trees}
-
-    calls.add(
-        patch,
-        Output(ids.PATCHING, "figure"),
-        Output(ids.PATCHING_PANELS, "data"),
-        Input(ids.KEY, "data"),
-        Input(ids.PANE, "data"),
-        Input(ids.SHADE, "data"),
-        Input(ids.SECOND, "data"),
-        Input(ids.LOOK, "data"),
-        State(ids.VIEW, "data"),
-    )
-
-
-_FROM_A_DOCUMENT = "This graph came from a document; trace its prompt to measure what parts cause."
-_NO_SECOND = (
-    "Type a prompt of as many tokens that differs in one word, like another country's name, and "
-    "press Enter."
-)
-
-
-async def _patched(
-    view: View, second: str, flow: FlowGraph, graphs: Graphs
-) -> tuple[FlowGraph, Effects, Effects]:
-    """The second prompt's own graph, and what its values do in the shown prompt's pass.
-
-    Raises:
-        VisitError: the prompts do not fit, or nothing can be measured.
-    """
-    mine = plain(view.request)
-    theirs = replace(
-        mine, prompt=second, prompt_ids=None, target=None, target_id=None, versus=None,
-        versus_id=None,
-    )  # fmt: skip
-    other = await graphs.answer(view, ask_answer(theirs), progress_to_page())
-    assert other is not None
-    if len(other.tokens) != len(flow.tokens):
-        raise RequestError(
-            f"the second prompt has {len(other.tokens)} tokens and this one {len(flow.tokens)}; "
-            "values are taken from the same position, so give one of equal length"
-        )
-    asked = contrast(mine, other.target.id, flow.target.id)
-    maps = [
-        await graphs.answer(view, patch_everywhere(asked, second, parts), progress_to_page())
-        for parts in (RESIDUALS, HEADS)
-    ]
-    residuals, heads = maps
-    assert residuals is not None and heads is not None
-    return other, residuals, heads

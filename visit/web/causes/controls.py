@@ -6,11 +6,13 @@ from dash import html
 from dash.development.base_component import Component
 
 from visit.graph.interventions import Way
-from visit.web import ids
 from visit.web.parts import choice, field
 
 WAYS = {Way.ZERO: "zero", Way.MEAN: "mean", Way.RESAMPLE: "resample", Way.PATCH: "patch"}
 """The ways that the screen offers; of what a head takes from one source, a knock-out as well."""
+
+RESULT = "causes-result"
+"""The id of where the answer stands in the inspector, while its tab is shown."""
 
 
 def controls() -> list[Component]:
@@ -20,7 +22,7 @@ def controls() -> list[Component]:
         second_prompt("second-of-node"),
         html.Div(
             html.P("measuring…", className="hint"),
-            id=ids.CAUSES_RESULT,
+            id=RESULT,
             className="causes-result",
         ),
     ]

@@ -217,7 +217,15 @@ def _graph_pane(
     return html.Section(
         [
             html.Div(id=ids.TOOLBAR, className="toolbar", role="toolbar", **aria(label="Graph")),
-            html.Div(id=ids.WHAT_IF, className="what-if", hidden=True),
+            html.Div(
+                [
+                    html.Div(id=ids.WHAT_IF_SITES, className="what-if-sites"),
+                    html.Div(id=ids.WHAT_IF_SAID, role="status"),
+                ],
+                id=ids.WHAT_IF,
+                className="what-if",
+                hidden=True,
+            ),
             html.Div(
                 [
                     html.Div(graph, className="flow"),
