@@ -70,6 +70,17 @@ interface PageState {
   settings: Record<string, string>;
   position: ChosenPosition | null;
   chosen: ChosenTokens | null;
+  collected: Set<string>; // sites to leave out, a way after a "~"
+  how: string;
+  second: string | null;
+  site: string | null;
+  predicted: string;
+}
+
+/** What the tab Causes says of a node (visit/web/causes/without.py). */
+interface CauseAnswer {
+  of: string;
+  panels: Panels;
 }
 
 
@@ -337,6 +348,10 @@ interface Visit {
   remember: (view: View | null) => boolean;
   undo: () => void;
   redo: () => void;
+
+  // causes.js
+  collect: (site: string) => void;
+  show?: (id: string) => void;
 
   // ask.js, form.js
   modelOf: (view: View) => string;

@@ -22,9 +22,11 @@ from visit.graph.kinds import RESIDUALS
 from visit.graph.request import Request
 from visit.web import ids, inspector
 from visit.web.asking.prompt_form import abilities
+from visit.web.causes.callbacks import find_plain, register_causes
+from visit.web.causes.difference import mark_differences
 from visit.web.exports.downloads import download
 from visit.web.flow import elements
-from visit.web.inspector.needs import Tab, wants
+from visit.web.inspector.needs import DOCUMENT_TABS, Tab, wants
 from visit.web.look import Look
 from visit.web.plots import callbacks
 from visit.web.ranking import callbacks as ranking
@@ -58,8 +60,10 @@ def register(
     graphs = Graphs(engine, shelf, calls.jobs, bounds=Bounds(default))
     callbacks.register(calls, graphs)
     ranking.register(calls, graphs)
+    if engine is not None:
+        register_causes(calls, engine, graphs, shelf)
     _register_graph(calls, engine, graphs)
-    _register_browser(app)
+    _register_browser(app, with_engine=engine is not None)
 
 
 def _register_graph(calls: Calls, engine: Engine | None, graphs: Graphs) -> None:
@@ -76,9 +80,12 @@ def _register_graph(calls: Calls, engine: Engine | None, graphs: Graphs) -> None
         look = Look.parse(said)
         index = await graphs.find_shown(view, look.kept)
 
+        plain = await find_plain(view, graphs)
+
         def make() -> tuple[Any, Any]:
             drawn, made = elements.draw(index, view.opened, look, notes=view.notes)
-            return made, {ids.NOTE: trees(note(index, drawn))}
+            marked = mark_differences(made, index, plain)
+            return marked, {ids.NOTE: trees(note(index, drawn))}
 
         return await jobs.tap(make)
 
@@ -164,7 +171,7 @@ def _register_graph(calls: Calls, engine: Engine | None, graphs: Graphs) -> None
     )
 
 
-def _register_browser(app: Dash) -> None:
+def _register_browser(app: Dash, *, with_engine: bool) -> None:
     """What the browser does by itself; the functions are in assets/bindings.js."""
     untyped: Any = app
 
@@ -187,12 +194,21 @@ def _register_browser(app: Dash) -> None:
     browser("remember", Output(ids.KEY, "data"), Input(ids.VIEW, "data"))
     browser("choose", Input(ids.LENS, "clickData"))
     browser("choose", Input(ids.SANKEY, "clickData"))
+    browser("changed", Input(ids.CHANGED, "data"))
+    browser("fillCauses", Input(ids.CAUSES_PANELS, "data"))
+    browser("weighed", Input(ids.WEIGHED, "data"))
+    if with_engine:
+        browser("goTo", Input(ids.AGREEMENT, "clickData"))
+        browser("goTo", Input(ids.PATCHING, "clickData"))
     browser("lens", Input(ids.LENS, "figure"), Input(ids.PICKED, "data"))
     browser("showGraphPanels", Input(ids.GRAPH_PANELS, "data"))
     browser("setRanking", Input(ids.RANKING, "data"))
     browser("setSearchable", Input(ids.SEARCHABLE, "data"))
     browser("showSettingProblems", Input(ids.SETTINGS_PROBLEMS, "data"))
-    for store in (ids.FIXED_PANELS, ids.DRAWN_PANELS, ids.INSPECTOR_PANELS):
+    for store in (
+        *(ids.FIXED_PANELS, ids.DRAWN_PANELS, ids.INSPECTOR_PANELS),
+        *(ids.AGREEMENT_PANELS, ids.PATCHING_PANELS),
+    ):
         browser("fill", Input(store, "data"))
 
 
@@ -207,11 +223,12 @@ async def inspection(
     node = None if not picked else await _node(NodeId.parse(picked), index, view, graphs)
     if node is None:
         return lambda: inspector.about(index, view.notes)
-    shown = next((known for known in Tab if known == tab), Tab.WORDS)
+    tabs = tuple(Tab) if graphs.can_ask(view) else DOCUMENT_TABS
+    shown = next((known for known in tabs if known == tab), Tab.WORDS)
     question = wants(shown, node.id, view.request)
     answer = None if question is None else await graphs.answer(view, question)
     noted = next((note for note in view.notes if note.node == node.id), None)
-    return lambda: inspector.node_panel(index, node, shown, answer, noted)
+    return lambda: inspector.node_panel(index, node, shown, answer, noted, tabs)
 
 
 async def _node(node_id: NodeId, index: Index, view: View, graphs: Graphs) -> Node | None:

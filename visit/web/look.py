@@ -16,6 +16,7 @@ COLOURINGS = {
     "rank": "target's rank",
     "entropy": "entropy",
     "logit": "direct logit",
+    "difference": "difference to the plain pass",
 }
 WIDTHS = {
     "carried": "part it carries",

@@ -50,6 +50,12 @@ def test_links_of_earlier_versions_keep_their_words():
         ids.UNFOLDED: "unfold",
         "hidden": "hide",
         "viewport": "at",
+        "collected": "off",
+        ids.HOW: "how",
+        ids.SECOND: "second",
+        ids.PREDICTED: "by",
+        "overview": "over",
+        "rankedBy": "rank",
     }
 
 

@@ -6,6 +6,7 @@ the browser builds. A node's panel has a head, five tabs of which one is shown, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 from dash import html
@@ -15,11 +16,12 @@ from visit.engine.questions import Pattern
 from visit.graph.flow import FlowGraph, Node, Note
 from visit.graph.index import Index
 from visit.text import one_line
+from visit.web.causes.controls import controls
 from visit.web.inspector import note as notes
 from visit.web.inspector.attention import attention_tab
 from visit.web.inspector.depths import where_tab
 from visit.web.inspector.ledger import ledger_tab
-from visit.web.inspector.needs import TAB_WORDS, Tab, TabAnswer, wants
+from visit.web.inspector.needs import DOCUMENT_TABS, TAB_WORDS, Tab, TabAnswer, wants
 from visit.web.inspector.overview import about, noted_node, versus
 from visit.web.inspector.path import path_tab
 from visit.web.inspector.pieces import swatch
@@ -29,6 +31,7 @@ from visit.web.parts import aria, data, word_at
 from visit.web.words import place, title
 
 __all__ = [
+    "DOCUMENT_TABS",
     "Tab",
     "about",
     "node_head",
@@ -50,6 +53,7 @@ def node_panel(
     tab: Tab = Tab.WORDS,
     answer: TabAnswer | None = None,
     note: Note | None = None,
+    tabs: Sequence[Tab] = DOCUMENT_TABS,
 ) -> list[Component]:
     """All about one node: its head, the tabs, one tab's body, and the reader's note.
 
@@ -59,10 +63,11 @@ def node_panel(
         tab: The tab that is shown.
         answer: What an engine answered to what the tab ``wants``; it can do without.
         note: The reader's note of this node.
+        tabs: Those that there are.
     """
     return [
         node_head(index.flow, node, note),
-        tab_bar(tab),
+        tab_bar(tab, tabs),
         tab_body(index, node, tab, answer),
         notes.editor(node.id, note),
     ]
@@ -89,11 +94,13 @@ def _body(index: Index, node: Node, tab: Tab, answer: TabAnswer | None) -> list[
             return attention_tab(index, node, cast("Pattern | None", answer))
         case Tab.PATH:
             return path_tab(index, node)
+        case Tab.CAUSES:
+            return controls()
         case Tab.WHERE:
             return where_tab(index, node, cast("tuple[Node, ...] | None", answer))
 
 
-def tab_bar(shown: Tab) -> Component:
+def tab_bar(shown: Tab, tabs: Sequence[Tab] = DOCUMENT_TABS) -> Component:
     """The tabs, of which one is shown."""
     return html.Div(
         [
@@ -106,7 +113,8 @@ def tab_bar(shown: Tab) -> Component:
                 **data(tab=str(tab), focus=_tab_id(tab)),
                 **aria(selected="true" if tab is shown else "false", controls=_BODY),
             )
-            for tab, (name, said) in TAB_WORDS.items()
+            for tab in tabs
+            for name, said in [TAB_WORDS[tab]]
         ],
         className="tabs",
         role="tablist",

@@ -20,6 +20,7 @@ class Tab(StrEnum):
     ATTENTION = "attention"
     PATH = "path"
     WHERE = "where"
+    CAUSES = "causes"
 
 
 TAB_WORDS = {
@@ -28,7 +29,10 @@ TAB_WORDS = {
     Tab.ATTENTION: ("Attention", "Which tokens are read, and what is taken from them"),
     Tab.PATH: ("Path", "The strongest path through it, from the tokens to the output"),
     Tab.WHERE: ("Where", "At which depth the target is found"),
+    Tab.CAUSES: ("Causes", "What the model would say without it, measured"),
 }
+DOCUMENT_TABS = tuple(tab for tab in Tab if tab is not Tab.CAUSES)
+"""Those that a document is enough for; the others ask an engine."""
 
 
 def wants(tab: Tab, node_id: NodeId, request: Request) -> Question[TabAnswer] | None:

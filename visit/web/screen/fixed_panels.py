@@ -14,6 +14,7 @@ from dash.development.base_component import Component
 from visit.formats.registry import Format, Maker, formats_made_by
 from visit.web import ids
 from visit.web.asking import prompt_form
+from visit.web.causes.pane import pane_panels
 from visit.web.look import COLOURINGS, WIDTHS
 from visit.web.parts import aria, choice, data, field, term
 from visit.web.screen import cover, examples, help, tour
@@ -33,7 +34,7 @@ def build_fixed_panels(*, with_engine: bool, with_server: bool = True) -> dict[s
     """
     untraced = html.P("Nothing is traced yet.", className="hint")
     filled = {
-        ids.TOOLBAR: trees(toolbar(with_server=with_server)),
+        ids.TOOLBAR: trees(toolbar(with_server=with_server, with_engine=with_engine)),
         ids.LEGEND: trees(legend()),
         ids.FINDER: trees(finder()),
         ids.INSPECTOR: [tree(untraced)],
@@ -46,12 +47,13 @@ def build_fixed_panels(*, with_engine: bool, with_server: bool = True) -> dict[s
         filled[ids.EXAMPLES] = trees(examples.menu())
         filled[ids.FORM_MENU] = trees(prompt_form.menu())
         filled[ids.COVER] = trees(cover.cover())
+        filled |= pane_panels()
     return filled
 
 
-def toolbar(*, with_server: bool) -> list[Component]:
+def toolbar(*, with_server: bool, with_engine: bool) -> list[Component]:
     """What the graph shows and how."""
-    views = [_views()] if with_server else []
+    views = [_views(with_engine=with_engine)] if with_server else []
     return [
         *views,
         html.Div(
@@ -92,13 +94,15 @@ def toolbar(*, with_server: bool) -> list[Component]:
     ]
 
 
-def _views() -> Component:
+def _views(*, with_engine: bool) -> Component:
+    causes = [_build_switch("Causes", "causes", "What parts cause: agreement, patching")]
     return html.Div(
         [
             html.Div(
                 [
                     _build_switch("Flow", "flow", "The whole model, every position"),
                     _build_switch("Sankey", "sankey", "One layer as in the paper's Figure 1"),
+                    *(causes if with_engine else []),
                 ],
                 className="segments",
                 role="group",
@@ -170,6 +174,7 @@ def legend() -> list[Component]:
         _scale("rank", "target's rank: first", "last"),
         _scale("entropy", "entropy: low", "high"),
         _scale("logit", "direct logit: against", "along"),
+        _scale("difference", "flow against the plain pass: less", "more"),
         html.Span(
             [
                 html.Span(

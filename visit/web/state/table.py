@@ -79,6 +79,11 @@ TABLE = (
     Piece(ids.SETTINGS, default={}, store=Store.PAGE),
     Piece(ids.POSITION, store=Store.PAGE),
     Piece(ids.CHOSEN, store=Store.PAGE),
+    Piece("collected", default=(), key="off", writing=Writing.WORDS),
+    Piece(ids.HOW, default="zero", key="how", store=Store.PAGE),
+    Piece(ids.SECOND, key="second", store=Store.PAGE),
+    Piece(ids.SITE, store=Store.PAGE),
+    Piece(ids.PREDICTED, default="flow", key="by", store=Store.PAGE),
 )
 """In the order in which the address says them."""
 STORES = tuple(piece.name for piece in TABLE if piece.store is Store.PAGE)
