@@ -149,7 +149,7 @@
 
   // What the colours say.
   function scale(/** @type {RankMeasure} */ by, /** @type {number} */ most) {
-    const words = by === "effect" ? "without it, the metric" : "towards the target";
+    const words = by === "effect" ? "Δ without it" : "towards the target";
     const chips = [-1, -0.25, 0, 0.25, 1].map((part) => tree("span", { class: "chip-colour", style: `background: ${shade(part)}` }));
     return tree("p", { class: "hint scale" }, "head × layer", tree("span", { class: "number" }, said(by, -most)), ...chips, tree("span", { class: "number" }, said(by, most)), words);
   }

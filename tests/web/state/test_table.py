@@ -43,6 +43,8 @@ def test_links_of_earlier_versions_keep_their_words():
         ids.PICKED: "pick",
         ids.TAB: "tab",
         ids.PANE: "pane",
+        ids.OVERVIEW: "over",
+        ids.RANKED_BY: "rank",
         "colouring": "colour",
         "width": "width",
         ids.PARTS: "parts",

@@ -14,7 +14,7 @@ from visit.web import ids
 from visit.web.parts import aria, data, term
 
 MEASURES = {
-    "effect": ("without it", "effect"),
+    "effect": ("effect", "effect"),
     "flow": ("flow", "flow"),
     "logit": ("direct logit", "direct logit"),
     "estimate": ("estimate", "estimate"),
