@@ -18,19 +18,28 @@
 
   const NONE = { effect: {}, estimate: {}, flag: {} };
 
+  // Filters are of one graph: its layers and its tokens.
+  /** @type {(of: string, told: Parameters<RankingTools["withEffects"]>[0]) => void} */
+  function take(of, told) {
+    if (key !== of) {
+      Object.assign(filters, { sort: "", layer: "", source: "" });
+      shown = AT_ONCE;
+    }
+    [key, columns] = [of, withEffects(told, NONE)];
+  }
+
   // The graph's own parts; not where more is known of the same graph already.
   V.setDrawnParts = (drawn) => {
     const now = V.state.view?.key ?? "";
     if (columns && key === now && columns.known !== "drawn") return;
-    if (key !== now) Object.assign(filters, { sort: "", layer: "", source: "" });
-    [key, columns, shown] = [now, withEffects(drawn, NONE), AT_ONCE];
+    take(now, drawn);
     draw();
   };
 
   // What the server found out since about the parts of one graph.
   V.setRanking = (news) => {
     if (!news || news.key !== V.state.view?.key) return;
-    if (news.columns) [key, columns] = [news.key, withEffects(news.columns, NONE)];
+    if (news.columns) take(news.key, news.columns);
     if (!columns || key !== news.key) return;
     if (news.effects) columns = withEffects(columns, news.effects);
     if (news.known) columns = { ...columns, known: news.known };

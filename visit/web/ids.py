@@ -30,13 +30,6 @@ FINDER = "finder"
 HELP = "help"
 OFFER = "offer"
 
-# Every part, ranked.
-RANK_SAID = "rank-said"
-RANK_MAP = "rank-map"
-RANK_ROWS = "rank-rows"
-RANK_MORE = "rank-more"
-RANK_TOKENS = "rank-tokens"
-
 # What is drawn.
 GRAPH = "graph"
 LENS = "lens"
@@ -71,8 +64,6 @@ VIEW = "view"
 PICKED = "picked"
 TAB = "tab"
 PANE = "pane"
-OVERVIEW = "overview"
-RANKED_BY = "rankedBy"
 POSITION = "position"
 FORM = "form"
 SETTINGS = "settings"

@@ -15,7 +15,7 @@ from visit.graph.flow import Ledger, NodeId, NodeKind
 from visit.graph.index import Index
 from visit.graph.kinds import SOURCES
 from visit.text import visible
-from visit.web import ids, inspector
+from visit.web import inspector
 from visit.web.ranking.needs import all_parts, effects_of, is_cheap
 from visit.web.ranking.panel import MEASURES
 from visit.web.ranking.rows import SORTS, Known, columns, effect_columns
@@ -129,7 +129,7 @@ def test_the_panel_can_be_ranked_by_every_measure_and_says_what_each_means():
     page = "".join(map(html_from_tree, made))
     for name in MEASURES:
         assert f'<option value="{name}">' in page and f'data-rank="{name}"' in page
-    for place in (ids.RANK_MAP, ids.RANK_ROWS, ids.RANK_TOKENS, ids.RANK_SAID):
+    for place in ("rank-map", "rank-rows", "rank-tokens", "rank-said"):
         assert f'id="{place}"' in page
 
 
