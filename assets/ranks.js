@@ -16,16 +16,14 @@
 
   // ------------------------------------------------------------------ what is known
 
-  const NONE = { effect: {}, estimate: {}, flag: {} };
-
   // Filters are of one graph: its layers and its tokens.
-  /** @type {(of: string, told: Parameters<RankingTools["withEffects"]>[0]) => void} */
+  /** @type {(of: string, told: RankColumns) => void} */
   function take(of, told) {
     if (key !== of) {
       Object.assign(filters, { sort: "", layer: "", source: "" });
       shown = AT_ONCE;
     }
-    [key, columns] = [of, withEffects(told, NONE)];
+    [key, columns] = [of, told];
   }
 
   // The graph's own parts; not where more is known of the same graph already.
@@ -140,7 +138,7 @@
       }
       const flag = table.flag[row];
       const words = `${table.name[row]}: ${said(by, value)}${flag ? `, ${flag}` : ""}`;
-      return tree("g", { "data-node": table.id[row], "data-open": table.way[row] }, tree("title", {}, words), ...marks);
+      return tree("g", { "data-node": table.id[row] }, tree("title", {}, words), ...marks);
     });
     const bottom = (nHeads + 1) * high + gap;
     const every = Math.max(1, Math.ceil(nLayers / 6));
@@ -190,10 +188,10 @@
     const flag = table.flag[row];
     if (flag) name.push(tree("span", { class: `flag ${flag}`, title: FLAGS[flag] }, flag === "reversed" ? "↯" : "⟲"));
     const source = at === null ? [] : [tree("span", { title: `attention ${Math.round(100 * (table.attention[row] ?? 0))} %` }, token(table.prompt[at]))];
-    const go = tree("button", { class: "go", title: table.id[row], "data-node": table.id[row], "data-open": table.way[row] }, ...name);
+    const go = tree("button", { class: "go", title: table.id[row], "data-node": table.id[row] }, ...name);
     return tree(
       "tr",
-      { "data-node": table.id[row], "data-open": table.way[row] },
+      { "data-node": table.id[row] },
       tree("td", {}, go),
       tree("td", { class: "of-source" }, ...source),
       tree("td", {}, ...wordOf(table, row)),
@@ -241,8 +239,8 @@
     const body = some.map((row) =>
       tree(
         "tr",
-        { "data-node": table.id[row], "data-open": table.way[row] },
-        tree("th", { scope: "row" }, tree("button", { class: "go", "data-node": table.id[row], "data-open": table.way[row] }, table.name[row])),
+        { "data-node": table.id[row] },
+        tree("th", { scope: "row" }, tree("button", { class: "go", "data-node": table.id[row] }, table.name[row])),
         ...table.tokens[row].map((flow, at) =>
           tree("td", { class: "number", style: `background: ${shade(flow / most)}`, title: `${table.name[row]} to ${table.next[at]}: ${signed(flow)}` }, Math.abs(flow) < most / 20 ? "" : flow.toFixed(1).replace("-", "−")),
         ),

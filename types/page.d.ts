@@ -197,7 +197,7 @@ interface Query {
 /** What parts are ranked by; of "effect", the metric without the part less the metric with it. */
 type RankMeasure = "effect" | "flow" | "logit" | "estimate" | "share" | "norm";
 
-/** Columns of every ranked part (visit/web/ranking/rows.py), and what was measured since. */
+/** Columns of every ranked part (visit/web/ranking/rows.py). */
 interface RankColumns extends Record<RankMeasure, (number | null)[]> {
   known: "drawn" | "ranked" | "measuring" | "measured";
   n_layers: number;
@@ -212,7 +212,6 @@ interface RankColumns extends Record<RankMeasure, (number | null)[]> {
   layer: number[];
   number: (number | null)[];
   position: number[];
-  way: string[];
   source: (number | null)[];
   attention: (number | null)[];
   promotes: string[][];
@@ -231,7 +230,7 @@ interface RankEffects {
 interface RankNews {
   key: string;
   known?: RankColumns["known"];
-  columns?: Omit<RankColumns, "effect" | "estimate" | "flag">;
+  columns?: RankColumns;
   effects?: RankEffects;
 }
 
@@ -248,7 +247,7 @@ interface RankingTools {
   /** The rows that pass, the largest first. */
   rank: (columns: RankColumns, by: RankMeasure, filters: RankFilters) => number[];
   largest: (columns: RankColumns, by: RankMeasure, rows: number[]) => number;
-  withEffects: (columns: Omit<RankColumns, "effect" | "estimate" | "flag">, effects: RankEffects) => RankColumns;
+  withEffects: (columns: RankColumns, effects: RankEffects) => RankColumns;
 }
 
 /** A Plotly figure of the lens grid (visit/web/plots/lens_grid.py). */
@@ -383,7 +382,7 @@ interface Visit {
 
   // ranking.js (pure), ranks.js
   ranking: RankingTools;
-  setDrawnParts: (columns: Omit<RankColumns, "effect" | "estimate" | "flag">) => void;
+  setDrawnParts: (columns: RankColumns) => void;
   setRanking: (news: RankNews | null) => void;
   measureParts: () => void;
 

@@ -17,6 +17,9 @@ const COLUMNS = ranking.withEffects(
     logit: [0, 0, 0, 0],
     share: [0, 0, 0, 0],
     norm: [1, 2, 3, 4],
+    effect: [7, null, null, null],
+    estimate: [null, null, null, null],
+    flag: ["repaired", null, null, null],
   },
   { effect: { h0: -3, m0: 1 }, estimate: {}, flag: { m0: "reversed" } },
 );

@@ -72,6 +72,20 @@ def test_without_an_engine_the_graphs_own_parts_are_listed_with_their_numbers():
             assert made["attention"][row] == digits(most.attention)
 
 
+def test_what_was_measured_with_the_graph_is_known_without_an_engine():
+    site = "L1.head1@7"
+    node = INDEX.nodes[NodeId.parse(site)]
+    effect = make_effects(INDEX.flow, (site,)).effects[0]
+    nodes = (*(n for n in INDEX.flow.nodes if n.id != node.id), replace(node, effect=effect))
+    index = Index(replace(INDEX.flow, nodes=nodes))
+    for made in (columns(index), columns(index, RANKING)):
+        row = made["id"].index(site)
+        assert made["effect"][row] == digits(effect.measured)
+        assert made["estimate"][row] == digits(effect.estimate)
+        assert made["flag"][row] == effect.flag
+        assert sum(one is not None for one in made["effect"]) == 1
+
+
 def test_the_engines_numbers_take_the_place_of_the_graphs_and_add_what_it_lacks():
     made = columns(INDEX, RANKING)
     rows = {name: row for row, name in enumerate(made["id"])}
@@ -106,14 +120,6 @@ def test_effects_are_those_measured_by_the_parts_id():
     assert {Flag.REVERSED} <= {one.flag for one in effects.effects}
     only = effect_columns(make_effects(INDEX.flow, question.parts, estimate_only=True))
     assert set(only["effect"].values()) == {None} and not only["flag"]
-
-
-def test_a_part_names_what_must_be_open_for_it_to_be_drawn():
-    made = columns(INDEX, RANKING)
-    ways = dict(zip(made["id"], made["way"], strict=True))
-    assert ways["L1.head1@7"] == "L1.attn@7"
-    assert ways["L1.memory7.value@7"] == "L1.mlp@7"
-    assert ways["L1.mlp@7"] == ""
 
 
 def test_effects_are_measured_unbidden_where_that_takes_seconds():
