@@ -208,7 +208,7 @@ interface Query {
 /** What parts are ranked by; of "effect", the metric without the part less the metric with it. */
 type RankMeasure = "effect" | "flow" | "logit" | "estimate" | "share" | "norm";
 
-/** Columns of every ranked part (visit/web/ranking/rows.py), and what was measured since. */
+/** Columns of every ranked part (visit/web/ranking/rows.py). */
 interface RankColumns extends Record<RankMeasure, (number | null)[]> {
   known: "drawn" | "ranked" | "measuring" | "measured";
   n_layers: number;
@@ -223,7 +223,6 @@ interface RankColumns extends Record<RankMeasure, (number | null)[]> {
   layer: number[];
   number: (number | null)[];
   position: number[];
-  way: string[];
   source: (number | null)[];
   attention: (number | null)[];
   promotes: string[][];
@@ -242,7 +241,7 @@ interface RankEffects {
 interface RankNews {
   key: string;
   known?: RankColumns["known"];
-  columns?: Omit<RankColumns, "effect" | "estimate" | "flag">;
+  columns?: RankColumns;
   effects?: RankEffects;
 }
 
@@ -259,7 +258,7 @@ interface RankingTools {
   /** The rows that pass, the largest first. */
   rank: (columns: RankColumns, by: RankMeasure, filters: RankFilters) => number[];
   largest: (columns: RankColumns, by: RankMeasure, rows: number[]) => number;
-  withEffects: (columns: Omit<RankColumns, "effect" | "estimate" | "flag">, effects: RankEffects) => RankColumns;
+  withEffects: (columns: RankColumns, effects: RankEffects) => RankColumns;
 }
 
 /** A Plotly figure of the lens grid (visit/web/plots/lens_grid.py). */
@@ -398,7 +397,7 @@ interface Visit {
 
   // ranking.js (pure), ranks.js
   ranking: RankingTools;
-  setDrawnParts: (columns: Omit<RankColumns, "effect" | "estimate" | "flag">) => void;
+  setDrawnParts: (columns: RankColumns) => void;
   setRanking: (news: RankNews | null) => void;
   measureParts: () => void;
 

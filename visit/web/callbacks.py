@@ -9,6 +9,7 @@ thread, and compute in a few threads of their own, so that no trace ever holds u
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State, no_update
@@ -30,6 +31,8 @@ from visit.web.inspector.needs import DOCUMENT_TABS, Tab, wants
 from visit.web.look import Look
 from visit.web.plots import callbacks
 from visit.web.ranking import callbacks as ranking
+from visit.web.ranking.needs import all_parts
+from visit.web.ranking.rows import SORTS
 from visit.web.screen.graph_panels import build_graph_panels, note
 from visit.web.screen.search import searchable
 from visit.web.server import tracing
@@ -222,13 +225,28 @@ async def inspection(
     """What builds one tab of the picked node's panel, with what the engine has to add to it."""
     node = None if not picked else await _node(NodeId.parse(picked), index, view, graphs)
     if node is None:
-        return lambda: inspector.about(index, view.notes)
+        return await _without_node(index, view, picked, graphs)
     tabs = tuple(Tab) if graphs.can_ask(view) else DOCUMENT_TABS
     shown = next((known for known in tabs if known == tab), Tab.WORDS)
+    if shown in inspector.idle_tabs(node.id):
+        shown = Tab.WORDS
     question = wants(shown, node.id, view.request)
     answer = None if question is None else await graphs.answer(view, question)
     noted = next((note for note in view.notes if note.node == node.id), None)
     return lambda: inspector.node_panel(index, node, shown, answer, noted, tabs)
+
+
+async def _without_node(
+    index: Index, view: View, picked: str | None, graphs: Graphs
+) -> Callable[[], list[Component]]:
+    """What builds the panel of a part that the graph does not hold; else of the whole trace."""
+    if picked and NodeId.parse(picked).kind in SORTS:
+        ranking = await graphs.answer(view, all_parts(view.request))
+        parts = () if ranking is None else ranking.parts
+        part = next((one for one in parts if str(one.id) == picked), None)
+        if ranking is not None and part is not None:
+            return partial(inspector.part_panel, index, part, ranking)
+    return lambda: inspector.about(index, view.notes)
 
 
 async def _node(node_id: NodeId, index: Index, view: View, graphs: Graphs) -> Node | None:

@@ -37,13 +37,6 @@ AGREEMENT_SAID = "agreement-said"
 PATCHING_FROM = "patching-from"
 PATCHING_SAID = "patching-said"
 
-# Every part, ranked.
-RANK_SAID = "rank-said"
-RANK_MAP = "rank-map"
-RANK_ROWS = "rank-rows"
-RANK_MORE = "rank-more"
-RANK_TOKENS = "rank-tokens"
-
 # What is drawn.
 GRAPH = "graph"
 LENS = "lens"
@@ -80,8 +73,6 @@ VIEW = "view"
 PICKED = "picked"
 TAB = "tab"
 PANE = "pane"
-OVERVIEW = "overview"
-RANKED_BY = "rankedBy"
 POSITION = "position"
 FORM = "form"
 SETTINGS = "settings"
