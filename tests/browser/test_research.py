@@ -57,7 +57,7 @@ def test_the_bundled_models_prediction_is_opened_read_filtered_and_kept(open_app
 
     path = saved(screen, tmp_path)
     flow = read_flow(path)
-    assert path.name == "visit-the-capital-of-japan-is-the-city-of.json"
+    assert path.name == "visit-the-capital-of-japan-is-the-city-of-mini.json"
     assert flow.target.text == " Tokyo"
     node = next(node for node in flow.nodes if str(node.id) == head)
     words = [token.text.replace(" ", "·").replace("\n", "↵") for token in node.reading.top[:5]]
