@@ -20,7 +20,7 @@ def describe(command: Parser) -> None:
         "--to",
         required=True,
         choices=list(formats_made_by(Maker.COMMAND_LINE)),
-        help="the format; html is one file that works offline, svg a picture of the route, and csv "
+        help="the format; html is one file that works offline, svg a figure of the route, and csv "
         "makes two files, OUT.nodes.csv and OUT.edges.csv",
     )
     figure = command.add_argument_group("figures", "Of --to svg.")
