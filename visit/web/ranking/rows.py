@@ -7,8 +7,9 @@ what taking each off does, so that a reader sees the flow at once and effects as
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from visit.graph.effects import Effects
 from visit.graph.flow import Ledger, Node, NodeId, NodeKind, Outcome, TokenFlow
@@ -39,7 +40,8 @@ class Known(StrEnum):
     MEASURED = "measured"
 
 
-class Row(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Row:
     """One part, as the browser's columns have it; ``None`` for what is not known.
 
     Attributes:
@@ -131,11 +133,11 @@ def row_from_node(index: Index, node: Node) -> Row:
     row = Row(node.id, node.flow, index.direct_logit(node.id), outcome=node.outcome)
     own = next((e for e in index.out_of.get(node.id, ()) if e.share is not None), None)
     if own is not None:
-        row = row._replace(share=own.share, norm=own.norm)
+        row = replace(row, share=own.share, norm=own.norm)
     lines = [e for e in index.lines(node.id, Ledger.SOURCES) if e.source.kind in SOURCES]
     if lines:
         most = max(lines, key=lambda e: abs((e.share or 0.0) if e.flow is None else e.flow))
-        row = row._replace(source=most.source.position, attention=most.attention)
+        row = replace(row, source=most.source.position, attention=most.attention)
     return row
 
 
