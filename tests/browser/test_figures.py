@@ -73,7 +73,7 @@ def test_the_flow_is_saved_whole_and_as_it_is_zoomed(open_app, tmp_path):
     whole = ElementTree.parse(path).getroot()
     assert whole.get("width") == "120mm"
     check_head(whole, 7)
-    assert texts(whole)[0] == "The flow to Tokyo" and "residual stream" in texts(whole)
+    assert texts(whole)[0] == "The flow to Tokyo" and "residual stream: 50.0 %" in texts(whole)
     drawn = set(screen.ask(f"{CY}.nodes('[family]').map(n => n.id())"))
     assert {g.get("id") for g in whole.iter(f"{SVG}g") if g.get("id")} == drawn
 

@@ -16,7 +16,7 @@ from visit.web.exports.printed import Wanted
 from visit.web.exports.svg import svg_from_flow
 from visit.web.flow import elements
 from visit.web.look import COLOURINGS, FAMILY_WORDS, Look
-from visit.web.marks import FAMILIES, NODE
+from visit.web.marks import NODE, SMALLEST
 from visit.web.theme import LIGHT
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -59,8 +59,8 @@ def test_a_figure_has_the_width_and_the_letters_that_were_chosen(width: float, l
     assert down == pytest.approx(height * POINTS_PER_MM, abs=0.02)
     for text in root.findall(f"{SVG}text"):
         assert float(text.get("font-size", 0)) in (letters, pytest.approx(1.25 * letters))
-    smallest = FAMILIES["rest"]["size"] / NODE.size  # beside the others, as on the screen
-    assert min(sizes_in_points(root)) == pytest.approx(letters * smallest, rel=0.01)
+    assert NODE.size == SMALLEST
+    assert min(sizes_in_points(root)) == pytest.approx(letters, rel=0.01)
 
 
 def test_a_wide_drawing_is_broken_between_layers_and_each_node_stands_in_one_strip():
@@ -103,9 +103,9 @@ def test_the_legend_has_what_is_drawn_with_its_scale_in_numbers():
         assert (words in texts) == (family in drawn)
     at = texts.index("part it carries: 4.0 %")
     assert texts[at + 1 : at + 3] == ["25.0 %", "100 %"]
-    hidden = figure(look=Look(hidden=frozenset({"mlp", "memory-key"}), level=0.05))
+    assert "residual stream: 50.0 %" in texts and "bar: a part's flow, 0 to" in texts
+    hidden = figure(look=Look(hidden=frozenset({"mlp", "memory-key"})))
     assert "MLP, memory" not in said(hidden)
-    assert "edges below 5.0 % hidden" in said(hidden)
 
 
 @pytest.mark.parametrize("colouring", [name for name in COLOURINGS if name != "kind"])
@@ -134,7 +134,7 @@ def test_what_is_zoomed_to_is_all_that_is_shown():
     assert "L1.head0@7" in shown and "embed@0" not in shown
     assert len(strips(root)) == 2  # the layers' titles, and below them what is seen
     titles = [text.text for text in strips(root)[0].iter(f"{SVG}text")]
-    assert titles and all(title.startswith("layer ") for title in titles)
+    assert titles and all(title.startswith("L") for title in titles)
 
 
 def test_a_hostile_prompt_and_title_stay_text():

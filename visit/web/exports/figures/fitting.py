@@ -8,7 +8,7 @@ stand below each other, as the systems of a score do.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from visit.text import n_columns, shorten
 from visit.web.exports.figures.sheet import MONO_LETTER, Sheet
 from visit.web.flow.elements import Element
-from visit.web.marks import NODE, choose_mark
+from visit.web.marks import BAR, LINE, NODE, choose_mark
 
 MARGIN = 6.0
 """Round the drawing, in its own pixels."""
@@ -24,8 +24,6 @@ MOST_ENLARGED = 1.3
 """How much larger beside the drawing letters may be than on the screen, before it is broken."""
 LONGEST_ROW = 14
 """Columns of a row's title."""
-_FILLED = 0.8
-"""How much of a box's height its letters may take."""
 
 TITLES = frozenset({"column", "folded"})
 """The parts of the frame that stand above the layers."""
@@ -73,9 +71,9 @@ def choose_scale(sheet: Sheet, elements: Sequence[Element], view: View | None) -
         widest = max(after - before for before, after in pairwise(ends))
         unit = max(unit, min(letter / MOST_ENLARGED, room / widest))
     letters = letter / unit
-    boxes = [e["data"]["h"] for e in elements if e["data"].get("label") and "family" in e["data"]]
-    lowest = min(boxes, default=NODE.size / _FILLED)
-    down = max(1.0, letters * NODE.size / (lowest * _FILLED))
+    boxes = [e["data"] for e in elements if e["data"].get("label") and "family" in e["data"]]
+    needed = (_measure_label(data, letters) / data["h"] for data in boxes)
+    down = max(1.0, *needed) if letters > 1 else 1.0
     return Scale(unit, letters, down, gutter)
 
 
@@ -106,6 +104,12 @@ def _list_breaks(elements: Sequence[Element], right: float) -> list[float]:
     bands = [e for e in elements if e["data"].get("frame") in ("band", "fold")]
     ends = sorted(e["position"]["x"] + e["data"]["w"] / 2 for e in bands)
     return [end + MARGIN / 4 for end in ends if end < right - 2 * MARGIN][: len(bands) - 1]
+
+
+def _measure_label(data: Mapping[str, Any], letters: float) -> float:
+    """How high a node must be for the lines of its label, and its bar, in the drawing's pixels."""
+    lines: int = data["label"].count("\n") + 1
+    return lines * LINE * choose_mark(data).size * letters + (BAR if "bar" in data else 0.0)
 
 
 def stretch(element: Element, down: float) -> Element:

@@ -46,9 +46,7 @@ def list_entries(
     edges = [one for one in data if "source" in one]
     if drawn.places:
         most = max(abs(index.measure(part)) for part in drawn.places)
-        yield Entry(
-            "flow of a part, for the target: 0", (_bar(theme.plus),), _STROKE, f"{most:.3g}"
-        )
+        yield Entry("bar: a part's flow, 0 to", (_bar(theme.plus),), _STROKE, f"{most:.3g}")
         yield Entry("against it", (_bar(theme.minus),), _STROKE)
     stroke = 2.0 / letters
     for sign, words in (("plus", "flow for the target"), ("minus", "flow against it")):

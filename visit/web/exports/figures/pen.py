@@ -74,6 +74,7 @@ class Pen:
         outline(group, mark.shape, at, data, fill=hue.fill, **_border(mark, hue.border))
         if "bar" in data:
             self._bar(group, data, at)
+            at = {"x": at["x"], "y": at["y"] - BAR / 2}
         self._write(group, data["label"], at, mark, hue.text)
 
     def _bar(self, parent: Xml.Element, data: dict[str, Any], at: dict[str, float]) -> None:
