@@ -52,8 +52,8 @@ def test_the_svg_has_the_parts_that_are_asked_for_with_their_bars():
         root = ElementTree.fromstring(svg_from_flow(flow, (), Look(count=count)))
         bars = [
             group
-            for group in root.findall(f"{SVG}g")
-            if group.find(f"{SVG}rect[@height='4']") is not None
+            for group in root.iter(f"{SVG}g")
+            if group.get("id") and group.find(f"{SVG}rect[@height='4']") is not None
         ]
         assert len(bars) == count
 

@@ -130,6 +130,8 @@ def _draw_strip(
     for element in sorted(edges, key=lambda edge: "stream" not in edge["data"]):  # it lies below
         pen.edge(element, places)
     nodes = [element for element in seen if "family" in element["data"]]
+    if is_whole:  # a node stands in one strip alone
+        nodes = [node for node in nodes if frame[0] <= node["position"]["x"] < frame[2]]
     for element in nodes:
         pen.halo(element)
     for element in nodes:

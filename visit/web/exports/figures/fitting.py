@@ -67,7 +67,7 @@ def choose_scale(sheet: Sheet, elements: Sequence[Element], view: View | None) -
     room = sheet.width - gutter
     unit = min(letter, room / (right - left))
     if view is None:
-        ends = [left, *_list_breaks(elements, right), right]
+        ends = [left, *_list_breaks(elements), right]
         widest = max(after - before for before, after in pairwise(ends))
         unit = max(unit, min(letter / MOST_ENLARGED, room / widest))
     letters = letter / unit
@@ -91,7 +91,7 @@ def list_strips(
     left, top, right, bottom = _frame_of(elements, view, scale.down)
     room = (width - scale.gutter) / scale.unit
     if view is None:
-        ends = [*_list_breaks(elements, right), right]
+        ends = [*_list_breaks(elements), right]
         for end, following in pairwise(ends):
             if following - left > room * (1 + 1e-9):
                 yield left, top, end, bottom
@@ -99,11 +99,14 @@ def list_strips(
     yield left, top, right, bottom
 
 
-def _list_breaks(elements: Sequence[Element], right: float) -> list[float]:
-    """Where a drawing can be broken: right of each layer but the last, which has the output."""
-    bands = [e for e in elements if e["data"].get("frame") in ("band", "fold")]
-    ends = sorted(e["position"]["x"] + e["data"]["w"] / 2 for e in bands)
-    return [end + MARGIN / 4 for end in ends if end < right - 2 * MARGIN][: len(bands) - 1]
+def _list_breaks(elements: Sequence[Element]) -> list[float]:
+    """Where a drawing can be broken: between two layers, in the middle of the gap."""
+    backs = [e for e in elements if e["data"].get("frame") in ("band", "fold")]
+    sides = sorted(
+        (e["position"]["x"] - e["data"]["w"] / 2, e["position"]["x"] + e["data"]["w"] / 2)
+        for e in backs
+    )
+    return [(end + start) / 2 for (_, end), (start, _) in pairwise(sides)]
 
 
 def _measure_label(data: Mapping[str, Any], letters: float) -> float:
