@@ -314,6 +314,23 @@ interface SearchTools {
   fold: (text: string) => string;
 }
 
+/** A figure for print (visit/web/exports/printed.py): an image, and what Plotly draws into it. */
+interface PlotlyFigure {
+  data: object[];
+  layout: { width: number; height: number };
+}
+
+interface PrintedFigure {
+  svg: string;
+  name: string;
+  figure: PlotlyFigure | null;
+  dpi: number | null;
+}
+
+interface PngTools {
+  withDensity: (png: Uint8Array<ArrayBuffer>, dpi: number) => Uint8Array<ArrayBuffer>;
+}
+
 interface Visit {
   // app.js
   $: (id: string) => HTMLElement | null;
@@ -406,7 +423,14 @@ interface Visit {
   fill: (panels: Panels | null) => void;
   closeMenus: (except?: Element | null) => boolean;
   isTyping: (target: Element) => boolean;
+
+  // export.js, png.js (pure)
   save: (blob: Blob, name: string) => void;
+  exportAs: (kept: string) => void;
+  saveFigure: (made: PrintedFigure | null) => Promise<void>;
+  showMaking: (told: { stage: string; part: number } | null) => void;
+  png: PngTools;
+
   showHelp: (wanted: boolean) => void;
   endTour: () => void;
 
@@ -466,6 +490,8 @@ interface DashClientside {
     choose: (clicked: PlotlyClick | null) => void;
     lens: Visit["showLens"];
     fill: Visit["fill"];
+    saveFigure: (made: PrintedFigure | null) => void;
+    showMaking: Visit["showMaking"];
     showGraphPanels: (data: GraphPanels | null) => void;
     setRanking: (news: RankNews | null) => void;
     setSearchable: (table: SearchTable | null) => void;
@@ -477,6 +503,7 @@ declare var visit: Visit;
 declare var dash_clientside: DashClientside;
 
 interface Window {
+  Plotly: { toImage: (figure: PlotlyFigure, options: object) => Promise<string> };
   visit: Visit;
   dash_clientside: DashClientside;
 }

@@ -21,11 +21,15 @@ from visit.graph.flow import Node, NodeId
 from visit.graph.index import Index
 from visit.graph.kinds import RESIDUALS
 from visit.graph.request import Request
+from visit.text import size
 from visit.web import ids, inspector
 from visit.web.asking.prompt_form import abilities
 from visit.web.causes.callbacks import find_plain, register_causes
 from visit.web.causes.difference import mark_differences
 from visit.web.exports.downloads import download
+from visit.web.exports.offline import estimate_bytes
+from visit.web.exports.printed import Wanted, print_screen
+from visit.web.exports.telling import telling_page
 from visit.web.flow import elements
 from visit.web.inspector.needs import DOCUMENT_TABS, Tab, wants
 from visit.web.look import Look
@@ -110,6 +114,7 @@ def _register_graph(calls: Calls, engine: Engine | None, graphs: Graphs) -> None
 
         def build() -> dict[str, Any]:
             panels = build_graph_panels(index, clickable=engine is not None and not view.fixed)
+            panels["panels"][ids.HTML_SIZE] = [f"about {size(estimate_bytes(index.flow))}"]
             if engine is not None:
                 panels["abilities"] = abilities(engine.models(), index.flow.model.name)
             return panels
@@ -155,21 +160,36 @@ def _register_graph(calls: Calls, engine: Engine | None, graphs: Graphs) -> None
         Input(ids.VIEW, "data"),
     )
 
-    async def keep(asked: dict[str, Any] | None, data: dict[str, Any] | None) -> Any:
-        """The graph as a file, with the blocks that were opened in it."""
-        if data is None or asked is None:
-            return no_update
+    async def keep(
+        asked: dict[str, Any] | None,
+        data: dict[str, Any] | None,
+        pane: dict[str, Any] | None,
+        dock: dict[str, Any] | None,
+    ) -> tuple[Any, Any]:
+        """The graph as a file, with the blocks that were opened in it, or a figure to save.
+
+        Nothing, where nothing is asked for: that ends what was asked for before.
+        """
+        if data is None or asked is None or asked.get("kept") is None:
+            return no_update, no_update
         view = View.parse(data)
         index = await graphs.find_opened(view)
-        return await jobs.file(
-            lambda: download(FORMATS[asked["kept"]], index, view, Look.parse(asked["look"]))
-        )
+        if asked["kept"] in ("svg", "png"):
+            shown = {ids.SANKEY: pane or {}, ids.LENS: dock or {}}
+            wanted = Wanted.parse(asked)
+            return no_update, await print_screen(wanted, index, view, graphs, jobs, shown)
+        format_, look = FORMATS[asked["kept"]], Look.parse(asked["look"])
+        with telling_page() as tell:
+            return await jobs.file(lambda: download(format_, index, view, look, tell)), no_update
 
     calls.add(
         keep,
         Output(ids.DOWNLOAD, "data"),
+        Output(ids.FIGURE, "data"),
         Input(ids.EXPORT, "data"),
         State(ids.VIEW, "data"),
+        State(ids.PANE, "data"),
+        State(ids.DOCK, "data"),
         first=False,
     )
 
@@ -204,6 +224,8 @@ def _register_browser(app: Dash, *, with_engine: bool) -> None:
         browser("goTo", Input(ids.AGREEMENT, "clickData"))
         browser("goTo", Input(ids.PATCHING, "clickData"))
     browser("lens", Input(ids.LENS, "figure"), Input(ids.PICKED, "data"))
+    browser("saveFigure", Input(ids.FIGURE, "data"))
+    browser("showMaking", Input(ids.MAKING, "data"))
     browser("showGraphPanels", Input(ids.GRAPH_PANELS, "data"))
     browser("setRanking", Input(ids.RANKING, "data"))
     browser("setSearchable", Input(ids.SEARCHABLE, "data"))

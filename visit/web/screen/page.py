@@ -105,6 +105,7 @@ def _stores(page: str, view: View | None, request: Request | None) -> list[Compo
     """What the browser holds; each is told of in ``ids``."""
     messages = (
         *(ids.ADDRESS, ids.KEY, ids.DOCK, ids.SHADE, ids.LOOK, ids.EXPORT),
+        *(ids.FIGURE, ids.MAKING),
         *(ids.GRAPH_PANELS, ids.DRAWN_PANELS, ids.INSPECTOR_PANELS, ids.GROWN, ids.SEARCHABLE),
         *(ids.MEASURE, ids.RANKING, ids.SETTINGS_PROBLEMS),
         *(ids.RUN, ids.WEIGH, ids.CHANGED, ids.WEIGHED),
