@@ -9,6 +9,7 @@ interface StatePiece {
   key: string | null;
   writing: "text" | "step" | "words" | "pane";
   store: "none" | "page" | "local";
+  kept: boolean;
 }
 
 /** A way of writing a piece of whatever type: null, and "", for what says nothing. */
@@ -121,6 +122,7 @@ type Tree = string | { tag: string; attributes: Record<string, string>; children
 
 type Panels = Record<string, Tree[]>;
 type PanelListener = (id: string, panel: HTMLElement) => void;
+type ViewListener = (view: View, isNew: boolean) => void;
 type Abilities = { model?: string; chat?: boolean | null; bos?: boolean | null };
 type Rules = object[];
 
@@ -226,6 +228,20 @@ interface ViewTools {
   History: new (most?: number) => ViewHistory;
 }
 
+/** What the browser keeps of a prompt and a model: notes, and pieces of the state by their names. */
+interface Kept {
+  notes: Notes;
+  pieces: Record<string, any>;
+}
+
+interface KeepingTools {
+  subjectOf: (view: Pick<View, "request" | "texts" | "weights">) => string;
+  notesFrom: (data: unknown) => Notes;
+  keptFrom: (text: string | null) => Kept;
+  load: (storage: Storage, subject: string) => Kept;
+  save: (storage: Storage, subject: string, kept: Kept, now: number) => boolean;
+}
+
 interface ThresholdTools {
   countBelow: (many: number, weightAt: (i: number) => number, level: number) => number;
   percent: (part: number) => string;
@@ -256,16 +272,19 @@ interface Visit {
   setProps: (id: string, props: Record<string, unknown>) => void;
   onFilled: (listener: PanelListener) => void;
   filled: PanelListener;
+  onView: (listener: ViewListener) => void;
+  viewed: ViewListener;
   table: StatePiece[];
   state: PageState;
   set: <Name extends keyof PageState>(name: Name, value: PageState[Name]) => void;
   hold: <Name extends keyof PageState>(name: Name, value: PageState[Name]) => void;
   onChange: (names: (keyof PageState)[], listener: () => void) => void;
-  writeAddress: () => void;
+  writeAddress: (atOnce?: boolean) => void;
 
   // address.js, history.js: pure
   address: AddressTools;
   views: ViewTools;
+  keeping: KeepingTools;
 
   // view.js
   changeView: (change: (view: View) => View) => void;
@@ -277,6 +296,7 @@ interface Visit {
   noteOf: (id: string) => NodeNote;
   goTo: (id: string, within?: string) => void;
   remember: (view: View | null) => boolean;
+  showAgain: (change?: Partial<View>) => void;
   undo: () => void;
   redo: () => void;
 

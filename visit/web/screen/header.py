@@ -75,6 +75,12 @@ def build_fields(models: Sequence[ModelChoice], request: Request) -> Component:
                             _form_menu(),
                             _settings_menu(),
                             _open_button(),
+                            html.Button(
+                                "Copy link with notes",
+                                id=ids.COPY_LINK,
+                                className="open-link",
+                                title="A link to what is shown, with your notes and groups in it",
+                            ),
                         ],
                         className="field-head",
                     ),

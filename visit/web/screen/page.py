@@ -44,6 +44,7 @@ EMPTY_FIGURE: dict[str, object] = {
     },
 }
 
+_GONE = "The server does not answer; trying again…"
 _INDEX = """<!DOCTYPE html>
 <html lang="en">
     <head>
@@ -91,11 +92,10 @@ def build_screen(
         view: What is shown at once, where there is a graph already.
     """
     middle = build_viewer_fields(view) if request is None else build_fields(models, request)
+    header, *frame = build_frame(middle, _graph(), _figures())
+    gone = html.Div(_GONE, id=ids.GONE, className="gone", role="status", hidden=True)
     return html.Div(
-        [
-            *_stores(page, view, request),
-            *build_frame(middle, _graph(), _figures()),
-        ],
+        [*_stores(page, view, request), header, gone, *frame],
         className="app",
     )
 

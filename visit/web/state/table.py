@@ -50,6 +50,8 @@ class Piece:
         key: The address's word for it; ``None`` keeps it out of links.
         writing: How the address says it.
         store: Who holds it.
+        kept: Whether the browser keeps it for each prompt and model, beside the reader's notes
+            (``assets/kept.js``).
     """
 
     name: str
@@ -57,6 +59,7 @@ class Piece:
     key: str | None = None
     writing: Writing = Writing.TEXT
     store: Store = Store.NONE
+    kept: bool = False
 
 
 TABLE = (
