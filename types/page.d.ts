@@ -62,6 +62,7 @@ interface PageState {
   theme: string | null;
   dockOpen: boolean | null;
   dockMeasure: string;
+  dockWhole: boolean;
   form: PromptForm;
   settings: Record<string, string>;
   position: ChosenPosition | null;
@@ -258,6 +259,7 @@ interface SearchTools {
   /** The rows that answer, best first. */
   find: (table: PreparedTable, terms: Term[], notes: Notes) => number[];
   meaningsOf: (text: string, table: PreparedTable) => Meaning[];
+  exampleOf: (table: PreparedTable) => string;
   prepare: (table: SearchTable) => PreparedTable;
   fold: (text: string) => string;
 }
@@ -303,7 +305,7 @@ interface Visit {
   // ask.js, form.js
   modelOf: (view: View) => string;
   showRequest: (view: View) => void;
-  askPrompt: (prompt: string) => void;
+  askPrompt: (prompt: string, typed?: string) => void;
   askTarget: (chosen: ChosenTokens) => void;
   askPosition: (position: number) => void;
   chosenFrom: (part: HTMLElement, typed: string) => ChosenTokens;

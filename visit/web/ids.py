@@ -3,6 +3,7 @@
 # What is asked.
 PROMPT = "prompt"
 MODEL = "model"
+FILE_NAME = "file-name"
 MODEL_CHOICES = "model-choices"
 EXAMPLES = "examples"
 FORM_SAID = "form-said"

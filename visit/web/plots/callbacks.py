@@ -51,6 +51,7 @@ def register(calls: Calls, graphs: Graphs) -> None:
                 measure=measure,
                 theme=choose_theme(shade or "light"),
                 width=width,
+                whole=bool(dock.get("whole")),
             )
         )
         figure["layout"]["meta"]["key"] = view.key
