@@ -5,16 +5,11 @@
   "use strict";
 
   const V = (globalThis.visit = globalThis.visit || {});
-  const MOST = 100; // the last step of the threshold's slider
 
   // How each way of writing is read, and said: read gives null, and write "", for what says nothing.
   /** @type {Record<StatePiece["writing"], StateWriting>} */
   const WRITINGS = {
     text: { read: (text) => text || null, write: (value) => value ?? "" },
-    step: {
-      read: (text) => Math.max(0, Math.min(MOST, Math.round(Number(text)) || 0)),
-      write: String,
-    },
     words: {
       read: (text) => new Set(text.split(" ").filter(Boolean)),
       write: (value) => [...value].join(" "),

@@ -6,13 +6,14 @@
 //   ask       what the header's fields ask for: askPrompt, askTarget, askPosition
 //   history   what a view becomes when a block is opened or a note written, undo and redo; pure
 //   view      the graph that is shown, the picked node: open, close, pick, goTo, note, undo
-//   graph     the drawing: tap, fit, threshold, highlight       search, finder   the search (pure), and its list
-//   ways      what in the drawing goes together                 threshold        what the slider hides; pure
+//   graph     the drawing: tap, show, fit, highlight            search, finder   the search (pure), and its list
+//   ways      what in the drawing goes together                 parts            how much of the graph is drawn
 //   look      theme, colours, panes, the lens dock              lens             what lies over the lens grid
 //   panels    fills the panels that the server sends            terms, help, tour, cover, drop   one part each
 //   keeping   what the browser keeps of a prompt; pure          kept             keeps it, and puts it into a link
 //   entries   Back and Forward                                  draft            what is typed and not traced yet
 //   server    says when the server is gone
+//   ranking   which parts are listed, in which order; pure      ranks        the panel of all parts
 //   form      how the prompt is read                            settings         how it is explained
 //   controls  clicks and keys, export
 //   bindings  what Dash's callbacks call                        offline/         stands for Dash and the server

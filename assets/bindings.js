@@ -49,10 +49,14 @@
     showGraphPanels(data) {
       if (!data) return;
       V.fill(data.panels);
-      V.setLevels(data);
+      V.setCounts(data);
       if (data.abilities) V.setAbilities(data.abilities);
       V.setSearchable(data.searchable);
+      V.setDrawnParts(data.ranking);
     },
+
+    // What was found out since about all parts.
+    setRanking: (news) => V.setRanking(news),
 
     // What can be searched, of a graph that a fetched block was added to.
     setSearchable(table) {

@@ -22,6 +22,10 @@
   const CLICKS = {
     node: ({ node, open }) => V.goTo(node, open),
     tab: ({ tab }) => V.set("tab", tab),
+    overview: ({ overview }) => V.set("overview", overview),
+    rank: ({ rank }) => V.set("rankedBy", rank),
+    measure: () => V.measureParts(),
+    back: () => V.pick(null),
     note: (_, button) => {
       const id = noted(button);
       V.note(id, { pinned: !V.noteOf(id).pinned });
@@ -40,7 +44,7 @@
 
   /** @type {Record<string, () => void>} */
   const BUTTONS = {
-    fit: () => V.fit(true),
+    fit: () => V.fit(),
     undo: () => V.undo(),
     redo: () => V.redo(),
     "close-all": () => V.closeAll(),
@@ -72,7 +76,7 @@
   // ------------------------------------------------------------------ what is typed and chosen
 
   document.addEventListener("input", (event) => {
-    if (event.target === $("threshold")) V.setLevel(Number(V.field("threshold").value));
+    if (event.target === $("count")) V.moveCount(Number(V.field("count").value));
   });
 
   document.addEventListener("change", (event) => {
@@ -82,6 +86,7 @@
     if (look) V.set(/** @type {"colouring" | "palette" | "width"} */ (look[1]), value);
     else if (name === "dock-measure") V.set("dockMeasure", value);
     else if (id === "dock-whole") V.set("dockWhole", field.checked);
+    else if (id === "count") V.setCount(Number(value));
     else if (id === "sankey-layer") V.setPane({ name: "sankey", layer: Number(value) });
     else if (dataset.note) V.note(noted(field), { [dataset.note]: value.trim() });
   });
@@ -124,7 +129,7 @@
     if (withControl || event.altKey || !cy || target.closest("input, [role=dialog]")) return;
     const node = V.state.picked ? cy.getElementById(V.state.picked) : cy.collection();
     if (key === "Escape") V.pick(null);
-    else if (key === "f") V.fit(true);
+    else if (key === "f") V.fit();
     else if (key === "p" && node.length) V.note(node.id(), { pinned: !V.noteOf(node.id()).pinned });
     else if (key === "/" && $("search")) {
       event.preventDefault();
@@ -145,8 +150,9 @@
     if (!V.state.view || !cy) return;
     if (kept === "png") savePng(cy);
     else {
-      const { colouring, palette, width, hidden } = V.state;
-      const look = { colouring, palette, width, theme: V.shade(), level: V.level(), hidden: [...hidden] };
+      const { colouring, palette, width, hidden, parts, kept: asked, unfolded, room } = V.state;
+      const drawn = { parts, kept: asked, unfolded, room };
+      const look = { colouring, palette, width, theme: V.shade(), hidden: [...hidden], ...drawn };
       V.setProps("export", { data: { kept, look, asked: Date.now() } });
     }
   }

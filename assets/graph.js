@@ -1,22 +1,20 @@
-// The graph on the canvas: taps, hover, threshold, highlight, viewport; no question to the server.
+// The graph on the canvas: taps, hover, highlight, viewport; no question to the server.
 (function () {
   "use strict";
 
   const V = window.visit;
   const $ = V.$;
   const state = V.state;
-  // Of the canvas alone: its edges by what they carry, how many of them are hidden,
-  // the key of the graph that was fitted, whether the reader has moved it since, what a search found,
-  // and what part of the graph a link asks to see.
+  // Of the canvas alone: the key of the graph that was fitted, whether the reader has moved it since, what a
+  // search found, what part of the graph a link asks to see, which node is to be shown once it is drawn, and
+  // which one the pointer is on.
   const own = {
-    edges: /** @type {CyCollection[]} */ ([]),
-    hidden: 0,
     fitted: "",
     moved: false,
     found: /** @type {Set<string>} */ (new Set()),
-    levels: [0],
-    unexplained: [0],
     asked: state.viewport,
+    awaited: "",
+    hovered: /** @type {CyCollection | null} */ (null),
   };
   /** @type {Cy | null} */
   let drawing = null;
@@ -52,18 +50,19 @@
     drawing = cy;
     console.warn = warn;
     cy.off("viewport"); // else every pan frame walks all elements
-    cy.renderer().textureOnViewport = true;
     cy.on("tap", "node[family]", (event) => tap(event.target));
     cy.on("tap", (event) => {
       if (event.target === cy) V.pick(null);
     });
+    cy.on("tap", "node[first]", (event) => V.toggleFold(event.target));
     cy.on("mouseover", "node[family]", (event) => hover(event.target));
     cy.on("mouseout", "node[family]", () => hover(null));
-    cy.on("dragpan scrollzoom pinchzoom", () => {
-      own.moved = true;
-      V.writeAddress();
+    cy.on("dragpan pinchzoom", move);
+    cy.on("pan zoom resize", () => {
+      scheduleMargin();
+      placeTip();
     });
-    cy.on("pan zoom resize", scheduleMargin);
+    box.addEventListener("wheel", turn, { passive: false, capture: true });
     cy.on("add remove data position", scheduleSettle);
     for (const name of ["mouseenter", "mousedown", "wheel", "touchstart"]) {
       box.addEventListener(name, () => cy.renderer().invalidateContainerClientCoordsCache(), {
@@ -72,7 +71,8 @@
       });
     }
     box.addEventListener("mouseleave", () => hover(null));
-    new ResizeObserver(() => cy.resize()).observe(box);
+    new ResizeObserver(measure).observe(box);
+    measure();
     scheduleSettle();
   }
 
@@ -86,17 +86,11 @@
     });
   }
 
-  // After the elements changed: sort the edges, hide the weak ones, mark, and find a good view.
+  // After the elements changed: mark, and find a good view.
   function settle() {
     const cy = canvas();
-    own.edges = cy
-      .edges("[?hides]")
-      .sort((a, b) => a.data("carried") - b.data("carried"))
-      .toArray();
-    own.hidden = 0;
     cy.batch(() => {
-      cy.edges(".below").removeClass("below");
-      applyLevel();
+      cy.nodes(".below").removeClass("below");
       applyHidden();
       applyFound();
       mark();
@@ -108,10 +102,14 @@
     if (isOther) own.moved = false;
     own.fitted = state.view.key;
     if (own.asked) seeAgain(own.asked);
-    if (!own.moved) {
-      const node = pickedNode();
+    const awaited = cy.getElementById(own.awaited);
+    const node = pickedNode();
+    if (awaited.length) {
+      own.awaited = "";
+      focus(awaited);
+    } else if (!own.moved) {
       if (node.length && node.data("open")) focus(node);
-      else fit(false);
+      else fit();
     }
     keepInSight();
     if (isOther) V.filled("graph", V.part("graph"));
@@ -138,36 +136,7 @@
     own.moved = true;
   }
 
-  // ------------------------------------------------------------------ threshold, legend
-
-  // The server says which part each step of the slider stands for (visit/graph/flows.py), and how
-  // much of the traced residual is unexplained by what is left at that step.
-  V.setLevels = ({ levels, unexplained }) => {
-    Object.assign(own, { levels, unexplained });
-    V.setLevel(state.level);
-  };
-
-  V.setLevel = (step) => {
-    state.level = Math.min(step, own.levels.length - 1);
-    if ($("threshold")) {
-      V.field("threshold").value = String(state.level);
-      V.part("threshold-text").textContent = V.threshold.percent(own.levels[state.level]);
-      V.part("unexplained").textContent = V.threshold.percent(own.unexplained[state.level]);
-    }
-    if (drawing) drawing.batch(applyLevel);
-    V.writeAddress();
-  };
-
-  V.level = () => own.levels[state.level];
-
-  // Only the edges between the old level and the new one change; they are sorted for that.
-  function applyLevel() {
-    const { edges } = own;
-    const below = V.threshold.countBelow(edges.length, (i) => edges[i].data("carried"), V.level());
-    for (let i = own.hidden; i < below; i++) edges[i].addClass("below");
-    for (let i = below; i < own.hidden; i++) edges[i].removeClass("below");
-    own.hidden = below;
-  }
+  // ------------------------------------------------------------------ legend
 
   // Families that the legend hides, with the edges at them.
   V.toggleFamily = (family) => {
@@ -217,6 +186,7 @@
 
   function hover(/** @type {CyCollection | null} */ node) {
     const tip = V.part("tooltip");
+    own.hovered = node;
     canvas().nodes(".hovered").removeClass("hovered");
     document.querySelector(".canvas")?.classList.toggle("on-node", Boolean(node));
     if (!node) {
@@ -224,9 +194,17 @@
       return;
     }
     node.addClass("hovered");
-    const place = node.renderedBoundingBox({ includeLabels: false });
     tip.textContent = node.data("tip") || node.id();
     tip.hidden = false;
+    placeTip();
+  }
+
+  // Beside its node, wherever that was panned to.
+  function placeTip() {
+    const node = own.hovered;
+    const tip = V.part("tooltip");
+    if (!node || tip.hidden) return;
+    const place = node.renderedBoundingBox({ includeLabels: false });
     const width = V.part("graph").clientWidth;
     const x = Math.min(Math.max((place.x1 + place.x2) / 2, tip.offsetWidth / 2 + 6), width - tip.offsetWidth / 2 - 6);
     const above = place.y1 - tip.offsetHeight - 8;
@@ -236,36 +214,62 @@
 
   // ------------------------------------------------------------------ viewport
 
-  const READABLE = 0.45;
+  const CLOSEST = 3;
+  const LEAST = 10; // letters on the screen, in pixels
+  const MARGIN = 12;
 
-  // Everything, as long as it can be read; else the end, where the prediction is made.
-  function fit(/** @type {boolean} */ everything) {
-    const cy = drawing;
-    if (!cy) return;
-    if (everything) own.moved = false;
+  // The drawing is laid out for the canvas's size; a large change of it is told to the server.
+  function measure() {
+    const cy = canvas();
     cy.resize();
-    const margin = 24;
-    const all = cy.elements().boundingBox();
-    const zoom = Math.min((cy.width() - 2 * margin) / all.w, (cy.height() - 2 * margin) / all.h, 1.25);
-    if (everything || zoom >= READABLE) {
-      cy.viewport({
-        zoom,
-        pan: {
-          x: (cy.width() - zoom * (all.x1 + all.x2)) / 2,
-          y: (cy.height() - zoom * (all.y1 + all.y2)) / 2,
-        },
-      });
-      return;
+    const size = [cy.width() - 2 * MARGIN, cy.height() - 2 * MARGIN].map(Math.round);
+    const before = state.room;
+    const isOther = !before || size.some((length, i) => Math.abs(length - before[i]) > 0.06 * before[i]);
+    if (isOther && size.every((length) => length > 200)) V.set("room", size);
+    if (!own.moved) fit();
+  }
+
+  function move() {
+    own.moved = true;
+    V.writeAddress();
+  }
+
+  // A notch of the wheel zooms by a fifth at most about the pointer, two fingers by as much as they spread;
+  // with Shift, or sideways, the wheel pans.
+  function turn(/** @type {WheelEvent} */ event) {
+    const cy = canvas();
+    event.preventDefault();
+    event.stopPropagation(); // Cytoscape's own steps are larger
+    const unit = event.deltaMode === 1 ? 33 : event.deltaMode === 2 ? 400 : 1;
+    const { deltaX: x, deltaY: y } = event;
+    if (event.shiftKey || Math.abs(x) > Math.abs(y)) {
+      cy.panBy({ x: -unit * (x || y), y: event.shiftKey ? 0 : -unit * y });
+    } else {
+      const notch = Math.max(-1, Math.min(1, (unit * y) / (event.ctrlKey ? 40 : 120)));
+      const box = V.part("graph").getBoundingClientRect();
+      zoomTo(cy.zoom() * 1.2 ** -notch, { x: event.clientX - box.left, y: event.clientY - box.top });
     }
-    // What fits is in the middle; of what does not, the end is shown.
-    /** @type {(size: number, low: number, high: number) => number} */
-    const along = (size, low, high) => {
-      const fits = READABLE * (high - low) + 2 * margin <= size;
-      return fits ? (size - READABLE * (low + high)) / 2 : size - margin - READABLE * high;
-    };
+    move();
+  }
+
+  function zoomTo(/** @type {number} */ level, /** @type {{ x: number, y: number }} */ about) {
+    canvas().zoom({ level: Math.max(0.15, Math.min(CLOSEST, level)), renderedPosition: about });
+  }
+
+  // Everything. Where it would be too small to read, fewer parts are asked for (visit/web/flow/elements.py), unless
+  // the reader chose how many.
+  function fit() {
+    const cy = drawing;
+    if (!cy || !cy.elements().length) return;
+    cy.resize();
+    const all = cy.elements().boundingBox();
+    const zoom = Math.min((cy.width() - 2 * MARGIN) / all.w, (cy.height() - 2 * MARGIN) / all.h, 1.25);
     cy.viewport({
-      zoom: READABLE,
-      pan: { x: along(cy.width(), all.x1, all.x2), y: along(cy.height(), all.y1, all.y2) },
+      zoom,
+      pan: {
+        x: (cy.width() - zoom * (all.x1 + all.x2)) / 2,
+        y: (cy.height() - zoom * (all.y1 + all.y2)) / 2,
+      },
     });
   }
 
@@ -276,7 +280,7 @@
     const box = node.union(inside).union(node.outgoers("node")).boundingBox({ includeLabels: false });
     const margin = 70;
     const zoom = Math.min((cy.width() - 2 * margin) / box.w, (cy.height() - 2 * margin) / box.h);
-    const clamped = Math.max(READABLE, Math.min(zoom, 0.85));
+    const clamped = Math.max(LEAST / 12, Math.min(zoom, 1.4));
     cy.stop();
     cy.animate({
       zoom: clamped,
@@ -335,7 +339,22 @@
     });
   }
 
-  V.fit = fit;
+  V.fit = () => {
+    own.moved = false;
+    fit();
+  };
+
+  // A node is drawn, whatever its strength, moved to, and picked.
+  V.show = (id) => {
+    own.awaited = id;
+    const there = drawing?.getElementById(id);
+    if (there?.length) {
+      own.awaited = "";
+      focus(there);
+    } else V.keep(id);
+    V.pick(id);
+  };
+
   V.tap = tap;
   V.onChange(["picked"], () => {
     if (!drawing) return;

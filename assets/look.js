@@ -50,7 +50,7 @@
   // A separator is dragged, or moved by the arrow keys; the size it sets is a variable of the page.
   /** @type {Record<string, Size>} */
   const SIZES = {
-    "split-side": { variable: "--side", low: 300, high: 640, fallback: 364, sign: -1, axis: "x" },
+    "split-side": { variable: "--side", low: 300, high: 640, fallback: 400, sign: -1, axis: "x" },
     "split-dock": { variable: "--dock", low: 120, high: 520, fallback: 238, sign: -1, axis: "y" },
   };
   const kept = (/** @type {string} */ name) => `visit.${name}`;
@@ -119,9 +119,8 @@
 
   // ------------------------------------------------------------------ the lens dock
 
-  // A window's first height does not choose for every later one: only what the reader chose is kept.
-  const opensByItself = window.innerHeight >= 860;
-  V.dockIsOpen = () => V.state.dockOpen ?? opensByItself;
+  // The graph has the room until the reader opens the dock.
+  V.dockIsOpen = () => V.state.dockOpen ?? false;
 
   // The grid is drawn by the server, as wide as it is shown.
   V.askForLens = () => {

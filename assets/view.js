@@ -28,7 +28,7 @@
   // A node shown with the blocks that hide it opened.
   V.goTo = (id, within) => {
     V.open((within || "").split(" ").filter(Boolean));
-    V.pick(id);
+    V.show(id);
   };
 
   // ------------------------------------------------------------------ what is shown now

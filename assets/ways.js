@@ -3,7 +3,7 @@
 (function () {
   "use strict";
 
-  const V = window.visit;
+  const V = (globalThis.visit = globalThis.visit || {});
 
   // Everything inside the picked node's block that flows into it: a head's values, keys and query.
   function insides(/** @type {CyCollection} */ start) {

@@ -89,7 +89,8 @@ interface Cy {
   width(): number;
   height(): number;
   zoom(): number;
-  zoom(to: number): void;
+  zoom(to: number | { level: number; renderedPosition: CyPoint }): void;
+  panBy(by: CyPoint): void;
   pan(): CyPoint;
   pan(to: CyPoint): void;
   viewport(to: { zoom: number; pan: CyPoint }): void;

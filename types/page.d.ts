@@ -7,7 +7,7 @@ interface StatePiece {
   name: Exclude<keyof PageState, "view">;
   default: any; // of the piece's own type, as JSON has it
   key: string | null;
-  writing: "text" | "step" | "words" | "pane";
+  writing: "text" | "words" | "pane";
   store: "none" | "page" | "local";
   kept: boolean;
 }
@@ -52,11 +52,16 @@ interface PageState {
   view: View | null;
   picked: string | null;
   tab: string;
+  overview: string;
+  rankedBy: string;
   pane: Pane;
   colouring: string;
   width: string;
   palette: string;
-  level: number;
+  parts: string | null; // how many of the strongest are drawn; as many as are legible when null
+  kept: string | null; // ids with a space between two
+  unfolded: string | null; // layers with a space between two
+  room: number[] | null; // the canvas's width and height
   hidden: Set<string>;
   viewport: string | null;
   theme: string | null;
@@ -135,9 +140,10 @@ interface Stylesheets {
 
 interface GraphPanels {
   panels: Panels;
-  levels: number[];
+  counts: number[];
   unexplained: number[];
   searchable: SearchTable;
+  ranking: RankColumns;
   abilities?: Abilities;
 }
 
@@ -191,6 +197,63 @@ interface Query {
   unread: string[];
 }
 
+/** What parts are ranked by; of "effect", the metric without the part less the metric with it. */
+type RankMeasure = "effect" | "flow" | "logit" | "estimate" | "share" | "norm";
+
+/** Columns of every ranked part (visit/web/ranking/rows.py), and what was measured since. */
+interface RankColumns extends Record<RankMeasure, (number | null)[]> {
+  known: "drawn" | "ranked" | "measuring" | "measured";
+  n_layers: number;
+  n_heads: number;
+  traced: number;
+  prompt: string[];
+  next: string[];
+  id: string[];
+  name: string[];
+  sort: string[];
+  role: string[];
+  layer: number[];
+  number: (number | null)[];
+  position: number[];
+  way: string[];
+  source: (number | null)[];
+  attention: (number | null)[];
+  promotes: string[][];
+  suppresses: string[][];
+  tokens: number[][];
+  flag: (string | null)[];
+}
+
+/** What was measured, by the part's id. */
+interface RankEffects {
+  effect: Record<string, number | null>;
+  estimate: Record<string, number | null>;
+  flag: Record<string, string>;
+}
+
+interface RankNews {
+  key: string;
+  known?: RankColumns["known"];
+  columns?: Omit<RankColumns, "effect" | "estimate" | "flag">;
+  effects?: RankEffects;
+}
+
+interface RankFilters {
+  sort: string;
+  layer: string;
+  source: string;
+}
+
+interface RankingTools {
+  MEASURES: RankMeasure[];
+  isKnown: (columns: RankColumns, by: RankMeasure) => boolean;
+  measureOf: (columns: RankColumns, asked: RankMeasure) => RankMeasure;
+  /** The rows that pass, the largest first. */
+  rank: (columns: RankColumns, by: RankMeasure, filters: RankFilters) => number[];
+  largest: (columns: RankColumns, by: RankMeasure, rows: number[]) => number;
+  withEffects: (columns: Omit<RankColumns, "effect" | "estimate" | "flag">, effects: RankEffects) => RankColumns;
+}
+
 /** A Plotly figure of the lens grid (visit/web/plots/lens_grid.py). */
 interface LensFigure {
   data: { customdata: string[][] }[];
@@ -241,11 +304,6 @@ interface KeepingTools {
   keptFrom: (text: string | null) => Kept;
   load: (storage: Storage, subject: string) => Kept;
   save: (storage: Storage, subject: string, kept: Kept, now: number) => boolean;
-}
-
-interface ThresholdTools {
-  countBelow: (many: number, weightAt: (i: number) => number, level: number) => number;
-  percent: (part: number) => string;
 }
 
 interface WayTools {
@@ -324,17 +382,19 @@ interface Visit {
   setPane: (pane: Pane) => void;
   showLens: (figure: LensFigure | null, picked: string | null) => void;
 
-  // threshold.js (pure), ways.js, graph.js
-  threshold: ThresholdTools;
+  // ways.js, graph.js
   ways: WayTools;
   cy: () => Cy | null;
   tap: (node: CyCollection) => void;
-  fit: (everything: boolean) => void;
+  fit: () => void;
   settle: () => void;
   viewport: () => string | null;
-  level: () => number;
-  setLevel: (step: number) => void;
-  setLevels: (steps: Pick<GraphPanels, "levels" | "unexplained">) => void;
+  setCounts: (steps: Pick<GraphPanels, "counts" | "unexplained">) => void;
+  moveCount: (step: number) => void;
+  setCount: (step: number) => void;
+  show: (id: string) => void;
+  keep: (id: string) => void;
+  toggleFold: (title: CyCollection) => void;
   toggleFamily: (family: string) => void;
   showFound: (ids: Set<string>) => number;
 
@@ -342,6 +402,12 @@ interface Visit {
   search: SearchTools;
   setSearchable: (table: SearchTable) => void;
   onDrawn: (ids: string[]) => void;
+
+  // ranking.js (pure), ranks.js
+  ranking: RankingTools;
+  setDrawnParts: (columns: Omit<RankColumns, "effect" | "estimate" | "flag">) => void;
+  setRanking: (news: RankNews | null) => void;
+  measureParts: () => void;
 
   // panels.js, controls.js, help.js, tour.js
   build: (tree: Exclude<Tree, string>) => HTMLElement;
@@ -369,7 +435,7 @@ interface OfflineData {
   fixed_panels: Panels;
   graph_panels: GraphPanels;
   groups: number; // how many colours they have
-  look: Pick<PageState, "theme" | "palette" | "colouring" | "width"> & { level: number; hidden: string[] };
+  look: Pick<PageState, "theme" | "palette" | "colouring" | "width"> & { hidden: string[] };
   tabs: Record<string, Tree>;
   editor: Exclude<Tree, string>;
   libraries: number;
@@ -409,6 +475,7 @@ interface DashClientside {
     lens: Visit["showLens"];
     fill: Visit["fill"];
     showGraphPanels: (data: GraphPanels | null) => void;
+    setRanking: (news: RankNews | null) => void;
     setSearchable: (table: SearchTable | null) => void;
     showSettingProblems: (problems: Record<string, string> | null) => void;
   };

@@ -20,12 +20,14 @@ from visit.engine.questions import (
     Question,
     ReadLens,
     ReadPattern,
+    ReadUpstream,
 )
 from visit.engine.queue import Queue
 from visit.errors import RequestError
 from visit.graph.effects import Effects
 from visit.graph.flow import FlowGraph, ModelInfo, Node
 from visit.graph.request import Request
+from visit.graph.upstream import Upstream
 from visit.lens.atlas import Atlas
 from visit.models import loading
 from visit.models.loading import DeviceMap, Loaded
@@ -260,6 +262,23 @@ class Session:
             VisitError: it cannot be measured; the text says why.
         """
         return self.ask(Measure(request, parts, **named) if parts else Measure(request, **named))
+
+    def upstream(self, request: Request, node: str, count: int = 30) -> Upstream:
+        """What feeds a part: asks ``ReadUpstream``.
+
+        Args:
+            request: The request that it is a part of the graph of.
+            node: A head, a memory or an MLP, like ``L5.head3@7``.
+            count: How many parts are listed, the strongest; the rest is told as a whole.
+
+        Returns:
+            The parts that wrote what it reads, with the flow into it through each, in the
+            metric's unit. With the rest and the biases they add up to its flow.
+
+        Raises:
+            VisitError: the part does not exist, or the request cannot be served.
+        """
+        return self.ask(ReadUpstream(request, node, count))
 
     def lens(self, request: Request, positions: Sequence[int]) -> tuple[Node, ...]:
         """What every residual of some positions says: asks ``ReadLens``.

@@ -22,7 +22,7 @@
 
   // ------------------------------------------------------------------ the graph
 
-  // The page holds a picture of each block opened alone, and few others (visit/web/exports/prepared.py).
+  // The page holds a picture of each strong block opened alone, and few others (visit/web/exports/prepared.py).
   // Shown is one that has open nothing but what is asked for: with what was opened last, then with
   // as much as can be of what else was, then of all that is asked for.
   function nearest(/** @type {string[]} */ asked) {
@@ -46,7 +46,7 @@
 
   const ALONE = {
     tag: "span",
-    attributes: { title: "This file holds a picture of each block opened alone, and none of these together" },
+    attributes: { title: "This file holds pictures of the strongest blocks, each opened alone; visit show opens the file with all of them" },
     children: ["one block at a time"],
   };
 
@@ -93,6 +93,11 @@
     return new Map(lines.map(([id, piece]) => [id, piece]));
   }
 
+  // Said of what the page does not have, though its document does.
+  const LACKING = "visit show opens the file with all of it.";
+  /** @type {(...said: string[]) => Tree} */
+  const hint = (...said) => ({ tag: "p", attributes: { class: "hint" }, children: [said.join(" ")] });
+
   let asked = 0;
   async function inspect() {
     if (!V.state.view) return;
@@ -106,26 +111,27 @@
     /** @type {(pieces: Pieces, id: string) => Tree[]} */
     const read = (pieces, id) => JSON.parse(pieces.get(id) || "[]");
     if (!picked || !heads.has(picked)) {
-      dash.visit.fill({ inspector: read(heads, "") });
+      const lacking = picked ? [hint(`This file has no panel of ${picked}, only of what carries most.`, LACKING)] : [];
+      dash.visit.fill({ inspector: [...lacking, ...read(heads, "")] });
       V.offline.listNotes(panel, view.notes, (id) => read(rows, id));
     } else {
       const { tabs, editor } = own.data;
       const noted = { ...editor, attributes: { ...editor.attributes, "data-noted": picked } };
-      dash.visit.fill({ inspector: [...read(heads, picked), tabs[tab], ...read(bodies, picked), noted] });
+      const lacking = hint(`This file has this tab of the ${bodies.size} nodes that carry most.`, LACKING);
+      const body = bodies.has(picked) ? read(bodies, picked) : [lacking];
+      dash.visit.fill({ inspector: [...read(heads, picked), tabs[tab], ...body, noted] });
       V.offline.showNote(panel, V.noteOf(picked));
     }
   }
 
   // ------------------------------------------------------------------ files
 
-  const embedded = () =>
-    (V.part("document").textContent || "").replace(/\\(u003c|[^])/g, (all, one) => (one === "u003c" ? "<" : all));
 
   const notesNow = () => (V.state.view ? V.state.view.notes : {});
 
   /** @type {Record<string, () => void>} */
   const EXPORTS = {
-    json: () => save("json", V.offline.documentWith(embedded(), notesNow())),
+    json: () => unpacked("document").then((text) => save("json", V.offline.documentWith(text, notesNow()))),
     svg: () => save("svg", own.data.svg),
   };
 
@@ -154,9 +160,8 @@
     for (let n = 0; n < libraries; n++) await load(`library-${n}`);
     const { place, ...settings } = graph;
     Object.assign(own, { graph: settings, root: window.ReactDOM.createRoot(V.part(place)) });
-    const { level, hidden, ...looks } = look;
-    const step = Math.max(0, panels.levels.findIndex((least) => least >= level));
-    Object.assign(V.state, { ...looks, level: step, hidden: new Set(hidden) });
+    const { hidden, ...looks } = look;
+    Object.assign(V.state, { ...looks, hidden: new Set(hidden) });
     dash.visit.fill(fixed);
     const [stylesheet] = dash.visit.dress(own.data.stylesheets);
     render({ stylesheet });

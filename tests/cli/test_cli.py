@@ -146,7 +146,7 @@ def test_every_option_reaches_the_request(session: FakeSession):
         "--anti-memories", "5", "--attn-neurons", "6", "--anti-attn-neurons", "7", "--top-k", "8",
         "--threshold", "0.5", "--rank-by", "share", "--dtype", "float64", "--device", "cpu",
         "--revision", "main", "--metric", "centred", "--candidates", "9", "--route", "share",
-        "--strongest", "10", "--strongest-memories", "11", "--no-outcome",
+        "--strongest", "10", "--strongest-memories", "11", "--no-outcome", "--effects",
     ]  # fmt: skip
     assert main(argv) == 0
     assert session.loaded == [("gpt2", "float64", "cpu", "main")]
@@ -173,6 +173,7 @@ def test_every_option_reaches_the_request(session: FakeSession):
             10,
             11,
             False,
+            True,
         )
     ]
 

@@ -13,8 +13,10 @@ from visit.engine.questions import (
     Measure,
     OpenBlock,
     Question,
+    RankParts,
     ReadLens,
     ReadPattern,
+    ReadUpstream,
     data_from_question,
     kinds_of_question,
     question_from_data,
@@ -46,6 +48,8 @@ SAMPLES: list[Question[Any]] = [
         estimate_only=True,
         steps=2,
     ),
+    RankParts(REQUEST, memories=7),
+    ReadUpstream(REQUEST, "L1.head0@2", count=12),
 ]
 
 

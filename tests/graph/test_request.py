@@ -112,6 +112,7 @@ MISTAKES = {
     "route": ("norm", "route is 'norm'; give flow or share"),
     "strongest": (-1, "strongest is -1; give 0 or more"),
     "outcome": (1, "outcome is 1; give true or false"),
+    "effects": (1, "effects is 1; give true or false"),
     "bos": ("yes", "bos is 'yes'; give true or false"),
     "chat": (1, "chat is 1; give true or false"),
     "position": ([1], r"position is \[1\]; give a whole number"),
@@ -219,7 +220,7 @@ def test_fields_of_a_later_version_are_passed_over():
 
 def test_what_is_left_to_the_default_is_absent_and_false_is_not_none():
     optional = {"model", "target", "versus", "position", "bos", "chat"}
-    optional |= {"prompt_ids", "target_id", "versus_id", "outcome"}
+    optional |= {"prompt_ids", "target_id", "versus_id", "outcome", "effects", "interventions"}
     assert optional == Request.__dataclass_fields__.keys() - data_from_request(Request("x")).keys()
     said = Request("x", position=0, bos=False, chat=True, prompt_ids=None, target_id=0)
     assert optional & data_from_request(said).keys() == {"position", "bos", "chat", "target_id"}
@@ -274,7 +275,7 @@ def test_another_question_keeps_the_model_and_how_much_is_drawn_and_nothing_else
     assert DRAWN == {
         "layers", "heads", "sources", "memories", "anti_memories", "attn_neurons",
         "anti_attn_neurons", "top_k", "threshold", "rank_by", "metric", "candidates", "route",
-        "strongest", "strongest_memories", "outcome",
+        "strongest", "strongest_memories", "outcome", "effects",
     }  # fmt: skip
 
 

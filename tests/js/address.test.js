@@ -24,7 +24,6 @@ test("a link of an earlier version is read as it was meant", () => {
     pane: { name: "sankey", layer: 2 },
     colouring: "rank",
     width: "share",
-    level: 40,
     hidden: new Set(["mlp", "rest"]),
     viewport: "812.5,-40,0.6",
   });
@@ -36,7 +35,8 @@ test("what is written is read back, in the words and the order that links have a
     picked: "L1.attn@4",
     tab: "path",
     pane: { name: "sankey", layer: 0, width: 900, height: 500 },
-    level: 7,
+    parts: "12",
+    kept: "L1.head0@4 L2.mlp@4",
     hidden: new Set(["mlp"]),
     viewport: "1,2,0.5",
   };
@@ -49,7 +49,8 @@ test("what is written is read back, in the words and the order that links have a
       ["pick", "L1.attn@4"],
       ["tab", "path"],
       ["pane", "sankey 0"],
-      ["level", "7"],
+      ["parts", "12"],
+      ["keep", "L1.head0@4 L2.mlp@4"],
       ["hide", "mlp"],
       ["at", "1,2,0.5"],
     ],
@@ -63,7 +64,6 @@ test("what a link says amiss is as if it said nothing", () => {
   const read = (search) => address.read(table, search);
   assert.deepEqual(read("?pane=sankey+x"), {});
   assert.deepEqual(read("?pane=lens+2&tab=&pick="), {});
-  assert.deepEqual([read("?level=900"), read("?level=-3"), read("?level=x")].map((said) => said.level), [100, 0, 0]);
 });
 
 test("two pages never share a set of words", () => {

@@ -5,7 +5,7 @@ const assert = require("node:assert/strict");
 const { test } = require("node:test");
 const { load } = require("./load.js");
 
-const { neighbour } = load("threshold.js", "ways.js").ways;
+const { neighbour } = load("ways.js").ways;
 
 // Three nodes that feed one: the marked way comes from the second, the strongest edge from the third.
 function drawing(hidden = []) {

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
+from visit.graph.effect import WAYS_OF_PREDICTING, After, Agreement, Effect, TokenDelta
 from visit.graph.flow import (
     Audit,
     Edge,
@@ -28,6 +29,7 @@ from visit.graph.flow import (
     TokenFlow,
     TokenProbability,
 )
+from visit.graph.interventions import SITE_KINDS, Site
 from visit.graph.metric import MetricChoice
 from visit.graph.request import RankBy, Request, RouteBy
 
@@ -214,6 +216,7 @@ _asked = {
     "candidates": st.integers(2, 200),
     "strongest": counts,
     "outcome": st.none() | st.booleans(),
+    "effects": st.none() | st.booleans(),
     "target_id": st.none() | counts,
     "versus_id": st.none() | counts,
 }
@@ -261,6 +264,23 @@ metrics = st.builds(
 )
 
 
+deltas = st.lists(st.builds(TokenDelta, counts, texts, numbers), max_size=3).map(tuple)
+afters = st.builds(
+    After, magnitudes, st.integers(1, 10**6), magnitudes, token_lists, deltas, deltas
+)
+any_number = st.none() | numbers
+agreements = st.builds(Agreement, counts, any_number, any_number, any_number)
+
+
+def effects_at(node: NodeId) -> st.SearchStrategy[Effect | None]:
+    """Any effect of a node that can be changed; of another, none."""
+    if node.kind not in SITE_KINDS:
+        return st.none()
+    sites = st.just((Site.from_node(node),))
+    ways = dict.fromkeys(("measured", "direct", "flow", "estimate", "normalised"), any_number)
+    return st.none() | st.builds(Effect, sites, after=st.none() | afters, **ways)
+
+
 @st.composite
 def flows(draw: st.DrawFn) -> FlowGraph:
     """Any flow graph a document can hold, sensible or not."""
@@ -268,7 +288,8 @@ def flows(draw: st.DrawFn) -> FlowGraph:
     measure = st.none() | numbers
     outcome = st.none() | st.builds(Outcome, listed, listed)
     nodes = tuple(
-        draw(st.builds(Node, st.just(i), readings, measure, measure, outcome)) for i in ids
+        draw(st.builds(Node, st.just(i), readings, measure, measure, outcome, effects_at(i)))
+        for i in ids
     )
     edges = draw(
         st.lists(edges_among(ids), max_size=5, unique_by=lambda e: (e.source, e.target, e.key))
@@ -289,6 +310,9 @@ def flows(draw: st.DrawFn) -> FlowGraph:
         audit=draw(st.builds(Audit, magnitudes, magnitudes, st.none() | magnitudes)),
         versus=draw(st.none() | others),
         notes=draw(notes_beside(ids)),
+        agreement=draw(
+            st.none() | st.dictionaries(st.sampled_from(WAYS_OF_PREDICTING), agreements)
+        ),
         nodes=nodes,
         edges=tuple(edges),
     )

@@ -9,7 +9,8 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import Any
 
-from visit.assemble import effects
+from visit.assemble import effects, ranking, upstream
+from visit.assemble.node_effects import with_effects
 from visit.assemble.residency import Resident
 from visit.engine.progress import Progress
 from visit.engine.questions import (
@@ -18,14 +19,20 @@ from visit.engine.questions import (
     OpenBlock,
     Pattern,
     Question,
+    RankParts,
     ReadLens,
     ReadPattern,
+    ReadUpstream,
 )
 from visit.errors import RequestError
 from visit.graph.effects import Effects
 from visit.graph.flow import FlowGraph, Node
+from visit.graph.ranking import Ranking
+from visit.graph.upstream import Upstream
 
-_STAGES = {"forward": (0.0, 0.2), "ledgers": (0.2, 0.5), "readings": (0.5, 1.0)}
+_STAGES = {
+    "forward": (0.0, 0.15), "ledgers": (0.15, 0.4), "readings": (0.4, 0.8), "effects": (0.8, 1.0),
+}  # fmt: skip
 """The part of the progress bar that each stage of a whole graph fills, by its time."""
 
 
@@ -53,14 +60,17 @@ def explain(question: Explain, resident: Resident, tell: Progress) -> FlowGraph:
         tell(stage, begins + part * (ends - begins))
 
     trace = resident.trace(question.request, tell_of_whole)
-    return resident.builder.whole(trace, question.request, tell_of_whole)
+    flow = resident.builder.whole(trace, question.request, tell_of_whole)
+    asked = resident.builder.resolve(trace, question.request)
+    return with_effects(flow, resident, asked, tell_of_whole)
 
 
 @answer.register
 def open_block(question: OpenBlock, resident: Resident, tell: Progress) -> FlowGraph:
     """One block alone, opened at one position."""
     trace = resident.trace(question.request, tell)
-    return resident.builder.block(trace, question.request, question.layer, question.position)
+    flow = resident.builder.block(trace, question.request, question.layer, question.position)
+    return with_effects(flow, resident, resident.builder.resolve(trace, question.request), tell)
 
 
 @answer.register
@@ -78,6 +88,18 @@ def read_pattern(question: ReadPattern, resident: Resident, tell: Progress) -> P
 
 
 @answer.register
+def read_upstream(question: ReadUpstream, resident: Resident, tell: Progress) -> Upstream:
+    """What feeds a part."""
+    return upstream.read_upstream(question, resident, tell)
+
+
+@answer.register
 def measure(question: Measure, resident: Resident, tell: Progress) -> Effects:
     """What changes at some sites do to the metric."""
     return effects.measure(question, resident, tell)
+
+
+@answer.register
+def rank_parts(question: RankParts, resident: Resident, tell: Progress) -> Ranking:
+    """Every part that writes at the traced position."""
+    return ranking.rank(question, resident, tell)

@@ -17,6 +17,8 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from visit import __version__
 from visit.assemble.block import draw_strongest, open_block
@@ -163,7 +165,7 @@ class Builder:
         target = self._target(trace, position, request)
         versus = self._versus(trace, position, request, target)
         named = (target.id,) if versus is None else (target.id, versus.id)
-        candidates = find_candidates(trace.logits[position], request.candidates, named)
+        candidates = find_candidates(trace.plain_logits[position], request.candidates, named)
         metric = choose_metric(request.metric, named, candidates)
         flow = self._find_flow(trace, position, metric, request.strongest_memories)
         resid = trace.residuals[-1][position].to(ledger_dtype(trace.logits))
@@ -200,8 +202,13 @@ class Builder:
     def _target(self, trace: Trace, position: int, request: Request) -> Target:
         target_id = self._tokens.target_id(request)
         if target_id is None:
-            target_id = self._said(trace, position).top[0].id
+            target_id = self._top_token(trace.plain_logits[position])
         return self._said_of(trace, position, target_id)
+
+    def _top_token(self, logits: Float[Tensor, " d_vocab"]) -> int:
+        """The token that the model itself says comes next."""
+        (said,) = self._reader.read_logits(logits.unsqueeze(0), [float(logits.norm())], 0, 1)
+        return said.top[0].id
 
     def _versus(
         self, trace: Trace, position: int, request: Request, target: Target

@@ -49,6 +49,11 @@ def measure(question: Measure, resident: Resident, tell: Progress) -> Effects:
         RequestError: a site does not exist or cannot be changed so, the reference does not fit, or
             a changed pass does not compute numbers.
     """
+    if question.request.interventions:
+        raise RequestError(
+            "effects are measured against the plain pass, and this request changes the pass "
+            "already; leave its interventions out, and name all sites together"
+        )
     trace = resident.trace(question.request, tell)
     asked = resident.builder.resolve(trace, question.request)
     how = How.parse(question.how)

@@ -137,7 +137,7 @@ def find_outcomes(
     flows = candidate_flows(asked, {id_: seen[id_] for id_ in ids}, activations)
     texts = [tokens.text(id_) for id_ in asked.candidates]
     return {
-        id_: _outcome(asked.candidates, texts, row)
+        id_: outcome_from_flows(asked.candidates, texts, row)
         for id_, row in zip(flows, torch.stack([*flows.values()]), strict=True)
     }
 
@@ -199,9 +199,10 @@ def _dots(
             yield id_, row * _amount(id_, activations)
 
 
-def _outcome(
+def outcome_from_flows(
     candidates: Sequence[int], texts: Sequence[str], flows: Float[Tensor, " candidate"]
 ) -> Outcome:
+    """The candidates that a part lifts most, and those that it lowers most."""
     order = flows.argsort(descending=True, stable=True).tolist()
     sizes = flows.tolist()
 

@@ -6,14 +6,17 @@ Nothing here answers anything: ``visit.assemble.answers`` does, with a ``Residen
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 
-from visit.assemble.builder import Builder
+from torch import Tensor
+
+from visit.assemble.builder import Builder, resolve_position
 from visit.engine.progress import Progress
 from visit.errors import ModelError, NotLoaded, RequestError
 from visit.graph.flow import ModelInfo
+from visit.graph.interventions import Intervention, Site
 from visit.graph.request import Request, check_text
 from visit.lens.atlas import Atlas
 from visit.lens.projector import Projector
@@ -23,6 +26,8 @@ from visit.models.loading import Loaded
 from visit.models.loading.memory import free_bytes, guard_memory
 from visit.models.tokens import Tokens
 from visit.text import size
+from visit.tracing.interventions import Edit, edits_from
+from visit.tracing.sites import check_intervention
 from visit.tracing.trace import Trace, bytes_of_trace, check_finite, record
 
 TRACES_BYTES = 1 << 30
@@ -31,6 +36,10 @@ TRACES_BYTES = 1 << 30
 MODELS_BYTES = 1 << 30
 """How much memory models may take together: SmolLM2-135M with the bundled one. The one that was
 used last is always kept, whatever its size, and is alone where it takes as much."""
+
+
+TraceKey = tuple[tuple[int, ...] | int | str, ...]
+"""The token ids, and of a changed pass the traced position and its interventions."""
 
 
 class Resident:
@@ -42,7 +51,8 @@ class Resident:
         tokens: Its vocabulary, and how it cuts a prompt.
         atlas: What every memory, attention neuron and bias of it says.
         builder: What makes graphs of its traces.
-        traces: The recent ones by their token ids, the least recently used first.
+        traces: The recent ones by their token ids and what is changed in them, the least recently
+            used first.
     """
 
     def __init__(self, loaded: Loaded, trace_bytes: int = TRACES_BYTES) -> None:
@@ -52,18 +62,21 @@ class Resident:
         self.atlas = Atlas(loaded.info, loaded.architecture, self.tokens, projector)
         reader = Reader(projector, self.tokens, self.atlas)
         self.builder = Builder(loaded.architecture, self.tokens, reader, loaded.info)
-        self.traces: OrderedDict[tuple[int, ...], Trace] = OrderedDict()
+        self.traces: OrderedDict[TraceKey, Trace] = OrderedDict()
         self._trace_bytes = trace_bytes
 
     def trace(self, request: Request, tell: Progress) -> Trace:
         """The request's prompt, run through the model; one that was traced lately is not run again.
 
+        What the request changes in the pass is changed, up to the traced position.
+
         Args:
-            request: What names the prompt.
+            request: What names the prompt, and what is changed.
             tell: Told how far the ``forward`` pass is, 0 to 1.
 
         Raises:
-            RequestError: the prompt has no token, or more than the model reads, or it is no text.
+            RequestError: the prompt has no token, or more than the model reads, or it is no text;
+                or what is to be changed does not exist.
             ModelError: what it computes is not finite.
         """
         check_text(request)
@@ -76,11 +89,31 @@ class Resident:
                 f"the prompt is {len(ids)} tokens long; {self.info.name} reads {allowed} at most; "
                 "shorten it"
             )
-        if ids not in self.traces:
-            self.traces[ids] = self._record(ids, tell)
-        self.traces.move_to_end(ids)
+        plain = self._keep((ids,), lambda: self._record(ids, tell))
+        if not request.interventions:
+            return plain
+        position = resolve_position(request.position, len(ids))
+        edits = self._edits(request.interventions, position)
+        key: TraceKey = (ids, position, *request.interventions)
+        return self._keep(key, lambda: self._record(ids, tell, edits, plain))
+
+    def _keep(self, key: TraceKey, make: Callable[[], Trace]) -> Trace:
+        if key not in self.traces:
+            self.traces[key] = make()
+        self.traces.move_to_end(key)
         self.drop_traces(self._trace_bytes)
-        return self.traces[ids]
+        return self.traces[key]
+
+    def _edits(self, texts: Sequence[str], position: int) -> tuple[Edit, ...]:
+        """What a request changes, as edits.
+
+        Raises:
+            RequestError: the model has no such site, or it comes after the traced position.
+        """
+        changes = [Intervention.parse(text) for text in texts]
+        for one in changes:
+            check_intervention(self.loaded.architecture, one, position)
+        return sum((edits_from(one, position, _need_no_value) for one in changes), ())
 
     @property
     def n_bytes(self) -> int:
@@ -113,13 +146,21 @@ class Resident:
         with guard_memory(lambda: self._too_much(request), free=self.traces.clear):
             yield
 
-    def _record(self, ids: tuple[int, ...], tell: Progress) -> Trace:
+    def _record(
+        self,
+        ids: tuple[int, ...],
+        tell: Progress,
+        edits: Sequence[Edit] = (),
+        plain: Trace | None = None,
+    ) -> Trace:
         n_layers = self.info.n_layers
         trace = record(
             self.loaded.model,
             self.loaded.architecture,
             ids,
             on_layer=lambda done: tell("forward", done / n_layers),
+            edits=edits,
+            plain=plain,
         )
         check_finite(self.loaded.model, trace)
         return trace
@@ -134,6 +175,10 @@ class Resident:
             f"{device.type} has {size(free_bytes(device))} left; shorten the prompt, open "
             "fewer layers (--layers), or load with --dtype bfloat16 or --device-map auto"
         )
+
+
+def _need_no_value(site: Site) -> Tensor:
+    raise ValueError(f"what is drawn is not put at {site}")
 
 
 class Residency:

@@ -20,6 +20,7 @@ from visit.attribution.flow import sweep_back
 from visit.attribution.metric import pull_back_through_final_norm
 from visit.models.architectures import Architecture
 from visit.tracing.gradients import SiteGradient
+from visit.tracing.hooks import run_like
 from visit.tracing.precision import ledger_dtype
 from visit.tracing.sweep import Variant, logits_of_residuals, resume, run_changed
 from visit.tracing.trace import Trace
@@ -61,6 +62,53 @@ def measure(
         variants: The edits of each pass.
         tell: Told how far it is, 0 to 1.
     """
+    passes = _run_all(model, architecture, trace, position, variants, tell)
+    for places, last, plain in passes:
+        base = logits_of_residuals(architecture, plain[None])[0]
+        for some in range(0, len(places), ROWS_READ):
+            rows = slice(some, some + ROWS_READ)
+            yield Changed(places[rows], logits_of_residuals(architecture, last[rows]), base)
+
+
+def measure_metric(
+    model: Any,
+    architecture: Architecture,
+    trace: Trace,
+    position: int,
+    variants: Sequence[Variant],
+    unembedding: Float[Tensor, " d_model"],
+    tell: Callable[[float], None],
+) -> list[float]:
+    """What every changed pass changes the metric by, without its logits.
+
+    Args:
+        model: The model.
+        architecture: The same, laid open.
+        trace: The plain pass.
+        position: The traced position.
+        variants: The edits of each pass.
+        unembedding: The metric's, as ``Metric.unembedding`` gives it.
+        tell: Told how far it is, 0 to 1.
+    """
+    moved = [0.0] * len(variants)
+    for places, last, plain in _run_all(model, architecture, trace, position, variants, tell):
+        with run_like(architecture.unembedding):
+            normed = architecture.final_norm.module(torch.cat([last, plain[None]]))
+        metrics = normed.to(unembedding) @ unembedding
+        for place, change in zip(places, (metrics[:-1] - metrics[-1]).tolist(), strict=True):
+            moved[place] = change
+    return moved
+
+
+def _run_all(
+    model: Any,
+    architecture: Architecture,
+    trace: Trace,
+    position: int,
+    variants: Sequence[Variant],
+    tell: Callable[[float], None],
+) -> Iterator[tuple[list[int], Float[Tensor, "row d_model"], Float[Tensor, " d_model"]]]:
+    """Which passes, their last residuals at the traced position, and the plain pass's."""
     by_start: dict[int, list[int]] = {}
     for place, variant in enumerate(variants):
         start = min(one.site.position or 0 for one in variant)
@@ -70,11 +118,7 @@ def measure(
         resumed = resume(model, architecture, ids, start, lambda layer: trace.layers[layer].ln1)
         own = [variants[place] for place in places]
         for chosen, last, plain in run_changed(architecture, resumed, own):
-            base = logits_of_residuals(architecture, plain[None])[0]
-            for some in range(0, len(chosen), ROWS_READ):
-                rows = slice(some, some + ROWS_READ)
-                logits = logits_of_residuals(architecture, last[rows])
-                yield Changed([places[one] for one in chosen[rows]], logits, base)
+            yield [places[one] for one in chosen], last, plain
             done += len(chosen)
             tell(done / len(variants))
 

@@ -20,12 +20,13 @@ graphs of Ameisen et al. 2025.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from visit.graph.kinds import NodeKind
 from visit.models.architectures import Architecture
 from visit.models.architectures.base import Attention, Block, Expert, Experts, Mlp, Norm
 from visit.tracing.hooks import LayerTrace
@@ -133,6 +134,7 @@ def sweep_back(
     gradient[:, position] = directions.to(dtype)
     for layer in reversed(range(len(trace.layers))):
         held = hold_layer(architecture.blocks[layer], trace.layers[layer], position + 1, dtype)
+        held = _hold_memories(held, trace, layer)
         at = step_back(held, gradient)
         yield layer, at
         gradient = drop_underflow(at.pre)
@@ -174,6 +176,21 @@ def hold_layer(
         slope=slope,
         experts=experts,
     )
+
+
+def _hold_memories(held: HeldLayer, trace: Trace, layer: int) -> HeldLayer:
+    """The same layer where memories were set to zero or multiplied in the pass."""
+    if held.slope is None:
+        return held
+    slope = held.slope
+    for one in trace.layers.edits:
+        site = one.site
+        if site.layer != layer or site.kind is not NodeKind.MEMORY_VALUE:
+            continue
+        if site.position is not None and site.position < len(slope):
+            slope = slope.clone()
+            slope[site.position, site.number] *= one.factor
+    return held if slope is held.slope else replace(held, slope=slope)
 
 
 def slopes(mlp: Mlp, ln2: Float[Tensor, "pos d_model"]) -> Float[Tensor, "pos d_mlp"]:

@@ -93,7 +93,7 @@ def value_gain(
     if recorded is None:
         return None
     if block.attn_norm is None:
-        gain = recorded[0]  # a multiplier, the same at every position
+        gain = torch.full_like(recorded[0], block.write_scale)
     else:
         gain = block.attn_norm.gain.to(recorded) * block.write_scale
     return gain.to(ledger_dtype(gain))

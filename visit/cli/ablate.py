@@ -18,6 +18,7 @@ from visit.cli.request_options import (
     request_from_arguments,
 )
 from visit.cli.streams import write_result
+from visit.engine.patching import ask_answer, contrast, patch_everywhere
 from visit.engine.questions import Measure
 from visit.errors import RequestError
 from visit.graph.interventions import OWN_PROMPT, SORTS, Positions, Unit, Way
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 _UNITS = [unit.value for unit in Unit if unit is not Unit.METRIC]
 _DEFAULTS = {field.name: field.default for field in fields(Measure)}
-_UNDRAWN: dict[str, Any] = {"layers": "none", "strongest": 0, "outcome": False}
-"""What a graph need not show to say what the model predicts."""
 
 
 def describe_ablate(command: Parser) -> None:
@@ -188,15 +187,10 @@ def patch(arguments: Namespace) -> None:
     _check_output(arguments)
     with progress_bar() as progress:
         session = _load(arguments, progress)
-        question = Measure(
-            _contrasted(session, clean, corrupt),
-            parts=(arguments.parts,),
-            how=Way.PATCH.value,
-            reference=(clean.prompt,),
-            positions=Positions.ALL if arguments.parts == "heads" else Positions.EACH,
-            unit=unit,
+        asked = _contrasted(session, clean, corrupt)
+        effects = session.ask(
+            patch_everywhere(asked, clean.prompt, (arguments.parts,), unit), progress
         )
-        effects = session.ask(question, progress)
     _write(effects, arguments)
 
 
@@ -207,11 +201,8 @@ def _contrasted(session: Session, clean: Request, corrupt: Request) -> Request:
     """
     if clean.target is not None or clean.target_id is not None:
         return corrupt
-    answer = session.explain(replace(clean, **_UNDRAWN)).target.id
-    if corrupt.versus is not None or corrupt.versus_id is not None:
-        return replace(corrupt, target_id=answer)
-    own = session.explain(replace(corrupt, **_UNDRAWN)).target.id
-    return replace(corrupt, target_id=answer, versus_id=None if own == answer else own)
+    answer, own = (session.ask(ask_answer(one)).target.id for one in (clean, corrupt))
+    return contrast(corrupt, answer, own)
 
 
 def _request(arguments: Namespace) -> tuple[Request, Unit]:

@@ -104,6 +104,18 @@ def add_reading(command: Parser) -> None:
     )
 
 
+def add_changes(command: Parser) -> None:
+    """What is changed in the pass before it is taken apart."""
+    command.add_argument(
+        "--without",
+        metavar="SITE,SITE,...",
+        dest="interventions",
+        type=_words,
+        help="explain the pass without these parts (L5.head3@7, L5.mlp@*, L5.head3@7<2), or with "
+        "them changed: 'L5.head3@7 scale:0.5', 'L5.head3@7<2 knockout'",
+    )
+
+
 def add_drawing(command: Parser) -> None:
     """How much is drawn."""
     _add_topic(command, Topic.DRAWING)
@@ -119,6 +131,11 @@ def _add_topic(command: Parser, topic: Topic, without: Container[str] = ()) -> N
     for name, setting in SETTINGS.items():
         if setting.topic is topic and name not in without:
             _add_setting(group, setting)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """Texts between commas."""
+    return tuple(one.strip() for one in text.split(",") if one.strip())
 
 
 def _ids(text: str) -> tuple[int, ...]:

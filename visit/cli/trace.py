@@ -11,6 +11,7 @@ from visit.cli.options import Parser, add_model, add_running, running_from_argum
 from visit.cli.progress import progress_bar
 from visit.cli.prompt_input import add_prompt, check_prompt_named
 from visit.cli.request_options import (
+    add_changes,
     add_drawing,
     add_metric,
     add_prompt_ids,
@@ -37,6 +38,7 @@ def describe(command: Parser) -> None:
     add_reading(command)
     add_prompt_ids(command)
     add_metric(command)
+    add_changes(command)
     add_drawing(command)
     add_running(command)
     output = command.add_argument_group("what is written")

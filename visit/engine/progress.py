@@ -14,3 +14,12 @@ UNBROKEN = frozenset({"forward"})
 
 def silent(stage: str, part: float) -> None:
     """A ``Progress`` that does nothing."""
+
+
+def part_of(tell: Progress, low: float, high: float) -> Progress:
+    """A ``Progress`` for a part of the work, which is from ``low`` to ``high`` of the whole."""
+
+    def tell_part(stage: str, part: float) -> None:
+        tell(stage, low + (high - low) * part)
+
+    return tell_part

@@ -21,6 +21,7 @@ from visit.graph.effects import Effects
 from visit.graph.fields import hints_of, plain_from_value, value_from_given
 from visit.graph.flow import FlowGraph, Node
 from visit.graph.interventions import How, Positions, Unit
+from visit.graph.ranking import Ranking
 from visit.graph.request import (
     Count,
     CountFromOne,
@@ -28,6 +29,7 @@ from visit.graph.request import (
     data_from_request,
     request_from_data,
 )
+from visit.graph.upstream import Upstream
 
 Answer = TypeVar("Answer", covariant=True)
 Pattern = tuple[tuple[float, ...], ...]
@@ -103,6 +105,42 @@ class ReadPattern(Question[Pattern]):
 
     layer: int
     head: int
+
+
+@dataclass(frozen=True)
+class RankParts(Question[Ranking]):
+    """Every part that writes at the traced position, and what it does to the tokens in the end.
+
+    Attributes:
+        memories: How many memories of a layer, the strongest by flow.
+    """
+
+    is_look: ClassVar[bool] = True
+
+    memories: Count = 25
+
+    def __post_init__(self) -> None:
+        """Refuse a count that is none.
+
+        Raises:
+            RequestError: ``memories`` is not a whole number from 0 on.
+        """
+        object.__setattr__(self, "memories", value_from_given("memories", Count, self.memories))
+
+
+@dataclass(frozen=True)
+class ReadUpstream(Question[Upstream]):
+    """What feeds a part: how much of its flow comes through each part that wrote what it reads.
+
+    Attributes:
+        node: A head, a memory or an MLP, by its id: ``L5.head3@7``.
+        count: How many parts are listed, the strongest; the rest is told as a whole.
+    """
+
+    is_look: ClassVar[bool] = True
+
+    node: str
+    count: CountFromOne = 30
 
 
 @dataclass(frozen=True)

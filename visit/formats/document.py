@@ -104,11 +104,21 @@ def flow_from_text(text: str) -> FlowGraph:
     Raises:
         DocumentError: it is neither.
     """
-    return (
-        flow_from_html(text)
-        if text.lstrip("\ufeff \t\r\n").startswith("<")
-        else flow_from_json(text)
-    )
+    return flow_from_json(json_from_text(text))
+
+
+def json_from_text(text: str, most_bytes: int | None = None) -> str:
+    """The document's JSON in a file's text: what an HTML page holds, or the text as it is.
+
+    Args:
+        text: The file's.
+        most_bytes: What a page holds may not be longer; without end when left out.
+
+    Raises:
+        DocumentError: it is a page that holds none, or one that is damaged or too long.
+    """
+    is_page = text.lstrip("\ufeff \t\r\n").startswith("<")
+    return json_from_html(text, most_bytes) if is_page else text
 
 
 def write_flow(flow: FlowGraph, path: str | Path) -> None:

@@ -14,6 +14,7 @@ from dataclasses import fields
 
 from visit.errors import DocumentError
 from visit.graph import limits
+from visit.graph.effect import WAYS_OF_PREDICTING
 from visit.graph.flow import Edge, FlowGraph, Node, NodeId, NodeKind, Reading, TokenFlow
 from visit.graph.ids import depth
 
@@ -105,6 +106,11 @@ def _tokens(flow: FlowGraph) -> Iterator[tuple[str, str]]:
         for name, promised in _sides(node):
             for token in promised:
                 yield f"nodes[{row}].outcome.{name}", token.text
+        if node.effect is not None and node.effect.after is not None:
+            after = node.effect.after
+            moved = [token.text for token in (*after.gains, *after.losses)]
+            for text in [*(token.text for token in after.top), *moved]:
+                yield f"nodes[{row}].effect.after", text
 
 
 def _numbers(flow: FlowGraph) -> Iterator[tuple[str, float]]:
@@ -122,6 +128,10 @@ def _numbers(flow: FlowGraph) -> Iterator[tuple[str, float]]:
         for name, promised in _sides(node):
             for token in promised:
                 yield f"nodes[{row}].outcome.{name}", token.flow
+        for way in ("measured", *WAYS_OF_PREDICTING) if node.effect else ():
+            value = getattr(node.effect, way)
+            if value is not None:
+                yield f"nodes[{row}].effect.{way}", value
     for row, edge in enumerate(flow.edges):
         for name in _MEASURES:
             value = getattr(edge, name)

@@ -17,6 +17,7 @@ _ASKED_BY_FIRST = {
     "route": RouteBy.SHARE.value,
     "strongest": 0,
     "outcome": False,
+    "effects": False,
 }
 
 

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any, TypeVar
+from typing import Any
 
 from visit.errors import DocumentError, RequestError
 from visit.formats.document import compact_json
+from visit.formats.effect_records import (
+    data_from_agreement,
+    data_from_effect,
+    effect_from_data,
+)
+from visit.formats.fields import drop_absent, keep_known
 from visit.formats.records import (
     data_from_metric,
     data_from_token,
-    drop_absent,
-    keep_known,
     metric_from_data,
     request_from_record,
 )
 from visit.formats.schema import EFFECTS, check_shape
-from visit.graph.effects import After, Base, Effect, Effects, Reference, TokenDelta
-from visit.graph.flow import ModelInfo, Prediction, Target, Token, TokenProbability
+from visit.graph.effects import Base, Effect, Effects, Reference
+from visit.graph.flow import ModelInfo, Prediction, Target, Token
 from visit.graph.interventions import Site, Unit
 from visit.graph.request import data_from_request
-
-_T = TypeVar("_T", TokenProbability, TokenDelta)
 
 
 def json_from_effects(effects: Effects, created: str | None = None) -> str:
@@ -81,7 +82,7 @@ def data_from_effects(effects: Effects, created: str | None = None) -> dict[str,
         base=asdict(effects.base),
         predictions=[asdict(one) for one in effects.predictions],
         effects=[_data_from_effect(one) for one in effects.effects],
-        agreement={way: drop_absent(**asdict(one)) for way, one in effects.agreement.items()},
+        agreement=data_from_agreement(effects.agreement),
     )
 
 
@@ -95,29 +96,9 @@ def _data_from_reference(reference: Reference) -> dict[str, Any]:
 
 
 def _data_from_effect(effect: Effect) -> dict[str, Any]:
-    sites, after = [str(site) for site in effect.sites], effect.after
-    return drop_absent(
-        site=sites[0] if len(sites) == 1 else None,
-        sites=sites if len(sites) > 1 else None,
-        direct=effect.direct,
-        flow=effect.flow,
-        estimate=effect.estimate,
-        measured=effect.measured,
-        normalised=effect.normalised,
-        flag=None if effect.flag is None else effect.flag.value,
-        after=None if after is None else _data_from_after(after),
-    )
-
-
-def _data_from_after(after: After) -> dict[str, Any]:
-    return {
-        "prob": after.prob,
-        "rank": after.rank,
-        "kl": after.kl,
-        "top": [one._asdict() for one in after.top],
-        "gains": [one._asdict() for one in after.gains],
-        "losses": [one._asdict() for one in after.losses],
-    }
+    sites = [str(site) for site in effect.sites]
+    named = {"site": sites[0]} if len(sites) == 1 else {"sites": sites}
+    return {**named, **data_from_effect(effect)}
 
 
 def effects_from_data(data: object) -> Effects:
@@ -163,31 +144,4 @@ def _effect_from_data(data: dict[str, Any], where: str) -> Effect:
         sites = tuple(Site.parse(text) for text in texts)
     except RequestError as error:
         raise DocumentError(f"{where}: {error}") from None
-    return Effect(
-        sites=sites,
-        measured=_number(data, "measured"),
-        direct=_number(data, "direct"),
-        flow=_number(data, "flow"),
-        estimate=_number(data, "estimate"),
-        after=_after_from_data(data["after"]) if "after" in data else None,
-        normalised=_number(data, "normalised"),
-    )
-
-
-def _after_from_data(data: dict[str, Any]) -> After:
-    return After(
-        prob=float(data["prob"]),
-        rank=int(data["rank"]),
-        kl=float(data["kl"]),
-        top=_tokens(TokenProbability, data["top"], "prob"),
-        gains=_tokens(TokenDelta, data["gains"], "delta"),
-        losses=_tokens(TokenDelta, data["losses"], "delta"),
-    )
-
-
-def _tokens(type_: type[_T], records: Iterable[dict[str, Any]], number: str) -> tuple[_T, ...]:
-    return tuple(type_(int(one["id"]), one["text"], float(one[number])) for one in records)
-
-
-def _number(data: dict[str, Any], name: str) -> float | None:
-    return float(data[name]) if name in data else None
+    return effect_from_data(data, sites)

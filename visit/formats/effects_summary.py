@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from visit.graph.effects import Agreement, Effect, Effects
+from collections.abc import Mapping
+
+from visit.graph.effect import Agreement, Effect
+from visit.graph.effects import Effects
 from visit.graph.interventions import How, Unit, Way
 from visit.text import align, one_line, shorten, visible
 
@@ -109,12 +112,16 @@ def _moved(one: Effect) -> str:
 
 
 def _agreement(effects: Effects) -> list[str]:
-    agreement = effects.agreement
-    if not agreement:
+    if not effects.agreement:
         return []
+    return ["agreement with what was measured", *agreement_table(effects.agreement)]
+
+
+def agreement_table(agreement: Mapping[str, Agreement]) -> list[str]:
+    """How well each way of predicting agrees with what was measured, in aligned lines."""
     header = ("", "prediction", "sites", "Pearson", "Spearman", "equal signs")
     rows = [_agreement_row(way, one) for way, one in agreement.items()]
-    return ["agreement with what was measured", *align([header, *rows], numeric={2, 3, 4, 5})]
+    return align([header, *rows], numeric={2, 3, 4, 5})
 
 
 def _agreement_row(way: str, one: Agreement) -> tuple[str, ...]:

@@ -30,6 +30,9 @@ _NOT_XML = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
 _NODE_COLUMNS = (
     "id kind layer position head index source label norm entropy activation flow "
     "target_prob target_rank target_logit top bottom outcome_promotes outcome_suppresses "
+    "effect_measured effect_direct effect_flow effect_estimate effect_normalised effect_flag "
+    "effect_after_prob effect_after_rank effect_after_kl effect_after_top effect_after_gains "
+    "effect_after_losses "
     "note_name note_text note_group note_pinned"
 ).split()
 _EDGE_COLUMNS = (

@@ -7,17 +7,24 @@ agree with their fields, and every edge joins two nodes that exist (``formats.ch
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, fields
-from functools import cache
+from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from visit.errors import DocumentError, RequestError
 from visit.formats.checks import check_agreement, check_ledger, check_place, check_prompt
 from visit.formats.earlier import update
+from visit.formats.effect_records import (
+    agreement_from_data,
+    data_from_agreement,
+    data_from_effect,
+    effect_from_data,
+)
+from visit.formats.fields import drop_absent, keep_known, read_number
 from visit.formats.node_link import restored
 from visit.formats.notes import data_from_notes, notes_from_data
 from visit.formats.schema import NAME, check_shape
+from visit.graph.effect import Effect
 from visit.graph.flow import (
     Audit,
     Edge,
@@ -39,6 +46,7 @@ from visit.graph.flow import (
     TokenFlow,
     TokenProbability,
 )
+from visit.graph.interventions import Intervention, Site
 from visit.graph.request import Request, data_from_request, request_from_data
 
 _MEASURES = (
@@ -75,10 +83,18 @@ def data_from_flow(flow: FlowGraph) -> dict[str, Any]:
             audit=drop_absent(**asdict(flow.audit)),
             versus=None if flow.versus is None else asdict(flow.versus),
             annotations=data_from_notes(flow.notes) if flow.notes else None,
+            agreement=None if flow.agreement is None else data_from_agreement(flow.agreement),
+            interventions=_data_from_interventions(flow.request) or None,
         ),
         "nodes": [_data_from_node(node) for node in flow.nodes],
         "edges": [_data_from_edge(edge) for edge in flow.edges],
     }
+
+
+def _data_from_interventions(request: Request) -> list[dict[str, str]]:
+    """What was done to the pass; read back from the request, which says the same."""
+    changes = map(Intervention.parse, request.interventions)
+    return [{"site": str(one.site), "how": str(one.how)} for one in changes]
 
 
 def data_from_token(token: Token) -> dict[str, Any]:
@@ -112,6 +128,7 @@ def _data_from_node(node: Node) -> dict[str, Any]:
         },
         flow=node.flow,
         outcome=None if node.outcome is None else _data_from_outcome(node.outcome),
+        effect=None if node.effect is None else data_from_effect(node.effect),
     )
 
 
@@ -153,11 +170,6 @@ def _data_from_edge(edge: Edge) -> dict[str, Any]:
     )
 
 
-def drop_absent(**fields: Any) -> dict[str, Any]:
-    """A record without the fields that are ``None``."""
-    return {name: value for name, value in fields.items() if value is not None}
-
-
 # ---------------------------------------------------------------- document -> flow graph
 
 
@@ -188,13 +200,14 @@ def flow_from_data(data: object) -> FlowGraph:
         edges=tuple(_edges_from_data(data["edges"], {str(node.id): node.id for node in nodes})),
         versus=Target(**keep_known(Target, graph["versus"])) if "versus" in graph else None,
         notes=notes_from_data(graph.get("annotations", {})),
+        agreement=agreement_from_data(graph["agreement"]) if "agreement" in graph else None,
     )
     check_prompt(flow)
     return flow
 
 
 def _audit_from_data(data: dict[str, Any]) -> Audit:
-    return Audit(float(data["residual"]), float(data["logit"]), _measure(data, "flow"))
+    return Audit(float(data["residual"]), float(data["logit"]), read_number(data, "flow"))
 
 
 def metric_from_data(data: dict[str, Any]) -> MetricInfo:
@@ -203,7 +216,7 @@ def metric_from_data(data: dict[str, Any]) -> MetricInfo:
         kind=MetricKind(data["kind"]),
         value=float(data["value"]),
         candidates=_tokens_from_data(data.get("candidates", [])),
-        absolute_flow=_measure(data, "absolute_flow"),
+        absolute_flow=read_number(data, "absolute_flow"),
     )
 
 
@@ -246,10 +259,23 @@ def _node_from_data(data: dict[str, Any], where: str) -> Node:
         entropy=float(data["entropy"]),
         norm=float(data["norm"]),
     )
-    outcome = _outcome_from_data(data["outcome"]) if "outcome" in data else None
-    node = Node(place, reading, _measure(data, "activation"), _measure(data, "flow"), outcome)
+    node = Node(
+        place,
+        reading,
+        activation=read_number(data, "activation"),
+        flow=read_number(data, "flow"),
+        outcome=_outcome_from_data(data["outcome"]) if "outcome" in data else None,
+        effect=_effect_from_data(data["effect"], place, where) if "effect" in data else None,
+    )
     check_agreement(data, _derived_fields(node), where, str(place))
     return node
+
+
+def _effect_from_data(data: dict[str, Any], place: NodeId, where: str) -> Effect:
+    try:
+        return effect_from_data(data, (Site.from_node(place),))
+    except RequestError as error:
+        raise DocumentError(f"{where}.effect: {error}") from None
 
 
 def _outcome_from_data(data: dict[str, Any]) -> Outcome:
@@ -276,7 +302,7 @@ def _edges_from_data(records: list[dict[str, Any]], ids: dict[str, NodeId]) -> I
             ids[data["target"]],
             EdgeKind(data["kind"]),
             Ledger(data["ledger"]) if "ledger" in data else None,
-            *(_measure(data, measure) for measure in _MEASURES),
+            *(read_number(data, measure) for measure in _MEASURES),
         )
         check_ledger(edge, where)
         if data["key"] != edge.key:
@@ -288,27 +314,3 @@ def _edges_from_data(records: list[dict[str, Any]], ids: dict[str, NodeId]) -> I
             raise DocumentError(f"{where}: {' '.join(triple)} is there already")
         seen.add(triple)
         yield edge
-
-
-def keep_known(type_: type, data: dict[str, Any]) -> dict[str, Any]:
-    """The fields that a dataclass has, with JSON's ``1`` and ``1.0`` told apart as it wants."""
-    convert = _converters(type_)
-    return {name: convert[name](value) for name, value in data.items() if name in convert}
-
-
-@cache
-def _converters(type_: type) -> dict[str, Callable[[Any], Any]]:
-    by_annotation: dict[str, Callable[[Any], Any]] = {
-        "int": int,
-        "int | None": int,
-        "float": float,
-    }
-    return {field.name: by_annotation.get(str(field.type), _same) for field in fields(type_)}
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def _measure(data: dict[str, Any], name: str) -> float | None:
-    return float(data[name]) if name in data else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from visit.formats.effects_summary import agreement_table
 from visit.graph.flow import Edge, FlowGraph, Ledger, Node, NodeId, NodeKind
 from visit.text import align, join_neighbours, one_line, shorten, visible
 
@@ -24,6 +25,7 @@ def text_from_flow(flow: FlowGraph) -> str:
         _predictions(flow),
         *_attentions_and_mlps(flow, nodes),
         *_mlps(flow, nodes),
+        *_effects(flow),
         _audit(flow),
     ]
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
@@ -90,10 +92,16 @@ def _parts(
         title += f" rather than {visible(flow.versus.text)}"
     if not strongest:
         return [title, "  none drawn; open layers with --layers all"]
-    header = ("", name, *(["flow"] if _has_flow(flow) else []), "direct logit", "share", "norm")
+    header = ("", name, *_measures(flow), "direct logit", "share", "norm")
     rows = [_part(flow, edge, nodes[edge.source]) for _, edge in strongest]
     columns = set(range(2, len(header)))
     return [title, *align([(*header, _says(flow)), *rows], numeric=columns)]
+
+
+def _measures(flow: FlowGraph) -> list[str]:
+    """What stands before the direct logits, where the graph has it."""
+    has_effects = any(node.effect for node in flow.nodes)
+    return ["flow"] * _has_flow(flow) + ["effect"] * has_effects
 
 
 def _says(flow: FlowGraph) -> str:
@@ -107,13 +115,24 @@ def _part(flow: FlowGraph, edge: Edge, node: Node) -> tuple[str, ...]:
     name = str(edge.source).replace(".value@", "@")
     if edge.source.position == flow.position:
         name = name.removesuffix(f"@{edge.source.position}")
+    effect = None if node.effect is None else node.effect.measured
+    by_name = {"flow": edge.flow, "effect": effect}
     numbers = (
-        *([_format_signed(edge.flow)] if _has_flow(flow) else []),
+        *(_format_signed(by_name[measure]) for measure in _measures(flow)),
         _format_signed(edge.direct_logit),
         _format_signed(edge.share),
         _format_plain(edge.norm),
     )
     return ("", name, *numbers, says)
+
+
+def _effects(flow: FlowGraph) -> list[list[str]]:
+    """How well direct logits, flows and estimates predict what was measured, where it was."""
+    if not flow.agreement:
+        return []
+    n_measured = sum(node.effect is not None for node in flow.nodes)
+    title = f"agreement with the measured effect of {n_measured} parts at the traced position"
+    return [[title, *agreement_table(flow.agreement)]]
 
 
 def _audit(flow: FlowGraph) -> list[str]:

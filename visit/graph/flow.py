@@ -7,9 +7,11 @@ by value, so that "the round trip is equality" means what it says.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 
+from visit.graph.effect import Agreement, Effect
 from visit.graph.ids import NodeId
 from visit.graph.kinds import EdgeKind, Ledger, NodeKind
 from visit.graph.metric import MetricInfo, MetricKind, Outcome, TokenFlow, TokenProbability
@@ -17,9 +19,11 @@ from visit.graph.request import Request
 from visit.text import visible_neighbours
 
 __all__ = [
+    "Agreement",
     "Audit",
     "Edge",
     "EdgeKind",
+    "Effect",
     "FlowGraph",
     "Ledger",
     "MetricInfo",
@@ -132,6 +136,7 @@ class Node:
         flow: How much of the metric passes through it, signed; absent where it only steers (a
             query, a key), since patterns and gates are held.
         outcome: Which candidates it lifts and lowers in the end, where that was asked for.
+        effect: What setting it to zero does to the metric, where that was measured.
     """
 
     id: NodeId
@@ -139,6 +144,7 @@ class Node:
     activation: float | None = None
     flow: float | None = None
     outcome: Outcome | None = None
+    effect: Effect | None = None
 
     @property
     def label(self) -> str:
@@ -258,7 +264,8 @@ class FlowGraph:
     Nodes and edges are in the order of the flow. ``created`` is an ISO time, or ``None`` where
     the document must be reproducible. ``metric`` is what direct logits and flows add up to.
     ``versus`` is the token whose logit is taken off the target's, where one was asked for;
-    ``notes`` are the reader's. ``shown`` is how each of the tokens is shown, as
+    ``notes`` are the reader's. ``agreement`` is how well each way of predicting agrees with what
+    was measured of the nodes, where any was. ``shown`` is how each of the tokens is shown, as
     ``visible_neighbours`` has it.
     """
 
@@ -275,6 +282,7 @@ class FlowGraph:
     created: str | None = None
     versus: Target | None = None
     notes: tuple[Note, ...] = ()
+    agreement: Mapping[str, Agreement] | None = None
     shown: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -1,69 +1,81 @@
-"""How much of what passes is explained by what is drawn, at every step of the threshold.
+"""How much of the flow is drawn; the one rule of the picture and of the number beside it.
 
-Going down the route from the tokens, a node is explained by as much of what it carries as comes
-through drawn lines from explained nodes; a token explains itself, and so do the biases. What is
-folded into rests, left out by the budget, or hidden by the threshold is not explained.
+What enters a drawn thread is its token's flow, the flow of each part that is drawn to write to it,
+and the *folded* rest, which makes up the difference at the next junction. The rest is a net number:
+parts that are folded into one stretch and work against each other change the thread's width by
+their sum alone, and that is what a reader sees. Likewise a head or an attention takes flow from the
+threads that it is drawn to read, and the rest from what is not drawn. Signs aside, what is folded,
+as a part of all that enters threads, heads and attentions, is *unexplained*.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
-from visit.graph.flow import Ledger, NodeId, NodeKind
-from visit.graph.ids import depth
-from visit.graph.index import Index, edge_id
-from visit.graph.kinds import BIASES
-from visit.graph.selection import Line
+from visit.graph.flow import NodeId, NodeKind
+from visit.graph.index import Index
+from visit.graph.kinds import RESIDUALS
+from visit.graph.parts import Choice, count_parts, rank_parts
+from visit.graph.selection import Line, Selection, select
 
-STEPS = 100
-_LOWEST, _DECADES = -3.0, 2.7
-
-
-@cache
-def levels() -> tuple[float, ...]:
-    """The threshold at each step of its slider: 0, then 0.1 % to 50 % over orders of magnitude."""
-    return (0.0, *(10 ** (_LOWEST + _DECADES * step / STEPS) for step in range(1, STEPS + 1)))
+_FINEST = 40
+"""Up to here the slider goes part by part; from there on by ever longer steps."""
+_READERS = frozenset({NodeKind.HEAD, NodeKind.ATTN})
 
 
-def unexplained(index: Index, lines: Iterable[Line], at: Sequence[float]) -> list[float]:
-    """The part of what passes (``Index.carried``) that is not explained, at each threshold, 0 to 1.
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What a drawing explains, and what it folds.
 
-    Args:
-        index: The graph.
-        lines: The route as it is drawn, ``selection.select`` with nothing open. Each is hidden as
-            the slider hides it (``Line.is_hidden``).
-        at: The thresholds.
+    Attributes:
+        unexplained: The part of the flow that comes through what is not drawn, 0 to 1.
+        n_folded: How many heads and MLPs are folded, at every position up to the traced one.
+        net: What they change the traced position's thread by, in the metric's unit.
     """
+
+    unexplained: float
+    n_folded: int
+    net: float
+
+
+def list_counts(index: Index) -> list[int]:
+    """The numbers of parts that the slider offers: each up to 40, then longer steps, then all."""
+    n_parts, counts, count = len(rank_parts(index)), list[int](), 0
+    while count < n_parts:
+        counts.append(count)
+        count += 1 if count < _FINEST else count // 10
+    return [*counts, n_parts]
+
+
+def explain(index: Index, drawn: Selection) -> Explained:
+    """What is explained by what is drawn with nothing opened."""
     into: dict[NodeId, list[Line]] = defaultdict(list)
-    for line in lines:
+    for line in drawn.lines:
         into[line.target].append(line)
-    output = NodeId(NodeKind.OUTPUT, index.flow.position)
-    known = {node_id: _from_biases(index, node_id) for node_id in into}
-    return [1.0 - _find_explained(index, into, known, level).get(output, 0.0) for level in at]
+    entered = left = net = 0.0
+    for node in drawn.nodes:
+        if node.id.kind not in RESIDUALS | _READERS:
+            continue
+        lines, whole = into[node.id], index.measure(node.id)
+        if not lines:  # a thread's start, or a reader of which the graph has no sources
+            entered += abs(whole)
+            left += 0.0 if node.id.kind is NodeKind.EMBED else abs(whole)
+            continue
+        folded = whole - sum(line.flow for line in lines)
+        entered += sum(abs(line.flow) for line in lines if not line.is_thread) + abs(folded)
+        left += abs(folded)
+        if node.id.kind in RESIDUALS and node.id.position == index.flow.position:
+            net += folded
+    n_drawn = sum(node.id.kind in (NodeKind.HEAD, NodeKind.MLP) for node in drawn.nodes)
+    n_folded = max(0, count_parts(index) - n_drawn)
+    return Explained(left / entered if entered else 0.0, n_folded, net)
 
 
-def _from_biases(index: Index, node_id: NodeId) -> float:
-    """What a closed attention's bias, which is not drawn, carries into it."""
-    lines = index.lines(node_id, Ledger.POSITIONS)
-    return sum((index.carried[edge_id(e)] for e in lines if e.source.kind in BIASES), 0.0)
-
-
-def _find_explained(
-    index: Index,
-    into: Mapping[NodeId, Sequence[Line]],
-    known: Mapping[NodeId, float],
-    level: float,
-) -> dict[NodeId, float]:
-    """What part of what enters each node is explained, in the order of the flow."""
-    explained = {node_id: 1.0 for node_id in index.nodes if node_id.kind is NodeKind.EMBED}
-    for node_id in sorted(into, key=depth):
-        whole = index.entering(node_id)
-        through = (
-            line.carried * explained.get(line.source, 0.0)
-            for line in into[node_id]
-            if not line.is_hidden(level)
-        )
-        explained[node_id] = min(1.0, (known[node_id] + sum(through)) / whole) if whole else 0.0
-    return explained
+def unexplained(index: Index, choice: Choice, counts: Iterable[int]) -> list[float]:
+    """The part that is unexplained with each number of parts, 0 to 1, whatever else is kept."""
+    return [
+        explain(index, select(index, (), replace(choice, count=count))).unexplained
+        for count in counts
+    ]

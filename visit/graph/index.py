@@ -83,6 +83,18 @@ class Index:
         flow = self.flow
         return flow.request.route is RouteBy.FLOW and flow.metric.absolute_flow is not None
 
+    def signed(self, edge: Edge) -> float:
+        """What an edge carries with its sign, in the metric's unit; without flow, ``carried``."""
+        if not self.by_flow:
+            return self.carried[edge_id(edge)]
+        return edge.flow or 0.0
+
+    def measure(self, node_id: NodeId) -> float:
+        """What passes through a node, likewise."""
+        if not self.by_flow:
+            return self.carries.get(node_id, 0.0)
+        return self.nodes[node_id].flow or 0.0
+
     def lines(self, whole: NodeId, ledger: Ledger) -> list[Edge]:
         """The lines of one ledger of a node."""
         return [edge for edge in self.into.get(whole, ()) if edge.ledger is ledger]

@@ -252,3 +252,51 @@ class Intervention:
                 f"{self.site} cannot be knocked out, since it reads nothing; name the source that "
                 f"its head may not read, like 'L5.head3@7<2', or give another way"
             )
+
+    def __str__(self) -> str:
+        """As a request has it, like ``L5.head3@7 zero``."""
+        return f"{self.site} {self.how}"
+
+    @classmethod
+    def parse(cls, text: str) -> Intervention:
+        """Read it back; a site alone is set to zero.
+
+        Raises:
+            RequestError: the text names no site or no way, or the site does not have the way.
+        """
+        site, _, how = text.strip().partition(" ")
+        return cls(Site.parse(site), How.parse(how.strip()) if how else How())
+
+
+DRAWN_KINDS = (
+    NodeKind.HEAD, NodeKind.ATTN, NodeKind.MLP, NodeKind.MEMORY_VALUE, NodeKind.EXPERT
+)  # fmt: skip
+"""The parts that a whole pass can be drawn without."""
+
+DRAWN_WAYS = (Way.ZERO, Way.SCALE, Way.KNOCKOUT)
+"""The ways that leave every ledger of the changed pass adding up: what is there is made smaller or
+larger, and nothing is put in its place that no part wrote."""
+
+
+def texts_of_interventions(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """What is changed in a pass that is drawn, each text as ``Intervention`` writes it.
+
+    Raises:
+        RequestError: a text is no intervention, it cannot be drawn, or a site is named twice.
+    """
+    found: dict[Site, Intervention] = {}
+    for one in map(Intervention.parse, texts):
+        if one.site in found:
+            raise RequestError(f"{one.site} is to be changed twice; name it once")
+        if one.site.kind not in DRAWN_KINDS:
+            raise RequestError(
+                f"a pass without {one.site} can be measured but not drawn; draw one without "
+                f"{', '.join(DRAWN_KINDS)}"
+            )
+        if one.how.way not in DRAWN_WAYS:
+            raise RequestError(
+                f"a pass with {one} can be measured but not drawn, since what is put there is "
+                f"written by no part of it; give {', '.join(DRAWN_WAYS)}"
+            )
+        found[one.site] = one
+    return tuple(map(str, found.values()))

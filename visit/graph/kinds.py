@@ -291,8 +291,8 @@ LEDGER_WORDS: Mapping[Ledger, str] = MappingProxyType(
 SHAPES: Mapping[str, str] = MappingProxyType(
     {
         Role.TOKEN: "rectangle",
-        Role.RESIDUAL: "round-rectangle",
-        Role.ATTENTION: "ellipse",
+        Role.RESIDUAL: "ellipse",
+        Role.ATTENTION: "round-rectangle",
         Role.QUERY: "ellipse",
         Role.NEURON: "barrel",
         Role.MLP: "cut-rectangle",

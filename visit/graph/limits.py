@@ -60,6 +60,8 @@ MOST_LISTED_A_LAYER = 20_000
 layers, times ``top_k``; 4,250 by default. A token takes some 100 bytes."""
 LONGEST_PROMPT = 500_000
 """Letters of a prompt, or ids: more than a context of 128,000 tokens."""
+MOST_CHANGED = 256
+"""Sites that are changed in a pass that is drawn."""
 MOST_OPENED = 256
 """Blocks that a page has open at once, each a layer at a position, with whatever is open in them.
 SmolLM2's take 0.6 MB each; a whole model of 96 layers has as many at one position."""
@@ -68,3 +70,5 @@ SmolLM2's take 0.6 MB each; a whole model of 96 layers has as many at one positi
 
 MOST_LISTED_KEPT = 100
 """Tokens at either end of a reading that is kept in the atlas; what was read longer is kept so."""
+MOST_KEPT = 200
+"""How many nodes a page keeps drawn whatever their strength, and how many layers it unfolds."""

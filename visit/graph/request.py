@@ -25,6 +25,7 @@ from visit.graph.fields import (
     value_from_given,
     value_from_text,
 )
+from visit.graph.interventions import texts_of_interventions
 from visit.graph.metric import MetricChoice
 
 _T = TypeVar("_T")
@@ -93,6 +94,10 @@ class Request:
         strongest_memories: Likewise of the memories.
         outcome: Whether nodes say which candidates they lift and lower in the end; ``None`` for
             where that costs little, in short prompts.
+        effects: Whether the heads, attentions, MLPs and memories that are drawn at the traced
+            position say what setting them to zero does, measured; ``None`` for as many of them,
+            the strongest by flow first, as cost no more than the graph itself. A pass that is
+            changed already is not measured again.
         bos: Whether a BOS token comes first: ``True`` for one, ``False`` for none, ``None`` for
             what the tokenizer does by itself (in a chat, the template).
         chat: Whether the prompt is a chat for the model's template: messages in JSON, or
@@ -102,6 +107,9 @@ class Request:
             so, since tokenizing it once more may split it otherwise. The prompt may then be empty.
         target_id: The token to explain, by id: any token of the vocabulary, whatever its text.
         versus_id: The token to explain the target's lead over, by id.
+        interventions: What is changed in the pass, each as ``visit.graph.interventions`` writes
+            one: ``L5.head3@7 zero``, ``L5.head3@7<2 knockout``. The changed pass is explained; its
+            own target and candidates are the plain pass's.
     """
 
     prompt: str = ""
@@ -125,11 +133,13 @@ class Request:
     strongest: Drawn[Count] = 40
     strongest_memories: Drawn[Count] = 0
     outcome: Drawn[bool | None] = None
+    effects: Drawn[bool | None] = None
     bos: bool | None = None
     chat: bool = False
     prompt_ids: tuple[TokenId, ...] | None = None
     target_id: TokenId | None = None
     versus_id: TokenId | None = None
+    interventions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what no model could serve.
@@ -140,6 +150,7 @@ class Request:
         """
         for name, hint in hints_of(Request).items():
             object.__setattr__(self, name, value_from_given(name, hint, getattr(self, name)))
+        object.__setattr__(self, "interventions", texts_of_interventions(self.interventions))
         if self.prompt_ids is None:
             if not self.prompt:
                 raise RequestError("the prompt is empty; give at least one token of text")
@@ -208,14 +219,14 @@ def layers_from_spec(spec: str, n_layers: int) -> tuple[int, ...]:
 def data_from_request(request: Request) -> dict[str, Any]:
     """A request as JSON has it; the inverse of ``request_from_data``.
 
-    What is ``None`` or ``False`` by default is absent while it is.
+    What is ``None``, ``False`` or empty by default is absent while it is.
     """
     data = {field.name: plain_from_value(getattr(request, field.name)) for field in fields(request)}
     by_default = {field.name: field.default for field in fields(request)}
     return {
         name: value
         for name, value in data.items()
-        if not (value is by_default[name] and (value is None or value is False))
+        if not (value is by_default[name] and (value is None or value is False)) and value != []
     }
 
 

@@ -1,39 +1,54 @@
-"""Which part of a flow graph is drawn: the route, and what was opened, within a budget.
+"""Which part of a flow graph is drawn: the parts that matter, and the threads that join them.
 
-The whole of even a small model is too much to draw at once. So first comes the route (residuals,
-attention and MLP of every layer and position, and the attention edges between positions); the
-parts of a block come when its attention or MLP is opened, a head's query, keys and values when
-the head is. A node that is not drawn is bridged, so that what flows through it stays visible. When
-the budget would be passed, the lines that carry least are left out, and the count says so.
+1. The strongest parts of all layers and positions, and whatever was opened, picked or pinned.
+2. A row for the position of each, and for each position that one of them reads by enough.
+3. Along each row a *thread*, the residual stream: from the embedding to the last residual that the
+   graph holds there. It has a *junction*, a residual, wherever a part writes to it or is fed by it.
+4. Everything else is folded into the threads: what lies between two junctions shows as a change of
+   the thread's width. ``visit.graph.flows`` says how much that is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-
-import networkx
+from itertools import pairwise
 
 from visit.graph.flow import Edge, EdgeKind, Ledger, Node, NodeId, NodeKind
-from visit.graph.ids import depth
+from visit.graph.ids import depth, flow_order
 from visit.graph.index import Index, edge_id
-from visit.graph.kinds import BIASES, BLOCKS, EDGES, NODES, NORMS, RESIDUALS, ROUTE, kinds_inside
-from visit.graph.relations import attention_of
+from visit.graph.kinds import BLOCKS, NODES, NORMS, RESIDUALS, kinds_inside
+from visit.graph.parts import Choice, rank_parts
+from visit.graph.relations import attention_of, way_in
 
-BUDGET = 600
 _STEERING = NORMS | {NodeKind.QUERY, NodeKind.KEY, NodeKind.MEMORY_KEY}
 """What adds nothing itself, and is drawn behind the part that it steers."""
+_ENDS = (NodeKind.FINAL_NORM, NodeKind.OUTPUT)
+THREADED = RESIDUALS | frozenset(_ENDS)
+"""What a thread leads through."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An edge as it is drawn; a bridge stands for what flows through nodes that are not."""
+    """An edge as it is drawn: one of the graph's, or one that stands for several.
+
+    Attributes:
+        source: Where it starts.
+        target: Where it ends.
+        kind: What the first does to the second.
+        ledger: The ledger it is a line of.
+        carried: What it carries, 0 to 1 (``Index.carried``).
+        flow: Likewise with its sign, in the metric's unit; in a graph without flow, as carried.
+        share: As the edge has it, and so are the others.
+    """
 
     source: NodeId
     target: NodeId
     kind: EdgeKind
     ledger: Ledger | None
     carried: float
+    flow: float
     share: float | None = None
     attention: float | None = None
     norm: float | None = None
@@ -45,26 +60,9 @@ class Line:
         return f"{self.source}>{self.target}:{self.ledger or self.kind}"
 
     @property
-    def hides(self) -> bool:
-        """Whether a threshold may hide it: all may be hidden but the residual stream itself."""
-        return not (self.source.kind in RESIDUALS and self.target.kind in RESIDUALS)
-
-    def is_hidden(self, level: float) -> bool:
-        """Whether a threshold hides it."""
-        return is_hidden(self.hides, self.carried, level)
-
-
-def is_hidden(hides: bool, carried: float, level: float) -> bool:
-    """Whether a threshold hides a line: it may be hidden, and carries less.
-
-    The one rule of what a threshold hides; ``assets/threshold.js`` is its copy in the browser.
-
-    Args:
-        hides: Whether a threshold may hide it.
-        carried: The part of the traced residual that it carries, 0 to 1.
-        level: The threshold, 0 to 1.
-    """
-    return hides and carried < level
+    def is_thread(self) -> bool:
+        """Whether it is a stretch of a thread."""
+        return self.source.kind in THREADED and self.target.kind in THREADED
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,71 +73,92 @@ class Selection:
         nodes: In the order of the flow.
         lines: Every one between two drawn nodes.
         opened: The nodes that are drawn opened.
-        left_out: How many lines the budget left out.
-        left_out_above: What each of those carries at most, 0 to 1.
+        places: The place of each chosen part among all, from 1; kept ones may have any.
+        layers: Those that have a column of their own; the others are folded.
+        n_layers: How many layers the model has.
+        n_parts: How many parts the graph holds that could be drawn.
     """
 
     nodes: tuple[Node, ...]
     lines: tuple[Line, ...]
     opened: frozenset[NodeId]
-    left_out: int = 0
-    left_out_above: float = 0.0
+    places: Mapping[NodeId, int]
+    layers: frozenset[int]
+    n_layers: int
+    n_parts: int
 
     @property
-    def size(self) -> int:
-        """How many elements it takes to draw."""
-        return len(self.nodes) + len(self.lines)
+    def rows(self) -> list[int]:
+        """The positions that have a row."""
+        return sorted({node.id.position for node in self.nodes})
 
 
-def select(index: Index, opened: Iterable[NodeId] = (), budget: int = BUDGET) -> Selection:
-    """Choose the route with the opened nodes' parts, in at most ``budget`` elements."""
-    drawn_open = frozenset(_openable(index, opened))
-    nodes = _nodes(index, drawn_open)
-    lines = list(_lines(index, drawn_open, nodes))
-    whole = _selection(index, nodes, lines, drawn_open)
-    if whole.size <= budget:
-        return whole
+def select(index: Index, opened: Iterable[NodeId] = (), choice: Choice | None = None) -> Selection:
+    """Choose what is drawn.
 
-    def choose_above(level: float) -> Selection:
-        kept = [line for line in lines if line.carried >= level or not _may_be_left_out(line)]
-        return _selection(index, *_keep_what_reaches_the_output(nodes, kept), drawn_open)
-
-    levels = sorted({line.carried for line in lines if _may_be_left_out(line)})
-    low, high = 0, len(levels)
-    fitting = None
-    while low < high:  # the lowest level that fits
-        middle = (low + high) // 2
-        tried = choose_above(levels[middle])
-        if tried.size <= budget:
-            high, fitting = middle, tried
-        else:
-            low = middle + 1
-    fitting = fitting or choose_above(1.0)
-    return replace(
-        fitting,
-        left_out=len(lines) - len(fitting.lines),
-        left_out_above=levels[min(high, len(levels) - 1)] if levels else 0.0,
+    Args:
+        index: The graph.
+        opened: What is opened.
+        choice: How many parts, and what besides; as by default when left out.
+    """
+    choice = choice or Choice()
+    places = rank_parts(index)
+    drawn_open, parts, residuals = _find_asked(index, opened, choice)
+    parts |= {part for part, place in places.items() if place <= choice.count}
+    for whole in drawn_open:
+        parts.add(whole)
+        parts.update(_find_inside(index, whole))
+    parts |= {_whole_of(index, part) for part in parts}
+    parts = {part for part in parts if _has_its_head(part, parts)}
+    least = min((abs(index.measure(p)) for p in parts if p in places), default=0.0)
+    written = [line for part in sorted(parts) for line in _write(index, part, parts)]
+    read = list(_read(index, parts, drawn_open, least))
+    inside = list(_join_inside(index, parts, drawn_open))
+    lines = [*written, *read, *inside]
+    junctions = residuals | {
+        end for line in lines for end in (line.source, line.target) if end.kind in RESIDUALS
+    }
+    layers = {n.layer for n in parts | residuals if n.layer is not None} | set(choice.unfolded)
+    threads = list(_spin(index, parts, junctions, layers))
+    lines = [*threads, *lines]
+    nodes = parts | {end for line in lines for end in (line.source, line.target)}
+    return Selection(
+        tuple(index.nodes[n] for n in sorted(nodes, key=flow_order)),
+        tuple(lines),
+        drawn_open,
+        {part: places[part] for part in parts if part in places},
+        frozenset(layers),
+        index.flow.model.n_layers,
+        len(places),
     )
-
-
-def _selection(
-    index: Index, nodes: Iterable[NodeId], lines: Iterable[Line], opened: frozenset[NodeId]
-) -> Selection:
-    ordered = sorted(nodes, key=depth)
-    return Selection(tuple(index.nodes[n] for n in ordered), tuple(lines), opened)
-
-
-def _openable(index: Index, opened: Iterable[NodeId]) -> Iterator[NodeId]:
-    """Those the graph can open; a head or neurons only inside their opened attention."""
-    asked = {node_id for node_id in opened if can_open(index, node_id)}
-    for node_id in asked:
-        if node_id.kind in BLOCKS or attention_of(node_id) in asked:
-            yield node_id
 
 
 def can_open(index: Index, node_id: NodeId) -> bool:
     """Whether the graph holds the parts of a node."""
     return bool(_parts(index, node_id))
+
+
+def _find_asked(
+    index: Index, opened: Iterable[NodeId], choice: Choice
+) -> tuple[frozenset[NodeId], set[NodeId], set[NodeId]]:
+    """What is drawn open, which parts are kept by themselves, and which residuals."""
+    asked, parts, residuals = set(opened), set[NodeId](), set[NodeId]()
+    for node_id in choice.kept & index.nodes.keys():
+        if node_id.kind in THREADED:
+            residuals.add(node_id)
+        elif node_id.kind in BLOCKS or node_id.kind is NodeKind.HEAD:
+            parts.add(node_id)
+        else:
+            asked.update(way_in(index, node_id))
+    openable = {node_id for node_id in asked if can_open(index, node_id)}
+    drawn_open = frozenset(
+        n for n in openable if n.kind is not NodeKind.NEURONS_REST or attention_of(n) in openable
+    )
+    return (
+        drawn_open,
+        parts | {n for n in asked & index.nodes.keys() if n.kind in BLOCKS},
+        residuals,
+    )
 
 
 def _parts(index: Index, opened: NodeId) -> list[Edge]:
@@ -148,23 +167,12 @@ def _parts(index: Index, opened: NodeId) -> list[Edge]:
     return [line for of in NODES[opened.kind].opens for line in index.lines(whole, of)]
 
 
-def _may_be_left_out(line: Line) -> bool:
-    """Whether the budget may leave out a line: of those that a threshold may hide, not all.
-
-    What a block reads and what it adds to the residual stay, so that each can be opened.
-    """
-    return line.hides and EDGES[line.kind].is_inside and line.ledger is not Ledger.RESIDUAL
-
-
-def _nodes(index: Index, opened: frozenset[NodeId]) -> set[NodeId]:
-    drawn = {node_id for node_id in index.nodes if node_id.kind in ROUTE}
-    for whole in opened:
-        inside = kinds_inside(whole.kind)
-        for edge in _parts(index, whole):
-            if edge.source.kind in inside:
-                drawn.add(edge.source)
-                drawn.update(_behind(index, edge.source, whole))
-    return {node_id for node_id in drawn if _whole_is_in(drawn, node_id)}
+def _find_inside(index: Index, whole: NodeId) -> Iterator[NodeId]:
+    inside = kinds_inside(whole.kind)
+    for edge in _parts(index, whole):
+        if edge.source.kind in inside:
+            yield edge.source
+            yield from _behind(index, edge.source, whole)
 
 
 def _behind(index: Index, part: NodeId, whole: NodeId) -> Iterator[NodeId]:
@@ -180,35 +188,99 @@ def _behind(index: Index, part: NodeId, whole: NodeId) -> Iterator[NodeId]:
                 waiting.append(source)
 
 
-def _lines(index: Index, opened: frozenset[NodeId], nodes: set[NodeId]) -> Iterator[Line]:
-    for edge in index.flow.edges:
-        if edge.source in nodes and edge.target in nodes and _is_drawn(edge, opened):
-            yield _line(index, edge)
-    for node_id in nodes:
-        if node_id.kind is NodeKind.MLP and node_id not in opened:
-            yield from _bridge_to_mlp(index, node_id, nodes)
-        elif node_id.kind is NodeKind.HEAD and node_id not in opened:
-            yield from _bridges_to_head(index, node_id, nodes)
+def _whole_of(index: Index, part: NodeId) -> NodeId:
+    """The MLP of a memory or expert, without which it would add to nothing; else the part."""
+    inside = NODES[part.kind].inside
+    mlp = NodeId(NodeKind.MLP, part.position, part.layer)
+    return mlp if inside is NodeKind.MLP and mlp in index.nodes else part
+
+
+def _has_its_head(part: NodeId, parts: set[NodeId]) -> bool:
+    """Whether a query's head is drawn; whatever else leads on leads to its whole."""
+    return part.kind is not NodeKind.QUERY or replace(part, kind=NodeKind.HEAD) in parts
+
+
+def find_written(index: Index, part: NodeId) -> NodeId | None:
+    """The residual that an attention, a head or an MLP writes to."""
+    mid = NodeId(NodeKind.RESID_MID, part.position, part.layer)
+    post = NodeId(NodeKind.RESID_POST, part.position, part.layer)
+    first = post if part.kind is NodeKind.MLP or mid not in index.nodes else mid
+    return first if first in index.nodes else None
+
+
+def _write(index: Index, part: NodeId, parts: set[NodeId]) -> Iterator[Line]:
+    """What a block, or a head whose attention is not drawn, adds to its thread."""
+    is_lone = part.kind is NodeKind.HEAD and attention_of(part) not in parts
+    if part.kind not in BLOCKS and not is_lone:
+        return
+    written = find_written(index, part)
+    whole, ledger = (attention_of(part), Ledger.HEADS) if is_lone else (written, Ledger.RESIDUAL)
+    for edge in index.out_of.get(part, ()):
+        if edge.target == whole and edge.ledger is ledger and written is not None:
+            yield _line(index, edge, target=written)
+
+
+def _read(
+    index: Index, parts: set[NodeId], opened: frozenset[NodeId], least: float
+) -> Iterator[Line]:
+    """What closed parts read from the threads: an MLP its own, others those of their sources."""
+    rows = {part.position for part in parts} | {index.flow.position}
+    for part in sorted(parts - opened):
+        read = index.read_by(part) if part.kind is NodeKind.MLP else None
+        if read is not None:
+            flow = index.measure(part)
+            yield Line(read, part, EdgeKind.READS, None, index.carries.get(part, 0.0), flow)
+    for part in sorted(parts - opened):
+        ledger = {NodeKind.HEAD: Ledger.SOURCES, NodeKind.ATTN: Ledger.POSITIONS}.get(part.kind)
+        if ledger is None or (part.kind is NodeKind.ATTN and _has_heads(part, parts)):
+            continue
+        found = [
+            (index.residual_before(part.layer, edge.source.position), edge)
+            for edge in index.lines(part, ledger)
+            if part.layer is not None and edge.source.kind in {NodeKind.VALUE, *RESIDUALS}
+        ]
+        lines = [_line(index, e, source=s, target=part) for s, e in found if s is not None]
+        lines.sort(key=lambda line: -abs(line.flow))
+        for number, line in enumerate(lines):
+            is_enough = abs(line.flow) >= least or line.source.position in rows
+            if number == 0 or is_enough:
+                yield line
+
+
+def _has_heads(attention: NodeId, parts: set[NodeId]) -> bool:
+    return any(p.kind is NodeKind.HEAD and attention_of(p) == attention for p in parts)
+
+
+def _join_inside(index: Index, parts: set[NodeId], opened: frozenset[NodeId]) -> Iterator[Line]:
+    """The edges into whatever is drawn of a block: from its parts, and from the thread."""
+    for target in sorted(parts):
+        for edge in index.into.get(target, ()):
+            source = edge.source
+            if source in parts and _is_drawn(edge, opened):
+                yield _line(index, edge)
+            elif source.kind in RESIDUALS and target.kind in _STEERING | {NodeKind.VALUE}:
+                yield _line(index, edge)
 
 
 def _is_drawn(edge: Edge, opened: frozenset[NodeId]) -> bool:
-    """One ledger of a node is drawn at a time: the one that was opened, or the route's."""
-    if edge.ledger in NODES[edge.target.kind].opens:
-        return edge.target in opened
-    if edge.ledger is Ledger.NEURONS:  # the bias is drawn as the heads' already
-        return edge.source.kind not in BIASES
-    if edge.ledger is Ledger.POSITIONS:
-        return edge.target not in opened and edge.source.kind in RESIDUALS
-    return edge.kind is not EdgeKind.READS or edge.target.kind is not NodeKind.MLP
+    """Of an attention's neurons the bias is drawn as the heads' already."""
+    return (
+        edge.ledger is not Ledger.NEURONS
+        or edge.source.kind is NodeKind.ATTN_NEURON
+        or (edge.source.kind is NodeKind.NEURONS_REST and edge.source in opened)
+    )
 
 
-def _line(index: Index, edge: Edge) -> Line:
+def _line(
+    index: Index, edge: Edge, *, source: NodeId | None = None, target: NodeId | None = None
+) -> Line:
     return Line(
-        edge.source,
-        edge.target,
+        source or edge.source,
+        target or edge.target,
         edge.kind,
         edge.ledger,
         index.carried[edge_id(edge)],
+        index.signed(edge),
         edge.share,
         edge.attention,
         edge.norm,
@@ -216,46 +288,49 @@ def _line(index: Index, edge: Edge) -> Line:
     )
 
 
-def _bridge_to_mlp(index: Index, mlp: NodeId, nodes: set[NodeId]) -> Iterator[Line]:
-    """A closed MLP reads the residual, whether or not the graph goes through its memories."""
-    read = index.read_by(mlp)
-    if read in nodes and read is not None:
-        yield Line(read, mlp, EdgeKind.READS, None, index.carries[mlp])
+def _spin(
+    index: Index, parts: set[NodeId], junctions: set[NodeId], layers: set[int]
+) -> Iterator[Line]:
+    """The threads' stretches, from junction to junction; none is both in a fold and outside."""
+    traced = index.flow.position
+    rows = {node_id.position for node_id in parts | junctions} | {traced}
+    held = _find_residuals(index, rows)
+    for row in sorted(rows):
+        along = held[row]
+        if row == traced:
+            along = [*along, *(NodeId(k, row) for k in _ENDS if NodeId(k, row) in index.nodes)]
+        stops = [
+            node_id
+            for number, node_id in enumerate(along)
+            if number in (0, len(held[row]) - 1, len(along) - 1)
+            or node_id in junctions
+            or _is_beside_a_drawn_layer(node_id, layers)
+        ]
+        following = dict(pairwise(along))
+        for start, end in pairwise(stops):
+            yield _stretch(index, start, following[start], end)
 
 
-def _bridges_to_head(index: Index, head: NodeId, nodes: set[NodeId]) -> Iterator[Line]:
-    """A closed head is joined to the residuals whose values it adds."""
-    assert head.layer is not None
-    for edge in index.lines(head, Ledger.SOURCES):
-        if edge.source.kind is not NodeKind.VALUE:
-            continue
-        read = index.residual_before(head.layer, edge.source.position)
-        if read in nodes and read is not None:
-            carried = index.carried[edge_id(edge)]
-            measured = edge.share, edge.attention, edge.norm, edge.direct_logit
-            yield Line(read, head, edge.kind, Ledger.SOURCES, carried, *measured)
+def _is_beside_a_drawn_layer(residual: NodeId, layers: set[int]) -> bool:
+    """Whether a residual is the last before a drawn layer, or the last of one, beside a fold."""
+    if residual.kind is not NodeKind.RESID_POST or residual.layer is None:
+        return False
+    return (residual.layer in layers) != (residual.layer + 1 in layers)
 
 
-def _keep_what_reaches_the_output(
-    nodes: set[NodeId], lines: list[Line]
-) -> tuple[set[NodeId], list[Line]]:
-    """Only what still leads to the output, with the lines between."""
-    kept = _reaching_the_output(nodes, lines)
-    # A query is not without its head, though another position's head reads the same key.
-    parts = [line for line in lines if _whole_is_in(kept, line.source)]
-    if len(parts) < len(lines):
-        kept = _reaching_the_output(nodes, parts)
-    return kept, [line for line in parts if line.source in kept and line.target in kept]
+def _find_residuals(index: Index, rows: set[int]) -> dict[int, list[NodeId]]:
+    held: dict[int, list[NodeId]] = defaultdict(list)
+    for node_id in index.nodes:
+        if node_id.kind in RESIDUALS and node_id.position in rows:
+            held[node_id.position].append(node_id)
+    return {row: sorted(held[row], key=depth) for row in rows}
 
 
-def _reaching_the_output(nodes: set[NodeId], lines: Iterable[Line]) -> set[NodeId]:
-    drawn = networkx.DiGraph((line.source, line.target) for line in lines)
-    reaching = {node_id for node_id in nodes if node_id.kind is NodeKind.OUTPUT}
-    for output in reaching & drawn.nodes:
-        reaching |= networkx.ancestors(drawn, output)
-    return reaching
-
-
-def _whole_is_in(nodes: Container[NodeId], part: NodeId) -> bool:
-    """Whether a query's head is among some nodes; whatever else leads on leads to its whole."""
-    return part.kind is not NodeKind.QUERY or replace(part, kind=NodeKind.HEAD) in nodes
+def _stretch(index: Index, start: NodeId, following: NodeId, end: NodeId) -> Line:
+    """A stretch of a thread: its flow is what leaves its start, its width that of its middle."""
+    edge = next((e for e in index.out_of.get(start, ()) if e.target == following), None)
+    if edge is None or end.kind in _ENDS:
+        kind = EdgeKind.ADDS if edge is None else edge.kind
+        return Line(start, end, kind, None, index.carries.get(start, 0.0), index.measure(start))
+    line = _line(index, edge)
+    return replace(line, target=end, carried=(line.carried + index.carries.get(end, 0.0)) / 2)

@@ -136,6 +136,12 @@ _ALL = (
         "Strongest memories",
         "memories of all layers and positions likewise",
     ),
+    Setting(
+        "effects",
+        "Effects",
+        "measure what removing each part drawn at the traced position does",
+        unset="as many, the strongest by flow first, as cost no more than the graph itself",
+    ),
 )
 SETTINGS = MappingProxyType({setting.name: setting for setting in _ALL})
 """Every setting by its field, in the order in which they are listed."""

@@ -21,6 +21,7 @@ from visit.graph.kinds import NodeKind
 from visit.models.architectures import Architecture
 from visit.models.architectures.base import Block, Sizes
 from visit.models.architectures.elsewhere import plain_weights
+from visit.tracing.changed import hold_changes
 from visit.tracing.hooks import Call, LayerTrace, run_like, watch
 from visit.tracing.interventions import Edit, edit, edit_all
 from visit.tracing.precision import ledger_dtype, reading_dtype
@@ -81,7 +82,7 @@ class Layers(Sequence[LayerTrace]):
         caught = watch(block, self.home, lambda layer, _: recorded.append(layer))
         with edit(block, own), caught, run_like(call.residual):
             block.module(*call.inputs, **call.named)
-        return recorded[0]
+        return hold_changes(recorded[0], block, own)
 
     @property
     def tensors(self) -> list[Tensor]:
@@ -103,6 +104,8 @@ class Trace:
             embedding, every layer's attention and MLP.
         final_norm: The last residual, normed.
         logits: The model's own.
+        plain: The plain pass's logits where this one is changed: the target and its candidates
+            are those.
     """
 
     token_ids: tuple[int, ...]
@@ -111,6 +114,12 @@ class Trace:
     written: Float[Tensor, "pos d_model"]
     final_norm: Float[Tensor, "pos d_model"]
     logits: Float[Tensor, "pos d_vocab"]
+    plain: Float[Tensor, "pos d_vocab"] | None = None
+
+    @property
+    def plain_logits(self) -> Float[Tensor, "pos d_vocab"]:
+        """Those of the pass with nothing changed in it."""
+        return self.logits if self.plain is None else self.plain
 
     @property
     def n_bytes(self) -> int:
@@ -188,6 +197,7 @@ def record(
     *,
     kept_bytes: int = KEPT_BYTES,
     edits: Sequence[Edit] = (),
+    plain: Trace | None = None,
 ) -> Trace:
     """Run the model once on the prompt and keep what every layer read and wrote.
 
@@ -198,6 +208,7 @@ def record(
         on_layer: Called as each layer ends with the number done; what it raises ends the run.
         kept_bytes: Layers that take more memory together are recorded again when asked for.
         edits: What is changed in the pass; the trace is of the changed one.
+        plain: The trace of the plain one, where that is what the changed one is compared with.
 
     Raises:
         ValueError: the model does not use eager attention, which alone shows its pattern.
@@ -209,6 +220,9 @@ def record(
     written: list[Tensor] = []
 
     def take(layer: LayerTrace, call: Call) -> None:
+        number = len(calls)
+        own = [one for one in edits if one.layer == number]
+        layer = hold_changes(layer, blocks[number], own)
         if not calls:
             residuals.append(layer.resid_pre)
             written.append(layer.resid_pre.to(ledger_dtype(layer.resid_pre), copy=True))
@@ -240,4 +254,5 @@ def record(
         written=written[0],
         final_norm=normed[0][0].to(home),
         logits=logits[0].to(home, reading_dtype(logits.dtype)),
+        plain=None if plain is None else plain.plain_logits,
     )

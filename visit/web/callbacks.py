@@ -27,6 +27,7 @@ from visit.web.flow import elements
 from visit.web.inspector.needs import Tab, wants
 from visit.web.look import Look
 from visit.web.plots import callbacks
+from visit.web.ranking import callbacks as ranking
 from visit.web.screen.graph_panels import build_graph_panels, note
 from visit.web.screen.search import searchable
 from visit.web.server import tracing
@@ -56,6 +57,7 @@ def register(
         tracing.register(calls, engine, shelf, default)
     graphs = Graphs(engine, shelf, calls.jobs, bounds=Bounds(default))
     callbacks.register(calls, graphs)
+    ranking.register(calls, graphs)
     _register_graph(calls, engine, graphs)
     _register_browser(app)
 
@@ -63,20 +65,28 @@ def register(
 def _register_graph(calls: Calls, engine: Engine | None, graphs: Graphs) -> None:
     jobs = calls.jobs
 
-    async def draw(data: dict[str, Any] | None) -> tuple[Any, Any]:
-        """The graph as the view says."""
+    async def draw(
+        data: dict[str, Any] | None, parts: Any, kept: Any, unfolded: Any, room: Any
+    ) -> tuple[Any, Any]:
+        """The graph as the view says, and what else the page asks to be drawn."""
         if data is None:
             return no_update, no_update
         view = View.parse(data)
-        index = await graphs.find_opened(view)
-        drawn, made = await jobs.tap(lambda: elements.draw(index, view.opened, notes=view.notes))
-        return made, {ids.NOTE: trees(note(drawn))}
+        said = {"parts": parts, "kept": kept, "unfolded": unfolded, "room": room}
+        look = Look.parse(said)
+        index = await graphs.find_shown(view, look.kept)
+
+        def make() -> tuple[Any, Any]:
+            drawn, made = elements.draw(index, view.opened, look, notes=view.notes)
+            return made, {ids.NOTE: trees(note(index, drawn))}
+
+        return await jobs.tap(make)
 
     calls.add(
         draw,
         Output(ids.GRAPH, "elements"),
         Output(ids.DRAWN_PANELS, "data"),
-        Input(ids.VIEW, "data"),
+        *(Input(name, "data") for name in (ids.VIEW, ids.PARTS, ids.KEPT, ids.UNFOLDED, ids.ROOM)),
     )
 
     async def show_panels(key: str | None, data: dict[str, Any] | None) -> Any:
@@ -123,7 +133,7 @@ def _register_graph(calls: Calls, engine: Engine | None, graphs: Graphs) -> None
         if data is None:
             return no_update
         view = View.parse(data)
-        index = await graphs.find_opened(view)
+        index = await graphs.find_shown(view, _ids(picked))
         build = await inspection(index, view, picked, tab, graphs)
         return await jobs.tap(lambda: {ids.INSPECTOR: trees(build())})
 
@@ -179,10 +189,15 @@ def _register_browser(app: Dash) -> None:
     browser("choose", Input(ids.SANKEY, "clickData"))
     browser("lens", Input(ids.LENS, "figure"), Input(ids.PICKED, "data"))
     browser("showGraphPanels", Input(ids.GRAPH_PANELS, "data"))
+    browser("setRanking", Input(ids.RANKING, "data"))
     browser("setSearchable", Input(ids.SEARCHABLE, "data"))
     browser("showSettingProblems", Input(ids.SETTINGS_PROBLEMS, "data"))
     for store in (ids.FIXED_PANELS, ids.DRAWN_PANELS, ids.INSPECTOR_PANELS):
         browser("fill", Input(store, "data"))
+
+
+def _ids(picked: str | None) -> list[NodeId]:
+    return [NodeId.parse(picked)] if picked else []
 
 
 async def inspection(

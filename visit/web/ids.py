@@ -33,6 +33,13 @@ FINDER = "finder"
 HELP = "help"
 OFFER = "offer"
 
+# Every part, ranked.
+RANK_SAID = "rank-said"
+RANK_MAP = "rank-map"
+RANK_ROWS = "rank-rows"
+RANK_MORE = "rank-more"
+RANK_TOKENS = "rank-tokens"
+
 # What is drawn.
 GRAPH = "graph"
 LENS = "lens"
@@ -45,8 +52,8 @@ TOOLTIP = "tooltip"
 COVER = "cover"
 
 # Buttons and the like that only the browser knows.
-THRESHOLD = "threshold"
-THRESHOLD_TEXT = "threshold-text"
+COUNT = "count"
+COUNT_TEXT = "count-text"
 UNEXPLAINED = "unexplained"
 FIT = "fit"
 UNDO = "undo"
@@ -67,13 +74,20 @@ VIEW = "view"
 PICKED = "picked"
 TAB = "tab"
 PANE = "pane"
+OVERVIEW = "overview"
+RANKED_BY = "rankedBy"
 POSITION = "position"
 FORM = "form"
 SETTINGS = "settings"
 CHOSEN = "chosen"
+PARTS = "parts"
+KEPT = "kept"
+UNFOLDED = "unfolded"
+ROOM = "room"
 
 # What the scripts tell the server: the page's own name, its address, the graph that is shown, how
-# the lens grid and the Sankey are to look, a file that is wanted, nodes that the search lacks.
+# the lens grid and the Sankey are to look, a file that is wanted, nodes that the search lacks,
+# effects that are to be measured.
 PAGE = "page"
 ADDRESS = "address"
 KEY = "key"
@@ -82,6 +96,7 @@ SHADE = "shade"
 LOOK = "look"
 EXPORT = "export"
 GROWN = "grown"
+MEASURE = "measure"
 
 # What the server tells the scripts. Panels are trees by the part of the screen that they fill.
 STYLESHEETS = "stylesheets"
@@ -90,5 +105,6 @@ GRAPH_PANELS = "graph-panels"
 DRAWN_PANELS = "drawn-panels"
 INSPECTOR_PANELS = "inspector-panels"
 SEARCHABLE = "searchable"
+RANKING = "ranking"
 SETTINGS_PROBLEMS = "settings-problems"
 DOWNLOAD = "download"

@@ -57,20 +57,16 @@ class Change(TypedDict, total=False):
     turned: bool
 
 
-NODE = Mark(shape="rectangle", font=SANS, size=14, weight=400, border=1.3, room=68)
+NODE = Mark(shape="rectangle", font=SANS, size=12, weight=400, border=1.2, room=68)
+SMALLEST = 12
+"""The size of the smallest letters, which must stay legible when the drawing is zoomed."""
 FAMILIES: dict[str, Change] = {
     "token": Change(font=MONO, room=78),
-    "residual": Change(size=15, room=78),
-    "rest": Change(size=12, dashed=True),
+    "residual": Change(inked="residual", border=0.0),
+    "rest": Change(dashed=True),
 }
 KINDS: dict[str, Change] = {
-    "head": Change(room=82),
-    "expert": Change(room=98),
-    "shared_expert": Change(room=98),
-    "value": Change(room=72),
-    "memory_value": Change(room=72),
-    "resid_mid": Change(shape="ellipse", inked="residual"),
-    "output": Change(size=17, weight=700, room=92, border=2.0),
+    "output": Change(size=18, weight=700, room=140, border=2.0),
 }
 OPEN = Change(border=2.6)
 """A block whose parts are drawn."""
@@ -78,13 +74,22 @@ OPEN = Change(border=2.6)
 FRAME = Mark(shape="rectangle", font=SANS, size=12, weight=400, border=0.0)
 FRAMES: dict[str, Change] = {
     "band": Change(shape="round-rectangle"),
-    "column": Change(size=15, weight=600),
-    "row": Change(font=MONO, size=16, room=84),
-    "message": Change(shape="round-rectangle", size=16, border=1.0, turned=True),
+    "fold": Change(shape="round-rectangle", border=1.0, dashed=True),
+    "column": Change(size=13, weight=600),
+    "folded": Change(),
+    "row": Change(font=MONO, size=15, weight=600, room=84),
+    "gap": Change(),
+    "message": Change(shape="round-rectangle", size=14, border=1.0, turned=True),
 }
 TRACED_WEIGHT = 700
 """Of the title of the traced position's row."""
 
+WIDEST_THREAD = 13.0
+"""How wide a thread is that carries all."""
+LINE = 1.15
+"""How far apart the lines of a label are, of its letters' size."""
+BAR = 4.0
+"""How high a part's bar is, along the lower edge of its node."""
 THIN, THICK = 0.7, 4.0
 """The widths of an edge that carries next to nothing and of one that carries much."""
 PALE, STRONG = 0.32, 0.9

@@ -48,6 +48,14 @@ def title(node_id: NodeId) -> str:
     return words if node_id.number is None else f"{words}{node_id.number}"
 
 
+def name_part(node_id: NodeId) -> str:
+    """A part's name as researchers write it: ``23.4`` a head, ``L28 MLP``, ``28.1078`` a memory."""
+    if node_id.number is not None:
+        return f"{node_id.layer}.{node_id.number}"
+    words = NODES[node_id.kind].words
+    return words if node_id.layer is None else f"L{node_id.layer} {words}"
+
+
 def title_start(kind: NodeKind) -> str:
     """What a node of a kind is in words, up to the number of its head or its own, if it has one."""
     row = NODES[kind]
@@ -72,6 +80,20 @@ def metric_words(flow: FlowGraph) -> str:
     if metric.kind is MetricKind.CENTRED_LOGIT:
         return f"logit of {target} over the mean of all tokens"
     return f"logit of {target}"
+
+
+def metric_sentence(flow: FlowGraph) -> str:
+    """What a graph explains, in a sentence like "·Mary leads ·John by 3.10 logits."."""
+    metric, target = flow.metric, visible(flow.target.text)
+    leads = "leads" if metric.value >= 0 else "trails"
+    by = f"by {abs(metric.value):.2f} logits."
+    if metric.kind is MetricKind.CHOICE:
+        return f"{target} {leads} the mean of the {len(metric.candidates)} likeliest tokens {by}"
+    if metric.kind is MetricKind.LOGIT_DIFFERENCE and flow.versus is not None:
+        return f"{target} {leads} {visible(flow.versus.text)} {by}"
+    if metric.kind is MetricKind.CENTRED_LOGIT:
+        return f"{target} {leads} the mean of all tokens {by}"
+    return f"The logit of {target} is {signed(metric.value)}."
 
 
 def outcome_sides(outcome: Outcome | None) -> list[tuple[str, tuple[TokenFlow, ...]]]:

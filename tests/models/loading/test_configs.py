@@ -118,7 +118,7 @@ def test_a_weight_too_large_for_float16_is_not_told_as_nan(tmp_path: Path):
         ("a" * 300, "cannot be looked for: file name too long; give mini, a Hugging Face id"),
         ("~nosuchuser/x", "'~nosuchuser/x' begins with the home of a user who does not exist"),
         ("~nosuchuser/x.gguf", "begins with the home of a user who does not exist; give a whole"),
-        ("x\0y", "null byte"),
+        ("x\0y", "null (byte|character)"),
         ("config.json/x", "there is no model|neither a folder"),
     ],
 )

@@ -32,4 +32,4 @@ def test_every_setting_has_a_labelled_field_that_says_what_is_served():
 def test_a_closed_set_is_chosen_from_and_anything_else_is_typed():
     form = trees(settings_form(Request("a")))
     chosen = {e["attributes"]["data-setting"] for e in elements(form, "select")}
-    assert chosen == {"metric", "outcome", "rank_by", "route"}
+    assert chosen == {"effects", "metric", "outcome", "rank_by", "route"}

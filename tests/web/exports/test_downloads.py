@@ -7,18 +7,18 @@ import zipfile
 from xml.etree import ElementTree
 
 import pytest
-from sample import make_flow
+from sample import make_flow, with_flow
 
 from visit.formats.document import flow_from_html, flow_from_json
 from visit.formats.registry import FORMATS, Maker, formats_made_by
-from visit.graph.flow import NodeId, Note
+from visit.graph.flow import NodeId, NodeKind, Note
 from visit.graph.index import Index
 from visit.graph.request import Request
 from visit.web.colours import colour_at
 from visit.web.exports.downloads import DRAWN, download
-from visit.web.exports.svg import svg_from_elements
+from visit.web.exports.svg import svg_from_elements, svg_from_flow
 from visit.web.flow import elements
-from visit.web.look import COLOURINGS, WIDTHS, Look
+from visit.web.look import COLOURINGS, WIDTHS, Look, Room
 from visit.web.state.view import View
 from visit.web.theme import LIGHT
 
@@ -41,10 +41,16 @@ def test_the_svg_has_every_node_and_edge_that_is_drawn():
     assert len(paths(svg_from_elements(made))) == sum("source" in e["data"] for e in made)
 
 
-def test_the_svg_hides_what_the_threshold_hides():
-    made = drawn()
-    stream = sum(bool(e["data"].get("stream")) for e in made)
-    assert len(paths(svg_from_elements(made, Look(level=2.0)))) == stream
+def test_the_svg_has_the_parts_that_are_asked_for_with_their_bars():
+    flow = with_flow(make_flow())
+    for count in (0, 7):
+        root = ElementTree.fromstring(svg_from_flow(flow, (), Look(count=count)))
+        bars = [
+            group
+            for group in root.findall(f"{SVG}g")
+            if group.find(f"{SVG}rect[@height='4']") is not None
+        ]
+        assert len(bars) == count
 
 
 def test_the_svg_holds_every_box_inside_its_frame():
@@ -109,10 +115,19 @@ def test_every_format_is_a_file_named_after_the_prompt(kept):
 
 
 def test_a_picture_looks_as_by_default_where_it_is_asked_for_what_is_unknown():
-    asked = {"theme": "x", "palette": 3, "colouring": None, "width": "?", "level": "a", "hidden": 1}
+    asked = {"theme": "x", "palette": 3, "colouring": None, "width": "?", "parts": "a", "hidden": 1}
     assert Look.parse(asked) == Look.parse({}) == Look()
-    said = {"theme": "dark", "palette": "visit", "level": 0.5, "hidden": ["mlp"]}
-    assert Look.parse(said) == Look("dark", "visit", level=0.5, hidden=frozenset({"mlp"}))
+    said = {"theme": "dark", "palette": "visit", "parts": "12", "hidden": ["mlp"]}
+    said |= {"kept": "L1.mlp@3 nothing", "unfolded": "0 2 x", "room": [1000, 480.5]}
+    assert Look.parse(said) == Look(
+        "dark",
+        "visit",
+        hidden=frozenset({"mlp"}),
+        count=12,
+        kept=frozenset({NodeId(NodeKind.MLP, 3, 1)}),
+        unfolded=frozenset({0, 2}),
+        room=Room(1000.0, 480.5),
+    )
 
 
 def test_what_the_legend_hides_is_not_in_the_svg_nor_are_its_edges():

@@ -11,16 +11,23 @@ from html.parser import HTMLParser
 import pytest
 from sample import make_flow
 
-from visit.errors import DocumentError
+from visit.errors import Cancelled, DocumentError
 from visit.formats.document import flow_from_html, json_from_flow, read_flow
 from visit.formats.export import export
 from visit.formats.registry import Maker, formats_made_by
 from visit.graph.flow import NodeId, Note
 from visit.graph.index import Index
 from visit.graph.request import Request
-from visit.web.exports import bundled
-from visit.web.exports.offline import html_from_flow, policy_from_scripts
-from visit.web.exports.prepared import draw_ahead, render_panels
+from visit.graph.selection import can_open
+from visit.web.exports import bundled, prepared
+from visit.web.exports.offline import estimate_bytes, html_from_flow, policy_from_scripts
+from visit.web.exports.prepared import (
+    MOST_NODES,
+    draw_ahead,
+    list_openings,
+    list_searchable,
+    render_panels,
+)
 from visit.web.flow import elements
 from visit.web.inspector import Tab
 from visit.web.look import Look
@@ -93,9 +100,7 @@ def test_a_page_that_was_written_is_read_as_a_document(tmp_path):
 
 
 def test_the_page_holds_the_document_as_its_json_is_written(noted):
-    held = Page(noted).held("document")
-    assert "<" not in held
-    assert json.loads(held) == json.loads(json_from_flow(NOTED))
+    assert Page(noted).unpacked("document") == json_from_flow(NOTED)
 
 
 def test_the_same_graph_makes_the_same_page(noted):
@@ -136,31 +141,70 @@ def test_no_script_can_end_its_element_early():
 
 def test_pictures_are_what_the_app_draws_with_each_block_opened_alone():
     index = Index(PLAIN)
-    made = draw_ahead(index, (ATTENTION, MLP))
+    made, nodes = draw_ahead(index, (ATTENTION, MLP))
     held = {frozenset(picture["opened"]): picture for picture in made["pictures"]}
     for opened in ((), (ATTENTION,), (ATTENTION, HEAD), (MLP,), (ATTENTION, MLP)):
         parts = [json.loads(made["parts"][n]) for n in held[frozenset(map(str, opened))]["parts"]]
         assert parts == elements.draw(index, opened)[1]
     assert len(held) == len(made["pictures"])
     assert len(made["parts"]) < sum(len(picture["parts"]) for picture in held.values()) / 2
+    drawn = {part["id"] for part in (json.loads(p)["data"] for p in made["parts"])}
+    assert {str(node.id) for node in nodes} == drawn & set(map(str, index.nodes))
+
+
+def test_a_page_has_no_more_drawings_than_its_bound_and_those_of_the_strongest(monkeypatch):
+    monkeypatch.setattr(prepared, "MOST_PICTURES", 4)
+    index = Index(PLAIN)
+    closed, chosen, *single = list_openings(index, (MLP,))
+    assert (closed, chosen) == ((), (MLP,)) and len(single) == 2
+    alone = [opened[-1] for opened in single]
+    weakest = min(index.carries[node_id] for node_id in alone)
+    others = [n for n in index.nodes if can_open(index, n) and n not in (MLP, *alone)]
+    assert all(index.carries[node_id] <= weakest for node_id in others)
 
 
 def test_every_node_has_every_tab_of_its_panel():
-    made = render_panels(Index(PLAIN))
+    made = render_panels(Index(PLAIN), PLAIN.nodes)
     assert made.keys() == {"head", "noted", *Tab}
     for kind, lines in made.items():
         names = [line.split("\t")[0] for line in lines.split("\n")]
-        assert set(names) - {""} == {str(node.id) for node in PLAIN.nodes}
+        assert set(names) - {""} == {str(node.id) for node in PLAIN.nodes[: MOST_NODES[kind]]}
         assert ("" in names) == (kind == "head")
 
 
+def test_only_what_has_a_panel_is_found(noted):
+    nodes = PLAIN.nodes[3:8]
+    table = list_searchable(Index(PLAIN), nodes)
+    assert table["id"] == [str(node.id) for node in nodes]
+    assert table["rank"] == [node.reading.target.rank for node in nodes]
+    assert table["tokens"] == list(PLAIN.shown)
+
+
+def test_progress_is_told_from_0_to_1_and_cancelling_stops_the_work(plain):
+    told = []
+    assert html_from_flow(PLAIN, tell=lambda stage, part: told.append((stage, part))) == plain
+    parts = [part for _, part in told]
+    assert parts == sorted(parts) and parts[0] == 0 and parts[-1] < 1
+    assert list(dict(told)) == ["document", "drawings", "panels", "page"]
+
+    def cancel(stage: str, part: float) -> None:
+        raise Cancelled("no longer wanted")
+
+    with pytest.raises(Cancelled):
+        html_from_flow(PLAIN, tell=cancel)
+
+
+def test_the_size_is_said_before(plain):
+    assert estimate_bytes(PLAIN) == pytest.approx(len(plain.encode()), rel=0.3)
+
+
 def test_the_page_begins_in_the_look_it_was_made_in(noted):
-    look = Look("dark", "visit", "rank", "norm", 0.01, frozenset({"mlp"}))
+    look = Look("dark", "visit", "rank", "norm", frozenset({"mlp"}))
     said = json.loads(Page(html_from_flow(PLAIN, (MLP,), look)).unpacked("page-data"))
     assert said["view"]["opened"] == [str(MLP)] and said["view"]["fixed"]
     assert said["look"] == {
         "theme": "dark", "palette": "visit", "colouring": "rank", "width": "norm",
-        "level": 0.01, "hidden": ["mlp"],
+        "hidden": ["mlp"],
     }  # fmt: skip
     assert json.loads(Page(noted).unpacked("page-data"))["look"]["theme"] is None
 

@@ -15,17 +15,16 @@ from visit.engine.protocol import ModelChoice
 from visit.errors import OutputError, RequestError, VisitError
 from visit.formats.document import flow_from_json, json_from_flow
 from visit.graph.flow import NodeId, Note
-from visit.graph.flows import levels
 from visit.graph.index import Index
 from visit.graph.request import RankBy, Request
-from visit.graph.selection import can_open, select
+from visit.graph.selection import can_open
 from visit.web import ids, inspector
 from visit.web.app import bind, create_app, find_assets_folder
 from visit.web.asking.prompt_form import abilities, chosen_from_request
 from visit.web.flow.stylesheet import stylesheets
 from visit.web.look import COLOURINGS, WIDTHS
 from visit.web.screen import page
-from visit.web.screen.graph_panels import build_graph_panels, note, target_options
+from visit.web.screen.graph_panels import build_graph_panels, target_options
 from visit.web.server.tracing import position_in, request_from_controls
 from visit.web.state.address import Asked, asked_by_address
 from visit.web.state.graphs import Graphs
@@ -89,7 +88,7 @@ def test_the_viewer_has_no_controls_to_trace_with():
     view = View("k", Request("hello"))
     parts = ids_of(screen(request=None, models=(), view=view))
     assert not {ids.PROMPT, ids.TRACE, ids.CANCEL, ids.MODEL, ids.TARGET} & parts
-    assert {ids.GRAPH, ids.INSPECTOR, ids.THRESHOLD, ids.EXPORT} <= parts
+    assert {ids.GRAPH, ids.INSPECTOR, ids.COUNT, ids.EXPORT} <= parts
 
 
 def test_the_viewer_serves_a_graph_without_an_engine():
@@ -211,14 +210,6 @@ def test_what_stands_around_a_graph_can_be_clicked_only_where_an_engine_answers(
     assert "disabled" in viewed[ids.PREDICTIONS][0]["attributes"]
 
 
-def test_each_step_of_the_threshold_says_what_it_leaves_unexplained():
-    index = Index(make_flow())
-    around = build_graph_panels(index, clickable=True)
-    assert around["levels"] == levels() and len(around["unexplained"]) == len(levels())
-    assert around["unexplained"][0] == pytest.approx(index.unexplained, abs=1e-4)
-    assert around["unexplained"] == sorted(around["unexplained"])
-
-
 def test_keys_cannot_be_guessed_and_differ():
     shelf = Shelf()
     keys = {shelf.put(make_flow()) for _ in range(3)}
@@ -246,13 +237,6 @@ def test_a_graph_that_falls_off_the_shelf_at_once_is_still_shown_with_every_open
     pushing = Pushing(lambda request: make_flow(request, opened=()))
     index = find_opened(pushing, shelf, view)
     assert all(can_open(index, node_id) for node_id in opened)
-
-
-def test_the_note_says_what_is_not_drawn():
-    index = Index(make_flow(Request(" ".join("abcdefghijklmnop")), n_layers=6))
-    said = [span.children for span in note(select(index, (), 200))]
-    assert len(said) == 1 and said[0].endswith("edges left out")
-    assert note(select(index)) == [] or select(index).left_out
 
 
 def test_the_ten_predictions_are_offered_as_targets():

@@ -101,6 +101,20 @@ def test_a_file_of_millions_of_values_is_refused_before_it_is_parsed(client):
     assert f"more than {MOST_VALUES:,} values; open it with visit show" in answer.text
 
 
+def test_a_page_that_unpacks_to_more_than_a_file_may_hold_is_refused(client):
+    page = html_from_json(DOCUMENT.rstrip() + " " * 30 * 2**20)
+    assert len(page) < len(DOCUMENT)
+    answer = send(client, page.encode())
+    assert answer.status_code == 422
+    assert "the page's document is larger than" in answer.text
+
+
+def test_values_are_counted_in_what_a_page_unpacks_to(client):
+    page = html_from_json('{"nodes":[' + "[]," * (MOST_VALUES // 2) + "[]]}")
+    answer = send(client, page.encode())
+    assert answer.status_code == 413 and f"more than {MOST_VALUES:,} values" in answer.text
+
+
 def test_a_document_that_cannot_be_drawn_is_refused_and_not_kept(client, shelf):
     model = replace(FLOW.model, n_layers=10**9)
     answer = send(client, json_from_flow(replace(FLOW, model=model)).encode())
@@ -128,7 +142,7 @@ def test_documents_are_parsed_one_at_a_time_and_only_so_many_wait(client, monkey
         under_way -= 1
         return FLOW
 
-    monkeypatch.setattr(upload, "flow_from_text", slow)
+    monkeypatch.setattr(upload, "flow_from_json", slow)
     with ThreadPoolExecutor(MOST_DOCUMENTS_AT_ONCE + 2) as pool:
         sent = [pool.submit(send, client, b"{}") for _ in range(MOST_DOCUMENTS_AT_ONCE + 2)]
         refused = [answer.result() for _, answer in zip(range(2), as_completed(sent), strict=False)]

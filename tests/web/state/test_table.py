@@ -45,7 +45,9 @@ def test_links_of_earlier_versions_keep_their_words():
         ids.PANE: "pane",
         "colouring": "colour",
         "width": "width",
-        "level": "level",
+        ids.PARTS: "parts",
+        ids.KEPT: "keep",
+        ids.UNFOLDED: "unfold",
         "hidden": "hide",
         "viewport": "at",
     }

@@ -12,22 +12,23 @@ from xml.etree import ElementTree as Xml
 
 from visit.graph.flow import FlowGraph, NodeId
 from visit.graph.index import Index
-from visit.graph.selection import is_hidden
 from visit.text import shorten
 from visit.web.colours import colour_at
 from visit.web.exports.outlines import Style, add, outline
 from visit.web.flow.elements import Element, draw
 from visit.web.look import Look
 from visit.web.marks import (
+    BAR,
     BORDER_DASH,
     EDGE_DASH,
     HALO,
+    LINE,
     STRONG,
     Mark,
     choose_mark,
     edge_opacity,
 )
-from visit.web.theme import GROUPS, MONO, Hue, Theme, choose_theme
+from visit.web.theme import CLEAR, GROUPS, MONO, Hue, Theme, choose_theme
 
 MARGIN = 24.0
 _MONO_LETTER, _SANS_LETTER = 0.6, 0.55
@@ -42,7 +43,7 @@ def svg_from_flow(flow: FlowGraph, opened: Sequence[NodeId] = (), look: Look | N
         opened: The blocks that are open in it.
         look: Its colours and widths, and what it hides; as by default when left out.
     """
-    return svg_from_elements(draw(Index(flow), opened, notes=flow.notes)[1], look)
+    return svg_from_elements(draw(Index(flow), opened, look, notes=flow.notes)[1], look)
 
 
 def svg_from_elements(made: Iterable[Element], look: Look | None = None) -> str:
@@ -73,7 +74,7 @@ def svg_from_elements(made: Iterable[Element], look: Look | None = None) -> str:
     for element in elements:
         if element["data"].get("frame"):
             _frame(root, element, theme)
-    edges = [e for e in elements if "source" in e["data"] and _is_shown(e, places, look.level)]
+    edges = [e for e in elements if "source" in e["data"] and _is_shown(e, places)]
     for element in sorted(edges, key=lambda edge: "stream" not in edge["data"]):  # it lies below
         _edge(root, element, places, theme, look.width)
     nodes = [element for element in elements if "family" in element["data"]]
@@ -84,19 +85,17 @@ def svg_from_elements(made: Iterable[Element], look: Look | None = None) -> str:
     return Xml.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _is_shown(edge: Element, places: dict[str, Any], level: float) -> bool:
-    data = edge["data"]
-    if data["source"] not in places or data["target"] not in places:
-        return False
-    return not is_hidden(bool(data["hides"]), data["carried"], level)
+def _is_shown(edge: Element, places: dict[str, Any]) -> bool:
+    return edge["data"]["source"] in places and edge["data"]["target"] in places
 
 
 def _frame(root: Xml.Element, element: Element, theme: Theme) -> None:
     """A layer's band, a column's or row's title, or the bracket beside a message's rows."""
     data, at, mark = element["data"], element["position"], choose_mark(element["data"])
     kind, ink = data["frame"], theme.faint
-    if kind in ("band", "message"):
+    if kind in ("band", "fold", "message"):
         fill = theme.band if kind == "band" and not data["shade"] else theme.band_shade
+        fill = CLEAR if kind == "fold" else fill
         outline(root, mark.shape, at, data, fill=fill, **_border(mark, theme.other))
     if kind == "message" or (kind == "row" and not data.get("template")):
         ink = theme.ink
@@ -111,7 +110,22 @@ def _node(root: Xml.Element, element: Element, theme: Theme, colouring: str) -> 
     group = add(root, "g", id=data["id"])
     Xml.SubElement(group, "title").text = data["tip"]
     outline(group, mark.shape, at, data, fill=hue.fill, **_border(mark, hue.border))
+    if "bar" in data:
+        _bar(group, data, at, theme)
     _write(group, data["label"], at, mark, hue.text)
+
+
+def _bar(parent: Xml.Element, data: dict[str, Any], at: dict[str, float], theme: Theme) -> None:
+    """How strong a part is, along its lower edge; the colour has the sign."""
+    add(
+        parent,
+        "rect",
+        x=at["x"] - data["w"] / 2,
+        y=at["y"] + data["h"] / 2 - BAR,
+        width=data["w"] * float(data["bar"].removesuffix("%")) / 100,
+        height=BAR,
+        fill=theme.minus if data["sign"] == "minus" else theme.plus,
+    )
 
 
 def _halo(root: Xml.Element, element: Element, theme: Theme) -> None:
@@ -162,11 +176,12 @@ def _edge(
         path = f"M{x1:.1f} {y1:.1f}C{middle:.1f} {y1:.1f} {middle:.1f} {y2:.1f} {x2:.1f} {y2:.1f}"
     width = data[f"w_{measure}"]
     colour, opacity, dash = theme.other, edge_opacity(width), False
-    if data.get("stream"):
+    if data["sign"] == "minus":
+        colour, dash = theme.minus, not data.get("stream")
+    elif data.get("stream"):
         colour, opacity = theme.stream, STRONG
     elif data["kind"] == "adds":
-        dash = data["sign"] == "minus"
-        colour = theme.minus if dash else theme.plus
+        colour = theme.plus
     style: Style = {"stroke": colour, "stroke_width": width, "opacity": opacity}
     if dash:
         style["stroke_dasharray"] = _dash(EDGE_DASH)
@@ -192,8 +207,11 @@ def _write(
         style["font_style"] = "italic"
     if mark.turned:
         style["transform"] = f"rotate(-90 {at['x']:.1f} {at['y']:.1f})"
-    place: Style = {"x": at["x"], "y": at["y"], "dy": "0.35em", "text_anchor": "middle"}
-    add(parent, "text", **place, **style).text = fit(text, mark)
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        y = at["y"] + (number - (len(lines) - 1) / 2) * LINE * mark.size
+        place: Style = {"x": at["x"], "y": y, "dy": "0.35em", "text_anchor": "middle"}
+        add(parent, "text", **place, **style).text = fit(line, mark)
 
 
 def fit(text: str, mark: Mark) -> str:

@@ -7,76 +7,125 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from visit.graph.flow import FlowGraph, Node, NodeId, Note, Token
+from visit.graph.flow import FlowGraph, Node, NodeId, NodeKind, Note, Token
 from visit.graph.index import Index
 from visit.graph.kinds import BLOCKS, NODES, RESIDUALS, RESTS
 from visit.graph.notes import lines_of, number_groups
+from visit.graph.parts import Choice
 from visit.graph.paths import Paths, Step
 from visit.graph.relations import attention_of
-from visit.graph.selection import BUDGET, Line, Selection, select
+from visit.graph.selection import THREADED, Line, Selection, select
 from visit.text import visible
 from visit.web.flow import placement
-from visit.web.marks import THIN
+from visit.web.flow.labels import LETTER, PARTS, label, measure_width
+from visit.web.flow.placement import Box
+from visit.web.look import Look, Room
+from visit.web.marks import KINDS, SMALLEST, THIN, WIDEST_THREAD
 from visit.web.theme import GROUPS
 from visit.web.words import outcome_sides, place, signed, title
 
 Element = dict[str, Any]
 
-STRAIGHT_ABOVE = 500
-MESSAGE_WIDTH, MESSAGE_HEIGHT = 24.0, 88.0
-"""Of the bracket beside a message of one row: its role is written along it."""
+MESSAGE_WIDTH, MESSAGE_REACH = 24.0, 18.0
+"""Of the bracket beside a message's rows: how wide it is, and how far it goes past them."""
+_FITTING = (40, 36, 32, 28, 25, 22, 19, 16, 13, 10, 8, 6, 4)
+"""The numbers of parts that are tried, the most that is legible being taken."""
+_SIZES = {
+    **dict.fromkeys(RESIDUALS, (7.0, 7.0)),
+    NodeKind.EMBED: (11.0, 11.0),
+    NodeKind.FINAL_NORM: (11.0, 11.0),
+    NodeKind.LN1: (13.0, 13.0),
+    NodeKind.LN2: (13.0, 13.0),
+}
+LEAST_ON_SCREEN = 10.0
+"""How high letters are on the screen at least, in pixels."""
+_PART_HEIGHT, _OTHER_SIZE, _OUTPUT_HEIGHT = 34.0, (76.0, 23.0), 36.0
 
 
 def draw(
-    index: Index, opened: Iterable[NodeId] = (), *, notes: Iterable[Note] = ()
+    index: Index,
+    opened: Iterable[NodeId] = (),
+    look: Look | None = None,
+    *,
+    notes: Iterable[Note] = (),
 ) -> tuple[Selection, list[Element]]:
-    """What is drawn of a flow graph, and its elements: bands, titles, nodes, edges."""
-    drawn = choose(index, opened)
-    return drawn, elements(index, drawn, notes)
+    """What is drawn of a flow graph, and its elements: bands, titles, nodes, edges.
+
+    Args:
+        index: The graph.
+        opened: The nodes whose parts are drawn.
+        look: How many parts, what besides, and in how large a room; by default when left out.
+        notes: The reader's; what is pinned is always drawn.
+    """
+    look, notes = look or Look(), tuple(notes)
+    kept = look.kept | {note.node for note in notes if note.pinned}
+    drawn = choose(index, opened, replace(look, kept=kept))
+    return drawn, elements(index, drawn, look.room, notes)
 
 
-def choose(index: Index, opened: Iterable[NodeId] = ()) -> Selection:
-    """Choose what is drawn of a flow graph, so that with its frame it stays within the budget."""
-    frame = len(index.flow.tokens) + 2 * index.flow.model.n_layers + 1
-    frame += len({token.message for token in index.flow.tokens} - {None})
-    return select(index, opened, max(0, BUDGET - frame))
+def choose(index: Index, opened: Iterable[NodeId] = (), look: Look | None = None) -> Selection:
+    """Choose what is drawn: as many parts as asked for, else as many as are legible in the room.
+
+    What is opened takes room of its own, and changes nothing of what else is chosen.
+    """
+    look, opened = look or Look(), tuple(opened)
+    choice = Choice(look.count or 0, look.kept, look.unfolded)
+    if look.count is not None:
+        return select(index, opened, choice)
+    for count in _FITTING:
+        choice = replace(choice, count=count)
+        closed = select(index, (), choice)
+        if _is_legible(index, closed, look.room):
+            break
+    return select(index, opened, choice) if opened else closed
 
 
-def elements(index: Index, drawn: Selection, notes: Iterable[Note] = ()) -> list[Element]:
+def _is_legible(index: Index, drawn: Selection, room: Room) -> bool:
+    placed = placement.plan(drawn, measure_nodes(index, drawn), room)
+    return placed.zoom_in(room) * SMALLEST >= LEAST_ON_SCREEN
+
+
+def elements(
+    index: Index, drawn: Selection, room: Room | None = None, notes: Iterable[Note] = ()
+) -> list[Element]:
     """The elements of what is drawn, each at its place; a note's name stands for a label."""
-    plan = placement.plan(drawn)
-    curved = len(drawn.nodes) <= STRAIGHT_ABOVE
+    sizes = measure_nodes(index, drawn)
+    plan = placement.plan(drawn, sizes, room or Room())
     widths = _widths(index, drawn.lines)
     steps = _steps(index, drawn)
+    most = max((abs(index.measure(part)) for part in drawn.places), default=1.0) or 1.0
     return [
-        *_bands(plan),
+        *_bands(plan, drawn),
         *_row_titles(index.flow, plan),
         *_messages(index.flow, plan),
         *_add_notes(
             [
-                _node(index, node, plan.boxes[node.id], drawn, steps[node.id])
+                _node(index, node, plan.boxes[node.id], drawn, steps[node.id], most)
                 for node in drawn.nodes
             ],
             notes,
         ),
-        *(
-            _edge(line, plan, curved, thick)
-            for line, thick in zip(drawn.lines, widths, strict=True)
-        ),
+        *(_edge(line, plan, thick) for line, thick in zip(drawn.lines, widths, strict=True)),
     ]
 
 
-def label(node: Node) -> str:
-    """What is written on a node: its word, and for a part which one it is."""
-    fixed = NODES[node.id.kind].label
-    if fixed is not None:
-        return fixed
-    word = visible(node.word)
-    mark = mark_of(node.id)
-    return f"{mark} {word}" if mark else word
+def measure_nodes(index: Index, drawn: Selection) -> dict[NodeId, tuple[float, float]]:
+    """How large each node is; a part is as wide as what is written on it."""
+    return {node.id: _size(index, node) for node in drawn.nodes}
+
+
+def _size(index: Index, node: Node) -> tuple[float, float]:
+    kind = node.id.kind
+    if kind in PARTS:
+        return measure_width(label(index, node)), _PART_HEIGHT
+    if kind is NodeKind.OUTPUT:
+        letters = KINDS["output"]["size"] / 12 * LETTER
+        return max(64.0, len(label(index, node)) * letters + 22.0), _OUTPUT_HEIGHT
+    return _SIZES.get(kind, _OTHER_SIZE)
 
 
 def mark_of(node_id: NodeId) -> str:
@@ -107,7 +156,7 @@ def rank_level(rank: int, d_vocab: int) -> float:
 
 
 def _node(
-    index: Index, node: Node, box: placement.Box, drawn: Selection, steps: dict[str, str]
+    index: Index, node: Node, box: Box, drawn: Selection, steps: dict[str, str], most: float
 ) -> Element:
     flow, row = index.flow, NODES[node.id.kind]
     logit = index.direct_logit(node.id)
@@ -116,10 +165,11 @@ def _node(
         "data": {
             **({} if level is None else {"logit": round(level, 4)}),
             **steps,
+            **(_case(index, node, drawn, most) if node.id.kind in PARTS else {}),
             "id": str(node.id),
             "kind": str(node.id.kind),
             "family": str(row.role),
-            "label": label(node),
+            "label": label(index, node),
             "w": box.width,
             "h": box.height,
             "tip": tip(flow, node),
@@ -133,6 +183,18 @@ def _node(
         },
         "position": {"x": round(box.x, 1), "y": round(box.y, 1)},
         "grabbable": False,
+    }
+
+
+def _case(index: Index, node: Node, drawn: Selection, most: float) -> dict[str, Any]:
+    """A part's measure as its bar, in percent of the strongest part, and its place among all."""
+    size = index.measure(node.id)
+    bar = max(3, round(100 * min(1.0, abs(size) / most))) if size else 0
+    placed = drawn.places.get(node.id)
+    return {
+        "bar": f"{bar}%",
+        "sign": "minus" if size < 0 else "plus",
+        **({} if placed is None else {"place": placed}),
     }
 
 
@@ -192,7 +254,8 @@ def _add_notes(nodes: list[Element], notes: Iterable[Note]) -> list[Element]:
 def _widths(index: Index, lines: Sequence[Line]) -> list[dict[str, float]]:
     """How wide every line is by each measure, in pixels: by its square root, the widest 6.
 
-    The widest is the graph's, drawn or not, so that no width changes as blocks open and close.
+    A thread is as wide as what it carries. The widest is the graph's, drawn or not, so that no
+    width changes as blocks open and close.
     """
     measures: dict[str, list[float]] = {
         "carried": [line.carried for line in lines],
@@ -201,31 +264,35 @@ def _widths(index: Index, lines: Sequence[Line]) -> list[dict[str, float]]:
         "logit": [abs(line.direct_logit or 0.0) for line in lines],
     }
     widest = {**index.largest, "carried": 1.0}
+
+    def measure_line(line: Line, part: float) -> float:
+        part = min(1.0, part)
+        return WIDEST_THREAD * part if line.is_thread else 5.3 * math.sqrt(part)
+
     return [
         {
-            f"w_{name}": round(THIN + 5.3 * math.sqrt(min(1.0, sizes[row] / widest[name])), 2)
+            f"w_{name}": round(THIN + measure_line(line, sizes[row] / widest[name]), 2)
             for name, sizes in measures.items()
         }
-        for row in range(len(lines))
+        for row, line in enumerate(lines)
     ]
 
 
-def _edge(line: Line, plan: placement.Plan, curved: bool, widths: dict[str, float]) -> Element:
+def _edge(line: Line, plan: placement.Plan, widths: dict[str, float]) -> Element:
     source, target = plan.boxes[line.source], plan.boxes[line.target]
     data: dict[str, Any] = {
         "id": line.id,
         "source": str(line.source),
         "target": str(line.target),
         "kind": str(line.kind),
-        "sign": "minus" if line.share is not None and line.share < 0 else "plus",
-        "carried": line.carried,  # not rounded: the threshold is compared with it
-        "hides": int(line.hides),
+        "sign": "minus" if line.flow < 0 else "plus",
+        "carried": line.carried,
         **widths,
-        "way": _way(line, source, target, curved),
+        "way": _way(source, target),
     }
     if line.ledger is not None:
         data["ledger"] = str(line.ledger)
-    if not line.hides:
+    if line.is_thread:
         data["stream"] = 1
     if data["way"] == "curve":
         data["weights"], data["distances"] = control_points(
@@ -234,10 +301,11 @@ def _edge(line: Line, plan: placement.Plan, curved: bool, widths: dict[str, floa
     return {"data": data}
 
 
-def _way(line: Line, source: placement.Box, target: placement.Box, curved: bool) -> str:
-    if source.x == target.x:
+def _way(source: Box, target: Box) -> str:
+    if abs(source.x - target.x) < 0.5:
         return "down"
-    return "curve" if curved and abs(source.y - target.y) > 0.5 else "level"
+    is_level = abs(source.y - target.y) <= 0.5 or target.left - source.right < 0.5
+    return "level" if is_level else "curve"
 
 
 def control_points(dx: float, dy: float) -> tuple[list[float], list[float]]:
@@ -254,21 +322,37 @@ def control_points(dx: float, dy: float) -> tuple[list[float], list[float]]:
     )
 
 
-def _bands(plan: placement.Plan) -> list[Element]:
+def _bands(plan: placement.Plan, drawn: Selection) -> list[Element]:
+    """The box behind each drawn layer and each fold, under its title; a tap folds and unfolds."""
     made = []
-    for layer, box in plan.bands.items():
-        made.append(
-            _label(
-                f"band{layer}", "", box, frame="band", shade=layer % 2, w=box.width, h=box.height
-            )
-        )
-        title = placement.Box(box.x, box.y - box.height / 2 - 14, 100.0, 20.0)
-        made.append(_label(f"column{layer}", f"layer {layer}", title, frame="column"))
+    filled = {node.id.layer for node in drawn.nodes if node.id.kind not in THREADED}
+    for shade, (layer, box) in enumerate(plan.bands.items()):
+        made.append(_back(f"band{layer}", box, frame="band", shade=shade % 2))
+        idle = {} if layer in filled else {"first": layer, "last": layer}
+        made.append(_title(f"column{layer}", f"L{layer}", box, frame="column", **idle))
+    for (first, last), box in plan.folds.items():
+        made.append(_back(f"fold{first}", box, frame="fold", first=first, last=last))
+        said = placement.name_run(first, last)
+        made.append(_title(f"folded{first}", said, box, frame="folded"))
     return made
 
 
+def _back(name: str, box: Box, **data: Any) -> Element:
+    return _label(name, "", box, w=box.width, h=box.height, **data)
+
+
+def _title(name: str, text: str, box: Box, **data: Any) -> Element:
+    above = Box(box.x, box.y - box.height / 2 - 12, max(box.width, 30.0), 18.0)
+    return _label(name, text, above, **data)
+
+
 def _row_titles(flow: FlowGraph, plan: placement.Plan) -> list[Element]:
-    return [
+    """Each row's token, and between two rows how many positions are folded."""
+    marks = [
+        _label(f"gap{first}", f"⋯ {last - first + 1}", box, frame="gap")
+        for (first, last), box in plan.gaps.items()
+    ]
+    return marks + [
         _label(
             f"row{position}",
             flow.shown[position],
@@ -296,18 +380,18 @@ def _messages(flow: FlowGraph, plan: placement.Plan) -> list[Element]:
             continue
         positions = list(run)
         first, last = plan.rows[positions[0]], plan.rows[positions[-1]]
-        box = placement.Box(
+        box = Box(
             first.left - 6 - MESSAGE_WIDTH / 2,
             (first.y + last.y) / 2,
             MESSAGE_WIDTH,
-            last.y - first.y + MESSAGE_HEIGHT,
+            last.y - first.y + 2 * MESSAGE_REACH,
         )
         role = flow.tokens[positions[0]].role or ""
         made.append(_label(f"message{positions[0]}", visible(role), box, frame="message"))
     return made
 
 
-def _label(name: str, text: str, box: placement.Box, **data: Any) -> Element:
+def _label(name: str, text: str, box: Box, **data: Any) -> Element:
     return {
         "data": {"id": name, "label": text, "w": box.width, "h": box.height, **data},
         "position": {"x": round(box.x, 1), "y": round(box.y, 1)},

@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import quote
 
 from visit.graph.kinds import SHAPES
 from visit.web.look import COLOURINGS, WIDTHS
 from visit.web.marks import (
+    BAR,
     EDGE_DASH,
     FAMILIES,
     FRAME,
     FRAMES,
     HALO,
     KINDS,
+    LINE,
     NODE,
     OPEN,
     PALE,
@@ -122,6 +125,11 @@ def _frame(theme: Theme) -> list[Rule]:
         *(_rule(f"node[frame = '{name}']", **_style(mark)) for name, mark in FRAMES.items()),
         _rule("node[frame = 'band']", **{**filled, "background-color": theme.band, "z-index": -10}),
         _rule("node[frame = 'band'][shade = 1]", **{"background-color": theme.band_shade}),
+        _rule(
+            "node[frame = 'fold']",
+            **{"border-color": theme.line, "z-index": -10, "events": "yes"},
+        ),
+        _rule("node[frame = 'column'][first]", **{"events": "yes"}),
         _rule("node[frame = 'message']", **filled, **{"border-color": theme.other}),
         _rule("node[frame = 'row'], node[frame = 'message']", color=theme.ink),
         _rule("node[frame = 'row'][?template]", color=theme.faint),
@@ -141,6 +149,8 @@ def _nodes(theme: Theme) -> list[Rule]:
                 "width": "data(w)",
                 "height": "data(h)",
                 "label": "data(label)",
+                "text-wrap": "wrap",
+                "line-height": LINE,
                 "min-zoomed-font-size": 6,
                 "z-index": 10,
                 "z-index-compare": "manual",
@@ -164,15 +174,44 @@ def _nodes(theme: Theme) -> list[Rule]:
         *(_rule(f"node[kind = '{kind}']", **_style(mark)) for kind, mark in KINDS.items()),
         *(
             _rule(
-                f"node[kind = '{kind}']",
+                f"node[family = '{family}']",
                 **{"background-color": theme.families[change["inked"]].border},
             )
-            for kind, change in KINDS.items()
+            for family, change in FAMILIES.items()
             if "inked" in change
         ),
         _rule("node[open = 1]", **_style(OPEN)),
+        *_bars(theme),
         *_halos(theme),
     ]
+
+
+def _bars(theme: Theme) -> list[Rule]:
+    """How strong a part is, along its lower edge: one image of one colour, as wide as it says."""
+    return [
+        _rule(
+            f"node[bar][sign = '{sign}']",
+            **{
+                "background-image": _paint(colour),
+                "background-fit": "none",
+                "background-width": "data(bar)",
+                "background-height": f"{BAR}px",
+                "background-position-x": "0%",
+                "background-position-y": "100%",
+                "background-image-smoothing": "no",
+            },
+        )
+        for sign, colour in (("plus", theme.plus), ("minus", theme.minus))
+    ]
+
+
+def _paint(colour: str) -> str:
+    """An image of nothing but a colour."""
+    image = (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8" preserveAspectRatio="none">'
+        f'<rect width="8" height="8" fill="{colour}"/></svg>'
+    )
+    return f"data:image/svg+xml,{quote(image)}"
 
 
 def _halos(theme: Theme) -> list[Rule]:
@@ -219,7 +258,7 @@ def _edges(theme: Theme) -> list[Rule]:
         ),
         _rule("edge[kind = 'adds'][sign = 'plus']", **{"line-color": theme.plus}),
         _rule(
-            "edge[kind = 'adds'][sign = 'minus']",
+            "edge[sign = 'minus']",
             **{
                 "line-color": theme.minus,
                 "line-style": "dashed",
@@ -230,6 +269,7 @@ def _edges(theme: Theme) -> list[Rule]:
             "edge[stream]",
             **{"line-color": theme.stream, "line-style": "solid", "z-index": 0},
         ),
+        _rule("edge[stream][sign = 'minus']", **{"line-color": theme.minus}),
     ]
 
 
@@ -239,7 +279,7 @@ def _states(theme: Theme) -> list[Rule]:
     return [
         _rule("edge.faded", **_FADED),
         _rule("node.faded", **_FADED),
-        _rule("edge.below", **{"visibility": "hidden"}),
+        _rule("node.below", **{"display": "none"}),
         _rule("node.hushed", **{"display": "none"}),
         _rule("node.found", **picked, **{"border-width": 3}),
         _rule("node.picked, node:selected", **picked, **{"border-width": 3.5, "z-index": 20}),
@@ -252,7 +292,7 @@ def _style(said: Mapping[str, Any]) -> Rule:
     """What a mark or a change says, as Cytoscape's properties."""
     style = {name: said[key] for key, name in _PROPERTIES.items() if key in said}
     if said.get("room") is not None:
-        style |= {"text-wrap": "ellipsis", "text-max-width": said["room"]}
+        style |= {"text-max-width": said["room"]}
     if said.get("dashed"):
         style["border-style"] = "dashed"
     if said.get("turned"):

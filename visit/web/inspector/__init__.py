@@ -127,6 +127,7 @@ def node_head(flow: FlowGraph, node: Node, note: Note | None = None) -> Componen
     before = f"{', '.join(where)}, at " if where else "at "
     return html.Div(
         [
+            html.Button("← All parts", className="quiet back", title="Esc", **data(back="parts")),
             html.Div(
                 [
                     swatch(node.id),

@@ -14,7 +14,7 @@ from visit.graph.relations import logit_so_far, neurons_of, wholes
 from visit.web.inspector.pieces import facts, go, hint, leads_to, part_name
 from visit.web.inspector.waterfall import By, Row, choice, waterfall
 from visit.web.parts import data, term, word
-from visit.web.words import metric_words, percent, place, signed, signed_percent, title
+from visit.web.words import name_part, percent, place, signed, signed_percent, title
 
 WHOLES_SHOWN = 6
 
@@ -55,8 +55,16 @@ def logit_rows(index: Index) -> list[Row]:
     complete = complete and all(line.direct_logit is not None for line in lines)
     if not complete or written is None or read is None:
         return []
-    rows = [Row(_place_of(index, e.source), None, e.direct_logit) for e in lines]
-    return [*rows, Row(html.Span("norm and output biases", className="more"), None, read - written)]
+    rows = [Row(_place_of(index, e.source), None, e.direct_logit, _flow(index, e)) for e in lines]
+    biases = read - written  # they write last, so all that they do is direct
+    return [
+        *rows,
+        Row(html.Span("norm and output biases", className="more"), None, biases, biases),
+    ]
+
+
+def _flow(index: Index, line: Edge) -> float | None:
+    return index.nodes[line.source].flow
 
 
 def _flows(index: Index, into: NodeId, kind: EdgeKind) -> float | None:
@@ -64,9 +72,12 @@ def _flows(index: Index, into: NodeId, kind: EdgeKind) -> float | None:
 
 
 def _place_of(index: Index, node_id: NodeId) -> Component:
-    said = html.Span(word(index.nodes[node_id].label), className="said")
-    name = title(node_id) if node_id.layer is None else f"L{node_id.layer} {title(node_id)}"
-    return go(index, node_id, name, said)
+    return go(index, node_id, name_part(node_id), _said(index, node_id))
+
+
+def _said(index: Index, node_id: NodeId) -> Component:
+    """What a part does in the end, in a word; what it says, where that is not known."""
+    return html.Span(word(index.nodes[node_id].word), className="said")
 
 
 def _sections(index: Index, whole: NodeId) -> tuple[list[Component], bool]:
@@ -94,7 +105,7 @@ def logit_section(index: Index, rows: Sequence[Row]) -> Component:
     logit = logit_so_far(index, NodeId(NodeKind.OUTPUT, index.flow.position))
     return html.Section(
         [
-            html.H3(f"What adds up to the {metric_words(index.flow)}"),
+            html.H3(["What adds up to it, by ", term("direct logit")]),
             waterfall(rows, By.LOGIT, own_logit=logit, with_share=False),
         ],
         className="ledger-section",
@@ -103,7 +114,7 @@ def logit_section(index: Index, rows: Sequence[Row]) -> Component:
 
 
 def _section(index: Index, whole: NodeId, ledger: Ledger, lines: Sequence[Edge]) -> Component:
-    rows = [Row(_part(index, line), line.share, line.direct_logit) for line in lines]
+    rows = [Row(_part(index, line), line.share, line.direct_logit, line.flow) for line in lines]
     own = logit_so_far(index, whole)
     made = [waterfall(rows, By.SHARE, own_logit=own)]
     if all(line.direct_logit is not None for line in lines):
@@ -139,8 +150,7 @@ def _to_neurons(index: Index, attention: NodeId) -> Component:
 
 
 def _part(index: Index, line: Edge) -> Component:
-    said = html.Span(word(index.nodes[line.source].label), className="said")
-    return go(index, line.source, part_name(index, line), said)
+    return go(index, line.source, part_name(index, line), _said(index, line.source))
 
 
 def _adds_to(index: Index, part: NodeId) -> list[Component]:

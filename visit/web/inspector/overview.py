@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from itertools import groupby
 
 from dash import html
@@ -14,40 +15,112 @@ from visit.graph.relations import sum_logits
 from visit.text import one_line
 from visit.web.inspector.ledger import logit_rows, logit_section
 from visit.web.inspector.pieces import Said, facts, go, hint
-from visit.web.parts import term, word
-from visit.web.words import metric_words, percent, place, signed, title
+from visit.web.parts import aria, data, term, word
+from visit.web.ranking.panel import parts_section, tokens_section
+from visit.web.words import metric_sentence, metric_words, percent, place, signed, title
+
+
+class Over(StrEnum):
+    """One side of the trace as a whole; a panel shows one at a time."""
+
+    PARTS = "parts"
+    SUM = "sum"
+    TOKENS = "tokens"
+    MODEL = "model"
+
+
+OVER_WORDS = {
+    Over.PARTS: ("Parts", "Every head, MLP and strong memory, ranked"),
+    Over.SUM: ("Adds up", "What adds up to the metric, block by block"),
+    Over.TOKENS: ("Tokens", "What the strongest parts do to each of the next tokens"),
+    Over.MODEL: ("Model", "The model, the audit, and your notes"),
+}
 
 
 def about(index: Index, notes: Iterable[Note] = ()) -> list[Component]:
-    """The whole trace: its target, what adds up to it, what was noted, model and audit."""
-    flow, target = index.flow, index.flow.target
-    model, packed = flow.model, flow.model.quantized
+    """The whole trace: its parts ranked, what adds up to its metric, its notes, model and audit.
+
+    All four sides are there; the browser shows the one that is looked at.
+    """
     held = [note for note in notes if note.node in index.nodes]
-    rows = logit_rows(index)
+    sides = {
+        Over.PARTS: parts_section(),
+        Over.SUM: _sum(index),
+        Over.TOKENS: tokens_section(),
+        Over.MODEL: [*_list_notes(index, held), *_model(index)],
+    }
     return [
         html.Div(
-            [
-                html.H2("The whole trace"),
-                hint(
-                    "Tap a node to see what it says and what adds up to it. Attention, MLP and "
-                    "head nodes open; a second tap closes them."
-                ),
-            ],
+            [html.H2(metric_sentence(index.flow)), hint(*_target(index.flow))],
             className="node-head",
         ),
-        facts(
-            [
-                ("target", word(target.text)),
-                (term("rank"), f"{target.rank:,}"),
-                (term("probability"), percent(target.prob)),
-                (term("logit"), f"{target.logit:.2f}"),
-                (term("metric"), metric_words(flow)),
-                ("it is", signed(flow.metric.value)),
-            ]
+        _tabs(),
+        *(
+            html.Div(
+                made,
+                id=f"over-{side}",
+                className="over",
+                role="tabpanel",
+                hidden=side is not Over.PARTS,
+                **aria(labelledby=f"over-tab-{side}"),
+            )
+            for side, made in sides.items()
         ),
-        *versus(flow),
-        *_list_notes(index, held),
-        *([logit_section(index, rows)] if rows else []),
+    ]
+
+
+def _tabs() -> Component:
+    return html.Div(
+        [
+            html.Button(
+                name,
+                id=f"over-tab-{side}",
+                className="tab",
+                role="tab",
+                title=said,
+                **data(overview=str(side), focus=f"over-tab-{side}"),
+                **aria(selected="true" if side is Over.PARTS else "false", controls=f"over-{side}"),
+            )
+            for side, (name, said) in OVER_WORDS.items()
+        ],
+        className="tabs",
+        role="tablist",
+        **aria(label="What to show of the trace"),
+    )
+
+
+def _target(flow: FlowGraph) -> list[Said]:
+    """The target's own numbers, in a line."""
+    target = flow.target
+    said: list[Said] = [
+        word(target.text),
+        f" has {percent(target.prob)}, ",
+        term("rank"),
+        f" {target.rank:,}, ",
+        term("logit"),
+        f" {target.logit:.2f}",
+    ]
+    if flow.versus is not None:
+        versus = flow.versus
+        said += [
+            "; ",
+            word(versus.text),
+            f" {percent(versus.prob)}, rank {versus.rank:,}, logit {versus.logit:.2f}",
+        ]
+    return [*said, "."]
+
+
+def _sum(index: Index) -> list[Component]:
+    rows = logit_rows(index)
+    if not rows:
+        return [hint("The document does not hold all that adds up to the metric.")]
+    return [logit_section(index, rows)]
+
+
+def _model(index: Index) -> list[Component]:
+    flow = index.flow
+    model, packed = flow.model, flow.model.quantized
+    return [
         html.H3("Model"),
         facts(
             [
@@ -57,6 +130,7 @@ def about(index: Index, notes: Iterable[Note] = ()) -> list[Component]:
                 *_mixtures(model),
                 ("dtype", model.dtype),
                 *([("weights packed as", packed)] if packed else []),
+                (term("metric"), metric_words(flow)),
             ]
         ),
         *([hint(f"In this family, {model.limits}.")] if model.limits else []),

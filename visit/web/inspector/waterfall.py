@@ -28,11 +28,12 @@ class By(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a ledger: what stands for the part, and its two measures."""
+    """One line of a ledger: what stands for the part, its two measures, and its flow."""
 
     part: Said
     share: float | None
     logit: float | None
+    flow: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,12 @@ def choice() -> Component:
 
 
 def fold(rows: Sequence[Row], by: By) -> list[Row]:
-    """A ledger's rows as they are shown: the largest first, and the many small ones as one."""
-    ordered = sorted(rows, key=lambda row: -abs(_size(row, by)))
+    """A ledger's rows as they are shown: the largest first, and the many small ones as one.
+
+    Direct logits are in the order of the parts' flow, where all have one: by what they do in all.
+    """
+    by_flow = by is By.LOGIT and all(row.flow is not None for row in rows)
+    ordered = sorted(rows, key=lambda row: -abs((row.flow or 0.0) if by_flow else _size(row, by)))
     first, others = ordered[:LINES_SHOWN], ordered[LINES_SHOWN:]
     if len(others) == 1:  # a line of its own takes no more room
         return ordered

@@ -12,7 +12,6 @@ from dash import html
 from dash.development.base_component import Component
 
 from visit.formats.registry import Format, Maker, formats_made_by
-from visit.graph.flows import STEPS
 from visit.web import ids
 from visit.web.asking import prompt_form
 from visit.web.look import COLOURINGS, WIDTHS
@@ -57,12 +56,12 @@ def toolbar(*, with_server: bool) -> list[Component]:
         *views,
         html.Div(
             [
-                html.Label("Hide edges below", htmlFor=ids.THRESHOLD),
-                field(id=ids.THRESHOLD, type="range", min="0", max=str(STEPS), step="1", value="0"),
-                html.Output("0 %", id=ids.THRESHOLD_TEXT, htmlFor=ids.THRESHOLD),
+                html.Label("Parts shown", htmlFor=ids.COUNT),
+                field(id=ids.COUNT, type="range", min="0", max="1", step="1", value="0"),
+                html.Output("", id=ids.COUNT_TEXT, htmlFor=ids.COUNT),
             ],
             className="tool of-flow",
-            title="Hides the edges that carry less than this part of the whole",
+            title="How many heads and MLPs are drawn, the strongest by flow first",
         ),
         html.Div(
             [
@@ -158,13 +157,13 @@ def legend() -> list[Component]:
         _shape("neuron", "neuron", "Attention neuron: a row of an attention's output matrix"),
         _shape("mlp", "MLP, memory", "The MLP as a whole, its memories: key, value; experts"),
         _shape("rest", "rest, bias", "Parts not drawn, folded into one; and biases"),
-        _stroke("stream", "residual stream"),
+        _stroke("stream", "residual stream, as wide as its flow"),
         html.Span(
             [
                 html.Span(className="stroke plus"),
-                html.Span("adds along,"),
+                html.Span("flow for the target,"),
                 html.Span(className="stroke minus"),
-                html.Span("against"),
+                html.Span("against it"),
             ],
             className="entry",
         ),

@@ -335,14 +335,26 @@ _WORDS = (
     Word(
         "threshold",
         _GRAPH,
-        "Edges that carry less than this are hidden; the residual stream never is. A trace has a "
-        "threshold of its own: edges below it are folded into rests when the graph is made.",
+        "Edges between positions that carry less than this are folded into rests when the graph is "
+        "made; it is an option of a trace.",
+    ),
+    Word(
+        "thread",
+        _GRAPH,
+        "The residual stream of one position, drawn along its row, as wide as the flow it carries "
+        "at each depth, with a junction wherever a part writes to it or is fed by it.",
+    ),
+    Word(
+        "fold",
+        _GRAPH,
+        "A run of layers in which no part is drawn, as one narrow band: a tap unfolds it. A part "
+        "that is folded shows as a change of its thread's width.",
     ),
     Word(
         "unexplained",
         _GRAPH,
-        "The part of what arrives at the output that does not come from a token or a bias through "
-        "what is drawn. It comes through rests, or through edges below the threshold.",
+        "Of all flow that enters the drawn threads, heads and attentions, signs aside, the part "
+        "that comes by what is folded. Of a folded stretch the net counts, which is what one sees.",
     ),
     Word(
         "atlas",

@@ -8,34 +8,36 @@ from dash import html
 from dash.development.base_component import Component
 
 from visit.graph.flow import FlowGraph
-from visit.graph.flows import levels, unexplained
+from visit.graph.flows import explain, list_counts, unexplained
 from visit.graph.index import Index
+from visit.graph.parts import Choice
 from visit.graph.selection import Selection
 from visit.text import visible
 from visit.web import ids, inspector
-from visit.web.flow.elements import choose
 from visit.web.parts import data
+from visit.web.ranking.rows import columns
 from visit.web.screen.search import searchable
 from visit.web.trees import trees
-from visit.web.words import percent, typed_from_tokens
+from visit.web.words import percent, signed, typed_from_tokens
 
 
-def note(drawn: Selection) -> list[Component]:
-    """What is left out of the drawing, in numbers."""
-    if not drawn.left_out:
-        return []
+def note(index: Index, drawn: Selection) -> list[Component]:
+    """What is folded in the drawing, in numbers; the browser has from it what is drawn."""
+    said = explain(index, drawn)
+    in_flow = f", net {signed(said.net, 1)} of {signed(index.flow.metric.value, 1)}"
     return [
         html.Span(
-            f"{drawn.left_out} edges left out",
-            title="To keep the graph quick. Each carries less than "
-            f"{percent(drawn.left_out_above)} of the whole",
+            f"{said.n_folded:,} folded{in_flow if index.by_flow else ''}",
+            title="Heads and MLPs of all layers and positions that are not drawn, and by how much "
+            "they change the traced position's thread together",
+            **data(drawn=str(len(drawn.places)), unexplained=f"{said.unexplained:.4f}"),
         )
     ]
 
 
 def build_graph_panels(index: Index, *, clickable: bool) -> dict[str, Any]:
-    """The panels by the part they fill, the threshold's steps, and what can be searched."""
-    flow, route = index.flow, choose(index).lines
+    """The panels by the part they fill, the slider's steps, what is searched and ranked."""
+    flow, counts = index.flow, list_counts(index)
     panels = {
         ids.TOKENS: inspector.tokens(flow, clickable=clickable),
         ids.PREDICTIONS: inspector.predictions(flow, clickable=clickable),
@@ -45,9 +47,10 @@ def build_graph_panels(index: Index, *, clickable: bool) -> dict[str, Any]:
         panels[ids.TARGET_CHOICES] = target_options(flow)
     return {
         "panels": {name: trees(parts) for name, parts in panels.items()},
-        "levels": levels(),
-        "unexplained": [round(part, 5) for part in unexplained(index, route, levels())],
+        "counts": counts,
+        "unexplained": [round(part, 4) for part in unexplained(index, Choice(), counts)],
         "searchable": searchable(index),
+        "ranking": columns(index),
     }
 
 

@@ -32,7 +32,7 @@ GRAPH_SETTINGS: dict[str, Any] = {
     "autoungrabify": True,
     "boxSelectionEnabled": False,
     "minZoom": 0.15,
-    "maxZoom": 2,
+    "maxZoom": 3,
 }
 EMPTY_FIGURE: dict[str, object] = {
     "data": [],
@@ -105,7 +105,7 @@ def _stores(page: str, view: View | None, request: Request | None) -> list[Compo
     messages = (
         *(ids.ADDRESS, ids.KEY, ids.DOCK, ids.SHADE, ids.LOOK, ids.EXPORT),
         *(ids.GRAPH_PANELS, ids.DRAWN_PANELS, ids.INSPECTOR_PANELS, ids.GROWN, ids.SEARCHABLE),
-        ids.SETTINGS_PROBLEMS,
+        *(ids.MEASURE, ids.RANKING, ids.SETTINGS_PROBLEMS),
     )
     given: dict[str, Any] = {
         ids.PAGE: page,

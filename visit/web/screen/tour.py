@@ -55,9 +55,9 @@ STEPS = (
     ),
     Step(
         "Keep what matters",
-        "Raise the threshold to hide weak edges. “Unexplained” says how much of the traced "
-        "residual does not come through what is drawn.",
-        ".tool:has(#threshold), .tool:has(#unexplained)",
+        "Move the slider to see more parts or fewer. “Unexplained” says how much of the flow "
+        "does not come through what is drawn.",
+        ".tool:has(#count), .tool:has(#unexplained)",
         "below above",
     ),
     Step(

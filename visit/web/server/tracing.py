@@ -18,6 +18,7 @@ from visit.graph.request import Request, data_from_request, request_like
 from visit.graph.settings import texts_beside, values_from_texts
 from visit.web import ids
 from visit.web.asking.prompt_form import chosen_from_request, form_from_data
+from visit.web.ranking.callbacks import RANK
 from visit.web.server.calls import Calls, show_problem
 from visit.web.state.address import Asked, asked_by_address
 from visit.web.state.bounds import Bounds
@@ -51,11 +52,13 @@ def register(calls: Calls, engine: Engine, shelf: Shelf, default: Request) -> No
         chosen: dict[str, Any] | None,
         settings: dict[str, Any] | None,
         seen: dict[str, Any] | None,
+        page: str,
     ) -> tuple[Any, Any]:
         """Explain what the controls ask for, with progress; a problem is told in place.
 
         What the address asks for runs by itself, so it never loads a model: a link could make it.
         """
+        calls.jobs.cancel(page, RANK)
         show_problem(None)
         show_running(True)
         try:
@@ -109,6 +112,7 @@ def register(calls: Calls, engine: Engine, shelf: Shelf, default: Request) -> No
         State(ids.CHOSEN, "data"),
         State(ids.SETTINGS, "data"),
         State(ids.VIEW, "data"),
+        State(ids.PAGE, "data"),
     )
 
     async def cancel(_clicks: int | None, page: str) -> None:

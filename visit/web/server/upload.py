@@ -17,7 +17,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from visit.errors import DocumentError
-from visit.formats.document import flow_from_text
+from visit.formats.document import flow_from_json, json_from_text
 from visit.formats.drawable import check_drawable
 from visit.graph.limits import (
     LONGEST_UPLOAD,
@@ -33,7 +33,7 @@ PATH = "/open"
 HEADER = "x-visit-open"
 """A custom header: a page of another site cannot send one to this server without a preflight."""
 _FORBIDDEN, _TOO_SLOW, _TOO_LARGE, _UNREADABLE, _BUSY = 403, 408, 413, 422, 503
-_BEFORE_VALUES = (b",", b"[", b"{", b":")
+_BEFORE_VALUES = (",", "[", "{", ":")
 """What stands before every value of JSON but the first, and before every field's name."""
 
 
@@ -89,13 +89,9 @@ async def open_sent(
     if content is None:
         limit = f"{max_bytes / 2**20:.0f} MB"
         return _refusal(_TOO_LARGE, f"the file is larger than {limit}; open it with visit show")
-    if sum(map(content.count, _BEFORE_VALUES)) > max_values:
-        return _refusal(
-            _TOO_LARGE, f"the file holds more than {max_values:,} values; open it with visit show"
-        )
     async with reading:  # in a thread, so that nobody else waits for a large one
-        view = await run_in_threadpool(_shelve, content, shelf)
-    return _refusal(_UNREADABLE, view) if isinstance(view, str) else JSONResponse(view.data())
+        view = await run_in_threadpool(_shelve, content, shelf, max_bytes, max_values)
+    return view if isinstance(view, Response) else JSONResponse(view.data())
 
 
 def _is_from_here(asked: HttpRequest) -> bool:
@@ -116,19 +112,26 @@ async def _receive(asked: HttpRequest, max_bytes: int) -> bytes | None:
     return bytes(content)
 
 
-def _shelve(content: bytes, shelf: Shelf) -> View | str:
-    """Put the document's graph on the shelf, and say what shows it, or why it is no document.
+def _shelve(content: bytes, shelf: Shelf, max_bytes: int, max_values: int) -> View | Response:
+    """Put the document's graph on the shelf, and say what shows it, or why it is refused.
 
-    No error leaves this: what carries one to another thread keeps its frames, and with them all
-    that was parsed, until the next file comes.
+    What a page holds compressed is bounded as the file is, before it is parsed. No error leaves
+    this: what carries one to another thread keeps its frames, and with them all that was parsed,
+    until the next file comes.
     """
     try:
-        flow = flow_from_text(content.decode("utf-8-sig"))
+        text = json_from_text(content.decode("utf-8-sig"), max_bytes)
+        if sum(map(text.count, _BEFORE_VALUES)) > max_values:
+            return _refusal(
+                _TOO_LARGE,
+                f"the file holds more than {max_values:,} values; open it with visit show",
+            )
+        flow = flow_from_json(text)
         check_drawable(flow)
     except UnicodeDecodeError as error:
-        return f"not UTF-8 at byte {error.start}"
+        return _refusal(_UNREADABLE, f"not UTF-8 at byte {error.start}")
     except DocumentError as problem:
-        return one_line(str(problem))
+        return _refusal(_UNREADABLE, one_line(str(problem)))
     return View(shelf.put(flow), flow.request, notes=flow.notes, fixed=True)
 
 

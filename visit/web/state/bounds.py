@@ -14,6 +14,7 @@ from typing import Any
 from visit.errors import RequestError
 from visit.graph.limits import (
     LONGEST_PROMPT,
+    MOST_CHANGED,
     MOST_COUNTED,
     MOST_LISTED_A_LAYER,
     MOST_OPENED,
@@ -47,6 +48,11 @@ class Bounds:
             raise RequestError(
                 f"top_k is {request.top_k} for {n_asked // request.top_k} parts of a layer, which "
                 f"lists {n_asked:,} tokens; this server lists at most {n_allowed:,}: lower either"
+            )
+        if len(request.interventions) > MOST_CHANGED:
+            raise RequestError(
+                f"{len(request.interventions)} sites are to be changed; this server changes at "
+                f"most {MOST_CHANGED}: leave some out"
             )
         length = max(len(request.prompt), len(request.prompt_ids or ()))
         if length > LONGEST_PROMPT:

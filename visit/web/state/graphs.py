@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Hashable, Iterable
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
 from visit.engine.protocol import Engine
 from visit.engine.questions import Answer, Explain, OpenBlock, Question
 from visit.errors import VisitError
-from visit.graph.flow import NodeId
+from visit.graph.flow import NodeId, NodeKind
 from visit.graph.index import Index, is_whole, merge
-from visit.graph.kinds import BLOCKS
+from visit.graph.kinds import BLOCKS, NODES
 from visit.graph.selection import can_open
 from visit.web.state.bounds import Bounds
 from visit.web.state.jobs import Jobs, ask
@@ -38,7 +39,7 @@ class Graphs:
         self._shelf = shelf
         self._jobs = jobs or Jobs()
         self._bounds = bounds or Bounds()
-        self._making: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._making: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
 
     async def find(self, view: View) -> Index | None:
         """The view's graph; one that fell off the shelf is made again from its request.
@@ -67,6 +68,19 @@ class Graphs:
             raise VisitError("this graph is no longer held by the server; open the document again")
         for node_id in view.opened:
             index = await self.add_block(view, index, node_id)
+        return index
+
+    async def find_shown(self, view: View, ids: Iterable[NodeId]) -> Index:
+        """The view's graph with every opened block in it, and those in which some nodes are.
+
+        Raises:
+            VisitError: as ``find_opened``.
+        """
+        index = await self.find_opened(view)
+        for node_id in ids:
+            is_inside = NODES[node_id.kind].inside is not None
+            if node_id not in index.nodes and is_inside and node_id.layer is not None:
+                index = await self.add_block(view, index, _block_of(node_id))
         return index
 
     async def add_block(self, view: View, index: Index, node_id: NodeId) -> Index:
@@ -105,15 +119,15 @@ class Graphs:
         question = replace(question, weights=view.weights)
         kept = self._shelf.get_answer(view.key, question)
         if kept is None:
-            async with self._lock(view.key):
+            async with self._lock((view.key, question)):
                 kept = self._shelf.get_answer(view.key, question)
                 if kept is None:
                     kept = (await ask(engine, question),)
                     self._shelf.keep_answer(view.key, question, kept[0])
         return kept[0]
 
-    def _lock(self, key: str) -> asyncio.Lock:
-        """A graph's own lock, held while it is made or added to, so that it is made once."""
+    def _lock(self, key: Hashable) -> asyncio.Lock:
+        """The lock of a graph, or of a question about it, held while that is made or answered."""
         return self._making.setdefault(key, asyncio.Lock())
 
     def _engine_for(self, view: View) -> Engine | None:
@@ -126,6 +140,13 @@ class Graphs:
             return None
         self._bounds.check_view(view)
         return self._engine
+
+
+def _block_of(node_id: NodeId) -> NodeId:
+    """The block that holds a node, at the node's position."""
+    is_of_mlp = NODES[node_id.kind].inside is NodeKind.MLP
+    kind = NodeKind.MLP if is_of_mlp else NodeKind.ATTN
+    return NodeId(kind, node_id.position, node_id.layer)
 
 
 def _lacks(index: Index, node_id: NodeId) -> bool:

@@ -21,8 +21,6 @@ class Writing(StrEnum):
     """How the address says a piece; ``assets/address.js`` has the two ways of each."""
 
     TEXT = "text"
-    STEP = "step"
-    """A number from 0 to 100."""
     WORDS = "words"
     """A set of words, a space between two."""
     PANE = "pane"
@@ -66,10 +64,15 @@ TABLE = (
     Piece(ids.PICKED, key="pick", store=Store.PAGE),
     Piece(ids.TAB, default="words", key="tab", store=Store.PAGE),
     Piece(ids.PANE, default={"name": "flow"}, key="pane", writing=Writing.PANE, store=Store.PAGE),
+    Piece(ids.OVERVIEW, default="parts", key="over"),
+    Piece(ids.RANKED_BY, default="effect", key="rank"),
     Piece("colouring", default="kind", key="colour", store=Store.LOCAL),
     Piece("width", default="carried", key="width", store=Store.LOCAL),
     Piece("palette", default="safe", store=Store.LOCAL),
-    Piece("level", default=0, key="level", writing=Writing.STEP),
+    Piece(ids.PARTS, key="parts", store=Store.PAGE),
+    Piece(ids.KEPT, key="keep", store=Store.PAGE),
+    Piece(ids.UNFOLDED, key="unfold", store=Store.PAGE),
+    Piece(ids.ROOM, store=Store.PAGE),
     Piece("hidden", default=(), key="hide", writing=Writing.WORDS),
     Piece("viewport", key="at"),
     Piece("theme", store=Store.LOCAL),

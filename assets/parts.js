@@ -1,0 +1,74 @@
+// How much of the graph is drawn: how many parts, which ones whatever their strength, which layers. The server
+// draws what is asked for (visit/web/look.py).
+(function () {
+  "use strict";
+
+  const V = window.visit;
+  const { $ } = V;
+  const own = { counts: [0], unexplained: [0], drawn: 0, left: 0 };
+
+  // ------------------------------------------------------------------ the slider
+
+  // The numbers of parts that the slider offers, and how much is unexplained with each: the server says both
+  // (visit/graph/flows.py).
+  V.setCounts = ({ counts, unexplained }) => {
+    Object.assign(own, { counts, unexplained });
+    if ($("count")) V.field("count").max = String(counts.length - 1);
+    showCount();
+  };
+
+  // What the server drew: how many parts, and how much they leave unexplained.
+  V.onFilled((id, panel) => {
+    const said = id === "note" ? panel.querySelector("[data-drawn]") : null;
+    if (said) Object.assign(own, { drawn: Number(said.dataset.drawn), left: Number(said.dataset.unexplained) });
+    if (said || id === "toolbar") showCount();
+  });
+
+  function showCount() {
+    if (!$("count")) return;
+    const step = own.counts.findIndex((count) => count >= own.drawn);
+    V.field("count").value = String(step < 0 ? own.counts.length - 1 : step);
+    say(own.drawn, own.left);
+  }
+
+  function say(/** @type {number} */ count, /** @type {number} */ left) {
+    V.part("count-text").textContent = String(count);
+    V.part("unexplained").textContent = `${Math.round(100 * left)} %`;
+  }
+
+  // While the slider moves, weaker parts than it says hide; once it is let go, the server draws anew what is left.
+  V.moveCount = (step) => {
+    const most = own.counts[step];
+    say(most, own.unexplained[step]);
+    const cy = V.cy();
+    cy?.batch(() => {
+      cy.nodes("[place]").forEach((node) => node.toggleClass("below", node.data("place") > most));
+    });
+  };
+  V.setCount = (step) => V.set("parts", String(own.counts[step]));
+
+  // ------------------------------------------------------------------ what is drawn whatever its strength
+
+  const words = (/** @type {string | null} */ text) => (text || "").split(" ").filter(Boolean);
+
+  V.keep = (id) => V.set("kept", [...new Set([...words(V.state.kept), id])].join(" "));
+
+  // A run of layers that is folded unfolds, and the other way round.
+  V.toggleFold = (title) => {
+    const [first, last] = [title.data("first"), title.data("last")];
+    const run = Array.from({ length: last - first + 1 }, (_, i) => String(first + i));
+    const shown = words(V.state.unfolded);
+    const isShown = title.data("frame") === "column";
+    const kept = isShown ? neighbours(first, shown) : [...shown, ...run];
+    V.set("unfolded", kept.join(" "));
+  };
+
+  // What stays unfolded when the run of unfolded layers around one is folded again.
+  function neighbours(/** @type {number} */ layer, /** @type {string[]} */ shown) {
+    const gone = new Set([layer]);
+    for (const way of [-1, 1]) {
+      for (let next = layer + way; shown.includes(String(next)); next += way) gone.add(next);
+    }
+    return shown.filter((other) => !gone.has(Number(other)));
+  }
+})();

@@ -1,0 +1,132 @@
+"""Flow graph -> the same with effects: what each part drawn at the traced position really does.
+
+Each is set to zero and the rest of the pass run again, all of them in one sweep. By default that is
+done of as many parts, the strongest by flow first, as cost no more than the graph itself: counted
+in multiplications of matrix products, so that the same request always has the same answer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import accumulate
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from visit.assemble.flows import takes_outcomes
+from visit.assemble.residency import Resident
+from visit.assemble.traced_request import TracedRequest
+from visit.attribution import effects as arithmetic
+from visit.attribution.estimates import live_gradients, predict
+from visit.engine.progress import Progress
+from visit.graph.effect import Effect, agreement_of
+from visit.graph.flow import FlowGraph, Node, NodeId, NodeKind
+from visit.graph.index import Index
+from visit.graph.interventions import Site
+from visit.tracing.interventions import Edit
+from visit.tracing.precision import reading_dtype
+from visit.tracing.sweep import Variant
+
+MEASURED = frozenset({NodeKind.HEAD, NodeKind.MEMORY_VALUE, NodeKind.ATTN, NodeKind.MLP})
+"""The kinds of node that get an effect."""
+_SWEEPS_OF_EFFECTS = 4
+"""Passes over the prompt beside the changed ones: it is run up to the traced position, and the live
+gradient runs each layer once more and back."""
+_SWEEPS_OF_GRAPH = 2
+"""The pass itself, and the flow's sweep back."""
+
+
+@torch.inference_mode()
+def with_effects(
+    flow: FlowGraph, resident: Resident, asked: TracedRequest, tell: Progress
+) -> FlowGraph:
+    """The graph, its parts at the traced position measured as far as that is asked for.
+
+    Args:
+        flow: The graph.
+        resident: The model.
+        asked: What the graph answers.
+        tell: Told how far the ``effects`` are, 0 to 1.
+    """
+    nodes = _choose(flow, asked)
+    if not nodes:
+        return flow
+    variants = [_zero(node) for node in nodes]
+    unembedding = asked.metric.unembedding(
+        asked.architecture, reading_dtype(asked.trace.logits.dtype)
+    )
+    moved = arithmetic.measure_metric(
+        resident.loaded.model, asked.architecture, asked.trace, asked.position, variants,
+        unembedding, lambda part: tell("effects", part),
+    )  # fmt: skip
+    estimates = _estimate(asked, nodes, variants, unembedding)
+    index = Index(flow)
+    found: dict[NodeId, Effect] = {}
+    for node, measured, estimate in zip(nodes, moved, estimates, strict=True):
+        direct = index.direct_logit(node.id)
+        if math.isfinite(measured) and direct is not None and node.flow is not None:
+            sites = (Site.from_node(node.id),)
+            found[node.id] = Effect(sites, measured, 0.0 - direct, 0.0 - node.flow, estimate)
+    return replace(
+        flow,
+        nodes=tuple(replace(node, effect=found.get(node.id)) for node in flow.nodes),
+        agreement=agreement_of(found.values()) if found else None,
+    )
+
+
+def _estimate(
+    asked: TracedRequest,
+    nodes: Sequence[Node],
+    variants: Sequence[Variant],
+    unembedding: Float[Tensor, " d_model"],
+) -> list[float]:
+    """What the live pass's gradient predicts for each."""
+    places = defaultdict[int | None, list[int]](list)
+    for place, node in enumerate(nodes):
+        places[node.id.layer].append(place)
+    estimates = [0.0] * len(nodes)
+    architecture, trace = asked.architecture, asked.trace
+    for layer, at in live_gradients(architecture, trace, asked.position, unembedding):
+        for place in places[layer]:
+            estimates[place] = predict(architecture, trace, variants[place], at)
+    return estimates
+
+
+def _zero(node: Node) -> Variant:
+    """The edit that sets a node of one position to zero."""
+    return (Edit(Site.from_node(node.id)),)
+
+
+def _choose(flow: FlowGraph, asked: TracedRequest) -> list[Node]:
+    """The nodes to measure, the strongest by flow first; of a pass that is changed, none."""
+    request, position = asked.request, asked.position
+    if request.effects is False or request.interventions:
+        return []
+    there = [n for n in flow.nodes if n.id.kind in MEASURED and n.id.position == position]
+    there.sort(key=lambda node: (-abs(node.flow or 0.0), str(node.id)))
+    if request.effects:
+        return there
+    left = _budget(asked, len(flow.nodes))
+    layer, n_layers = _cost_of_layer(asked), asked.architecture.sizes.n_layers
+    costs = accumulate((n_layers - (node.id.layer or 0)) * layer for node in there)
+    return [node for node, cost in zip(there, costs, strict=True) if cost <= left]
+
+
+def _budget(asked: TracedRequest, n_nodes: int) -> int:
+    """The multiplications that effects may take by default: the graph's, less the fixed part."""
+    sizes, n_positions = asked.architecture.sizes, asked.position + 1
+    sweep = n_positions * sizes.n_layers * _cost_of_layer(asked)
+    n_sweeps = _SWEEPS_OF_GRAPH + (len(asked.candidates) if takes_outcomes(asked) else 0)
+    return (n_sweeps - _SWEEPS_OF_EFFECTS) * sweep + n_nodes * sizes.d_model * sizes.d_vocab
+
+
+def _cost_of_layer(asked: TracedRequest) -> int:
+    """The multiplications of one layer at the traced position: weights, scores and mixes."""
+    sizes = asked.architecture.sizes
+    heads = sizes.n_heads + sizes.n_kv_heads
+    attention = 2 * sizes.d_head * (heads * sizes.d_model + sizes.n_heads * (asked.position + 1))
+    return attention + 3 * sizes.d_model * sizes.d_mlp * (sizes.n_routed or 1)
