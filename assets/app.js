@@ -10,6 +10,9 @@
 //   ways      what in the drawing goes together                 parts            how much of the graph is drawn
 //   look      theme, colours, panes, the lens dock              lens             what lies over the lens grid
 //   panels    fills the panels that the server sends            terms, help, tour, cover, drop   one part each
+//   keeping   what the browser keeps of a prompt; pure          kept             keeps it, and puts it into a link
+//   entries   Back and Forward                                  draft            what is typed and not traced yet
+//   server    says when the server is gone
 //   ranking   which parts are listed, in which order; pure      ranks        the panel of all parts
 //   form      how the prompt is read                            settings         how it is explained
 //   controls  clicks and keys                                   export       files to keep, figures for print
@@ -40,6 +43,13 @@
   const ofPanels = [];
   V.onFilled = (listener) => ofPanels.push(listener);
   V.filled = (id, panel) => ofPanels.forEach((listener) => listener(id, panel));
+
+  // The view that is shown is told to those who keep it; isNew: it is of another graph than before, and was not
+  // come back to by undo.
+  /** @type {ViewListener[]} */
+  const ofViews = [];
+  V.onView = (listener) => ofViews.push(listener);
+  V.viewed = (view, isNew) => ofViews.forEach((listener) => listener(view, isNew));
 
   // ------------------------------------------------------------------ the state
 
@@ -90,9 +100,10 @@
 
   /** @type {number | undefined} */
   let writing;
-  V.writeAddress = () => {
+  V.writeAddress = (atOnce = false) => {
     clearTimeout(writing);
-    writing = setTimeout(write, 150);
+    if (atOnce) write();
+    else writing = setTimeout(write, 150);
   };
 
   // What a link or a reload needs to show the same again (visit/web/state/address.py reads the request).
@@ -102,6 +113,6 @@
     V.state.viewport = V.viewport();
     // No link leads to a document.
     const search = view.fixed ? window.location.pathname : `?${V.address.write(V.table, V.state, view)}`;
-    window.history.replaceState(null, "", search);
+    window.history.replaceState(window.history.state, "", search);
   }
 })();

@@ -36,10 +36,10 @@
 
   // ------------------------------------------------------------------ what a click asks for
 
-  V.askPrompt = (prompt) => {
+  V.askPrompt = (prompt, typed = "") => {
     V.closeMenus();
     V.setProps("prompt", { value: prompt });
-    V.setProps("target", { value: "" });
+    V.setProps("target", { value: typed });
     V.set("position", null);
     V.setForm({});
     trace();

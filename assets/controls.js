@@ -34,7 +34,7 @@
     dock: () => V.set("dockOpen", !V.dockIsOpen()),
     pane: ({ pane }) => V.setPane(pane === "sankey" ? { name: pane, layer: layerForSankey() } : { name: pane }),
     target: ({ target }, button) => V.askTarget(V.chosenFrom(button, target)),
-    prompt: ({ prompt }) => V.askPrompt(prompt),
+    prompt: ({ prompt, typed }) => V.askPrompt(prompt, typed),
     position: ({ position }) => V.askPosition(Number(position)),
     export: (data) => {
       V.closeMenus();
@@ -85,6 +85,7 @@
     const look = /^look-(colouring|palette|width)$/.exec(name);
     if (look) V.set(/** @type {"colouring" | "palette" | "width"} */ (look[1]), value);
     else if (name === "dock-measure") V.set("dockMeasure", value);
+    else if (id === "dock-whole") V.set("dockWhole", field.checked);
     else if (id === "count") V.setCount(Number(value));
     else if (id === "sankey-layer") V.setPane({ name: "sankey", layer: Number(value) });
     else if (dataset.note) V.note(noted(field), { [dataset.note]: value.trim() });

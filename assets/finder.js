@@ -25,7 +25,9 @@
     own.table = V.search.prepare(table);
     own.key = V.state.view?.key ?? "";
     own.asked = "";
-    if (V.$("search") && box().value) look();
+    if (!V.$("search")) return;
+    box().placeholder = ["Search", V.search.exampleOf(own.table)].filter(Boolean).join("  ");
+    if (box().value) look();
   };
 
   // A block that was fetched brings nodes that the table lacks: the server is asked for it again.
@@ -226,15 +228,8 @@
 
   function keydown(/** @type {KeyboardEvent} */ event) {
     if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "Escape") {
-      // First the list closes, then what is typed goes, then the focus (assets/controls.js).
-      if (isOpen() && box().value) show(false);
-      else if (box().value) clear();
-      else {
-        show(false);
-        return;
-      }
-    } else if (KEYS[event.key]) KEYS[event.key]();
+    if (event.key === "Escape") box().blur(); // which closes the list; what is found stays marked
+    else if (KEYS[event.key]) KEYS[event.key]();
     else return;
     event.preventDefault();
   }

@@ -125,11 +125,12 @@
   // The grid is drawn by the server, as wide as it is shown.
   V.askForLens = () => {
     const body = V.$("dock-body");
-    const asked = { open: V.dockIsOpen(), measure: V.state.dockMeasure, width: body ? body.clientWidth - 20 : 0 };
+    const { dockMeasure: measure, dockWhole: whole } = V.state;
+    const asked = { open: V.dockIsOpen(), measure, whole, width: body ? body.clientWidth - 20 : 0 };
     V.setProps("dock", { data: asked });
   };
 
-  V.onChange(["dockOpen", "dockMeasure"], () => {
+  V.onChange(["dockOpen", "dockMeasure", "dockWhole"], () => {
     showDock();
     V.askForLens();
   });
@@ -140,6 +141,7 @@
     const button = document.querySelector("button[data-dock]");
     if (button) button.setAttribute("aria-expanded", String(isOpen));
     for (const input of V.inputs('input[name="dock-measure"]')) input.checked = input.value === V.state.dockMeasure;
+    if (V.$("dock-whole")) V.field("dock-whole").checked = V.state.dockWhole;
   }
   document.documentElement.dataset.dock = V.dockIsOpen() ? "open" : "closed";
 

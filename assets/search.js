@@ -318,5 +318,17 @@
     );
   }
 
-  V.search = { parse, find, meaningsOf, prepare, fold };
+  // A query that finds something here: the head that writes most among those whose first word is letters alone,
+  // by its layer and that word. Empty where there is no such head.
+  /** @type {SearchTools["exampleOf"]} */
+  function exampleOf(table) {
+    const { terms } = parse("head", table);
+    for (const row of find(table, terms, {})) {
+      const said = /^[· ]?(\p{L}{3,})$/u.exec(table.words[table.top[row][0]] ?? "");
+      if (said) return `head L>=${table.layer[row]} "${said[1]}"`;
+    }
+    return "";
+  }
+
+  V.search = { parse, find, meaningsOf, exampleOf, prepare, fold };
 })();

@@ -36,12 +36,22 @@
   // The server or this page made a new view. Answers whether it is of another graph.
   V.remember = (view) => {
     const before = V.state.view;
-    if (view && view === travelling) travelling = null;
+    const isTravel = view !== null && view === travelling;
+    if (isTravel) travelling = null;
     else if (before && view) history.leave({ view: before, picked: V.state.picked });
     V.state.view = view;
     showButtons();
     V.writeAddress();
-    return (before && before.key) !== (view && view.key);
+    const isOther = (before && before.key) !== (view && view.key);
+    if (view) V.viewed(view, isOther && !isTravel);
+    return isOther;
+  };
+
+  // What is shown is asked for again, with notes that were kept: nothing to undo.
+  V.showAgain = (change = {}) => {
+    if (!V.state.view) return;
+    travelling = { ...V.state.view, ...change };
+    setView(travelling);
   };
 
   function showButtons() {

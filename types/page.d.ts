@@ -9,6 +9,7 @@ interface StatePiece {
   key: string | null;
   writing: "text" | "words" | "pane";
   store: "none" | "page" | "local";
+  kept: boolean;
 }
 
 /** A way of writing a piece of whatever type: null, and "", for what says nothing. */
@@ -66,6 +67,7 @@ interface PageState {
   theme: string | null;
   dockOpen: boolean | null;
   dockMeasure: string;
+  dockWhole: boolean;
   form: PromptForm;
   settings: Record<string, string>;
   position: ChosenPosition | null;
@@ -137,6 +139,7 @@ type Tree = string | { tag: string; attributes: Record<string, string>; children
 
 type Panels = Record<string, Tree[]>;
 type PanelListener = (id: string, panel: HTMLElement) => void;
+type ViewListener = (view: View, isNew: boolean) => void;
 type Abilities = { model?: string; chat?: boolean | null; bos?: boolean | null };
 type Rules = object[];
 
@@ -299,6 +302,20 @@ interface ViewTools {
   History: new (most?: number) => ViewHistory;
 }
 
+/** What the browser keeps of a prompt and a model: notes, and pieces of the state by their names. */
+interface Kept {
+  notes: Notes;
+  pieces: Record<string, any>;
+}
+
+interface KeepingTools {
+  subjectOf: (view: Pick<View, "request" | "texts" | "weights">) => string;
+  notesFrom: (data: unknown) => Notes;
+  keptFrom: (text: string | null) => Kept;
+  load: (storage: Storage, subject: string) => Kept;
+  save: (storage: Storage, subject: string, kept: Kept, now: number) => boolean;
+}
+
 interface WayTools {
   insides: (start: CyCollection) => CyCollection;
   wayFrom: (start: CyCollection, direction: "back" | "on") => CyCollection;
@@ -310,6 +327,7 @@ interface SearchTools {
   /** The rows that answer, best first. */
   find: (table: PreparedTable, terms: Term[], notes: Notes) => number[];
   meaningsOf: (text: string, table: PreparedTable) => Meaning[];
+  exampleOf: (table: PreparedTable) => string;
   prepare: (table: SearchTable) => PreparedTable;
   fold: (text: string) => string;
 }
@@ -341,16 +359,19 @@ interface Visit {
   setProps: (id: string, props: Record<string, unknown>) => void;
   onFilled: (listener: PanelListener) => void;
   filled: PanelListener;
+  onView: (listener: ViewListener) => void;
+  viewed: ViewListener;
   table: StatePiece[];
   state: PageState;
   set: <Name extends keyof PageState>(name: Name, value: PageState[Name]) => void;
   hold: <Name extends keyof PageState>(name: Name, value: PageState[Name]) => void;
   onChange: (names: (keyof PageState)[], listener: () => void) => void;
-  writeAddress: () => void;
+  writeAddress: (atOnce?: boolean) => void;
 
   // address.js, history.js: pure
   address: AddressTools;
   views: ViewTools;
+  keeping: KeepingTools;
 
   // view.js
   changeView: (change: (view: View) => View) => void;
@@ -362,6 +383,7 @@ interface Visit {
   noteOf: (id: string) => NodeNote;
   goTo: (id: string, within?: string) => void;
   remember: (view: View | null) => boolean;
+  showAgain: (change?: Partial<View>) => void;
   undo: () => void;
   redo: () => void;
 
@@ -372,7 +394,7 @@ interface Visit {
   // ask.js, form.js
   modelOf: (view: View) => string;
   showRequest: (view: View) => void;
-  askPrompt: (prompt: string) => void;
+  askPrompt: (prompt: string, typed?: string) => void;
   askTarget: (chosen: ChosenTokens) => void;
   askPosition: (position: number) => void;
   chosenFrom: (part: HTMLElement, typed: string) => ChosenTokens;

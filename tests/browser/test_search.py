@@ -341,14 +341,20 @@ def test_what_is_found_is_marked_in_the_graph_until_the_search_is_cleared(page):
     drawn = len(marked(page))
     assert drawn == sum(str(n.id.kind).startswith("resid") and n.id.layer == 2 for n in FLOW.nodes)
     assert note(page) == f"{drawn} found, {drawn} drawn"
-    page.page.keyboard.press("Escape")  # closes the list
+    page.page.keyboard.press("Escape")  # leaves the box, and the list closes
     assert not page.page.locator("#found-panel").is_visible()
+    assert page.ask("document.activeElement === document.body")
     assert len(marked(page)) == drawn
-    page.page.keyboard.press("Escape")  # clears the box
+    page.page.get_by_role("button", name="Clear the search").click()
     assert page.page.locator("#search").input_value() == ""
     assert marked(page) == []
-    page.page.keyboard.press("Escape")  # leaves it
-    assert page.ask("document.activeElement === document.body")
+
+
+def test_the_box_proposes_a_query_that_finds_something_here(page):
+    query = page.page.locator("#search").get_attribute("placeholder").removeprefix("Search  ")
+    assert query.startswith("head L>=")
+    search(page, query)
+    assert page.page.locator(FOUND).count() > 0
 
 
 def test_a_click_goes_to_a_node_and_one_beside_the_box_closes_the_list(page):

@@ -85,3 +85,9 @@ test("what cannot be read is said in words", () => {
   assert.deepEqual(search.parse("rank<x", TABLE).unread, ["“rank<x” is not read: “x” is no number"]);
   assert.deepEqual(search.parse("#", TABLE).unread, ["“#” lacks the name of a group"]);
 });
+
+test("a query is proposed that finds something", () => {
+  assert.equal(search.exampleOf(TABLE), 'head L>=0 "Tokyo"');
+  assert.deepEqual(found(search.exampleOf(TABLE)), ["L0.head3@1"]);
+  assert.equal(search.exampleOf({ ...TABLE, words: ["·", "1", "a"] }), "");
+});

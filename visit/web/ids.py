@@ -3,6 +3,7 @@
 # What is asked.
 PROMPT = "prompt"
 MODEL = "model"
+FILE_NAME = "file-name"
 MODEL_CHOICES = "model-choices"
 EXAMPLES = "examples"
 FORM_SAID = "form-said"
@@ -10,6 +11,7 @@ FORM_MENU = "form-menu"
 SETTINGS_SAID = "settings-said"
 SETTINGS_MENU = "settings-menu"
 OPEN = "open"
+COPY_LINK = "copy-link"
 TARGET = "target"
 TARGET_CHOICES = "target-choices"
 TRACE = "trace"
@@ -17,6 +19,7 @@ CANCEL = "cancel"
 PROGRESS = "progress"
 STAGE = "stage"
 PROBLEM = "problem"
+GONE = "gone"
 
 # Panels that trees fill.
 TOKENS = "tokens"

@@ -1,6 +1,7 @@
 """The lens grid: cells show their residual, are readable, and never interpret a token as markup."""
 
 import re
+from dataclasses import replace
 
 import plotly.graph_objects as go
 import pytest
@@ -205,3 +206,24 @@ def test_rows_are_high_enough_for_their_letters():
     for n_positions in (1, 8, 48):
         row = (lens_height(n_positions) - margin["t"] - margin["b"]) / n_positions
         assert row - gap >= 1.2 * size
+
+
+def test_early_layers_in_which_no_colour_changes_are_skipped():
+    """Up to the layer before the first change, so that it can be seen to be one."""
+    flow = make_flow(n_layers=9)
+
+    def reads(node):
+        changed = node.id.layer is not None and node.id.layer >= 7
+        target = replace(node.reading.target, rank=1 if changed else flow.model.d_vocab)
+        return replace(node, reading=replace(node.reading, target=target))
+
+    nodes = [reads(node) for node in FakeEngine().lens(flow.request, range(8))]
+    part = grid(make_flow(n_layers=9), measure="rank", nodes=nodes, whole=False)
+    assert part["layout"]["meta"]["columns"] == ["embed", "layer 6", "layer 7", "layer 8"]
+    assert part["data"][0]["customdata"][7] == [
+        "embed@7", "L6.resid_post@7", "L7.resid_post@7", "L8.resid_post@7"
+    ]  # fmt: skip
+    said = part["layout"]["meta"]["left_out"]
+    assert said == "Layers 0 to 5, in which no colour changes, are skipped."
+    whole = grid(flow, measure="rank", nodes=nodes)
+    assert len(whole["layout"]["meta"]["columns"]) == 10

@@ -29,3 +29,10 @@ def test_each_example_says_in_one_sentence_what_to_look_for():
 
 def test_the_first_example_is_what_a_page_opens_on():
     assert EXAMPLES[0].prompt == DEFAULT_PROMPT
+
+
+def test_the_indirect_object_is_compared_with_the_subject():
+    """The name that is given against the name that was said twice."""
+    asked = {example.name: example.asked for example in EXAMPLES}
+    assert asked["Indirect object"]["data-typed"] == " Mary vs  John"
+    assert asked["Fact recall"]["data-typed"] == ""

@@ -50,7 +50,12 @@ async def draw_lens(
     measure = next((known for known in MEASURES if known == asked), MEASURES[0])
     figure = await jobs.tap(
         lambda: lens_figure(
-            nodes, index.flow, measure=measure, theme=drawn.theme, width=drawn.width
+            nodes,
+            index.flow,
+            measure=measure,
+            theme=drawn.theme,
+            width=drawn.width,
+            whole=bool(shown[ids.LENS].get("whole")),
         )
     )
     figure["layout"]["height"] = lens_height(len(choose_positions(index.flow)))

@@ -8,7 +8,7 @@ by the browser (assets/lens.js), from the figure's ``layout.meta``: so neither d
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -31,7 +31,12 @@ from visit.web.theme import MONO, Theme, ink_on
 Measure = Literal["prob", "rank", "entropy"]
 """What a cell's colour says: the target's probability or rank, or the entropy."""
 
-MEASURES: tuple[Measure, ...] = ("prob", "rank", "entropy")
+MEASURES: tuple[Measure, ...] = ("rank", "prob", "entropy")
+"""The first is the default: a rank moves in many layers, a probability in the last alone."""
+MOVES = 0.1
+"""How much of its scale a cell's colour must move by from one layer to the next to be a change."""
+FEWEST_SKIPPED = 4
+"""Early layers in which nothing changes are skipped if there are so many."""
 MOST_POSITIONS = 48
 ROW = 16
 """The least height of a row in px: letters of 11 px with the gap between two cells."""
@@ -66,12 +71,13 @@ def lens_figure(
     measure: Measure,
     theme: Theme,
     width: int = 1080,
+    whole: bool = True,
 ) -> Figure:
     """The grid of the positions that ``choose_positions`` gives.
 
     Every cell's ``customdata`` is its node's id; a cell whose node isn't given is blank. The
     layout's ``meta`` has the names of the ``columns``, the ``traced`` one of the rows, counted from
-    the first that is shown, and as ``left_out`` which positions have none.
+    the first that is shown, and as ``left_out`` which positions and layers have none.
 
     Args:
         nodes: Residuals, in any order: all of them as ``ReadLens`` is answered, or those that the
@@ -80,13 +86,25 @@ def lens_figure(
         measure: What the colour says.
         theme: The page's colours.
         width: Of the figure in px: texts are cut so that they fit.
+        whole: Whether early layers in which no colour changes are shown too.
     """
     shown = _colour_by(measure, flow, theme)
-    rows, n_columns = choose_positions(flow), flow.model.n_layers + 1
+    rows = choose_positions(flow)
     cells = {cell: node for node in nodes if (cell := _cell(node.id)) and cell[0] in rows}
-    names = ["embed", *(_layer_name(i, n_columns, width) for i in range(n_columns - 1))]
+    skipped = 0 if whole else count_skipped(cells, flow, shown)
+    columns = [0, *range(1 + skipped, flow.model.n_layers + 1)]
+    n_columns = len(columns)
+    names = ["embed", *(_layer_name(column - 1, n_columns, width) for column in columns[1:])]
+    drawn = {
+        (row, columns.index(column)): node
+        for (row, column), node in cells.items()
+        if column in columns
+    }
     return {
-        "data": [_heatmap(cells, flow, shown, theme), *_texts(cells, flow, shown, width)],
+        "data": [
+            _heatmap(drawn, flow, n_columns, shown, theme),
+            *_texts(drawn, flow, n_columns, shown, width),
+        ],
         "layout": layout(
             theme,
             margin=(_LEFT, _RIGHT, _TOP, _BOTTOM),
@@ -104,7 +122,7 @@ def lens_figure(
             meta={
                 "columns": names,
                 "traced": flow.position - rows.start,
-                "left_out": name_left_out(flow),
+                "left_out": " ".join(filter(None, (name_left_out(flow), name_skipped(skipped)))),
             },
         ),
     }
@@ -141,6 +159,29 @@ def name_left_out(flow: FlowGraph, most: int = MOST_POSITIONS) -> str:
     if not parts:
         return ""
     return f"{len(shown)} of {n_tokens} positions are shown, without {' and '.join(parts)}."
+
+
+def count_skipped(cells: Mapping[tuple[int, int], Node], flow: FlowGraph, shown: _Colouring) -> int:
+    """How many layers from the first on can be skipped, since no cell's colour changes in them.
+
+    The layer before the first change is shown, so that it can be seen to be one.
+    """
+    level = {cell: shown.level(node.reading) for cell, node in cells.items()}
+    n_layers = flow.model.n_layers
+    for column in range(2, n_layers + 1):
+        for row in choose_positions(flow):
+            before, after = level.get((row, column - 1)), level.get((row, column))
+            if before is not None and after is not None and abs(after - before) >= MOVES:
+                skipped = column - 2
+                return skipped if skipped >= FEWEST_SKIPPED else 0
+    return 0
+
+
+def name_skipped(skipped: int) -> str:
+    """Which layers have no column, in words; empty when all have one."""
+    if not skipped:
+        return ""
+    return f"Layers 0 to {skipped - 1}, in which no colour changes, are skipped."
 
 
 def _cell(node_id: NodeId) -> tuple[int, int] | None:
@@ -190,9 +231,13 @@ def _thousands(count: int) -> str:
 
 
 def _heatmap(
-    cells: dict[tuple[int, int], Node], flow: FlowGraph, shown: _Colouring, theme: Theme
+    cells: dict[tuple[int, int], Node],
+    flow: FlowGraph,
+    n_columns: int,
+    shown: _Colouring,
+    theme: Theme,
 ) -> dict[str, Any]:
-    rows, columns = choose_positions(flow), range(flow.model.n_layers + 1)
+    rows, columns = choose_positions(flow), range(n_columns)
     grid = [[cells.get((row, column)) for column in columns] for row in rows]
     return {
         "type": "heatmap",
@@ -232,10 +277,14 @@ def _heatmap(
 
 
 def _texts(
-    cells: dict[tuple[int, int], Node], flow: FlowGraph, shown: _Colouring, width: int
+    cells: dict[tuple[int, int], Node],
+    flow: FlowGraph,
+    n_columns: int,
+    shown: _Colouring,
+    width: int,
 ) -> list[dict[str, Any]]:
     """The top tokens, one trace for each ink: a heatmap's own text has only one colour."""
-    room = (width - _LEFT - _RIGHT) / (flow.model.n_layers + 1) - 6
+    room = (width - _LEFT - _RIGHT) / n_columns - 6
     size = 11 if room > 7 * 11 * _CHARACTER else 10 if room > 4 * 10 * _CHARACTER else 9
     columns = int(room / (size * _CHARACTER))
     if columns < 2:

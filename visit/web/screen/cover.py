@@ -48,10 +48,7 @@ def cover() -> list[Component]:
                     html.P("Nothing is traced yet", className="cover-title"),
                     html.P("Write a prompt above and press Trace, or begin with one of these:"),
                     html.Div(
-                        [
-                            html.Button(example.name, **data(prompt=example.prompt))
-                            for example in EXAMPLES
-                        ],
+                        [html.Button(example.name, **example.asked) for example in EXAMPLES],
                         className="cover-buttons",
                     ),
                 ],

@@ -8,6 +8,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from visit.web.parts import data
+from visit.web.words import typed_from_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +20,20 @@ class Example:
         prompt: The prompt.
         answer: The token it should be continued with; the bundled model does.
         look: One sentence on where to see it.
+        versus: The token that the answer is compared with; empty where it is with none.
     """
 
     name: str
     prompt: str
     answer: str
     look: str
+    versus: str = ""
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """What asks for it, as attributes of a button."""
+        typed = typed_from_tokens(self.answer, self.versus) if self.versus else ""
+        return data(prompt=self.prompt, typed=typed)
 
 
 EXAMPLES = (
@@ -39,6 +48,7 @@ EXAMPLES = (
         "When Mary and John went to the store, John gave a drink to",
         " Mary",
         "John is named twice, Mary once: look for heads that read ·Mary and none that copy ·John.",
+        versus=" John",
     ),
     Example(
         "Induction",
@@ -71,7 +81,7 @@ def menu() -> list[Component]:
                 html.Span(example.look, className="example-look"),
             ],
             className="example",
-            **data(prompt=example.prompt),
+            **example.asked,
         )
         for example in EXAMPLES
     ]

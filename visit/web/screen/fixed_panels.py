@@ -23,7 +23,7 @@ from visit.web.screen.search import finder
 from visit.web.theme import PALETTES
 from visit.web.trees import Tree, tree, trees
 
-LENS_MEASURES = {"prob": "probability", "rank": "rank", "entropy": "entropy"}
+LENS_MEASURES = {"rank": "rank", "prob": "probability", "entropy": "entropy"}
 
 
 def build_fixed_panels(*, with_engine: bool, with_server: bool = True) -> dict[str, list[Tree]]:
@@ -250,6 +250,11 @@ def dock_head() -> list[Component]:
                 ),
             ],
             className="segments choices",
+        ),
+        html.Label(
+            [field(type="checkbox", id="dock-whole"), html.Span("every layer")],
+            className="whole",
+            title="Early layers in which no colour changes are shown too",
         ),
         html.Span(id="lens-left-out", className="hint"),
     ]

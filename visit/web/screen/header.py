@@ -75,6 +75,12 @@ def build_fields(models: Sequence[ModelChoice], request: Request) -> Component:
                             _form_menu(),
                             _settings_menu(),
                             _open_button(),
+                            html.Button(
+                                "Copy link with notes",
+                                id=ids.COPY_LINK,
+                                className="open-link",
+                                title="A link to what is shown, with your notes and groups in it",
+                            ),
                         ],
                         className="field-head",
                     ),
@@ -148,11 +154,12 @@ def _picker(
         [
             html.Label(label, htmlFor=name),
             dcc.Input(id=name, value=value, list=choices, autoComplete="off", debounce=False),
+            html.Span(id=ids.FILE_NAME, className="file-name", hidden=True, **aria(hidden="true")),
             html.Datalist(
                 [html.Option(value=model.name, label=model.note) for model in models], id=choices
             ),
         ],
-        className="field",
+        className="field of-model",
         title="A model that is here, smollm2, or any Hugging Face id, folder or .gguf file",
     )
 

@@ -45,6 +45,7 @@ EMPTY_FIGURE: dict[str, object] = {
     },
 }
 
+_GONE = "The server does not answer; trying again…"
 _INDEX = """<!DOCTYPE html>
 <html lang="en">
     <head>
@@ -92,11 +93,11 @@ def build_screen(
         view: What is shown at once, where there is a graph already.
     """
     middle = build_viewer_fields(view) if request is None else build_fields(models, request)
+    panes = () if request is None else (build_pane(),)
+    header, *frame = build_frame(middle, _graph(), _figures(), panes)
+    gone = html.Div(_GONE, id=ids.GONE, className="gone", role="status", hidden=True)
     return html.Div(
-        [
-            *_stores(page, view, request),
-            *build_frame(middle, _graph(), _figures(), () if request is None else (build_pane(),)),
-        ],
+        [*_stores(page, view, request), header, gone, *frame],
         className="app",
     )
 

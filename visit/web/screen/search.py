@@ -101,7 +101,7 @@ def finder() -> list[Part]:
     return [
         field(
             **{"id": ids.SEARCH, "type": "text", "role": "combobox", "class": "search"},
-            placeholder='Search  head L>5 "Tokyo"',
+            placeholder="Search",
             autocomplete="off",
             spellcheck="false",
             autocapitalize="off",
@@ -118,7 +118,7 @@ def finder() -> list[Part]:
             "×",
             id=ids.SEARCH_CLEAR,
             className="clear",
-            title="Clear (Esc)",
+            title="Clear",
             hidden=True,
             **aria(label="Clear the search"),
         ),

@@ -48,6 +48,8 @@ class Piece:
         key: The address's word for it; ``None`` keeps it out of links.
         writing: How the address says it.
         store: Who holds it.
+        kept: Whether the browser keeps it for each prompt and model, beside the reader's notes
+            (``assets/kept.js``).
     """
 
     name: str
@@ -55,6 +57,7 @@ class Piece:
     key: str | None = None
     writing: Writing = Writing.TEXT
     store: Store = Store.NONE
+    kept: bool = False
 
 
 TABLE = (
@@ -74,7 +77,8 @@ TABLE = (
     Piece("viewport", key="at"),
     Piece("theme", store=Store.LOCAL),
     Piece("dockOpen", store=Store.LOCAL),
-    Piece("dockMeasure", default="prob", store=Store.LOCAL),
+    Piece("dockMeasure", default="rank", store=Store.LOCAL),
+    Piece("dockWhole", default=False, store=Store.LOCAL),
     Piece(ids.FORM, default={"bos": None, "chat": False}, store=Store.PAGE),
     Piece(ids.SETTINGS, default={}, store=Store.PAGE),
     Piece(ids.POSITION, store=Store.PAGE),

@@ -61,7 +61,7 @@ class View:
         try:
             request = request_from_data(data["request"])
             opened = tuple(NodeId.parse(text) for text in data["opened"])
-            notes = notes_from_data({"nodes": data.get("notes", {})})
+            notes = notes_from_data({"nodes": _of_nodes(data.get("notes", {}))})
             weights = data.get("weights")
             return cls(
                 key=str(data["key"]),
@@ -73,3 +73,15 @@ class View:
             )
         except (KeyError, TypeError, AttributeError, RequestError) as error:
             raise ValueError(f"not a view of this app: {error}") from None
+
+
+def _of_nodes(notes: Mapping[str, Any]) -> dict[str, Any]:
+    """Notes beside what is a node id: those of a link that was tampered with are passed over."""
+    return {name: said for name, said in notes.items() if _is_node_id(name)}
+
+
+def _is_node_id(name: str) -> bool:
+    try:
+        return str(NodeId.parse(name)) == name
+    except ValueError:
+        return False

@@ -1,0 +1,73 @@
+// What is typed in the header's fields and not traced yet outlives a reload of the page.
+(function () {
+  "use strict";
+
+  const V = window.visit;
+  const $ = V.$;
+  const PLACE = "visit.draft";
+  const FIELDS = ["prompt", "model", "target"];
+  let isRestored = false;
+
+  const typed = () => Object.fromEntries(FIELDS.map((name) => [name, V.field(name).value]));
+
+  function isTraced(/** @type {Record<string, string>} */ { prompt, model, target }) {
+    const { view } = V.state;
+    return view !== null && prompt === view.request.prompt && target === view.typed && model === V.modelOf(view);
+  }
+
+  function save() {
+    const draft = typed();
+    if (isTraced(draft)) window.sessionStorage.removeItem(PLACE);
+    else window.sessionStorage.setItem(PLACE, JSON.stringify(draft));
+  }
+
+  // Once what the address asks for is traced, or could not be: before, its own request fills the fields.
+  function restore() {
+    if (isRestored) return;
+    isRestored = true;
+    const draft = JSON.parse(window.sessionStorage.getItem(PLACE) || "null");
+    if (!draft) return;
+    for (const name of FIELDS) V.setProps(name, { value: draft[name] });
+  }
+
+  document.addEventListener("input", ({ target }) => {
+    if (FIELDS.includes(V.element(target).id)) save();
+  });
+
+  V.onFilled((id) => {
+    if (id !== "form-menu") return;
+    watchModel();
+    const trace = V.field("trace");
+    let isRunning = trace.disabled;
+    const watching = new MutationObserver(() => {
+      if (isRunning && !trace.disabled) {
+        watching.disconnect();
+        restore();
+      }
+      isRunning = trace.disabled;
+    });
+    watching.observe(trace, { attributes: true, attributeFilter: ["disabled"] });
+  });
+
+  // A path does not fit into the model's field: what of it is the file's name lies over it.
+  function watchModel() {
+    const field = V.field("model");
+    const name = V.part("file-name");
+    const show = () => {
+      const path = field.value.trim();
+      name.hidden = !/^[./~\\]|^\w:|\.gguf$/.test(path) || !/[\\/]/.test(path);
+      name.textContent = path.split(/[\\/]/).filter(Boolean).pop() ?? "";
+      field.title = path;
+    };
+    // React sets what is typed by the server or a script without an event.
+    new MutationObserver(show).observe(field, { attributes: true, attributeFilter: ["value"] });
+    field.addEventListener("input", show);
+    show();
+  }
+
+  V.onView((_view, isNew) => {
+    if (!$("trace") || !isNew) return;
+    if (isRestored) setTimeout(() => window.sessionStorage.getItem(PLACE) && save(), 0);
+    else restore();
+  });
+})();
