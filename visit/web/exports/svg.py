@@ -15,7 +15,8 @@ from visit.graph.index import Index
 from visit.text import shorten
 from visit.web.colours import colour_at
 from visit.web.exports.outlines import Style, add, outline
-from visit.web.flow.elements import Element, draw
+from visit.web.flow.elements import draw
+from visit.web.flow.frame import Element
 from visit.web.look import Look
 from visit.web.marks import (
     BAR,
