@@ -1,4 +1,4 @@
-"""Serves the app in its own process, for a browser: ``serve.py PORT fake|odd|mini|chat|viewer``."""
+"""Serves the app in its own process, for a browser: ``serve.py PORT fake|odd|mini|chat|viewer|FILE``."""
 
 import sys
 import tempfile
@@ -25,6 +25,10 @@ def engine(kind: str) -> Engine:
         return chat_session()
     if kind == "odd":
         return FakeEngine(lambda request: make_flow(request, words=(*ODD_WORDS, *WORDS)))
+    if kind.endswith(".gguf"):
+        from visit.session import Session
+
+        return Session.load(kind)
     return FakeEngine(lambda request: make_flow(request, opened=(1, 2), mixtures=(2,)))
 
 
