@@ -1,4 +1,4 @@
-"""Serves the app in its own process, for a browser: ``serve.py PORT fake|odd|mini|chat|viewer|FILE``."""
+"""Serves the app to a browser: ``serve.py PORT fake|odd|mini|chat|viewer|FILE.gguf``."""
 
 import sys
 import tempfile
