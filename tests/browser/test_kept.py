@@ -45,7 +45,7 @@ def test_notes_come_back_with_their_prompt_and_go_with_a_link(open_app):
     screen.wait_for_graph()
     wait_until(lambda: screen.ask("visit.state.view?.notes") == kept, "the notes after a reload")
     screen.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    screen.page.get_by_role("button", name="Copy link with notes").click()
+    screen.page.get_by_role("button", name="Copy link").click()
     wait_until(lambda: screen.page.get_by_text("Copied").count(), "the link to be copied")
     link = screen.ask("navigator.clipboard.readText()")
 

@@ -50,6 +50,7 @@ SANKEY_LAYER = "sankey-layer"
 MARGIN = "margin"
 TOOLTIP = "tooltip"
 COVER = "cover"
+SPOKEN = "spoken"
 
 # Buttons and the like that only the browser knows.
 COUNT = "count"

@@ -43,6 +43,8 @@ def test_links_of_earlier_versions_keep_their_words():
         ids.PICKED: "pick",
         ids.TAB: "tab",
         ids.PANE: "pane",
+        "overview": "over",
+        "rankedBy": "rank",
         "colouring": "colour",
         "width": "width",
         ids.PARTS: "parts",
