@@ -17,9 +17,10 @@
     pane: {
       read(text) {
         const [name, layer] = text.split(" ");
+        if (name === "causes") return { name };
         return name === "sankey" && /^\d+$/.test(layer) ? { name, layer: Number(layer) } : null;
       },
-      write: ({ name, layer }) => (name === "flow" ? "" : `${name} ${layer}`),
+      write: ({ name, layer }) => (name === "flow" ? "" : [name, ...(name === "sankey" ? [layer] : [])].join(" ")),
     },
   };
 

@@ -15,7 +15,8 @@
 //   server    says when the server is gone
 //   ranking   which parts are listed, in which order; pure      ranks        the panel of all parts
 //   form      how the prompt is read                            settings         how it is explained
-//   controls  clicks and keys, export
+//   controls  clicks and keys                                   export       files to keep, figures for print
+//   png       how fine a PNG is; pure
 //   bindings  what Dash's callbacks call                        offline/         stands for Dash and the server
 //
 // types/page.d.ts says what each takes and answers.

@@ -45,6 +45,10 @@
 
     fill: (panels) => V.fill(panels),
 
+    // A figure for print, and how far a file is that takes longer.
+    saveFigure: (made) => void V.saveFigure(made),
+    showMaking: (told) => V.showMaking(told),
+
     // What stays while the graph's blocks open and close.
     showGraphPanels(data) {
       if (!data) return;

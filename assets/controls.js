@@ -38,7 +38,7 @@
     position: ({ position }) => V.askPosition(Number(position)),
     export: (data) => {
       V.closeMenus();
-      exportAs(data.export);
+      V.exportAs(data.export);
     },
   };
 
@@ -141,40 +141,4 @@
       if (next && next.length) V.pick(next.id());
     }
   });
-
-  // ------------------------------------------------------------------ export
-
-  // The server makes every file but the PNG. The time makes each request a new one.
-  function exportAs(/** @type {string} */ kept) {
-    const cy = V.cy();
-    if (!V.state.view || !cy) return;
-    if (kept === "png") savePng(cy);
-    else {
-      const { colouring, palette, width, hidden, parts, kept: asked, unfolded, room } = V.state;
-      const drawn = { parts, kept: asked, unfolded, room };
-      const look = { colouring, palette, width, theme: V.shade(), hidden: [...hidden], ...drawn };
-      V.setProps("export", { data: { kept, look, asked: Date.now() } });
-    }
-  }
-
-  async function savePng(/** @type {Cy} */ cy) {
-    const background = getComputedStyle(document.querySelector(".graph-pane") || document.body).backgroundColor;
-    const picture = await cy.png({
-      output: "blob-promise",
-      full: true,
-      scale: 2,
-      maxWidth: 16000,
-      maxHeight: 16000,
-      bg: background,
-    });
-    V.save(picture, "visit.png");
-  }
-
-  V.save = (blob, name) => {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(blob);
-    link.download = name;
-    link.click();
-    URL.revokeObjectURL(link.href);
-  };
 })();

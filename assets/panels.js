@@ -54,6 +54,15 @@
     if (chosen) chosen.checked = true;
   });
 
+  // The tabs that can say nothing of the picked node, each with the reason.
+  V.onFilled((id, panel) => {
+    const head = id === "inspector" ? panel.querySelector("[data-idle-tabs]") : null;
+    for (const [tab, reason] of Object.entries(JSON.parse(head?.dataset.idleTabs || "{}"))) {
+      const button = /** @type {HTMLButtonElement | null} */ (panel.querySelector(`[data-tab="${tab}"]`));
+      if (button) Object.assign(button, { disabled: true, title: reason });
+    }
+  });
+
   // While the inspector shows what is read from where, the chips above the graph say it too.
   V.onFilled((id) => {
     if (id !== "inspector" && id !== "tokens") return;

@@ -31,13 +31,13 @@
   /** @type {RankingTools["largest"]} */
   const largest = (columns, by, rows) => rows.reduce((most, row) => Math.max(most, Math.abs(columns[by][row] ?? 0)), 0);
 
-  // Columns with what was measured since.
+  // Columns with what was measured since the graph was made.
   /** @type {RankingTools["withEffects"]} */
   const withEffects = (columns, { effect, estimate, flag }) => ({
     ...columns,
-    effect: columns.id.map((id) => effect[id] ?? null),
-    estimate: columns.id.map((id) => estimate[id] ?? null),
-    flag: columns.id.map((id) => flag[id] ?? null),
+    effect: columns.id.map((id, row) => effect[id] ?? columns.effect[row]),
+    estimate: columns.id.map((id, row) => estimate[id] ?? columns.estimate[row]),
+    flag: columns.id.map((id, row) => (id in effect ? flag[id] ?? null : columns.flag[row])),
   });
 
   V.ranking = { MEASURES, isKnown, measureOf, rank, largest, withEffects };

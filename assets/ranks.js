@@ -16,21 +16,28 @@
 
   // ------------------------------------------------------------------ what is known
 
-  const NONE = { effect: {}, estimate: {}, flag: {} };
+  // Filters are of one graph: its layers and its tokens.
+  /** @type {(of: string, told: RankColumns) => void} */
+  function take(of, told) {
+    if (key !== of) {
+      Object.assign(filters, { sort: "", layer: "", source: "" });
+      shown = AT_ONCE;
+    }
+    [key, columns] = [of, told];
+  }
 
   // The graph's own parts; not where more is known of the same graph already.
   V.setDrawnParts = (drawn) => {
     const now = V.state.view?.key ?? "";
     if (columns && key === now && columns.known !== "drawn") return;
-    if (key !== now) Object.assign(filters, { sort: "", layer: "", source: "" });
-    [key, columns, shown] = [now, withEffects(drawn, NONE), AT_ONCE];
+    take(now, drawn);
     draw();
   };
 
   // What the server found out since about the parts of one graph.
   V.setRanking = (news) => {
     if (!news || news.key !== V.state.view?.key) return;
-    if (news.columns) [key, columns] = [news.key, withEffects(news.columns, NONE)];
+    if (news.columns) take(news.key, news.columns);
     if (!columns || key !== news.key) return;
     if (news.effects) columns = withEffects(columns, news.effects);
     if (news.known) columns = { ...columns, known: news.known };
@@ -131,7 +138,7 @@
       }
       const flag = table.flag[row];
       const words = `${table.name[row]}: ${said(by, value)}${flag ? `, ${flag}` : ""}`;
-      return tree("g", { "data-node": table.id[row], "data-open": table.way[row] }, tree("title", {}, words), ...marks);
+      return tree("g", { "data-node": table.id[row] }, tree("title", {}, words), ...marks);
     });
     const bottom = (nHeads + 1) * high + gap;
     const every = Math.max(1, Math.ceil(nLayers / 6));
@@ -149,7 +156,7 @@
 
   // What the colours say.
   function scale(/** @type {RankMeasure} */ by, /** @type {number} */ most) {
-    const words = by === "effect" ? "without it, the metric" : "towards the target";
+    const words = by === "effect" ? "Δ without it" : "towards the target";
     const chips = [-1, -0.25, 0, 0.25, 1].map((part) => tree("span", { class: "chip-colour", style: `background: ${shade(part)}` }));
     return tree("p", { class: "hint scale" }, "head × layer", tree("span", { class: "number" }, said(by, -most)), ...chips, tree("span", { class: "number" }, said(by, most)), words);
   }
@@ -181,10 +188,10 @@
     const flag = table.flag[row];
     if (flag) name.push(tree("span", { class: `flag ${flag}`, title: FLAGS[flag] }, flag === "reversed" ? "↯" : "⟲"));
     const source = at === null ? [] : [tree("span", { title: `attention ${Math.round(100 * (table.attention[row] ?? 0))} %` }, token(table.prompt[at]))];
-    const go = tree("button", { class: "go", title: table.id[row], "data-node": table.id[row], "data-open": table.way[row] }, ...name);
+    const go = tree("button", { class: "go", title: table.id[row], "data-node": table.id[row] }, ...name);
     return tree(
       "tr",
-      { "data-node": table.id[row], "data-open": table.way[row] },
+      { "data-node": table.id[row] },
       tree("td", {}, go),
       tree("td", { class: "of-source" }, ...source),
       tree("td", {}, ...wordOf(table, row)),
@@ -232,8 +239,8 @@
     const body = some.map((row) =>
       tree(
         "tr",
-        { "data-node": table.id[row], "data-open": table.way[row] },
-        tree("th", { scope: "row" }, tree("button", { class: "go", "data-node": table.id[row], "data-open": table.way[row] }, table.name[row])),
+        { "data-node": table.id[row] },
+        tree("th", { scope: "row" }, tree("button", { class: "go", "data-node": table.id[row] }, table.name[row])),
         ...table.tokens[row].map((flow, at) =>
           tree("td", { class: "number", style: `background: ${shade(flow / most)}`, title: `${table.name[row]} to ${table.next[at]}: ${signed(flow)}` }, Math.abs(flow) < most / 20 ? "" : flow.toFixed(1).replace("-", "−")),
         ),

@@ -77,6 +77,8 @@ interface CyEvent {
 }
 
 interface Cy {
+  /** What is seen, in the drawing's pixels. */
+  extent(): CyBox;
   on(events: string, act: (event: CyEvent) => void): void;
   on(events: string, selector: string, act: (event: CyEvent) => void): void;
   off(events: string): void;

@@ -72,6 +72,17 @@ interface PageState {
   settings: Record<string, string>;
   position: ChosenPosition | null;
   chosen: ChosenTokens | null;
+  collected: Set<string>; // sites to leave out, a way after a "~"
+  how: string;
+  second: string | null;
+  site: string | null;
+  predicted: string;
+}
+
+/** What the tab Causes says of a node (visit/web/causes/without.py). */
+interface CauseAnswer {
+  of: string;
+  panels: Panels;
 }
 
 
@@ -200,7 +211,7 @@ interface Query {
 /** What parts are ranked by; of "effect", the metric without the part less the metric with it. */
 type RankMeasure = "effect" | "flow" | "logit" | "estimate" | "share" | "norm";
 
-/** Columns of every ranked part (visit/web/ranking/rows.py), and what was measured since. */
+/** Columns of every ranked part (visit/web/ranking/rows.py). */
 interface RankColumns extends Record<RankMeasure, (number | null)[]> {
   known: "drawn" | "ranked" | "measuring" | "measured";
   n_layers: number;
@@ -215,7 +226,6 @@ interface RankColumns extends Record<RankMeasure, (number | null)[]> {
   layer: number[];
   number: (number | null)[];
   position: number[];
-  way: string[];
   source: (number | null)[];
   attention: (number | null)[];
   promotes: string[][];
@@ -234,7 +244,7 @@ interface RankEffects {
 interface RankNews {
   key: string;
   known?: RankColumns["known"];
-  columns?: Omit<RankColumns, "effect" | "estimate" | "flag">;
+  columns?: RankColumns;
   effects?: RankEffects;
 }
 
@@ -251,7 +261,7 @@ interface RankingTools {
   /** The rows that pass, the largest first. */
   rank: (columns: RankColumns, by: RankMeasure, filters: RankFilters) => number[];
   largest: (columns: RankColumns, by: RankMeasure, rows: number[]) => number;
-  withEffects: (columns: Omit<RankColumns, "effect" | "estimate" | "flag">, effects: RankEffects) => RankColumns;
+  withEffects: (columns: RankColumns, effects: RankEffects) => RankColumns;
 }
 
 /** A Plotly figure of the lens grid (visit/web/plots/lens_grid.py). */
@@ -322,6 +332,23 @@ interface SearchTools {
   fold: (text: string) => string;
 }
 
+/** A figure for print (visit/web/exports/printed.py): an image, and what Plotly draws into it. */
+interface PlotlyFigure {
+  data: object[];
+  layout: { width: number; height: number };
+}
+
+interface PrintedFigure {
+  svg: string;
+  name: string;
+  figure: PlotlyFigure | null;
+  dpi: number | null;
+}
+
+interface PngTools {
+  withDensity: (png: Uint8Array<ArrayBuffer>, dpi: number) => Uint8Array<ArrayBuffer>;
+}
+
 interface Visit {
   // app.js
   $: (id: string) => HTMLElement | null;
@@ -359,6 +386,9 @@ interface Visit {
   showAgain: (change?: Partial<View>) => void;
   undo: () => void;
   redo: () => void;
+
+  // causes.js
+  collect: (site: string) => void;
 
   // ask.js, form.js
   modelOf: (view: View) => string;
@@ -405,7 +435,7 @@ interface Visit {
 
   // ranking.js (pure), ranks.js
   ranking: RankingTools;
-  setDrawnParts: (columns: Omit<RankColumns, "effect" | "estimate" | "flag">) => void;
+  setDrawnParts: (columns: RankColumns) => void;
   setRanking: (news: RankNews | null) => void;
   measureParts: () => void;
 
@@ -414,7 +444,14 @@ interface Visit {
   fill: (panels: Panels | null) => void;
   closeMenus: (except?: Element | null) => boolean;
   isTyping: (target: Element) => boolean;
+
+  // export.js, png.js (pure)
   save: (blob: Blob, name: string) => void;
+  exportAs: (kept: string) => void;
+  saveFigure: (made: PrintedFigure | null) => Promise<void>;
+  showMaking: (told: { stage: string; part: number } | null) => void;
+  png: PngTools;
+
   showHelp: (wanted: boolean) => void;
   endTour: () => void;
 
@@ -474,6 +511,8 @@ interface DashClientside {
     choose: (clicked: PlotlyClick | null) => void;
     lens: Visit["showLens"];
     fill: Visit["fill"];
+    saveFigure: (made: PrintedFigure | null) => void;
+    showMaking: Visit["showMaking"];
     showGraphPanels: (data: GraphPanels | null) => void;
     setRanking: (news: RankNews | null) => void;
     setSearchable: (table: SearchTable | null) => void;
@@ -485,6 +524,7 @@ declare var visit: Visit;
 declare var dash_clientside: DashClientside;
 
 interface Window {
+  Plotly: { toImage: (figure: PlotlyFigure, options: object) => Promise<string> };
   visit: Visit;
   dash_clientside: DashClientside;
 }

@@ -229,7 +229,8 @@ class Session:
 
         Args:
             request: What to explain.
-            progress: As in ``ask``; the stages of the answer are ``ledgers`` and ``readings``.
+            progress: As in ``ask``; the stages of the answer are ``ledgers``, ``readings`` and
+                ``effects``.
 
         Raises:
             VisitError: the request cannot be served; the text says why.

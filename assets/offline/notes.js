@@ -80,7 +80,7 @@
       list.append(...rows);
       made.push(V.build({ tag: "h3", attributes: {}, children: [heading] }), list);
     }
-    (panel.querySelector(".versus") || panel.querySelector(".facts"))?.after(...made);
+    panel.querySelector("#over-model")?.prepend(...made);
   };
 
   // The document with the notes as they are now, and else as it was, letter for letter. They are the

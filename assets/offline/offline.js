@@ -132,7 +132,8 @@
   /** @type {Record<string, () => void>} */
   const EXPORTS = {
     json: () => unpacked("document").then((text) => save("json", V.offline.documentWith(text, notesNow()))),
-    svg: () => save("svg", own.data.svg),
+    svg: () => V.saveFigure({ svg: own.data.svg, name: own.data.name, figure: null, dpi: null }),
+    png: () => V.saveFigure({ svg: own.data.svg, name: own.data.name, figure: null, dpi: 300 }),
   };
 
   /** @type {(ending: string, text: string) => void} */

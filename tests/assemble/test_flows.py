@@ -9,7 +9,8 @@ import pytest
 import torch
 from specimens import FEW, MAKERS, TOKEN_IDS, builder, specimen
 
-from visit.assemble.flows import candidate_flows
+from visit.assemble.flows import candidate_flows, positions_chosen
+from visit.attribution.candidate_flow import find_candidate_flow
 from visit.graph.flow import EdgeKind, FlowGraph, Ledger, MetricKind, NodeId, NodeKind
 from visit.graph.index import Index, is_whole, merge
 from visit.graph.kinds import RESIDUALS
@@ -97,7 +98,10 @@ def test_outcomes_add_up_over_parts_to_the_candidates_centred_logits(name: str):
             for position, vector in enumerate(of_positions):
                 at = None if kind is NodeKind.EMBED else layer
                 vectors[NodeId(kind, position, at)] = vector
-    flows = candidate_flows(asked, vectors, {})
+    found = find_candidate_flow(
+        tiny.architecture, tiny.trace, LAST, asked.candidates, positions_chosen(asked, vectors)
+    )
+    flows = candidate_flows(asked, found, vectors, {})
     logits = tiny.architecture.before_soft_cap(tiny.trace.logits[-1])[list(asked.candidates)]
     norm, bias = tiny.architecture.final_norm, tiny.architecture.unembedding_bias
     ids = list(asked.candidates)
@@ -106,12 +110,12 @@ def test_outcomes_add_up_over_parts_to_the_candidates_centred_logits(name: str):
     constant = constant if bias is None else constant + bias[ids]
     written = [flows[id_] for id_ in vectors if id_.position == LAST and id_.layer == 2]
     nodes = {NodeId(NodeKind.RESID_POST, LAST, 2): tiny.trace.residuals[-1][-1]}
-    (whole,) = candidate_flows(asked, nodes, {}).values()
+    (whole,) = candidate_flows(asked, found, nodes, {}).values()
     torch.testing.assert_close(whole + constant - constant.mean(), logits - logits.mean())
     before = {
         NodeId(NodeKind.RESID_POST, p, 1): tiny.trace.residuals[2][p] for p in range(LAST + 1)
     }
-    entering = sum(candidate_flows(asked, before, {}).values())
+    entering = sum(candidate_flows(asked, found, before, {}).values())
     if name in ("olmo2",):  # no biases: all that enters leaves
         torch.testing.assert_close(entering, whole)
     assert len(written) == 2
@@ -159,7 +163,7 @@ def test_outcomes_are_left_out_where_they_were_not_asked_for_or_would_cost_much(
 
 def test_outcomes_do_not_depend_on_how_many_are_taken_at_once(monkeypatch):
     together = explain("qwen2-moe")
-    monkeypatch.setattr("visit.assemble.flows._COLUMN_ELEMENTS", 1)
+    monkeypatch.setattr("visit.attribution.candidate_flow.COLUMN_ELEMENTS", 1)
     for one, other in zip(explain("qwen2-moe").nodes, together.nodes, strict=True):
         assert (one.outcome is None) == (other.outcome is None)
         if one.outcome is not None and other.outcome is not None:

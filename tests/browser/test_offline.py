@@ -173,6 +173,7 @@ def test_the_document_is_taken_back_with_the_notes_made_since(show, tmp_path):
     screen.page.keyboard.press("Escape")
     screen.page.keyboard.press("Escape")
     panel = screen.page.locator("#inspector")
+    screen.page.get_by_role("tab", name="Model").click()
     wait_until(lambda: "Pinned" in panel.inner_text(), "the list of notes")
     assert '"facts" <b>' in panel.inner_text()
     note = Note(NodeId.parse("L1.mlp@7"), '"facts" <b>', pinned=True)

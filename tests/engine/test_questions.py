@@ -35,6 +35,8 @@ SAMPLES: list[Question[Any]] = [
     ReadLens(Request("Rome is"), positions=()),
     ReadPattern(REQUEST, layer=1, head=4, weights="0a1b"),
     Explain(REQUEST, may_load=False),
+    RankParts(REQUEST),
+    RankParts(REQUEST, memories=0),
     Measure(REQUEST),
     Measure(
         REQUEST,

@@ -14,14 +14,17 @@ from visit.engine.protocol import ModelChoice
 from visit.engine.questions import (
     Answer,
     Explain,
+    Measure,
     OpenBlock,
     Pattern,
     Question,
+    RankParts,
     ReadLens,
     ReadPattern,
 )
 from visit.engine.queue import Queue
 from visit.errors import RequestError
+from visit.graph.effects import Base, Effect, Effects
 from visit.graph.flow import (
     Audit,
     Edge,
@@ -43,6 +46,8 @@ from visit.graph.flow import (
     TokenFlow,
     TokenProbability,
 )
+from visit.graph.interventions import Site, Unit
+from visit.graph.ranking import Part, Ranking
 from visit.graph.request import Request
 
 WORDS = (
@@ -361,6 +366,50 @@ def _finish(
     )
 
 
+def make_ranking(flow: FlowGraph, memories: int = 3) -> Ranking:
+    """Every head and MLP of a graph's model, and some memories, with seeded numbers."""
+    seeded, at, model = random.Random(3), flow.position, flow.model
+    ids = [
+        id_
+        for layer in range(model.n_layers)
+        for id_ in (
+            *(NodeId(NodeKind.HEAD, at, layer, head=head) for head in range(model.n_heads)),
+            *(NodeId(NodeKind.MEMORY_VALUE, at, layer, index=7 * n) for n in range(memories)),
+            NodeId(NodeKind.MLP, at, layer),
+        )
+    ]
+    tokens = tuple(TokenProbability(p.id, p.text, p.prob) for p in flow.predictions)
+    parts = []
+    for id_ in ids:
+        flows = tuple(seeded.gauss(0, 1) for _ in tokens)
+        listed = [TokenFlow(t.id, t.text, f) for t, f in zip(tokens, flows, strict=True)]
+        listed.sort(key=lambda token: -token.flow)
+        outcome = Outcome(tuple(listed[:3]), tuple(listed[:-4:-1]))
+        is_head = id_.kind is NodeKind.HEAD
+        parts.append(
+            Part(
+                id_, flows[0], seeded.gauss(0, 1), seeded.gauss(0, 0.2), seeded.uniform(1, 9),
+                flows, outcome, seeded.randrange(at + 1) if is_head else None,
+                seeded.random() if is_head else None,
+            )
+        )  # fmt: skip
+    return Ranking(tokens, tuple(parts))
+
+
+def make_effects(flow: FlowGraph, parts: Sequence[str], estimate_only: bool = False) -> Effects:
+    """Effects of some sites, with seeded numbers."""
+    seeded = random.Random(5)
+    effects = []
+    for part in parts:
+        numbers = [seeded.gauss(0, 1) for _ in range(4)]
+        measured = None if estimate_only else numbers[3]
+        effects.append(Effect((Site.parse(part),), measured, *numbers[:3]))
+    return Effects(
+        flow.visit_version, flow.request, flow.model, flow.tokens, flow.target, flow.metric, "zero",
+        Unit.METRIC, Base(12.0, -0.5, 0.62, 1, 12.0), flow.predictions, tuple(effects),
+    )  # fmt: skip
+
+
 class FakeEngine:
     """Answers with a graph made by hand, one at a time; a "slow" prompt waits to be cancelled."""
 
@@ -405,6 +454,10 @@ class FakeEngine:
                 answered = self.lens(request, positions)
             case ReadPattern(request, layer, head):
                 answered = self.pattern(request, layer, head)
+            case RankParts(request):
+                answered = make_ranking(self.make(request))
+            case Measure(request, parts, estimate_only=estimate_only):
+                answered = make_effects(self.make(request), parts, estimate_only)
             case _:
                 raise RequestError(f"nothing here answers {question}")
         return cast("Answer", answered)
@@ -448,4 +501,12 @@ class FakeEngine:
         return tuple(tuple(part / sum(row) for part in row) for row in rows)
 
 
-__all__ = ["PROMPT", "WORDS", "FakeEngine", "make_block", "make_flow"]
+__all__ = [
+    "PROMPT",
+    "WORDS",
+    "FakeEngine",
+    "make_block",
+    "make_effects",
+    "make_flow",
+    "make_ranking",
+]

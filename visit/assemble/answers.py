@@ -53,16 +53,23 @@ def answer(question: Question[Any], resident: Resident, tell: Progress) -> Any:
 
 @answer.register
 def explain(question: Explain, resident: Resident, tell: Progress) -> FlowGraph:
-    """The route of the traced position, with the requested layers opened at it."""
+    """The route of the traced position, with the requested layers opened at it.
+
+    The same request soon again has the same graph, which is not made again.
+    """
 
     def tell_of_whole(stage: str, part: float) -> None:
         begins, ends = _STAGES[stage]
         tell(stage, begins + part * (ends - begins))
 
     trace = resident.trace(question.request, tell_of_whole)
-    flow = resident.builder.whole(trace, question.request, tell_of_whole)
-    asked = resident.builder.resolve(trace, question.request)
-    return with_effects(flow, resident, asked, tell_of_whole)
+    kept = resident.graphs.get(question.request)
+    if kept is None:
+        flow = resident.builder.whole(trace, question.request, tell_of_whole)
+        asked = resident.builder.resolve(trace, question.request)
+        kept = with_effects(flow, resident, asked, tell_of_whole)
+        resident.graphs[question.request] = kept
+    return kept
 
 
 @answer.register

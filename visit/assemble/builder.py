@@ -11,10 +11,8 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -23,19 +21,23 @@ from torch import Tensor
 from visit import __version__
 from visit.assemble.block import draw_strongest, open_block
 from visit.assemble.draft import Draft
-from visit.assemble.flows import find_node_flows, find_outcomes, takes_outcomes
+from visit.assemble.flows import (
+    find_node_flows,
+    find_outcomes,
+    positions_chosen,
+    takes_outcomes,
+)
+from visit.assemble.kept_flows import KeptFlows
 from visit.assemble.route import draw_layer
 from visit.assemble.strongest import find_strongest
 from visit.assemble.traced_request import TracedRequest, resid_pre_id
 from visit.attribution.metric import (
-    Metric,
     audit_logit,
     choose_metric,
     find_candidates,
     metric_biases,
     metric_direction,
 )
-from visit.attribution.metric_flow import MetricFlow, find_flow
 from visit.attribution.projections import values_by_source
 from visit.engine.progress import Progress
 from visit.errors import RequestError
@@ -65,8 +67,6 @@ from visit.tracing.precision import ledger_dtype
 from visit.tracing.trace import Trace
 
 N_PREDICTIONS = 10
-_KEPT_FLOW_BYTES = 64 << 20
-"""The largest flow that is kept for the next question of the same trace."""
 
 
 class Builder:
@@ -79,7 +79,7 @@ class Builder:
         self._tokens = tokens
         self._reader = reader
         self._model = model
-        self._latest_flow: tuple[weakref.ref[Trace], tuple[Any, ...], MetricFlow] | None = None
+        self._flows = KeptFlows(architecture)
 
     @torch.inference_mode()
     def whole(self, trace: Trace, request: Request, progress: Progress) -> FlowGraph:
@@ -167,7 +167,7 @@ class Builder:
         named = (target.id,) if versus is None else (target.id, versus.id)
         candidates = find_candidates(trace.plain_logits[position], request.candidates, named)
         metric = choose_metric(request.metric, named, candidates)
-        flow = self._find_flow(trace, position, metric, request.strongest_memories)
+        flow = self._flows.of_metric(trace, position, metric, request.strongest_memories)
         resid = trace.residuals[-1][position].to(ledger_dtype(trace.logits))
         return TracedRequest(
             architecture=self._architecture,
@@ -183,21 +183,6 @@ class Builder:
             flow=flow,
             strongest=find_strongest(flow, request.strongest, request.strongest_memories),
         )
-
-    def _find_flow(
-        self, trace: Trace, position: int, metric: Metric, n_memories: int
-    ) -> MetricFlow:
-        """The metric's flow through a trace; the latest is kept, for the blocks that are opened."""
-        asked = (position, metric, n_memories)
-        if self._latest_flow is not None:
-            of, latest, flow = self._latest_flow
-            if of() is trace and latest == asked:
-                return flow
-        self._latest_flow = None
-        flow = find_flow(self._architecture, trace, position, metric, n_memories)
-        if flow.n_bytes <= _KEPT_FLOW_BYTES:
-            self._latest_flow = weakref.ref(trace), asked, flow
-        return flow
 
     def _target(self, trace: Trace, position: int, request: Request) -> Target:
         target_id = self._tokens.target_id(request)
@@ -242,7 +227,7 @@ class Builder:
         flows = find_node_flows(asked, draft.vectors, draft.activations)
         outcomes: dict[NodeId, Outcome] = {}
         if takes_outcomes(asked):
-            outcomes = find_outcomes(asked, self._tokens, draft.vectors, draft.activations)
+            outcomes = self._find_outcomes(asked, draft)
         words = self._reader.read(
             draft.take_vectors(),
             target.id,
@@ -266,6 +251,11 @@ class Builder:
             edges=draft.edges(readings),
             versus=asked.versus,
         )
+
+    def _find_outcomes(self, asked: TracedRequest, draft: Draft) -> dict[NodeId, Outcome]:
+        positions = positions_chosen(asked, draft.vectors)
+        found = self._flows.of_candidates(asked.trace, asked.position, asked.candidates, positions)
+        return find_outcomes(asked, self._tokens, found, draft.vectors, draft.activations)
 
     def request_as_read(self, asked: TracedRequest) -> Request:
         """The request with the texts of its ids and the model that answers it filled in."""

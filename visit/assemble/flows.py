@@ -7,17 +7,14 @@ metric's gradient there, and with a candidate's gradient it is the part's flow t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from visit.assemble.traced_request import TracedRequest
-from visit.attribution.flow import sweep_back
-from visit.attribution.metric import candidate_unembeddings, pull_back_through_final_norm
-from visit.attribution.projections import values_by_source
+from visit.attribution.candidate_flow import CandidateFlow
 from visit.graph.flow import NodeId, NodeKind, Outcome, TokenFlow
 from visit.graph.kinds import EXPERTS, RESIDUALS
 from visit.models.tokens import Tokens
@@ -27,9 +24,6 @@ N_TOKENS = 5
 CHEAP_ROWS = 6_400
 """Candidates times positions up to which outcomes are taken unasked: they cost as much as a forward
 pass of that many tokens."""
-_COLUMN_ELEMENTS = 1 << 25
-"""How many numbers a layer's widest gradient may hold: 128 MiB in float32."""
-
 _WRITTEN_BY_ATTENTION = frozenset({
     NodeKind.ATTN, NodeKind.HEAD, NodeKind.HEADS_REST, NodeKind.SOURCES_REST, NodeKind.ATTN_BIAS,
     NodeKind.NEURONS_REST, NodeKind.POSITIONS_REST, NodeKind.ATTN_NEURON,
@@ -44,6 +38,8 @@ _WITH_OUTCOME = RESIDUALS | {
     NodeKind.ATTN, NodeKind.HEAD, NodeKind.VALUE, NodeKind.ATTN_NEURON, NodeKind.MLP,
     NodeKind.MEMORY_VALUE,
 } | EXPERTS  # fmt: skip
+_CHOSEN = _ROWS | EXPERTS
+"""What is drawn of a block by choice, and so many that no sweep takes the flow of each."""
 
 Gradients = Mapping[tuple[int, NodeKind], Tensor]
 Vectors = Mapping[NodeId, Float[Tensor, " d_model"]]
@@ -121,6 +117,7 @@ def takes_outcomes(asked: TracedRequest) -> bool:
 def find_outcomes(
     asked: TracedRequest,
     tokens: Tokens,
+    found: CandidateFlow,
     vectors: Vectors,
     activations: Mapping[NodeId, float],
 ) -> dict[NodeId, Outcome]:
@@ -129,12 +126,11 @@ def find_outcomes(
     Args:
         asked: What is asked.
         tokens: Spells the candidates.
+        found: What of each candidate passes through every part.
         vectors: What each node stands for.
         activations: The coefficients of rows.
     """
-    seen = {id_: vector for id_, vector in vectors.items() if id_.position <= asked.position}
-    ids = [id_ for id_ in seen if id_.kind in _WITH_OUTCOME]
-    flows = candidate_flows(asked, {id_: seen[id_] for id_ in ids}, activations)
+    flows = candidate_flows(asked, found, vectors, activations)
     texts = [tokens.text(id_) for id_ in asked.candidates]
     return {
         id_: outcome_from_flows(asked.candidates, texts, row)
@@ -142,61 +138,53 @@ def find_outcomes(
     }
 
 
+def positions_chosen(asked: TracedRequest, ids: Iterable[NodeId]) -> set[int]:
+    """Where a candidate's gradient is needed: at rows and experts, and at the traced position."""
+    chosen = {id_.position for id_ in ids if id_.kind in _CHOSEN}
+    return {position for position in chosen if position <= asked.position} | {asked.position}
+
+
 def candidate_flows(
-    asked: TracedRequest, vectors: Vectors, activations: Mapping[NodeId, float]
-) -> dict[NodeId, Float[Tensor, " candidate"]]:
-    """Every part's flow to each candidate's logit, less its mean over them."""
-    architecture, trace = asked.architecture, asked.trace
-    resid = trace.residuals[-1][asked.position].to(asked.direction)
-    ids = torch.tensor(asked.candidates, device=resid.device)
-    columns = candidate_unembeddings(architecture, ids, resid.dtype)
-    directions = pull_back_through_final_norm(architecture, resid, columns)
-    width = (asked.position + 1) * max(architecture.sizes.d_mlp, architecture.sizes.d_model)
-    found: dict[NodeId, list[Tensor]] = defaultdict(list)
-    for some in directions.split(max(1, _COLUMN_ELEMENTS // width)):
-        for id_, flow in _flows_of(asked, some, vectors, activations):
-            found[id_].append(flow)
-    return {id_: torch.cat(flows) for id_, flows in found.items()}
-
-
-def _flows_of(
     asked: TracedRequest,
-    directions: Float[Tensor, "column d_model"],
+    found: CandidateFlow,
     vectors: Vectors,
     activations: Mapping[NodeId, float],
-) -> Iterator[tuple[NodeId, Float[Tensor, " column"]]]:
-    places = _by_place(vectors)
-    values = defaultdict[int, list[NodeId]](list)
-    for id_ in vectors:
-        if id_.kind is NodeKind.VALUE and id_.layer is not None:
-            values[id_.layer].append(id_)
-    for layer, at in sweep_back(asked.architecture, asked.trace, asked.position, directions):
-        for place, gradient in (
-            ((layer + 1, NodeKind.RESID_POST), at.post),
-            ((layer, NodeKind.ATTN), at.mid),
-            *([((0, NodeKind.RESID_POST), at.pre)] if layer == 0 else []),
-        ):
-            yield from _dots(gradient, places.get(place, ()), vectors, activations)
-        if values[layer]:
-            read = values_by_source(asked.architecture, asked.trace, layer).v
-            for id_ in values[layer]:
-                gradient = at.v[:, id_.head, id_.position].to(read)
-                yield id_, gradient @ read[id_.head, id_.position]
+) -> dict[NodeId, Float[Tensor, " candidate"]]:
+    """Every part's flow to each candidate's logit, less its mean over them.
+
+    None of parts after the traced position, nor of those that only steer. ``find_outcomes`` says
+    what is given.
+    """
+    return {
+        id_: _candidate_flow(found, id_, vector) * _amount(id_, activations)
+        for id_, vector in vectors.items()
+        if id_.kind in _WITH_OUTCOME and id_.position <= asked.position
+    }
 
 
-def _dots(
-    gradient: Float[Tensor, "column pos d_model"],
-    ids: Sequence[NodeId],
-    vectors: Vectors,
-    activations: Mapping[NodeId, float],
-) -> Iterator[tuple[NodeId, Float[Tensor, " column"]]]:
-    by_position = sorted(ids, key=lambda id_: id_.position)
-    for position, group in groupby(by_position, key=lambda id_: id_.position):
-        some = list(group)
-        stacked = torch.stack([vectors[id_] for id_ in some])
-        dots = stacked @ gradient[:, position].to(stacked).T
-        for id_, row in zip(some, dots, strict=True):
-            yield id_, row * _amount(id_, activations)
+def _candidate_flow(
+    found: CandidateFlow, id_: NodeId, vector: Float[Tensor, " d_model"]
+) -> Float[Tensor, " candidate"]:
+    """One part's; a row's, taken once. Of a shape of its own, whatever else is drawn."""
+    layer, position = id_.layer, id_.position
+    if layer is None:
+        return found.embed[:, position]
+    match id_.kind:
+        case NodeKind.HEAD:
+            return found.heads[layer, :, position, id_.head]
+        case NodeKind.VALUE:
+            return found.values[layer, :, id_.head, position]
+        case NodeKind.ATTN:
+            return found.attn[layer, :, position]
+        case NodeKind.MLP:
+            return found.mlp[layer, :, position]
+        case NodeKind.RESID_MID:
+            return found.mid[layer, :, position]
+        case NodeKind.RESID_POST:
+            return found.post[layer, :, position]
+    of_attention = id_.kind is NodeKind.ATTN_NEURON
+    gradients = found.mid_gradients if of_attention else found.post_gradients
+    return gradients[layer, :, found.positions.index(position)].to(vector) @ vector
 
 
 def outcome_from_flows(

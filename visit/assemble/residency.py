@@ -10,14 +10,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 
+from cachetools import LRUCache
 from torch import Tensor
 
 from visit.assemble.builder import Builder, resolve_position
 from visit.engine.progress import Progress
 from visit.errors import ModelError, NotLoaded, RequestError
-from visit.graph.flow import ModelInfo
+from visit.graph.flow import FlowGraph, ModelInfo
 from visit.graph.interventions import Intervention, Site
 from visit.graph.request import Request, check_text
+from visit.graph.sizes import n_bytes
 from visit.lens.atlas import Atlas
 from visit.lens.projector import Projector
 from visit.lens.readings import Reader
@@ -33,6 +35,9 @@ from visit.tracing.trace import Trace, bytes_of_trace, check_finite, record
 TRACES_BYTES = 1 << 30
 """How much memory recent traces may take: about two hundred of 8 tokens of GPT-2 small, two of
 1,024 tokens of GPT-2 medium. The newest is always kept, whatever its size."""
+GRAPHS_BYTES = 64 << 20
+"""How much memory the recent graphs of one model may take: of SmolLM2, some fifteen of 8 tokens, or
+two with every layer open."""
 MODELS_BYTES = 1 << 30
 """How much memory models may take together: SmolLM2-135M with the bundled one. The one that was
 used last is always kept, whatever its size, and is alone where it takes as much."""
@@ -53,6 +58,7 @@ class Resident:
         builder: What makes graphs of its traces.
         traces: The recent ones by their token ids and what is changed in them, the least recently
             used first.
+        graphs: The recent ones by their requests: a page that is loaded again asks the same.
     """
 
     def __init__(self, loaded: Loaded, trace_bytes: int = TRACES_BYTES) -> None:
@@ -63,6 +69,9 @@ class Resident:
         reader = Reader(projector, self.tokens, self.atlas)
         self.builder = Builder(loaded.architecture, self.tokens, reader, loaded.info)
         self.traces: OrderedDict[TraceKey, Trace] = OrderedDict()
+        self.graphs: LRUCache[Request, FlowGraph] = LRUCache(
+            GRAPHS_BYTES, getsizeof=lambda flow: min(n_bytes(flow), GRAPHS_BYTES)
+        )
         self._trace_bytes = trace_bytes
 
     def trace(self, request: Request, tell: Progress) -> Trace:

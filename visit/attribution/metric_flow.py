@@ -133,7 +133,7 @@ def _measure(
         return (gradient[0].to(wide) * vectors[:n_positions].to(wide)).sum(-1)
 
     resid_mid = recorded.resid_pre if recorded.resid_mid is None else recorded.resid_mid
-    values = _find_values(block, recorded.ln1[:n_positions].to(at.post))
+    values = values_in_sweep(block, recorded.ln1[:n_positions].to(at.post))
     return LayerFlow(
         pre=dot(at.pre, recorded.resid_pre),
         carried=dot(at.mid, recorded.resid_pre),
@@ -151,7 +151,7 @@ def _measure(
     )
 
 
-def _find_values(
+def values_in_sweep(
     block: Block, ln1: Float[Tensor, "pos d_model"]
 ) -> Float[Tensor, "head pos d_head"]:
     """Each head's values, repeated where heads share them, in the dtype of the sweep."""

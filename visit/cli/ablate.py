@@ -8,7 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from visit.cli.options import Parser, add_model, add_running, check_unicode, running_from_arguments
+from visit.cli.options import (
+    Parser,
+    add_model,
+    add_output,
+    add_running,
+    check_unicode,
+    running_from_arguments,
+)
 from visit.cli.progress import progress_bar
 from visit.cli.prompt_input import add_prompt, check_prompt_named
 from visit.cli.request_options import (
@@ -131,29 +138,13 @@ def _add_metric(command: Parser) -> None:
 
 
 def _add_output(command: Parser) -> None:
-    output = command.add_argument_group("what is written")
-    output.add_argument(
-        "-o",
-        "--output",
-        metavar="FILE",
-        help="where the document goes, - for stdout (default: -, or nowhere with --summary)",
-    )
-    output.add_argument(
-        "--summary",
-        action="store_true",
-        help="print the strongest effects and how well predictions agree with them",
-    )
+    output = add_output(command, "the strongest effects and how well predictions agree with them")
     output.add_argument(
         "--count",
         metavar="N",
         type=int,
         default=50,
         help="effects listed in the summary (default: %(default)s)",
-    )
-    output.add_argument(
-        "--reproducible",
-        action="store_true",
-        help="leave the time out of the document, so that the same input gives the same bytes",
     )
 
 

@@ -140,6 +140,29 @@ def add_running(command: Parser) -> None:
     )
 
 
+def add_output(command: Parser, summary: str) -> argparse._ArgumentGroup:
+    """Where a command's document and its summary go, and whether the time stands in it.
+
+    Args:
+        command: The command.
+        summary: What its summary prints.
+    """
+    output = command.add_argument_group("what is written")
+    output.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="where the document goes, - for stdout (default: -, or nowhere with --summary)",
+    )
+    output.add_argument("--summary", action="store_true", help=f"print {summary}")
+    output.add_argument(
+        "--reproducible",
+        action="store_true",
+        help="leave the time out of the document, so that the same input gives the same bytes",
+    )
+    return output
+
+
 def running_from_arguments(arguments: argparse.Namespace) -> dict[str, Any]:
     """How the model is to be run, as ``Session.load`` takes it."""
     names = ("dtype", "device", "device_map", "quant", "revision")

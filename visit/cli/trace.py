@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from visit.cli.options import Parser, add_model, add_running, running_from_arguments
+from visit.cli.options import Parser, add_model, add_output, add_running, running_from_arguments
 from visit.cli.progress import progress_bar
 from visit.cli.prompt_input import add_prompt, check_prompt_named
 from visit.cli.request_options import (
@@ -41,23 +41,7 @@ def describe(command: Parser) -> None:
     add_changes(command)
     add_drawing(command)
     add_running(command)
-    output = command.add_argument_group("what is written")
-    output.add_argument(
-        "-o",
-        "--output",
-        metavar="FILE",
-        help="where the document goes, - for stdout (default: -, or nowhere with --summary)",
-    )
-    output.add_argument(
-        "--summary",
-        action="store_true",
-        help="print the prediction, the strongest heads and memories, and the audit",
-    )
-    output.add_argument(
-        "--reproducible",
-        action="store_true",
-        help="leave the time out of the document, so that the same input gives the same bytes",
-    )
+    add_output(command, "the prediction, the strongest heads and memories, and the audit")
 
 
 def run(arguments: Namespace) -> None:

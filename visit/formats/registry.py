@@ -65,12 +65,19 @@ _ROWS = (
     Format(
         "svg",
         "SVG",
-        "what is drawn, for print",
+        "a figure for print, letters as text",
         "image/svg+xml",
         _ALL,
         said_offline="what was drawn when this file was made",
     ),
-    Format("png", "PNG", "what is drawn, twice as fine", "image/png", Maker.BROWSER),
+    Format(
+        "png",
+        "PNG",
+        "the same figure in pixels",
+        "image/png",
+        Maker.BROWSER,
+        said_offline="the same image in pixels",
+    ),
     Format(
         "graphml",
         "GraphML",

@@ -24,8 +24,9 @@ from visit.lens.measured import Measured, measure_alone, ranks
 from visit.lens.projector import FEWEST_LISTED, Projector, Targeted
 from visit.models.tokens import Tokens
 
-KEPT_BYTES = 32 << 20
-"""How much of what was measured is kept in memory: some 330 vectors of GPT-2's vocabulary."""
+KEPT_BYTES = 128 << 20
+"""How much of what was measured is kept in memory: some 1,300 vectors of SmolLM2's or of GPT-2's
+vocabulary, as many as a graph without opened layers has. Another target then needs few products."""
 
 BYTES_A_WORD = 100
 """What a listed token takes in memory: a tuple, a probability, and at times an id."""
@@ -253,8 +254,8 @@ class _RecentBatches:
         measured = self._batches[self._rows[key][0]].measured
         return measured.top_ids.shape[1] >= min(n_listed, measured.codes.shape[1])
 
-    def among(self, keys: Iterable[bytes], n_listed: int) -> list[_Batch]:
-        """What is kept of some vectors."""
+    def among(self, keys: Iterable[bytes], n_listed: int) -> Iterator[_Batch]:
+        """What is kept of some vectors, a batch at a time: part of a batch is a copy, and large."""
         rows: dict[int, list[int]] = {}
         for key in keys:
             if self.holds(key, n_listed):
@@ -262,7 +263,8 @@ class _RecentBatches:
                 rows.setdefault(number, []).append(row)
         for number in rows:
             self._batches.move_to_end(number)
-        return [self._batches[number].at(sorted(places)) for number, places in rows.items()]
+        found = [(self._batches[number], sorted(places)) for number, places in rows.items()]
+        return (batch.at(places) for batch, places in found)
 
     def add(self, batch: _Batch) -> None:
         """Keep a batch, and drop the oldest that no longer fit."""

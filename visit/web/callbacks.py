@@ -9,6 +9,7 @@ thread, and compute in a few threads of their own, so that no trace ever holds u
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State, no_update
@@ -20,14 +21,22 @@ from visit.graph.flow import Node, NodeId
 from visit.graph.index import Index
 from visit.graph.kinds import RESIDUALS
 from visit.graph.request import Request
+from visit.text import size
 from visit.web import ids, inspector
 from visit.web.asking.prompt_form import abilities
+from visit.web.causes.callbacks import find_plain, register_causes
+from visit.web.causes.difference import mark_differences
 from visit.web.exports.downloads import download
+from visit.web.exports.offline import estimate_bytes
+from visit.web.exports.printed import Wanted, print_screen
+from visit.web.exports.telling import telling_page
 from visit.web.flow import elements
-from visit.web.inspector.needs import Tab, wants
+from visit.web.inspector.needs import DOCUMENT_TABS, Tab, wants
 from visit.web.look import Look
 from visit.web.plots import callbacks
 from visit.web.ranking import callbacks as ranking
+from visit.web.ranking.needs import all_parts
+from visit.web.ranking.rows import SORTS
 from visit.web.screen.graph_panels import build_graph_panels, note
 from visit.web.screen.search import searchable
 from visit.web.server import tracing
@@ -58,8 +67,10 @@ def register(
     graphs = Graphs(engine, shelf, calls.jobs, bounds=Bounds(default))
     callbacks.register(calls, graphs)
     ranking.register(calls, graphs)
+    if engine is not None:
+        register_causes(calls, engine, graphs, shelf)
     _register_graph(calls, engine, graphs)
-    _register_browser(app)
+    _register_browser(app, with_engine=engine is not None)
 
 
 def _register_graph(calls: Calls, engine: Engine | None, graphs: Graphs) -> None:
@@ -76,9 +87,12 @@ def _register_graph(calls: Calls, engine: Engine | None, graphs: Graphs) -> None
         look = Look.parse(said)
         index = await graphs.find_shown(view, look.kept)
 
+        plain = await find_plain(view, graphs)
+
         def make() -> tuple[Any, Any]:
             drawn, made = elements.draw(index, view.opened, look, notes=view.notes)
-            return made, {ids.NOTE: trees(note(index, drawn))}
+            marked = mark_differences(made, index, plain)
+            return marked, {ids.NOTE: trees(note(index, drawn))}
 
         return await jobs.tap(make)
 
@@ -100,6 +114,7 @@ def _register_graph(calls: Calls, engine: Engine | None, graphs: Graphs) -> None
 
         def build() -> dict[str, Any]:
             panels = build_graph_panels(index, clickable=engine is not None and not view.fixed)
+            panels["panels"][ids.HTML_SIZE] = [f"about {size(estimate_bytes(index.flow))}"]
             if engine is not None:
                 panels["abilities"] = abilities(engine.models(), index.flow.model.name)
             return panels
@@ -145,26 +160,41 @@ def _register_graph(calls: Calls, engine: Engine | None, graphs: Graphs) -> None
         Input(ids.VIEW, "data"),
     )
 
-    async def keep(asked: dict[str, Any] | None, data: dict[str, Any] | None) -> Any:
-        """The graph as a file, with the blocks that were opened in it."""
-        if data is None or asked is None:
-            return no_update
+    async def keep(
+        asked: dict[str, Any] | None,
+        data: dict[str, Any] | None,
+        pane: dict[str, Any] | None,
+        dock: dict[str, Any] | None,
+    ) -> tuple[Any, Any]:
+        """The graph as a file, with the blocks that were opened in it, or a figure to save.
+
+        Nothing, where nothing is asked for: that ends what was asked for before.
+        """
+        if data is None or asked is None or asked.get("kept") is None:
+            return no_update, no_update
         view = View.parse(data)
         index = await graphs.find_opened(view)
-        return await jobs.file(
-            lambda: download(FORMATS[asked["kept"]], index, view, Look.parse(asked["look"]))
-        )
+        if asked["kept"] in ("svg", "png"):
+            shown = {ids.SANKEY: pane or {}, ids.LENS: dock or {}}
+            wanted = Wanted.parse(asked)
+            return no_update, await print_screen(wanted, index, view, graphs, jobs, shown)
+        format_, look = FORMATS[asked["kept"]], Look.parse(asked["look"])
+        with telling_page() as tell:
+            return await jobs.file(lambda: download(format_, index, view, look, tell)), no_update
 
     calls.add(
         keep,
         Output(ids.DOWNLOAD, "data"),
+        Output(ids.FIGURE, "data"),
         Input(ids.EXPORT, "data"),
         State(ids.VIEW, "data"),
+        State(ids.PANE, "data"),
+        State(ids.DOCK, "data"),
         first=False,
     )
 
 
-def _register_browser(app: Dash) -> None:
+def _register_browser(app: Dash, *, with_engine: bool) -> None:
     """What the browser does by itself; the functions are in assets/bindings.js."""
     untyped: Any = app
 
@@ -187,12 +217,23 @@ def _register_browser(app: Dash) -> None:
     browser("remember", Output(ids.KEY, "data"), Input(ids.VIEW, "data"))
     browser("choose", Input(ids.LENS, "clickData"))
     browser("choose", Input(ids.SANKEY, "clickData"))
+    browser("changed", Input(ids.CHANGED, "data"))
+    browser("fillCauses", Input(ids.CAUSES_PANELS, "data"))
+    browser("weighed", Input(ids.WEIGHED, "data"))
+    if with_engine:
+        browser("goTo", Input(ids.AGREEMENT, "clickData"))
+        browser("goTo", Input(ids.PATCHING, "clickData"))
     browser("lens", Input(ids.LENS, "figure"), Input(ids.PICKED, "data"))
+    browser("saveFigure", Input(ids.FIGURE, "data"))
+    browser("showMaking", Input(ids.MAKING, "data"))
     browser("showGraphPanels", Input(ids.GRAPH_PANELS, "data"))
     browser("setRanking", Input(ids.RANKING, "data"))
     browser("setSearchable", Input(ids.SEARCHABLE, "data"))
     browser("showSettingProblems", Input(ids.SETTINGS_PROBLEMS, "data"))
-    for store in (ids.FIXED_PANELS, ids.DRAWN_PANELS, ids.INSPECTOR_PANELS):
+    for store in (
+        *(ids.FIXED_PANELS, ids.DRAWN_PANELS, ids.INSPECTOR_PANELS),
+        *(ids.AGREEMENT_PANELS, ids.PATCHING_PANELS),
+    ):
         browser("fill", Input(store, "data"))
 
 
@@ -206,12 +247,28 @@ async def inspection(
     """What builds one tab of the picked node's panel, with what the engine has to add to it."""
     node = None if not picked else await _node(NodeId.parse(picked), index, view, graphs)
     if node is None:
-        return lambda: inspector.about(index, view.notes)
-    shown = next((known for known in Tab if known == tab), Tab.WORDS)
+        return await _without_node(index, view, picked, graphs)
+    tabs = tuple(Tab) if graphs.can_ask(view) else DOCUMENT_TABS
+    shown = next((known for known in tabs if known == tab), Tab.WORDS)
+    if shown in inspector.idle_tabs(node.id):
+        shown = Tab.WORDS
     question = wants(shown, node.id, view.request)
     answer = None if question is None else await graphs.answer(view, question)
     noted = next((note for note in view.notes if note.node == node.id), None)
-    return lambda: inspector.node_panel(index, node, shown, answer, noted)
+    return lambda: inspector.node_panel(index, node, shown, answer, noted, tabs)
+
+
+async def _without_node(
+    index: Index, view: View, picked: str | None, graphs: Graphs
+) -> Callable[[], list[Component]]:
+    """What builds the panel of a part that the graph does not hold; else of the whole trace."""
+    if picked and NodeId.parse(picked).kind in SORTS:
+        ranking = await graphs.answer(view, all_parts(view.request))
+        parts = () if ranking is None else ranking.parts
+        part = next((one for one in parts if str(one.id) == picked), None)
+        if ranking is not None and part is not None:
+            return partial(inspector.part_panel, index, part, ranking)
+    return lambda: inspector.about(index, view.notes)
 
 
 async def _node(node_id: NodeId, index: Index, view: View, graphs: Graphs) -> Node | None:

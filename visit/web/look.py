@@ -16,6 +16,7 @@ COLOURINGS = {
     "rank": "target's rank",
     "entropy": "entropy",
     "logit": "direct logit",
+    "difference": "difference to the plain pass",
 }
 WIDTHS = {
     "carried": "part it carries",
@@ -23,6 +24,16 @@ WIDTHS = {
     "share": "share",
     "logit": "direct logit",
 }
+FAMILY_WORDS = {
+    "token": "token",
+    "residual": "residual",
+    "attention": "attention",
+    "query": "query, key",
+    "neuron": "neuron",
+    "mlp": "MLP, memory",
+    "rest": "rest, bias",
+}
+"""What the legend calls the families of nodes; memories' keys are with the MLP's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,15 @@ def bar(part: float, side: str) -> Any:
     return span([span([], style=f"width: {width}")], f"bar {side}")
 
 
+def balance(part: float) -> Any:
+    """A bar to the right of its middle for a positive part, and to the left for a negative one."""
+    width = 50 * min(abs(part), 1.0)
+    left = 50.0 if part >= 0 else 50.0 - width
+    style = f"left: {left:.1f}%; width: {width:.1f}%"
+    inside = span([], "plus" if part >= 0 else "minus", style=style)
+    return span([inside], "signed-bar", style="--zero: 50%")
+
+
 def span(children: list[Tree], name: str = "", **attributes: str) -> Any:
     """A ``<span>`` of a class, as its tree."""
     said = {"class": name, **attributes} if name else attributes

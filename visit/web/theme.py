@@ -143,6 +143,7 @@ LIGHT = Theme(
         "rank": ("#79c7a6", "#f0a07f"),
         "entropy": ("#8ec3e8", "#f0dc6a"),
         "logit": ("#f0a07f", "#7db7e8"),
+        "difference": ("#f0a07f", "#7db7e8"),
     },
     ramps={
         "target": ("#f1f5fa", "#c9ddf0", "#8dbbe0", "#4389c4", "#134f87"),
@@ -189,6 +190,7 @@ DARK = Theme(
         "rank": ("#1c7153", "#8f3d22"),
         "entropy": ("#12578a", "#6f6413"),
         "logit": ("#8f3d22", "#12578a"),
+        "difference": ("#8f3d22", "#12578a"),
     },
     ramps={
         "target": ("#161d28", "#14395a", "#1d6298", "#4f9ed8", "#b5ddff"),
@@ -230,7 +232,12 @@ def choose_theme(name: str, palette: str = SAFE) -> Theme:
         theme,
         plus=colours["plus"],
         minus=colours["minus"],
-        ends={**theme.ends, "rank": (best, worst), "logit": (worst, best)},
+        ends={
+            **theme.ends,
+            "rank": (best, worst),
+            "logit": (worst, best),
+            "difference": (worst, best),
+        },
         own_ranks=VISIT_RANKS,
     )
 

@@ -13,7 +13,7 @@ from visit.graph.flow import FlowGraph, MetricKind, NodeId, NodeKind, Outcome, T
 from visit.graph.kinds import NODES
 from visit.graph.request import Request
 from visit.graph.typed import token_from_typed, typed_from_token
-from visit.text import visible
+from visit.text import one_line, visible
 
 _AUTO = "auto"
 _COMPARISON = re.compile(r" vs (?=.)", re.DOTALL)
@@ -104,11 +104,30 @@ def outcome_sides(outcome: Outcome | None) -> list[tuple[str, tuple[TokenFlow, .
     return [(does, tokens) for does, tokens in sides if tokens]
 
 
-def file_name(prompt: str) -> str:
-    """A file name made of the prompt's words, safe on every system."""
-    plain = unicodedata.normalize("NFKD", prompt).encode("ascii", "ignore").decode()
-    words = re.findall(r"[a-z0-9]+", plain.lower())
-    return "visit-" + ("-".join(words)[:48].strip("-") or "flow")
+def model_title(name: str) -> str:
+    """What a model is called: of a file or folder, its own name without the path."""
+    said = one_line(name).rstrip("/\\")
+    is_path = said.startswith((".", "/", "~", "\\")) or said.endswith(".gguf") or "\\" in said
+    return re.split(r"[/\\]", said)[-1].removesuffix(".gguf") if is_path else said
+
+
+def file_name(prompt: str, model: str = "", more: str = "") -> str:
+    """A file name made of the prompt's and the model's words, safe on every system.
+
+    Args:
+        prompt: The prompt.
+        model: The model's name, of which the last part is said; none when left out.
+        more: What tells this file from others of the same prompt and model.
+    """
+    named = re.split(r"[/\\]", model_title(model))[-1]
+    said = (_plain(prompt, 48) or "flow", _plain(named, 32), _plain(more, 24))
+    return "-".join(["visit", *filter(None, said)])
+
+
+def _plain(text: str, longest: int) -> str:
+    """A text's letters and digits, small, with hyphens between its words."""
+    ascii_ = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return "-".join(re.findall(r"[a-z0-9]+", ascii_.lower()))[:longest].strip("-")
 
 
 def tokens_from_typed(typed: str | None) -> tuple[Named, Named]:

@@ -21,6 +21,7 @@ from visit.web.flow import elements
 from visit.web.look import COLOURINGS, WIDTHS, Look, Room
 from visit.web.state.view import View
 from visit.web.theme import LIGHT
+from visit.web.words import file_name
 
 SVG = "{http://www.w3.org/2000/svg}"
 OPENED = tuple(map(NodeId.parse, ("L1.attn@7", "L1.head0@7", "L2.mlp@7")))
@@ -31,12 +32,16 @@ def drawn(**how):
 
 
 def paths(svg):
-    return ElementTree.fromstring(svg).findall(f"{SVG}path")
+    return ElementTree.fromstring(svg).findall(f".//{SVG}path")
+
+
+def nodes(svg):
+    return [g for g in ElementTree.fromstring(svg).iter(f"{SVG}g") if g.get("id")]
 
 
 def test_the_svg_has_every_node_and_edge_that_is_drawn():
     made = drawn()
-    groups = ElementTree.fromstring(svg_from_elements(made)).findall(f"{SVG}g")
+    groups = nodes(svg_from_elements(made))
     assert {g.get("id") for g in groups} == {e["data"]["id"] for e in made if "family" in e["data"]}
     assert len(paths(svg_from_elements(made))) == sum("source" in e["data"] for e in made)
 
@@ -47,18 +52,23 @@ def test_the_svg_has_the_parts_that_are_asked_for_with_their_bars():
         root = ElementTree.fromstring(svg_from_flow(flow, (), Look(count=count)))
         bars = [
             group
-            for group in root.findall(f"{SVG}g")
-            if group.find(f"{SVG}rect[@height='4']") is not None
+            for group in root.iter(f"{SVG}g")
+            if group.get("id") and group.find(f"{SVG}rect[@height='4']") is not None
         ]
         assert len(bars) == count
 
 
 def test_the_svg_holds_every_box_inside_its_frame():
     root = ElementTree.fromstring(svg_from_elements(drawn()))
-    x, y, width, height = map(float, root.get("viewBox").split())
-    for text in root.iter(f"{SVG}text"):
-        assert x < float(text.get("x")) < x + width
-        assert y < float(text.get("y")) < y + height
+    frames = root.findall(f"{SVG}svg")
+    assert len(frames) == 2  # the rows' titles, and the drawing
+    for frame in frames:
+        x, y, width, height = map(float, frame.get("viewBox").split())
+        texts = list(frame.iter(f"{SVG}text"))
+        assert texts
+        for text in texts:
+            assert x < float(text.get("x")) < x + width
+            assert y < float(text.get("y")) < y + height
 
 
 def test_a_hostile_token_is_text_in_the_svg():
@@ -96,12 +106,13 @@ def test_each_can_make_these_formats(maker, endings):
 
 
 @pytest.mark.parametrize("kept", formats_made_by(Maker.SERVER))
-def test_every_format_is_a_file_named_after_the_prompt(kept):
+def test_every_format_is_a_file_named_after_the_prompt_and_the_model(kept):
     flow = make_flow(opened=(1, 2))
     view = View("k", flow.request, OPENED)
     file = download(FORMATS[kept], Index(flow), view, Look("dark"))
     ending = "csv.zip" if kept == "csv" else kept
-    assert file["filename"] == f"visit-the-capital-of-japan-is-the-city-of.{ending}"
+    model = file_name("", flow.model.name).removeprefix("visit-flow-")
+    assert file["filename"] == f"visit-the-capital-of-japan-is-the-city-of-{model}.{ending}"
     if kept == "json":
         assert json.loads(file["content"])["schema"] == "visit.flow/2"
     elif kept == "csv":
@@ -132,7 +143,7 @@ def test_a_picture_looks_as_by_default_where_it_is_asked_for_what_is_unknown():
 
 def test_what_the_legend_hides_is_not_in_the_svg_nor_are_its_edges():
     shown = svg_from_elements(drawn(), Look(hidden=frozenset({"mlp", "memory-key"})))
-    groups = ElementTree.fromstring(shown).findall(f"{SVG}g")
+    groups = nodes(shown)
     assert groups and not any(".mlp@" in g.get("id") for g in groups)
     assert len(paths(shown)) < len(paths(svg_from_elements(drawn())))
 
@@ -145,7 +156,9 @@ def test_the_svg_says_in_colour_and_width_what_the_screen_says(colouring, width)
     head = next(e["data"] for e in made if e["data"]["id"] == "L1.head0@7")
     ellipse = next(g for g in root.iter(f"{SVG}g") if g.get("id") == head["id"])[1]
     wanted = LIGHT.families["attention"].fill
-    if colouring != "kind":
+    if colouring == "difference":  # of a plain pass there is none
+        wanted = LIGHT.band_shade
+    elif colouring != "kind":
         wanted = colour_at(LIGHT.scale(colouring), head[colouring])
     assert ellipse.get("fill") == wanted
     drawn_widths = sorted(float(path.get("stroke-width")) for path in root.iter(f"{SVG}path"))

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sample import PROMPT, FakeEngine, make_block, make_flow, with_flow
+from sample import PROMPT, FakeEngine, make_block, make_flow, make_ranking, with_flow
 
-from visit.engine.questions import ReadLens, ReadPattern
+from visit.engine.questions import RankParts, ReadLens, ReadPattern
 from visit.graph.flow import (
     Edge,
     EdgeKind,
@@ -20,6 +20,7 @@ from visit.graph.flow import (
     NodeKind,
     Note,
     Target,
+    TokenProbability,
 )
 from visit.graph.index import Index, merge
 from visit.graph.paths import Paths
@@ -27,7 +28,7 @@ from visit.graph.relations import key_of, reader_lines, sum_logits, way_in
 from visit.graph.request import Request
 from visit.text import visible
 from visit.web import inspector
-from visit.web.inspector import Tab, node_panel, wants
+from visit.web.inspector import DOCUMENT_TABS, Tab, node_panel, wants
 from visit.web.inspector.depths import depth_of
 from visit.web.inspector.ledger import logit_rows
 from visit.web.inspector.needs import TabAnswer
@@ -116,7 +117,7 @@ def test_the_tabs_say_which_one_is_shown_and_what_it_shows():
     made = panel("L1.head1@7", Tab.PATH)
     tablist = having(made, "role", "tablist")[0]
     tabs = having([tablist], "role", "tab")
-    assert [t["attributes"]["data-tab"] for t in tabs] == [str(tab) for tab in Tab]
+    assert [t["attributes"]["data-tab"] for t in tabs] == [str(tab) for tab in DOCUMENT_TABS]
     chosen = [
         t["attributes"]["data-tab"] for t in tabs if t["attributes"]["aria-selected"] == "true"
     ]
@@ -135,7 +136,9 @@ def test_a_tab_wants_only_what_the_document_does_not_hold():
     assert wants(Tab.ATTENTION, memory, asked) is None
     assert wants(Tab.ATTENTION, NodeId.parse("L1.attn@7"), asked) is None
     assert wants(Tab.WHERE, memory, asked) == ReadLens(asked, (5,))
-    assert {wants(tab, head, asked) for tab in (Tab.WORDS, Tab.LEDGER, Tab.PATH)} == {None}
+    assert {wants(tab, head, asked) for tab in (Tab.LEDGER, Tab.PATH)} == {None}
+    assert wants(Tab.WORDS, head, asked) == wants(Tab.WORDS, memory, asked) == RankParts(asked)
+    assert wants(Tab.WORDS, NodeId.parse("L1.attn@7"), asked) is None
 
 
 def test_hostile_tokens_are_text_in_every_tab():
@@ -161,8 +164,10 @@ def test_measures_are_hooks_for_the_glossary():
 
 def test_a_comparison_is_said_in_the_head_and_of_the_whole_trace():
     index = Index(replace(INDEX.flow, versus=Target(8, " Kyoto", 3.0, 0.1, 2)))
-    for made in (panel("L1.attn@7", index=index), trees(inspector.about(index))):
-        assert "Direct logits: ·Tokyo rather than ·Kyoto" in said(classed(made, "versus")[0])
+    made = panel("L1.attn@7", index=index)
+    assert "Direct logits: ·Tokyo rather than ·Kyoto" in said(classed(made, "versus")[0])
+    head = said(classed(trees(inspector.about(index)), "node-head")[0])
+    assert "·Kyoto 10.0 %, rank 2, logit 3.00" in head
 
 
 # ------------------------------------------------------------------ words
@@ -365,25 +370,58 @@ def test_the_target_s_logit_is_a_waterfall_of_all_that_was_written():
     ]
     biases = 12.0 - 11.0  # what unembeds less what was written
     assert sum(row.logit for row in rows) == pytest.approx(sum(by_hand) + biases)
-    heading = "What adds up to the choice of ·Tokyo among 0 candidates"
-    assert heading in texts(panel("output@7", Tab.LEDGER))
-    assert heading in texts(trees(inspector.about(INDEX)))
+    for made in (panel("output@7", Tab.LEDGER), trees(inspector.about(INDEX))):
+        (section,) = having(made, "data-ledger", "logit")
+        assert said(section).startswith("What adds up to it, by direct logit")
+        foot = next(e for e in elements([section]) if e["tag"] == "tfoot")
+        assert "+12.00" in said(foot)
+
+
+def test_what_adds_up_is_in_the_order_of_flow_and_says_what_parts_do_in_the_end():
+    index = Index(with_flow(INDEX.flow))
+    rows = logit_rows(index)
+    assert all(row.flow is not None for row in rows)
+    shown = fold(rows, By.LOGIT)
+    sizes = [abs(row.flow) for row in shown[:LINES_SHOWN]]
+    assert sizes == sorted(sizes, reverse=True)
+    names = [said(tree_) for tree_ in trees(row.part for row in rows)]
+    node = index.nodes[NodeId.parse("L1.mlp@7")]
+    assert f"L1 MLP{visible(node.word)}" in names
+    assert "L1 Attention" in "".join(names)
 
 
 @pytest.mark.parametrize(
-    ("kind", "words"),
+    ("kind", "words", "sentence"),
     [
-        (MetricKind.LOGIT, "logit of ·Tokyo"),
-        (MetricKind.CENTRED_LOGIT, "logit of ·Tokyo over the mean of all tokens"),
-        (MetricKind.LOGIT_DIFFERENCE, "logit difference, ·Tokyo − ·Kyoto"),
+        (MetricKind.LOGIT, "logit of ·Tokyo", "The logit of ·Tokyo is +3.50."),
+        (
+            MetricKind.CENTRED_LOGIT,
+            "logit of ·Tokyo over the mean of all tokens",
+            "·Tokyo leads the mean of all tokens by 3.50 logits.",
+        ),
+        (
+            MetricKind.LOGIT_DIFFERENCE,
+            "logit difference, ·Tokyo − ·Kyoto",
+            "·Tokyo leads ·Kyoto by 3.50 logits.",
+        ),
+        (
+            MetricKind.CHOICE,
+            "choice of ·Tokyo among 2 candidates",
+            "·Tokyo leads the mean of the 2 likeliest tokens by 3.50 logits.",
+        ),
     ],
 )
-def test_the_metric_is_said_in_words(kind: MetricKind, words: str):
-    metric = MetricInfo(kind, 3.5)
+def test_the_metric_is_said_in_words(kind: MetricKind, words: str, sentence: str):
+    candidates = (TokenProbability(0, " Tokyo", 0.5), TokenProbability(8, " Kyoto", 0.1))
+    metric = MetricInfo(kind, 3.5, candidates)
     versus = Target(8, " Kyoto", 3.0, 0.1, 2)
     index = Index(replace(INDEX.flow, metric=metric, versus=versus))
-    assert words in texts(trees(inspector.about(index)))
-    assert "+3.50" in texts(trees(inspector.about(index)))
+    made = trees(inspector.about(index))
+    assert words in texts(made) and sentence in texts(made)
+    behind = replace(index.flow, metric=replace(metric, value=-3.5))
+    assert ("trails" in said(made[0])) is False
+    again = said(trees(inspector.about(Index(behind)))[0])
+    assert ("trails" in again) or ("−3.50" in again)
 
 
 def test_a_nodes_flow_and_what_it_promotes_in_the_end_stand_before_its_reading():
@@ -493,11 +531,86 @@ def test_a_path_is_listed_from_the_first_token_to_the_output_with_the_node_marke
     made = panel("L1.memory7.value@7", Tab.PATH)
     steps_ = having(classed(made, "path"), "data-node")
     names = [e["attributes"]["data-node"] for e in steps_]
-    assert names == [
-        str(step.node) for step in Paths(INDEX).through(NodeId.parse("L1.memory7.value@7"))
+    here_id = NodeId.parse("L1.memory7.value@7")
+    whole = [s.node for s in Paths(INDEX).through(here_id)]
+    passed = [n for n in whole if n.kind not in (NodeKind.QUERY, NodeKind.KEY)]
+    stream = {NodeKind.RESID_MID, NodeKind.RESID_POST}
+    last = [
+        n
+        for n, following in zip(passed, [*passed[1:], None], strict=True)
+        if not (n.kind in stream and following is not None and following.kind in stream)
     ]
+    assert names == [str(n) for n in last]
     here = having(made, "aria-current", "step")
     assert [e["attributes"]["data-node"] for e in here] == ["L1.memory7.value@7"]
+
+
+def test_a_source_feeds_a_heads_value_and_query_and_key_stand_beside_it():
+    index = Index(with_flow(INDEX.flow))
+    (path,) = classed(panel("L1.head1@7", Tab.PATH, index), "path")
+    items = [having([li], "data-node") for li in path["children"]]
+    names = [NodeId.parse(found[0]["attributes"]["data-node"]) for found in items]
+    at = names.index(NodeId.parse("L1.head1@7"))
+    value = names[at - 1]
+    assert value.kind is NodeKind.VALUE and value.position == names[at - 2].position
+    beside = [e["attributes"]["data-node"] for e in items[at][1:]]
+    assert beside == ["L1.head1.query@7", str(key_of(value))]
+    assert not {NodeKind.QUERY, NodeKind.KEY} & {n.kind for n in names}
+    assert said(path).count(signed(index.nodes[value].flow)) >= 1
+
+
+@pytest.mark.parametrize("part", ["query@7", "key"])
+def test_the_path_of_a_query_or_key_is_its_heads(part: str):
+    node = next(n for n in INDEX.nodes if str(n).startswith(f"L1.head1.{part}"))
+    own, heads = (
+        having(classed(panel(name, Tab.PATH), "path"), "data-node")
+        for name in (str(node), "L1.head1@7")
+    )
+    assert [e["attributes"]["data-node"] for e in own] == [
+        e["attributes"]["data-node"] for e in heads
+    ]
+
+
+def test_the_attention_tab_keeps_what_a_head_takes_from_why_it_looks_there():
+    made = having(panel("L1.head1@7", Tab.ATTENTION), "role", "tabpanel")
+    takes, looks = classed(made, "company")
+    kinds = [
+        {NodeId.parse(e["attributes"]["data-node"]).kind for e in having([part], "data-node")}
+        for part in (takes, looks)
+    ]
+    assert kinds == [{NodeKind.VALUE}, {NodeKind.QUERY, NodeKind.KEY}]
+
+
+def test_a_tab_that_cannot_apply_is_named_with_the_reason():
+    idle = json.loads(classed(panel("L1.mlp@7"), "node-head")[0]["attributes"]["data-idle-tabs"])
+    assert idle.keys() == {"attention"} and "Only attention" in idle["attention"]
+    for name in ("L1.attn@7", "L1.head1@7", "L1.head1.query@7"):
+        assert inspector.idle_tabs(NodeId.parse(name)) == {}
+
+
+def test_a_part_says_what_it_does_to_each_of_the_next_tokens():
+    ranking = make_ranking(INDEX.flow)
+    part = next(one for one in ranking.parts if str(one.id) == "L1.head1@7")
+    made = panel("L1.head1@7", answer=ranking)
+    (table,) = classed(made, "next-tokens")
+    rows = [e for e in elements([table]) if e["tag"] == "tr"]
+    expected = zip(ranking.tokens, part.tokens, strict=True)
+    assert [said(row) for row in rows] == [visible(t.text) + signed(f) for t, f in expected]
+    assert [r["attributes"].get("class") for r in rows] == ["is-target"] + [None] * (len(rows) - 1)
+    assert not classed(panel("L1.head1@3", answer=ranking, index=elsewhere()), "next-tokens")
+
+
+def elsewhere() -> Index:
+    """A graph with a block opened at another position than the traced one."""
+    return Index(merge(make_flow(), make_block(1, 3, Request(PROMPT))))
+
+
+def test_a_part_that_the_graph_does_not_hold_is_told_of_by_the_ranking():
+    ranking = make_ranking(INDEX.flow)
+    part = next(one for one in ranking.parts if one.id not in INDEX.nodes)
+    made = trees(inspector.part_panel(INDEX, part, ranking))
+    assert {signed(part.flow), signed(part.direct)} <= set(texts(made))
+    assert classed(made, "next-tokens") and "Promotes" in texts(made)
 
 
 def test_a_way_whose_beginning_was_pruned_starts_where_the_document_does():
@@ -509,7 +622,9 @@ def test_a_way_whose_beginning_was_pruned_starts_where_the_document_does():
     edges = [e for e in edges if e.source in held and e.target in held]
     index = Index(replace(INDEX.flow, nodes=tuple(nodes), edges=tuple(edges)))
     assert Paths(index).through(key)[0].node == key
-    assert "less than the graph's threshold" in "".join(texts(panel(str(key), Tab.PATH, index)))
+    value = NodeId(NodeKind.VALUE, key.position, key.layer, head=key.head)
+    said_ = "".join(texts(panel(str(value), Tab.PATH, index)))
+    assert "less than the graph's threshold" in said_
 
 
 # ------------------------------------------------------------------ where

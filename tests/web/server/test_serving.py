@@ -340,6 +340,22 @@ def test_a_file_is_named_after_the_prompt(prompt, name):
     assert file_name(prompt) == name
 
 
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("mini", "mini"),
+        (".cache/SmolLM2-135M-Instruct.Q4_1.gguf", "smollm2-135m-instruct-q4-1"),
+        ("HuggingFaceTB/SmolLM2-135M", "smollm2-135m"),
+        ("/models/../../etc/passwd", "passwd"),
+        ("C:\\models\\x.gguf", "x"),
+        ("<script>" * 20, "script-script-script-script-scri"),
+    ],
+)
+def test_a_file_is_named_after_the_model_without_its_path(model, name):
+    assert file_name("The", model) == f"visit-the-{name}"
+    assert file_name("The", model, "layer 3") == f"visit-the-{name}-layer-3"
+
+
 def test_every_theme_and_palette_has_the_same_rules():
     sheets = stylesheets()
     selectors = [

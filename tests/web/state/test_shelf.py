@@ -17,9 +17,9 @@ from visit.formats.document import flow_from_json, json_from_flow
 from visit.graph.flow import FlowGraph, Outcome, TokenFlow, TokenProbability
 from visit.graph.index import Index
 from visit.graph.request import Request
+from visit.graph.sizes import n_bytes
 from visit.web.state.graphs import Graphs
 from visit.web.state.shelf import Shelf
-from visit.web.state.sizes import n_bytes
 from visit.web.state.view import View
 
 REQUEST = Request("The capital of Japan")

@@ -52,6 +52,10 @@ def test_links_of_earlier_versions_keep_their_words():
         ids.UNFOLDED: "unfold",
         "hidden": "hide",
         "viewport": "at",
+        "collected": "off",
+        ids.HOW: "how",
+        ids.SECOND: "second",
+        ids.PREDICTED: "by",
     }
 
 

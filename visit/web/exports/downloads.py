@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
+from visit.engine.progress import Progress, silent
 from visit.formats.registry import Format
 from visit.graph.flow import FlowGraph, NodeId
 from visit.graph.index import Index
@@ -26,16 +27,26 @@ class Drawing(Protocol):
     """What makes a file of a graph by drawing it."""
 
     def __call__(
-        self, flow: FlowGraph, opened: Sequence[NodeId] = (), look: Look | None = None
+        self,
+        flow: FlowGraph,
+        opened: Sequence[NodeId] = (),
+        look: Look | None = None,
+        tell: Progress = silent,
     ) -> str:
-        """The file's text: the graph with these blocks open, in this look."""
+        """The file's text: the graph with these blocks open, in this look, and how far it is."""
 
 
 DRAWN: Mapping[str, Drawing] = {"html": html_from_flow, "svg": svg_from_flow}
 """The writers that the registry (``visit.formats.registry``) leaves to this room."""
 
 
-def download(format_: Format, index: Index, view: View, look: Look | None = None) -> dict[str, Any]:
+def download(
+    format_: Format,
+    index: Index,
+    view: View,
+    look: Look | None = None,
+    tell: Progress = silent,
+) -> dict[str, Any]:
     """A file for ``dcc.Download``; where a format is several files, they come zipped.
 
     Args:
@@ -43,11 +54,12 @@ def download(format_: Format, index: Index, view: View, look: Look | None = None
         index: The graph, with every opened block in it.
         view: What is open in it and noted, which the file keeps.
         look: The image's.
+        tell: Told how far the file is.
     """
     flow = replace(index.flow, notes=view.notes)
-    name = f"{file_name(flow.request.prompt)}.{format_.ending}"
+    name = f"{file_name(flow.request.prompt, flow.model.name)}.{format_.ending}"
     if format_.write is None:
-        made: str | dict[str, str] = DRAWN[format_.ending](flow, view.opened, look)
+        made: str | dict[str, str] = DRAWN[format_.ending](flow, view.opened, look, tell)
     else:
         made = format_.write(flow)
     if isinstance(made, str):

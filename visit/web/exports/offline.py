@@ -172,7 +172,7 @@ def _build_page_data(
         "tabs": render_tab_bars(),
         "editor": tree(editor(index.flow.nodes[0].id)),
         "libraries": len(bundled.read_libraries()),
-        "name": file_name(index.flow.request.prompt),
+        "name": file_name(index.flow.request.prompt, index.flow.model.name),
         "media_types": {
             ending: format_.media_type
             for ending, format_ in formats_made_by(Maker.OFFLINE_PAGE).items()

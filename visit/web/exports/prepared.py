@@ -25,7 +25,7 @@ from visit.graph.relations import attention_of
 from visit.graph.selection import can_open
 from visit.web import ids, inspector
 from visit.web.flow import elements
-from visit.web.inspector import Tab
+from visit.web.inspector import DOCUMENT_TABS, Tab
 from visit.web.look import Look
 from visit.web.screen.graph_panels import note
 from visit.web.screen.search import searchable
@@ -35,7 +35,7 @@ HEAD, NOTED = "head", "noted"
 MOST_PICTURES = 16
 """Drawings in a page."""
 MOST_NODES: Mapping[str, int] = MappingProxyType(
-    {HEAD: 320, NOTED: 320, **dict.fromkeys(Tab, 320), Tab.PATH: 80, Tab.WHERE: 80}
+    {HEAD: 320, NOTED: 320, **dict.fromkeys(DOCUMENT_TABS, 320), Tab.PATH: 80, Tab.WHERE: 80}
 )
 """Nodes in a page that have each kind of piece: a path's steps and a table of every layer take ten
 times as long as the others."""
@@ -151,4 +151,4 @@ def _join_lines(*pieces: Iterable[tuple[str, list[Component]]]) -> str:
 
 def render_tab_bars() -> dict[str, Tree]:
     """The inspector's tabs with each of them shown."""
-    return {tab: tree(inspector.tab_bar(tab)) for tab in inspector.Tab}
+    return {tab: tree(inspector.tab_bar(tab)) for tab in inspector.DOCUMENT_TABS}

@@ -265,17 +265,19 @@ def _widths(index: Index, lines: Sequence[Line]) -> list[dict[str, float]]:
     }
     widest = {**index.largest, "carried": 1.0}
 
-    def measure_line(line: Line, part: float) -> float:
-        part = min(1.0, part)
-        return WIDEST_THREAD * part if line.is_thread else 5.3 * math.sqrt(part)
-
     return [
         {
-            f"w_{name}": round(THIN + measure_line(line, sizes[row] / widest[name]), 2)
+            f"w_{name}": edge_width(sizes[row] / widest[name], is_thread=line.is_thread)
             for name, sizes in measures.items()
         }
         for row, line in enumerate(lines)
     ]
+
+
+def edge_width(part: float, *, is_thread: bool = False) -> float:
+    """How wide an edge or a thread of a part of the widest is, in pixels."""
+    part = min(1.0, part)
+    return round(THIN + (WIDEST_THREAD * part if is_thread else 5.3 * math.sqrt(part)), 2)
 
 
 def _edge(line: Line, plan: placement.Plan, widths: dict[str, float]) -> Element:

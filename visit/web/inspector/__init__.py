@@ -6,34 +6,41 @@ the browser builds. A node's panel has a head, five tabs of which one is shown, 
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import cast
 
 from dash import html
 from dash.development.base_component import Component
 
 from visit.engine.questions import Pattern
-from visit.graph.flow import FlowGraph, Node, Note
+from visit.graph.flow import FlowGraph, Node, NodeId, Note
 from visit.graph.index import Index
+from visit.graph.ranking import Part, Ranking
 from visit.text import one_line
+from visit.web.causes.controls import controls
 from visit.web.inspector import note as notes
-from visit.web.inspector.attention import attention_tab
+from visit.web.inspector.attention import attention_tab, reads_tokens
 from visit.web.inspector.depths import where_tab
 from visit.web.inspector.ledger import ledger_tab
-from visit.web.inspector.needs import TAB_WORDS, Tab, TabAnswer, wants
+from visit.web.inspector.needs import DOCUMENT_TABS, TAB_WORDS, Tab, TabAnswer, wants
 from visit.web.inspector.overview import about, noted_node, versus
 from visit.web.inspector.path import path_tab
-from visit.web.inspector.pieces import swatch
+from visit.web.inspector.pieces import hint, swatch
 from visit.web.inspector.tokens import predictions, tokens
-from visit.web.inspector.words import words
+from visit.web.inspector.words import part_words, words
 from visit.web.parts import aria, data, word_at
-from visit.web.words import place, title
+from visit.web.words import name_part, place, title
 
 __all__ = [
+    "DOCUMENT_TABS",
     "Tab",
     "about",
+    "idle_tabs",
     "node_head",
     "node_panel",
     "noted_node",
+    "part_panel",
     "predictions",
     "tab_bar",
     "tab_body",
@@ -50,6 +57,7 @@ def node_panel(
     tab: Tab = Tab.WORDS,
     answer: TabAnswer | None = None,
     note: Note | None = None,
+    tabs: Sequence[Tab] = DOCUMENT_TABS,
 ) -> list[Component]:
     """All about one node: its head, the tabs, one tab's body, and the reader's note.
 
@@ -59,13 +67,29 @@ def node_panel(
         tab: The tab that is shown.
         answer: What an engine answered to what the tab ``wants``; it can do without.
         note: The reader's note of this node.
+        tabs: Those that there are.
     """
     return [
         node_head(index.flow, node, note),
-        tab_bar(tab),
+        tab_bar(tab, tabs),
         tab_body(index, node, tab, answer),
         notes.editor(node.id, note),
     ]
+
+
+def part_panel(index: Index, part: Part, ranking: Ranking) -> list[Component]:
+    """All that is known of a part at the traced position that the graph does not hold."""
+    return [
+        html.Div(
+            [_back(), html.H2(name_part(part.id)), hint("The graph does not hold this part.")],
+            className="node-head",
+        ),
+        *part_words(index, part, ranking),
+    ]
+
+
+def _back() -> Component:
+    return html.Button("← All parts", className="quiet back", title="Esc", **data(back="parts"))
 
 
 def tab_body(index: Index, node: Node, tab: Tab, answer: TabAnswer | None = None) -> Component:
@@ -82,18 +106,27 @@ def tab_body(index: Index, node: Node, tab: Tab, answer: TabAnswer | None = None
 def _body(index: Index, node: Node, tab: Tab, answer: TabAnswer | None) -> list[Component]:
     match tab:
         case Tab.WORDS:
-            return words(index, node)
+            return words(index, node, cast("Ranking | None", answer))
         case Tab.LEDGER:
             return ledger_tab(index, node)
         case Tab.ATTENTION:
             return attention_tab(index, node, cast("Pattern | None", answer))
         case Tab.PATH:
             return path_tab(index, node)
+        case Tab.CAUSES:
+            return controls()
         case Tab.WHERE:
             return where_tab(index, node, cast("tuple[Node, ...] | None", answer))
 
 
-def tab_bar(shown: Tab) -> Component:
+def idle_tabs(node_id: NodeId) -> dict[str, str]:
+    """The tabs that cannot say anything of a node, each with the reason."""
+    if reads_tokens(node_id):
+        return {}
+    return {Tab.ATTENTION: "Only attention reads other tokens: an attention, a head or its parts"}
+
+
+def tab_bar(shown: Tab, tabs: Sequence[Tab] = DOCUMENT_TABS) -> Component:
     """The tabs, of which one is shown."""
     return html.Div(
         [
@@ -106,7 +139,8 @@ def tab_bar(shown: Tab) -> Component:
                 **data(tab=str(tab), focus=_tab_id(tab)),
                 **aria(selected="true" if tab is shown else "false", controls=_BODY),
             )
-            for tab, (name, said) in TAB_WORDS.items()
+            for tab in tabs
+            for name, said in [TAB_WORDS[tab]]
         ],
         className="tabs",
         role="tablist",
@@ -127,7 +161,7 @@ def node_head(flow: FlowGraph, node: Node, note: Note | None = None) -> Componen
     before = f"{', '.join(where)}, at " if where else "at "
     return html.Div(
         [
-            html.Button("← All parts", className="quiet back", title="Esc", **data(back="parts")),
+            _back(),
             html.Div(
                 [
                     swatch(node.id),
@@ -144,4 +178,5 @@ def node_head(flow: FlowGraph, node: Node, note: Note | None = None) -> Componen
             *notes.shown(note),
         ],
         className="node-head",
+        **data(idle_tabs=json.dumps(idle_tabs(node.id))),
     )

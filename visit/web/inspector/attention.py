@@ -1,4 +1,7 @@
-"""The third tab: which tokens a head or an attention reads, and what it takes from each."""
+"""The third tab: which tokens a head or an attention reads, and what it takes from each.
+
+A head's two circuits stand apart: what it takes from a source (OV), and why it looks there (QK).
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,12 @@ from dash import html
 from dash.development.base_component import Component
 
 from visit.engine.questions import Pattern
-from visit.graph.flow import Ledger, Node, NodeId, NodeKind
+from visit.graph.flow import Edge, Ledger, Node, NodeId, NodeKind
 from visit.graph.index import Index
 from visit.graph.kinds import RESIDUALS, SOURCES
-from visit.graph.relations import head_of, source_lines
-from visit.web.inspector.pieces import hint, leads_to, measure, swatch
-from visit.web.parts import bar, data, word_at
+from visit.graph.relations import head_of, key_of, query_of, source_lines
+from visit.web.inspector.pieces import go, hint, leads_to, measure, said_words, swatch
+from visit.web.parts import bar, data, term, word_at
 from visit.web.plots.heatmap import WINDOW, heatmap, window
 from visit.web.words import percent, signed, signed_percent
 
@@ -44,6 +47,11 @@ class Taken:
     node: NodeId | None = None
 
 
+def reads_tokens(node_id: NodeId) -> bool:
+    """Whether a node is an attention or a part of a head: nothing else reads other tokens."""
+    return node_id.kind is NodeKind.ATTN or node_id.head is not None
+
+
 def attention_tab(index: Index, node: Node, pattern: Pattern | None) -> list[Component]:
     """The pattern of the node's head, and the row of the position that reads."""
     if node.id.kind is NodeKind.ATTN:
@@ -65,7 +73,8 @@ def attention_tab(index: Index, node: Node, pattern: Pattern | None) -> list[Com
     source = node.id.position if node.id.kind in SOURCES else None
     if pattern is None or head.position >= len(pattern):
         said = hint("What the document holds of this head: its drawn sources, not the whole row.")
-        return [_root(index, head.position, list(known.values()), source, said)]
+        table = _root(index, head.position, list(known.values()), source, said)
+        return [table, *circuits(index, head)]
     row = pattern[head.position]
     taken = [known.get(s, Taken(s, 0.0)) for s in range(head.position + 1)]
     taken = [Taken(t.position, row[t.position], t.share, t.logit, t.node) for t in taken]
@@ -76,7 +85,8 @@ def attention_tab(index: Index, node: Node, pattern: Pattern | None) -> list[Com
             taken,
             source,
             *_picture(index, head.position, source, pattern),
-        )
+        ),
+        *circuits(index, head),
     ]
 
 
@@ -191,3 +201,69 @@ def _row(
         className="is-here" if marked else None,
         **(to or {}),
     )
+
+
+def circuits(index: Index, head: NodeId) -> list[Component]:
+    """What a head takes from each of its drawn sources, and what makes it look there."""
+    lines = [line for line in source_lines(index, head) if line.source in index.nodes]
+    if not lines:
+        return []
+    made: list[Component] = [html.H3(["What it takes: ", term("value", "values")])]
+    made.append(_list([_taken(index, line) for line in lines]))
+    query = query_of(head)
+    looks = [_looked_for(index, query)] if query in index.nodes else []
+    looks += [_offered(index, line) for line in lines if key_of(line.source) in index.nodes]
+    if looks:
+        said = html.H3(["Why it looks there: ", term("query"), " and ", term("key", "keys")])
+        made += [said, _list(looks)]
+    return made
+
+
+def why(index: Index, head: NodeId, value: NodeId) -> list[Component]:
+    """What makes a head look at a value's source: its query, and that source's key."""
+    line = next((e for e in source_lines(index, head) if e.source == value), None)
+    pairs = [("query", query_of(head)), ("key", key_of(value))]
+    shown = [(said, part) for said, part in pairs if part in index.nodes]
+    if not shown:
+        return []
+    attention = [] if line is None or line.attention is None else [percent(line.attention)]
+    return [
+        html.Div(
+            [
+                html.Span("looks there by", className="hint"),
+                *(go(index, part, said) for said, part in shown),
+                *(html.Span(["attention ", part], className="hint") for part in attention),
+            ],
+            className="why",
+        )
+    ]
+
+
+def _list(items: list[Component]) -> Component:
+    return html.Ul(items, className="company")
+
+
+def _taken(index: Index, line: Edge) -> Component:
+    more = [] if line.flow is None else [html.Span(signed(line.flow), className="number")]
+    return _item(index, line.source, _from(index, line.source), *more)
+
+
+def _looked_for(index: Index, query: NodeId) -> Component:
+    return _item(index, query, "what it looks for")
+
+
+def _offered(index: Index, line: Edge) -> Component:
+    attention = [] if line.attention is None else [percent(line.attention)]
+    key = key_of(line.source)
+    more = [html.Span(part, className="number") for part in attention]
+    return _item(
+        index, key, f"what {index.flow.shown[key.position]} at {key.position} offers", *more
+    )
+
+
+def _item(index: Index, node_id: NodeId, name: str, *more: Component) -> Component:
+    return html.Li([go(index, node_id, name, *more), said_words(index.nodes[node_id].reading.top)])
+
+
+def _from(index: Index, value: NodeId) -> str:
+    return f"from {index.flow.shown[value.position]} at {value.position}"

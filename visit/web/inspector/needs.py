@@ -6,9 +6,12 @@ from enum import StrEnum
 
 from visit.engine.questions import Pattern, Question, ReadLens, ReadPattern
 from visit.graph.flow import Node, NodeId
+from visit.graph.ranking import Ranking
 from visit.graph.request import Request
+from visit.web.ranking.needs import all_parts
+from visit.web.ranking.rows import SORTS
 
-TabAnswer = Pattern | tuple[Node, ...]
+TabAnswer = Pattern | tuple[Node, ...] | Ranking
 """What an engine answers to what a tab ``wants``."""
 
 
@@ -20,6 +23,7 @@ class Tab(StrEnum):
     ATTENTION = "attention"
     PATH = "path"
     WHERE = "where"
+    CAUSES = "causes"
 
 
 TAB_WORDS = {
@@ -28,7 +32,10 @@ TAB_WORDS = {
     Tab.ATTENTION: ("Attention", "Which tokens are read, and what is taken from them"),
     Tab.PATH: ("Path", "The strongest path through it, from the tokens to the output"),
     Tab.WHERE: ("Where", "At which depth the target is found"),
+    Tab.CAUSES: ("Causes", "What the model would say without it, measured"),
 }
+DOCUMENT_TABS = tuple(tab for tab in Tab if tab is not Tab.CAUSES)
+"""Those that a document is enough for; the others ask an engine."""
 
 
 def wants(tab: Tab, node_id: NodeId, request: Request) -> Question[TabAnswer] | None:
@@ -36,6 +43,8 @@ def wants(tab: Tab, node_id: NodeId, request: Request) -> Question[TabAnswer] | 
 
     A tab can be shown without the answer too, and then says what the document knows.
     """
+    if tab is Tab.WORDS and node_id.kind in SORTS:
+        return all_parts(request)
     if tab is Tab.ATTENTION and node_id.layer is not None and node_id.head is not None:
         return ReadPattern(request, node_id.layer, node_id.head)
     if tab is Tab.WHERE:

@@ -8,6 +8,7 @@ from dash.development.base_component import Component
 from visit.graph.flow import Node, NodeId
 from visit.graph.index import Index
 from visit.graph.kinds import EXPERTS, MEMORIES, SOURCES
+from visit.graph.ranking import Part, Ranking
 from visit.graph.relations import (
     head_of,
     key_of,
@@ -25,19 +26,50 @@ from visit.web.inspector.pieces import (
     said_words,
     sides_of,
 )
-from visit.web.parts import term
-from visit.web.words import percent, signed, title
+from visit.web.parts import balance, term, word
+from visit.web.words import percent, signed, signed_percent, title
 
 
-def words(index: Index, node: Node) -> list[Component]:
-    """A node's measures and its words, then those of the nodes it works with."""
-    made: list[Component] = [facts(_measures(index, node))]
+def words(index: Index, node: Node, ranking: Ranking | None = None) -> list[Component]:
+    """A node's measures, what it does to the next tokens, and its words; then its company's.
+
+    Args:
+        index: The graph it is in.
+        node: The node.
+        ranking: All parts at the traced position, where an engine told of them.
+    """
+    made: list[Component] = [facts(_measures(index, node)), *_next_tokens(index, node, ranking)]
     if node.id.kind in MEMORIES:
+        made += _in_the_end(node)
         made += _memory(index, node)
-    else:
+    elif node.outcome is None:
         made.append(both_ends(node.reading))
+    else:
+        made.append(_side_by_side(node))
+    if node.id.kind not in MEMORIES:
         made += _head_parts(index, node)
-    return [made[0], *_in_the_end(node), *made[1:]]
+    return made
+
+
+def part_words(index: Index, part: Part, ranking: Ranking) -> list[Component]:
+    """What is known of a part that the graph does not hold: all but what it says by itself."""
+    flow = index.flow
+    said: list[tuple[Said, Said]] = [
+        (term("flow"), signed(part.flow)),
+        (term("direct logit"), signed(part.direct)),
+        (term("share"), signed_percent(part.share)),
+        (term("norm"), f"{part.norm:.3g}"),
+    ]
+    if part.source is not None and part.attention is not None:
+        source = f"{flow.shown[part.source]} at {part.source}"
+        said.append((term("source", "reads most from"), source))
+        said.append((term("attention", "attention to it"), percent(part.attention)))
+    return [
+        facts(said),
+        *_token_table(index, part, ranking),
+        html.H3(term("outcome", "In the end")),
+        sides_of(part.outcome),
+    ]
 
 
 def _in_the_end(node: Node) -> list[Component]:
@@ -45,6 +77,44 @@ def _in_the_end(node: Node) -> list[Component]:
     if node.outcome is None:
         return []
     return [html.H3(term("outcome", "In the end")), sides_of(node.outcome)]
+
+
+def _side_by_side(node: Node) -> Component:
+    """What a node does in the end beside what it says by itself, through the lens."""
+    assert node.outcome is not None
+    columns = (
+        (term("outcome", "In the end"), sides_of(node.outcome)),
+        (term("lens", "By itself, through the lens"), both_ends(node.reading)),
+    )
+    return html.Div(
+        [html.Div([html.H3(said), made]) for said, made in columns], className="end-and-lens"
+    )
+
+
+def _next_tokens(index: Index, node: Node, ranking: Ranking | None) -> list[Component]:
+    """What a part does to each of the likeliest next tokens."""
+    parts = () if ranking is None else ranking.parts
+    part = next((one for one in parts if one.id == node.id), None)
+    return [] if ranking is None or part is None else _token_table(index, part, ranking)
+
+
+def _token_table(index: Index, part: Part, ranking: Ranking) -> list[Component]:
+    largest = max(map(abs, part.tokens)) or 1.0
+    rows = [
+        html.Tr(
+            [
+                html.Td(word(token.text)),
+                html.Td(balance(flow / largest)),
+                html.Td(signed(flow), className="number"),
+            ],
+            className="is-target" if token.id == index.flow.target.id else None,
+        )
+        for token, flow in zip(ranking.tokens, part.tokens, strict=True)
+    ]
+    return [
+        html.H3(term("outcome", "What it does to each next token, in logits")),
+        html.Table(html.Tbody(rows), className="next-tokens"),
+    ]
 
 
 def _measures(index: Index, node: Node) -> list[tuple[Said, Said]]:

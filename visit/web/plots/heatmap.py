@@ -79,6 +79,10 @@ def heatmap(
                     "height": height,
                     "role": "img",
                     "aria-label": said,
+                    # A click on a cell is found by these (assets/causes.js).
+                    "data-cell": f"{cell:g}",
+                    "data-start": str(shown.start),
+                    "data-count": str(len(shown)),
                 },
                 drawn,
             )

@@ -19,6 +19,9 @@ from visit.web.words import percent, place, signed, title
 
 Figure = dict[str, Any]
 
+LETTERS = 11
+"""The size of a figure's letters, in px."""
+
 _N_WORDS = 5
 _WORD_COLUMNS = 24
 
@@ -82,7 +85,7 @@ def layout(theme: Theme, *, margin: Sequence[int], **more: Any) -> dict[str, Any
         "margin": {"l": left, "r": right, "t": top, "b": bottom, "pad": 0, "autoexpand": False},
         "paper_bgcolor": CLEAR,
         "plot_bgcolor": CLEAR,
-        "font": {"family": SANS, "size": 11, "color": theme.ink},
+        "font": {"family": SANS, "size": LETTERS, "color": theme.ink},
         "hoverlabel": hover_label(theme),
         "showlegend": False,
         **more,
@@ -108,7 +111,7 @@ def note(text: str, theme: Theme, **where: Any) -> dict[str, Any]:
         "yref": "paper",
         "showarrow": False,
         "borderpad": 0,
-        "font": {"size": 11, "color": theme.faint},
+        "font": {"size": LETTERS, "color": theme.faint},
         **where,
     }
 

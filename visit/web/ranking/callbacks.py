@@ -37,10 +37,13 @@ def register(calls: Calls, graphs: Graphs) -> None:
         if index is None or ranking is None:
             return
         bidden = measured is not None and measured.get("key") == key
-        measures = bidden or is_cheap(index.flow.model, ranking)
+        is_changed = bool(view.request.interventions)  # effects are of the plain pass
+        measures = not is_changed and (bidden or is_cheap(index.flow.model, ranking))
         known = Known.MEASURING if measures else Known.RANKED
         shown, found = index, ranking
         tell(key, columns=await calls.jobs.tap(lambda: columns(shown, found, known)))
+        if is_changed:
+            return
         question = effects_of(view.request, ranking, estimate_only=not measures)
         try:
             effects = await graphs.answer(view, question)

@@ -10,11 +10,10 @@ from typing import Any
 from dash import html
 from dash.development.base_component import Component
 
-from visit.web import ids
 from visit.web.parts import aria, data, term
 
 MEASURES = {
-    "effect": ("without it", "effect"),
+    "effect": ("effect", "effect"),
     "flow": ("flow", "flow"),
     "logit": ("direct logit", "direct logit"),
     "estimate": ("estimate", "estimate"),
@@ -30,11 +29,11 @@ def parts_section() -> list[Component]:
         html.Div(
             [
                 html.Label(["by ", _pick("rank-by", "Rank parts by", _measures())]),
-                html.Span(id=ids.RANK_SAID, className="hint", role="status"),
+                html.Span(id="rank-said", className="hint", role="status"),
             ],
             className="rank-head",
         ),
-        html.Div(id=ids.RANK_MAP, className="rank-map"),
+        html.Div(id="rank-map", className="rank-map"),
         html.Div(
             [
                 _pick("rank-sort", "Kind of part", [html.Option("all parts", value="")]),
@@ -58,11 +57,11 @@ def parts_section() -> list[Component]:
                         ]
                     )
                 ),
-                html.Tbody(id=ids.RANK_ROWS),
+                html.Tbody(id="rank-rows"),
             ],
             className="ranks",
         ),
-        html.Button("Show more", id=ids.RANK_MORE, className="quiet", hidden=True),
+        html.Button("Show more", id="rank-more", className="quiet", hidden=True),
     ]
 
 
@@ -79,7 +78,7 @@ def tokens_section() -> list[Component]:
             ],
             className="hint",
         ),
-        html.Div(id=ids.RANK_TOKENS, className="rank-tokens"),
+        html.Div(id="rank-tokens", className="rank-tokens"),
     ]
 
 

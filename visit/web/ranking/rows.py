@@ -7,15 +7,15 @@ what taking each off does, so that a reader sees the flow at once and effects as
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
-from visit.graph.effects import Effects
+from visit.graph.effects import Effect, Effects
 from visit.graph.flow import Ledger, Node, NodeId, NodeKind, Outcome, TokenFlow
 from visit.graph.index import Index
 from visit.graph.kinds import EXPERTS, NODES, SOURCES
 from visit.graph.ranking import Part, Ranking
-from visit.graph.relations import way_in
 from visit.text import visible
 from visit.web.words import name_part
 
@@ -39,7 +39,8 @@ class Known(StrEnum):
     MEASURED = "measured"
 
 
-class Row(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Row:
     """One part, as the browser's columns have it; ``None`` for what is not known.
 
     Attributes:
@@ -52,6 +53,7 @@ class Row(NamedTuple):
         attention: How much it attends to that.
         outcome: What it promotes and suppresses in the end.
         tokens: Its flow to each of the next tokens that are listed.
+        effect: What was measured of it with the graph.
     """
 
     id: NodeId
@@ -63,6 +65,7 @@ class Row(NamedTuple):
     attention: float | None = None
     outcome: Outcome | None = None
     tokens: tuple[float, ...] = ()
+    effect: Effect | None = None
 
 
 def columns(
@@ -77,7 +80,9 @@ def columns(
     """
     rows = {row.id: row for row in map(lambda node: row_from_node(index, node), _drawn(index))}
     if ranking is not None:
-        rows |= {part.id: row_from_part(part) for part in ranking.parts}
+        for part in ranking.parts:
+            effect = rows[part.id].effect if part.id in rows else None
+            rows[part.id] = replace(row_from_part(part), effect=effect)
     chosen = [rows[id_] for id_ in sorted(rows)]
     flow = index.flow
     return {
@@ -95,7 +100,6 @@ def columns(
         "layer": [row.id.layer for row in chosen],
         "number": [row.id.number for row in chosen],
         "position": [row.id.position for row in chosen],
-        "way": [" ".join(map(str, way_in(index, row.id))) for row in chosen],
         "source": [row.source for row in chosen],
         "attention": [_short(row.attention) for row in chosen],
         "promotes": [_words(row.outcome.promotes) if row.outcome else [] for row in chosen],
@@ -105,6 +109,9 @@ def columns(
         "logit": [_short(row.logit) for row in chosen],
         "share": [_short(row.share) for row in chosen],
         "norm": [_short(row.norm) for row in chosen],
+        "effect": [_short(row.effect.measured) if row.effect else None for row in chosen],
+        "estimate": [_short(row.effect.estimate) if row.effect else None for row in chosen],
+        "flag": [row.effect.flag if row.effect else None for row in chosen],
     }
 
 
@@ -128,14 +135,16 @@ def row_from_part(part: Part) -> Row:
 
 def row_from_node(index: Index, node: Node) -> Row:
     """A part that the graph holds as a row."""
-    row = Row(node.id, node.flow, index.direct_logit(node.id), outcome=node.outcome)
+    row = Row(
+        node.id, node.flow, index.direct_logit(node.id), outcome=node.outcome, effect=node.effect
+    )
     own = next((e for e in index.out_of.get(node.id, ()) if e.share is not None), None)
     if own is not None:
-        row = row._replace(share=own.share, norm=own.norm)
+        row = replace(row, share=own.share, norm=own.norm)
     lines = [e for e in index.lines(node.id, Ledger.SOURCES) if e.source.kind in SOURCES]
     if lines:
         most = max(lines, key=lambda e: abs((e.share or 0.0) if e.flow is None else e.flow))
-        row = row._replace(source=most.source.position, attention=most.attention)
+        row = replace(row, source=most.source.position, attention=most.attention)
     return row
 
 

@@ -14,7 +14,9 @@ from dash.development.base_component import Component
 from visit.formats.registry import Format, Maker, formats_made_by
 from visit.web import ids
 from visit.web.asking import prompt_form
-from visit.web.look import COLOURINGS, WIDTHS
+from visit.web.causes.pane import pane_panels
+from visit.web.exports.figures.dialog import dialog
+from visit.web.look import COLOURINGS, FAMILY_WORDS, WIDTHS
 from visit.web.parts import aria, choice, data, field, term
 from visit.web.screen import cover, examples, help, tour
 from visit.web.screen.search import finder
@@ -33,11 +35,17 @@ def build_fixed_panels(*, with_engine: bool, with_server: bool = True) -> dict[s
     """
     untraced = html.P("Nothing is traced yet.", className="hint")
     filled = {
-        ids.TOOLBAR: trees(toolbar(with_server=with_server)),
+        ids.TOOLBAR: trees(toolbar(with_server=with_server, with_engine=with_engine)),
         ids.LEGEND: trees(legend()),
         ids.FINDER: trees(finder()),
         ids.INSPECTOR: [tree(untraced)],
-        ids.HELP: trees([help.dialog(with_engine=with_engine), *tour.card()]),
+        ids.HELP: trees(
+            [
+                help.dialog(with_engine=with_engine),
+                *tour.card(),
+                *([dialog()] if with_server else []),
+            ]
+        ),
         ids.OFFER: trees(tour.offer()),
     }
     if with_server:
@@ -46,12 +54,13 @@ def build_fixed_panels(*, with_engine: bool, with_server: bool = True) -> dict[s
         filled[ids.EXAMPLES] = trees(examples.menu())
         filled[ids.FORM_MENU] = trees(prompt_form.menu())
         filled[ids.COVER] = trees(cover.cover())
+        filled |= pane_panels()
     return filled
 
 
-def toolbar(*, with_server: bool) -> list[Component]:
+def toolbar(*, with_server: bool, with_engine: bool) -> list[Component]:
     """What the graph shows and how."""
-    views = [_views()] if with_server else []
+    views = [_views(with_engine=with_engine)] if with_server else []
     return [
         *views,
         html.Div(
@@ -85,6 +94,7 @@ def toolbar(*, with_server: bool) -> list[Component]:
                     className="of-flow",
                 ),
                 _menu("Look", looks()),
+                *([_making()] if with_server else []),
                 _menu("Export", exports(with_server=with_server)),
             ],
             className="tool end",
@@ -92,13 +102,15 @@ def toolbar(*, with_server: bool) -> list[Component]:
     ]
 
 
-def _views() -> Component:
+def _views(*, with_engine: bool) -> Component:
+    causes = [_build_switch("Causes", "causes", "What parts cause: agreement, patching")]
     return html.Div(
         [
             html.Div(
                 [
                     _build_switch("Flow", "flow", "The whole model, every position"),
                     _build_switch("Sankey", "sankey", "One layer as in the paper's Figure 1"),
+                    *(causes if with_engine else []),
                 ],
                 className="segments",
                 role="group",
@@ -132,6 +144,13 @@ def looks() -> list[Component]:
     ]
 
 
+def _making() -> Component:
+    """How far a file is that takes longer, with a way to end it."""
+    cancel = html.Button("Cancel", className="quiet", **data(export=""))
+    said = html.Span(id="making-said", role="status")
+    return html.Span([said, cancel], id="making", className="making", hidden=True)
+
+
 def exports(*, with_server: bool) -> list[Component]:
     """The files that a graph can be kept as."""
 
@@ -141,6 +160,8 @@ def exports(*, with_server: bool) -> list[Component]:
             html.Span(format_.title, className="export-name"),
             html.Span(said, className="hint"),
         ]
+        if with_server and format_.ending == "html":
+            words.append(html.Span(id=ids.HTML_SIZE, className="hint"))
         return html.Button(words, className="export", **data(export=format_.ending))
 
     page = Maker.SERVER if with_server else Maker.OFFLINE_PAGE
@@ -150,13 +171,13 @@ def exports(*, with_server: bool) -> list[Component]:
 def legend() -> list[Component]:
     """What every mark in the graph means; a click on a kind hides it."""
     return [
-        _shape("token", "token", "A token of the prompt, or the one predicted"),
-        _shape("residual", "residual", "The hidden state of a position at a depth"),
-        _shape("attention", "attention", "Attention as a whole, its heads, the values they add"),
-        _shape("query", "query, key", "What a head looks for, and what a source offers it"),
-        _shape("neuron", "neuron", "Attention neuron: a row of an attention's output matrix"),
-        _shape("mlp", "MLP, memory", "The MLP as a whole, its memories: key, value; experts"),
-        _shape("rest", "rest, bias", "Parts not drawn, folded into one; and biases"),
+        _shape("token", "A token of the prompt, or the one predicted"),
+        _shape("residual", "The hidden state of a position at a depth"),
+        _shape("attention", "Attention as a whole, its heads, the values they add"),
+        _shape("query", "What a head looks for, and what a source offers it"),
+        _shape("neuron", "Attention neuron: a row of an attention's output matrix"),
+        _shape("mlp", "The MLP as a whole, its memories: key, value; experts"),
+        _shape("rest", "Parts not drawn, folded into one; and biases"),
         _stroke("stream", "residual stream, as wide as its flow"),
         html.Span(
             [
@@ -170,6 +191,7 @@ def legend() -> list[Component]:
         _scale("rank", "target's rank: first", "last"),
         _scale("entropy", "entropy: low", "high"),
         _scale("logit", "direct logit: against", "along"),
+        _scale("difference", "flow against the plain pass: less", "more"),
         html.Span(
             [
                 html.Span(
@@ -182,9 +204,9 @@ def legend() -> list[Component]:
     ]
 
 
-def _shape(name: str, words: str, more: str) -> Component:
+def _shape(name: str, more: str) -> Component:
     return html.Button(
-        [html.Span(className=f"swatch {name}"), html.Span(words)],
+        [html.Span(className=f"swatch {name}"), html.Span(FAMILY_WORDS[name])],
         className="entry",
         title=f"{more}. A click hides them, another shows them",
         **data(family=name),

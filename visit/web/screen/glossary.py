@@ -281,6 +281,31 @@ _WORDS = (
         also=("direct logit attribution", "DLA", "direct effect"),
     ),
     Word(
+        "effect",
+        _SUMS,
+        "What a change of one part does to the metric, measured: with the change less without it, "
+        "the rest of the pass run again. Negative where the part speaks for the target.",
+        also=("total effect", "causal effect", "ablation"),
+    ),
+    Word(
+        "estimate",
+        _SUMS,
+        "An effect predicted to first order, by one gradient through the live pass.",
+        also=("attribution patching", "AtP"),
+    ),
+    Word(
+        "repaired",
+        _SUMS,
+        "Of a part without which less than a quarter of its direct logit is lost: later parts make "
+        "up for it.",
+        also=("self-repair", "hydra effect"),
+    ),
+    Word(
+        "reversed",
+        _SUMS,
+        "Of a part without which the prediction moves the other way than its direct logit says.",
+    ),
+    Word(
         "flow",
         _SUMS,
         "How much of the metric passes through a part, through all later layers, with attention "

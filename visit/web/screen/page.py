@@ -15,6 +15,7 @@ from visit.graph.request import Request, data_from_request
 from visit.web import ids
 from visit.web.asking.prompt_form import form_from_data
 from visit.web.asking.settings import settings_form
+from visit.web.causes.pane import build_pane
 from visit.web.flow.stylesheet import stylesheet, stylesheets
 from visit.web.parts import aria
 from visit.web.screen.fixed_panels import build_fixed_panels
@@ -96,7 +97,8 @@ def build_screen(
         view: What is shown at once, where there is a graph already.
     """
     middle = build_viewer_fields(view) if request is None else build_fields(models, request)
-    header, *frame = build_frame(middle, _graph(), _figures())
+    panes = () if request is None else (build_pane(),)
+    header, *frame = build_frame(middle, _graph(), _figures(), panes)
     gone = html.Div(_GONE, id=ids.GONE, className="gone", role="status", hidden=True)
     return html.Div(
         [
@@ -114,8 +116,11 @@ def _stores(page: str, view: View | None, request: Request | None) -> list[Compo
     """What the browser holds; each is told of in ``ids``."""
     messages = (
         *(ids.ADDRESS, ids.KEY, ids.DOCK, ids.SHADE, ids.LOOK, ids.EXPORT),
+        *(ids.FIGURE, ids.MAKING),
         *(ids.GRAPH_PANELS, ids.DRAWN_PANELS, ids.INSPECTOR_PANELS, ids.GROWN, ids.SEARCHABLE),
         *(ids.MEASURE, ids.RANKING, ids.SETTINGS_PROBLEMS),
+        *(ids.RUN, ids.WEIGH, ids.CHANGED, ids.WEIGHED),
+        *(ids.CAUSES_PANELS, ids.AGREEMENT_PANELS, ids.PATCHING_PANELS),
     )
     given: dict[str, Any] = {
         ids.PAGE: page,
@@ -140,7 +145,10 @@ def _fixed_panels(request: Request | None) -> dict[str, list[Tree]]:
 
 
 def build_frame(
-    middle: Component, graph: Component, figures: Sequence[Component]
+    middle: Component,
+    graph: Component,
+    figures: Sequence[Component],
+    panes: Sequence[Component] = (),
 ) -> list[Component]:
     """The screen's parts, of plain HTML but for what is given.
 
@@ -148,6 +156,7 @@ def build_frame(
         middle: What the header says between the name and the buttons (``screen.header``).
         graph: What draws the flow.
         figures: What draws the Sankey and the lens grid, in this order; none without Plotly.
+        panes: What else stands in the flow's place when it is chosen.
     """
     return [
         build_header(middle),
@@ -167,7 +176,7 @@ def build_frame(
         ),
         html.Main(
             [
-                _graph_pane(graph, figures),
+                _graph_pane(graph, figures, panes),
                 _splitter(ids.SPLIT_SIDE, "Width of the inspector", "vertical"),
                 _side(),
             ],
@@ -194,7 +203,9 @@ def _figures() -> list[Component]:
     ]
 
 
-def _graph_pane(graph: Component, figures: Sequence[Component]) -> Component:
+def _graph_pane(
+    graph: Component, figures: Sequence[Component], panes: Sequence[Component]
+) -> Component:
     sankey, lens = figures or (None, None)
     dock = [
         _splitter(ids.SPLIT_DOCK, "Height of the lens grid", "horizontal"),
@@ -220,6 +231,15 @@ def _graph_pane(graph: Component, figures: Sequence[Component]) -> Component:
             html.Div(id=ids.TOOLBAR, className="toolbar", role="toolbar", **aria(label="Graph")),
             html.Div(
                 [
+                    html.Div(id=ids.WHAT_IF_SITES, className="what-if-sites"),
+                    html.Div(id=ids.WHAT_IF_SAID, role="status"),
+                ],
+                id=ids.WHAT_IF,
+                className="what-if",
+                hidden=True,
+            ),
+            html.Div(
+                [
                     html.Div(
                         graph,
                         className="flow",
@@ -229,6 +249,7 @@ def _graph_pane(graph: Component, figures: Sequence[Component]) -> Component:
                     ),
                     html.Div(id=ids.SPOKEN, className="unseen", role="status"),
                     *([html.Div(sankey, className="sankey")] if sankey is not None else []),
+                    *panes,
                     html.Div(id=ids.MARGIN, className="margin", **aria(hidden="true")),
                     html.Div(id=ids.TOOLTIP, className="tooltip", hidden=True),
                     html.Div(id=ids.COVER, className="cover"),

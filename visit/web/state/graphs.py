@@ -7,12 +7,14 @@ from collections.abc import Hashable, Iterable
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
+from visit.engine.progress import Progress
 from visit.engine.protocol import Engine
 from visit.engine.questions import Answer, Explain, OpenBlock, Question
 from visit.errors import VisitError
 from visit.graph.flow import NodeId, NodeKind
 from visit.graph.index import Index, is_whole, merge
 from visit.graph.kinds import BLOCKS, NODES
+from visit.graph.request import Request
 from visit.graph.selection import can_open
 from visit.web.state.bounds import Bounds
 from visit.web.state.jobs import Jobs, ask
@@ -107,7 +109,21 @@ class Graphs:
                 index = self._shelf.keep(view.key, grown)
         return index
 
-    async def answer(self, view: View, question: Question[Answer]) -> Answer | None:
+    def can_ask(self, view: View) -> bool:
+        """Whether there is an engine that may be asked about the view's graph."""
+        return self._engine_for(view) is not None
+
+    def check(self, request: Request) -> None:
+        """Refuse a request that asks for more than this server gives.
+
+        Raises:
+            RequestError: the text says what is too much.
+        """
+        self._bounds.check(request)
+
+    async def answer(
+        self, view: View, question: Question[Answer], progress: Progress | None = None
+    ) -> Answer | None:
         """The answer to a question about the view's graph; ``None`` where no engine may be asked.
 
         Raises:
@@ -122,7 +138,7 @@ class Graphs:
             async with self._lock((view.key, question)):
                 kept = self._shelf.get_answer(view.key, question)
                 if kept is None:
-                    kept = (await ask(engine, question),)
+                    kept = (await ask(engine, question, progress),)
                     self._shelf.keep_answer(view.key, question, kept[0])
         return kept[0]
 

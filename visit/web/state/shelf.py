@@ -18,7 +18,7 @@ from visit.engine.questions import Answer, Question
 from visit.graph.flow import FlowGraph
 from visit.graph.index import Index
 from visit.graph.limits import SHELF_BYTES
-from visit.web.state.sizes import n_bytes
+from visit.graph.sizes import n_bytes
 
 
 class Shelf:

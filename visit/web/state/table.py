@@ -64,8 +64,8 @@ TABLE = (
     Piece(ids.PICKED, key="pick", store=Store.PAGE),
     Piece(ids.TAB, default="words", key="tab", store=Store.PAGE),
     Piece(ids.PANE, default={"name": "flow"}, key="pane", writing=Writing.PANE, store=Store.PAGE),
-    Piece(ids.OVERVIEW, default="parts", key="over"),
-    Piece(ids.RANKED_BY, default="effect", key="rank"),
+    Piece("overview", default="parts", key="over"),
+    Piece("rankedBy", default="effect", key="rank"),
     Piece("colouring", default="kind", key="colour", store=Store.LOCAL),
     Piece("width", default="carried", key="width", store=Store.LOCAL),
     Piece("palette", default="safe", store=Store.LOCAL),
@@ -83,6 +83,11 @@ TABLE = (
     Piece(ids.SETTINGS, default={}, store=Store.PAGE),
     Piece(ids.POSITION, store=Store.PAGE),
     Piece(ids.CHOSEN, store=Store.PAGE),
+    Piece("collected", default=(), key="off", writing=Writing.WORDS),
+    Piece(ids.HOW, default="zero", key="how", store=Store.PAGE),
+    Piece(ids.SECOND, key="second", store=Store.PAGE),
+    Piece(ids.SITE, store=Store.PAGE),
+    Piece(ids.PREDICTED, default="flow", key="by", store=Store.PAGE),
 )
 """In the order in which the address says them."""
 STORES = tuple(piece.name for piece in TABLE if piece.store is Store.PAGE)

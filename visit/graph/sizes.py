@@ -1,4 +1,4 @@
-"""How much memory what the server keeps takes, about: in bytes, by what it is made of.
+"""How much memory kept graphs and answers take, about: in bytes, by what they are made of.
 
 The figures are of CPython 3.11 to 3.14 on 64 bits, measured with ``tracemalloc`` on graphs of the
 bundled model and of SmolLM2, look-ups (``visit.graph.index``) included.

@@ -1,0 +1,1 @@
+"""What parts cause: a pass without them, predictions against measurements, and patching."""

@@ -1,0 +1,75 @@
+"""The pane *Causes* beside Flow and Sankey: agreement on the left, patching on the right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from visit.web import ids
+from visit.web.causes.agreement import PREDICTIONS
+from visit.web.causes.controls import second_prompt
+from visit.web.parts import aria, choice
+from visit.web.theme import CLEAR
+from visit.web.trees import Tree, trees
+
+_EMPTY: dict[str, Any] = {
+    "data": [],
+    "layout": {
+        "xaxis": {"visible": False},
+        "yaxis": {"visible": False},
+        "paper_bgcolor": CLEAR,
+        "plot_bgcolor": CLEAR,
+    },
+}
+_CONFIG: Any = {"displayModeBar": False, "scrollZoom": False}
+
+
+def build_pane() -> Component:
+    """The pane's frame; its controls are filled as panels, its figures drawn by the server."""
+    return html.Div(
+        [
+            _section(
+                "Agreement",
+                "Does what is predicted of a part hold when it is really taken away?",
+                ids.AGREEMENT_SAID,
+                ids.AGREEMENT,
+                html.Div(id=ids.AGREEMENT_BY),
+            ),
+            _section(
+                "Patch from another prompt",
+                "Where does another prompt's value carry its answer over?",
+                ids.PATCHING_SAID,
+                ids.PATCHING,
+                html.Div(id=ids.PATCHING_FROM),
+            ),
+        ],
+        className="causes-pane",
+    )
+
+
+def _section(name: str, asks: str, said: str, figure: str, controls: Component) -> Component:
+    return html.Section(
+        [
+            html.Div([html.H2(name), html.P(asks, className="hint")], className="causes-head"),
+            controls,
+            html.Div(id=said, className="causes-said"),
+            html.Div(
+                dcc.Graph(
+                    id=figure, figure=_EMPTY, config=_CONFIG, responsive=True, className="figure"
+                ),
+                className="causes-figure",
+            ),
+        ],
+        className="causes-section",
+        **aria(label=name),
+    )
+
+
+def pane_panels() -> dict[str, list[Tree]]:
+    """The pane's controls, by the part that they fill."""
+    return {
+        ids.AGREEMENT_BY: trees([choice("Predicted by", "cause-predicted", PREDICTIONS)]),
+        ids.PATCHING_FROM: trees([second_prompt("second-of-pane")]),
+    }

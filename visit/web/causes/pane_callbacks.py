@@ -1,0 +1,142 @@
+"""The pane's figures: agreement and patching, each drawn when it is measured."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from dash import Input, Output, State, no_update
+
+from visit.engine.patching import ask_answer, contrast, patch_everywhere
+from visit.engine.questions import Measure
+from visit.errors import RequestError, VisitError
+from visit.graph.effects import Effects
+from visit.graph.flow import FlowGraph
+from visit.web import ids
+from visit.web.causes.agreement import (
+    PARTS,
+    PREDICTIONS,
+    agreement_figure,
+    say_agreement,
+)
+from visit.web.causes.asking import plain, under_way
+from visit.web.causes.patching import HEADS, RESIDUALS, patching_figure, say_patching
+from visit.web.causes.without import cannot
+from visit.web.server.calls import Calls
+from visit.web.server.tracing import progress_to_page
+from visit.web.state.graphs import Graphs
+from visit.web.state.view import View
+from visit.web.theme import SAFE, choose_theme
+from visit.web.trees import trees
+
+
+def register_pane(calls: Calls, graphs: Graphs) -> None:
+    """Add the callbacks that draw the pane, while it is shown."""
+
+    async def agree(
+        key: str | None, pane: dict[str, Any] | None, shade: str | None, predicted: str | None,
+        look: dict[str, Any] | None, data: dict[str, Any] | None,
+    ) -> tuple[Any, Any]:  # fmt: skip
+        """Predicted against measured, while the pane is shown."""
+        if key is None or data is None or not pane or pane.get("name") != "causes":
+            return no_update, no_update
+        view = View.parse(data)
+        index = await graphs.find(view)
+        if index is None:
+            return no_update, no_update
+        async with under_way():
+            question = Measure(plain(view.request), PARTS)
+            effects = await graphs.answer(view, question, progress_to_page())
+        if effects is None:
+            return no_update, {ids.AGREEMENT_SAID: trees(cannot(_FROM_A_DOCUMENT))}
+        by = next((known for known in PREDICTIONS if known == predicted), "flow")
+        theme = choose_theme(shade or "light", (look or {}).get("palette") or SAFE)
+        figure = await calls.jobs.tap(lambda: agreement_figure(effects, index.flow, by, theme))
+        return figure, {ids.AGREEMENT_SAID: trees(say_agreement(effects, by))}
+
+    calls.add(
+        agree,
+        Output(ids.AGREEMENT, "figure"),
+        Output(ids.AGREEMENT_PANELS, "data"),
+        Input(ids.KEY, "data"),
+        Input(ids.PANE, "data"),
+        Input(ids.SHADE, "data"),
+        Input(ids.PREDICTED, "data"),
+        Input(ids.LOOK, "data"),
+        State(ids.VIEW, "data"),
+    )
+
+    async def patch(
+        key: str | None, pane: dict[str, Any] | None, shade: str | None, second: str | None,
+        look: dict[str, Any] | None, data: dict[str, Any] | None,
+    ) -> tuple[Any, Any]:  # fmt: skip
+        """The second prompt's values in this pass, everywhere, while the pane is shown."""
+        if key is None or data is None or not pane or pane.get("name") != "causes":
+            return no_update, no_update
+        view = View.parse(data)
+        index = await graphs.find(view)
+        if index is None:
+            return no_update, no_update
+        if not second or not graphs.can_ask(view):
+            said = _NO_SECOND if graphs.can_ask(view) else _FROM_A_DOCUMENT
+            return no_update, {ids.PATCHING_SAID: trees(cannot(said))}
+        theme = choose_theme(shade or "light", (look or {}).get("palette") or SAFE)
+        try:
+            async with under_way():
+                other, residuals, heads = await _patched(view, second, index.flow, graphs)
+        except VisitError as problem:
+            return no_update, {ids.PATCHING_SAID: trees(cannot(str(problem)))}
+        figure = await calls.jobs.tap(
+            lambda: patching_figure(residuals, heads, index.flow, other, theme)
+        )
+        said_trees = trees(say_patching(residuals, index.flow, other))
+        return figure, {ids.PATCHING_SAID: said_trees}
+
+    calls.add(
+        patch,
+        Output(ids.PATCHING, "figure"),
+        Output(ids.PATCHING_PANELS, "data"),
+        Input(ids.KEY, "data"),
+        Input(ids.PANE, "data"),
+        Input(ids.SHADE, "data"),
+        Input(ids.SECOND, "data"),
+        Input(ids.LOOK, "data"),
+        State(ids.VIEW, "data"),
+    )
+
+
+_FROM_A_DOCUMENT = "This graph came from a document; trace its prompt to measure what parts cause."
+_NO_SECOND = (
+    "Type a prompt of as many tokens that differs in one word, like another country's name, and "
+    "press Enter."
+)
+
+
+async def _patched(
+    view: View, second: str, flow: FlowGraph, graphs: Graphs
+) -> tuple[FlowGraph, Effects, Effects]:
+    """The second prompt's own graph, and what its values do in the shown prompt's pass.
+
+    Raises:
+        VisitError: the prompts do not fit, or nothing can be measured.
+    """
+    mine = plain(view.request)
+    theirs = replace(
+        mine, prompt=second, prompt_ids=None, target=None, target_id=None, versus=None,
+        versus_id=None,
+    )  # fmt: skip
+    other = await graphs.answer(view, ask_answer(theirs), progress_to_page())
+    assert other is not None
+    if len(other.tokens) != len(flow.tokens):
+        raise RequestError(
+            f"the second prompt has {len(other.tokens)} tokens and this one {len(flow.tokens)}; "
+            "values are taken from the same position, so give one of equal length"
+        )
+    asked = contrast(mine, other.target.id, flow.target.id)
+    maps = [
+        await graphs.answer(view, patch_everywhere(asked, second, parts), progress_to_page())
+        for parts in (RESIDUALS, HEADS)
+    ]
+    residuals, heads = maps
+    assert residuals is not None and heads is not None
+    return other, residuals, heads
