@@ -36,7 +36,6 @@
 
   V.onFilled((id) => {
     if (id !== "form-menu") return;
-    watchModel();
     const trace = V.field("trace");
     let isRunning = trace.disabled;
     const watching = new MutationObserver(() => {
@@ -48,22 +47,6 @@
     });
     watching.observe(trace, { attributes: true, attributeFilter: ["disabled"] });
   });
-
-  // A path does not fit into the model's field: what of it is the file's name lies over it.
-  function watchModel() {
-    const field = V.field("model");
-    const name = V.part("file-name");
-    const show = () => {
-      const path = field.value.trim();
-      name.hidden = !/^[./~\\]|^\w:|\.gguf$/.test(path) || !/[\\/]/.test(path);
-      name.textContent = path.split(/[\\/]/).filter(Boolean).pop() ?? "";
-      field.title = path;
-    };
-    // React sets what is typed by the server or a script without an event.
-    new MutationObserver(show).observe(field, { attributes: true, attributeFilter: ["value"] });
-    field.addEventListener("input", show);
-    show();
-  }
 
   V.onView((_view, isNew) => {
     if (!$("trace") || !isNew) return;

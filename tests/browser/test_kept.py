@@ -7,21 +7,19 @@ import sys
 from pathlib import Path
 
 import pytest
-from screen import CY, wait_until
+from screen import wait_until
 from serve import __file__ as SERVE
 
 pytestmark = pytest.mark.browser
 
 HEAD = "L1.head0@7"
-NAMED = f"{CY}.getElementById('{HEAD}').data('label')"
 
 
 def name(screen, text: str) -> None:
     """Give a head a name, as the inspector does."""
-    screen.tap("L1.attn@7")
-    screen.wait_for(HEAD)
     screen.ask("([id, name]) => visit.note(id, { name, group: 'facts' })", [HEAD, text])
-    wait_until(lambda: screen.ask(NAMED) == text, "the name in the graph")
+    noted = f"visit.state.view.notes['{HEAD}']?.name"
+    wait_until(lambda: screen.ask(noted) == text, "the note in the view")
 
 
 def trace(screen, prompt: str) -> None:
@@ -45,7 +43,7 @@ def test_notes_come_back_with_their_prompt_and_go_with_a_link(open_app):
     screen.wait_for_graph()
     wait_until(lambda: screen.ask("visit.state.view?.notes") == kept, "the notes after a reload")
     screen.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    screen.page.get_by_role("button", name="Copy link with notes").click()
+    screen.page.get_by_role("button", name="Copy link").click()
     wait_until(lambda: screen.page.get_by_text("Copied").count(), "the link to be copied")
     link = screen.ask("navigator.clipboard.readText()")
 

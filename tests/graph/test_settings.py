@@ -46,5 +46,5 @@ def test_each_wrong_text_has_a_line_of_its_own_and_the_right_ones_none():
         "layers": "layers '5-3' run backwards; give 3-5",
         "metric": "metric is 'log'; give choice, centred or logit",
     }
-    with pytest.raises(RequestError, match="heads is -1"):
+    with pytest.raises(RequestError, match="metric is 'log'"):
         values_from_texts(typed)

@@ -52,6 +52,7 @@ PATCHING = "patching"
 MARGIN = "margin"
 TOOLTIP = "tooltip"
 COVER = "cover"
+SPOKEN = "spoken"
 
 # Buttons and the like that only the browser knows.
 COUNT = "count"

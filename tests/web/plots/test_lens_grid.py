@@ -217,7 +217,8 @@ def test_early_layers_in_which_no_colour_changes_are_skipped():
         target = replace(node.reading.target, rank=1 if changed else flow.model.d_vocab)
         return replace(node, reading=replace(node.reading, target=target))
 
-    nodes = [reads(node) for node in FakeEngine().lens(flow.request, range(8))]
+    deep = FakeEngine(lambda request: make_flow(request, n_layers=9))
+    nodes = [reads(node) for node in deep.lens(flow.request, range(8))]
     part = grid(make_flow(n_layers=9), measure="rank", nodes=nodes, whole=False)
     assert part["layout"]["meta"]["columns"] == ["embed", "layer 6", "layer 7", "layer 8"]
     assert part["data"][0]["customdata"][7] == [

@@ -76,7 +76,7 @@ def build_fields(models: Sequence[ModelChoice], request: Request) -> Component:
                             _settings_menu(),
                             _open_button(),
                             html.Button(
-                                "Copy link with notes",
+                                "Copy link",
                                 id=ids.COPY_LINK,
                                 className="open-link",
                                 title="A link to what is shown, with your notes and groups in it",

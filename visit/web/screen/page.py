@@ -45,6 +45,10 @@ EMPTY_FIGURE: dict[str, object] = {
     },
 }
 
+_GRAPH_SAYS = (
+    "Flow graph: the arrow keys step between nodes, Enter opens the picked one, Escape lets it go"
+)
+_SMALL = "This window is small, so the panels stand below the graph; from 1024 × 640 on, beside it."
 _GONE = "The server does not answer; trying again…"
 _INDEX = """<!DOCTYPE html>
 <html lang="en">
@@ -97,7 +101,13 @@ def build_screen(
     header, *frame = build_frame(middle, _graph(), _figures(), panes)
     gone = html.Div(_GONE, id=ids.GONE, className="gone", role="status", hidden=True)
     return html.Div(
-        [*_stores(page, view, request), header, gone, *frame],
+        [
+            *_stores(page, view, request),
+            header,
+            gone,
+            html.Div(_SMALL, className="small-window"),
+            *frame,
+        ],
         className="app",
     )
 
@@ -230,7 +240,14 @@ def _graph_pane(
             ),
             html.Div(
                 [
-                    html.Div(graph, className="flow"),
+                    html.Div(
+                        graph,
+                        className="flow",
+                        tabIndex=0,
+                        role="application",
+                        **aria(label=_GRAPH_SAYS, describedby=ids.SPOKEN),
+                    ),
+                    html.Div(id=ids.SPOKEN, className="unseen", role="status"),
                     *([html.Div(sankey, className="sankey")] if sankey is not None else []),
                     *panes,
                     html.Div(id=ids.MARGIN, className="margin", **aria(hidden="true")),
