@@ -8,6 +8,7 @@ then whether it is open (``OPEN``). Sizes are pixels of the drawing before it is
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypedDict
@@ -112,6 +113,12 @@ def choose_mark(data: Mapping[str, Any]) -> Mark:
     for change in (FAMILIES.get(family), KINDS.get(kind), OPEN if data.get("open") else None):
         mark = replace(mark, **(change or {}))
     return mark
+
+
+def edge_width(part: float, *, is_thread: bool = False) -> float:
+    """How wide an edge or a thread of a part of the widest is."""
+    part = min(1.0, part)
+    return round(THIN + (WIDEST_THREAD * part if is_thread else 5.3 * math.sqrt(part)), 2)
 
 
 def edge_opacity(width: float) -> float:

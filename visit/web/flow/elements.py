@@ -24,7 +24,7 @@ from visit.web.flow.frame import Element, frame
 from visit.web.flow.labels import LETTER, PARTS, label, measure_width
 from visit.web.flow.placement import Box
 from visit.web.look import Look, Room
-from visit.web.marks import KINDS, SMALLEST, THIN, WIDEST_THREAD
+from visit.web.marks import KINDS, SMALLEST, edge_width
 from visit.web.theme import GROUPS
 from visit.web.words import outcome_sides, place, signed, title
 
@@ -265,12 +265,6 @@ def _widths(index: Index, lines: Sequence[Line]) -> list[dict[str, float]]:
         }
         for row, line in enumerate(lines)
     ]
-
-
-def edge_width(part: float, *, is_thread: bool = False) -> float:
-    """How wide an edge or a thread of a part of the widest is, in pixels."""
-    part = min(1.0, part)
-    return round(THIN + (WIDEST_THREAD * part if is_thread else 5.3 * math.sqrt(part)), 2)
 
 
 def _edge(line: Line, plan: placement.Plan, widths: dict[str, float]) -> Element:
