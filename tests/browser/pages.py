@@ -44,7 +44,6 @@ PUT_BACK = """([prompt, model]) => {
     V.endTour();
     document.getElementById('search-clear')?.click();
     document.activeElement.blur();
-    V.setLevel(0);
     for (const piece of V.table) {
         const first = V.address.defaultOf(piece);
         if (said(V.state[piece.name]) !== said(first)) V.set(piece.name, first);
