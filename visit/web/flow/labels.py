@@ -8,13 +8,13 @@ from visit.graph.flow import Node, NodeId, NodeKind
 from visit.graph.index import Index
 from visit.graph.kinds import BLOCKS, EXPERTS, NODES, RESIDUALS, SOURCES
 from visit.text import n_columns, shorten, visible
+from visit.web.words import name_part
 
 LETTER = 6.5
 """How wide a letter of a part's label is, on average, in pixels."""
 _MOST = 9
 _NARROWEST = 44.0
 _SPECIAL = re.compile(r"<\|(.+)\|>")
-_WORDS = {NodeKind.MLP: "MLP", NodeKind.ATTN: "attn"}
 
 PARTS = BLOCKS | EXPERTS | {NodeKind.HEAD, NodeKind.MEMORY_VALUE}
 """The kinds that say their case: a name, a token, and a bar."""
@@ -34,14 +34,6 @@ def label(index: Index, node: Node) -> str:
     if node_id.kind is NodeKind.OUTPUT:
         return word
     return f"{_mark_source(node_id)}{word}"
-
-
-def name_part(node_id: NodeId) -> str:
-    """A part's name: ``23.4`` for a head, ``28 MLP``, ``28.1078`` for a memory."""
-    if node_id.kind in BLOCKS:
-        return f"{node_id.layer} {_WORDS[node_id.kind]}"
-    mark = "shared" if node_id.kind is NodeKind.SHARED_EXPERT else node_id.number
-    return f"{node_id.layer}.{mark}"
 
 
 def say_word(index: Index, node: Node) -> str:
