@@ -23,8 +23,8 @@ def name(screen, text: str) -> None:
 
 
 def trace(screen, prompt: str) -> None:
-    screen.page.get_by_label("Prompt").fill(prompt)
-    screen.page.get_by_label("Prompt").press("Control+Enter")
+    screen.page.locator("#prompt").fill(prompt)
+    screen.page.locator("#prompt").press("Control+Enter")
     wait_until(lambda: screen.ask("visit.state.view.request.prompt") == prompt, prompt)
 
 
@@ -80,7 +80,7 @@ def test_back_and_forward_step_through_the_traces(open_app):
     screen.ask("visit.pick('output@1')")
     wait_until(lambda: "pick=output" in screen.ask("location.search"), "the pick in the address")
     prompt = "visit.state.view?.request.prompt"
-    field = screen.page.get_by_label("Prompt")
+    field = screen.page.locator("#prompt")
     screen.page.go_back()
     wait_until(lambda: screen.ask(prompt) == "Rome is", "the trace before")
     wait_until(lambda: "prompt=Rome" in screen.ask("location.search"), "its address")
@@ -98,13 +98,13 @@ def test_back_and_forward_step_through_the_traces(open_app):
 def test_a_prompt_that_is_not_traced_outlives_a_reload(open_app):
     screen = open_app("fake", shared=False)
     screen.wait_for_graph()
-    field = screen.page.get_by_label("Prompt")
+    field = screen.page.locator("#prompt")
     field.fill("Rome was not built in")
-    screen.page.get_by_label("Target", exact=True).fill(" a")
+    screen.page.locator("#target").fill(" a")
     screen.page.reload()
     screen.wait_for_graph()
     wait_until(lambda: field.input_value() == "Rome was not built in", "the prompt")
-    assert screen.page.get_by_label("Target", exact=True).input_value() == " a"
+    assert screen.page.locator("#target").input_value() == " a"
     assert screen.ask("visit.state.view.request.prompt").startswith("The capital")
     screen.page.get_by_role("button", name="Trace").first.click()
     wait_until(
@@ -135,11 +135,11 @@ def test_a_server_that_is_gone_is_told_in_place_and_asked_again(open_app):
         gone = screen.page.get_by_text("The server does not answer; trying again")
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
-        screen.page.get_by_label("Prompt").fill("Rome is")
+        screen.page.locator("#prompt").fill("Rome is")
         wait_until(gone.is_visible, "the page to say so")
         process, _ = serve_fake(address.rpartition(":")[2])
         wait_until(lambda: not gone.is_visible(), "the server to answer")
-        screen.page.get_by_label("Prompt").press("Control+Enter")
+        screen.page.locator("#prompt").press("Control+Enter")
         wait_until(lambda: screen.ask("visit.state.view.request.prompt") == "Rome is", "a trace")
     finally:
         process.kill()
