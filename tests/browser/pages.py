@@ -44,13 +44,11 @@ PUT_BACK = """([prompt, model]) => {
     V.endTour();
     document.getElementById('search-clear')?.click();
     document.activeElement.blur();
-    V.setLevel(0);
-    for (const piece of V.table) {
+    for (const piece of V.table.filter(({ name }) => name !== 'room')) {
         const first = V.address.defaultOf(piece);
         if (said(V.state[piece.name]) !== said(first)) V.set(piece.name, first);
     }
-    V.fit(true);
-    V.fit(false);
+    V.fit();
     for (const panel of document.querySelectorAll('body *')) panel.scrollTo(0, 0);
     const isSaid = (id, text) => document.getElementById(id).value === text;
     const isAsked = isSaid('prompt', prompt) && isSaid('model', model) && isSaid('target', '');

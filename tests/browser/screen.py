@@ -118,7 +118,9 @@ class Screen:
         wait_until(lambda: self.has(node), f"{node} to be drawn")
 
     def tap(self, node: str) -> None:
-        """A real click in the middle of a node, once it stands still."""
+        """A real click in the middle of a node, drawn as a search would, once it stands still."""
+        if not self.has(node):
+            self.ask("id => visit.keep(id)", node)
         self.wait_for(node)
         self.page.mouse.click(*self.ask(STANDS, node))
 
@@ -136,6 +138,6 @@ class Screen:
         shown.wait_for()
         return shown.inner_text()
 
-    def hidden_edges(self) -> int:
-        """How many edges the threshold hides."""
-        return self.ask(f"{CY}.edges().filter(e => !e.visible()).length")
+    def n_parts(self) -> int:
+        """How many of the ranked parts can be seen."""
+        return self.ask(f"{CY}.nodes('[place]').filter(n => n.visible()).length")

@@ -132,14 +132,14 @@ def test_every_tab_of_the_inspector_works(show):
     screen.inspected(node)
 
 
-def test_threshold_legend_and_theme_filter_and_dress_it(show):
+def test_slider_legend_and_theme_filter_and_dress_it(show):
     screen = show()
-    slider = screen.page.get_by_label("Hide edges below")
-    box = slider.bounding_box()
-    screen.page.mouse.click(box["x"] + 0.7 * box["width"], box["y"] + box["height"] / 2)
-    wait_until(lambda: screen.hidden_edges() > 0, "weak edges to hide")
+    before = screen.n_parts()
+    slider = screen.page.get_by_label("Parts shown")
     slider.press("Home")
-    wait_until(lambda: screen.hidden_edges() == 0, "every edge to come back")
+    wait_until(lambda: screen.n_parts() == 0, "every part to hide")
+    slider.press("End")
+    wait_until(lambda: screen.n_parts() == before, "every part to come back")
     screen.page.get_by_role("button", name="MLP, memory").click()
     wait_until(lambda: not screen.ask(f"{CY}.getElementById('L1.mlp@7').visible()"), "MLPs to go")
     before = screen.ask("document.documentElement.dataset.theme")

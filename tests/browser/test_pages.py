@@ -18,7 +18,7 @@ def test_a_page_that_was_used_is_handed_on_as_it_opened(pages: Pages):
     screen.tab("Ledger")
     screen.page.get_by_role("button", name="MLP, memory").click()
     screen.page.get_by_role("button", name="Switch between light and dark").click()
-    screen.page.get_by_label("Hide edges below").fill("40")
+    screen.page.get_by_label("Parts shown").fill("4")
     screen.page.get_by_label("Target", exact=True).fill("no such token")
     screen.page.locator("#search").fill("head")
     assert screen.as_it_is() != opened.first

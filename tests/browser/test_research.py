@@ -63,13 +63,11 @@ def test_the_bundled_models_prediction_is_opened_read_filtered_and_kept(open_app
     words = [token.text.replace(" ", "·").replace("\n", "↵") for token in node.reading.top[:5]]
     assert all(word in said for word in words)
 
-    assert screen.hidden_edges() == 0
-    slider = screen.page.get_by_label("Hide edges below")
-    box = slider.bounding_box()
-    screen.page.mouse.click(box["x"] + 0.7 * box["width"], box["y"] + box["height"] / 2)
-    wait_until(lambda: screen.hidden_edges() > 0, "weak edges to hide")
-    slider.press("Home")
-    wait_until(lambda: screen.hidden_edges() == 0, "every edge to come back")
+    before = screen.n_parts()
+    screen.page.get_by_label("Parts shown").press("ArrowLeft")
+    wait_until(lambda: screen.n_parts() == before - 1, "the weakest part to go")
+    screen.page.get_by_label("Parts shown").press("ArrowRight")
+    wait_until(lambda: screen.n_parts() == before, "it to come back")
 
     screen.tap(head)  # the picked one closes again
     wait_until(lambda: not screen.has(f"L2.head3.query@{position}"), "the head to close")
@@ -251,9 +249,9 @@ def test_a_link_shows_the_same_again_in_another_profile(open_app):
     one.tap("L1.attn@4")
     one.wait_for("L1.head0@4")
     wait_until(lambda: "L1.attn" in one.ask("location.search"), "the address")
-    one.page.get_by_label("Hide edges below").fill("40")
+    one.page.get_by_label("Parts shown").fill("4")
     one.page.get_by_role("button", name="MLP, memory").click()
-    wait_until(lambda: "level=40" in one.ask("location.search"), "the address")
+    wait_until(lambda: "parts=4" in one.ask("location.search"), "the address")
     wait_until(lambda: "hide=mlp" in one.ask("location.search"), "the address")
     other = open_app("fake")
     other.page.goto(one.ask("location.href"))

@@ -7,10 +7,10 @@ from sample import make_flow
 from screen import CY, wait_until
 
 from visit.graph.flow import NodeId, Request
-from visit.graph.flows import levels, unexplained
+from visit.graph.flows import list_counts, unexplained
 from visit.graph.index import Index
+from visit.graph.parts import Choice, rank_parts
 from visit.graph.paths import Paths
-from visit.web.flow.elements import choose
 
 pytestmark = pytest.mark.browser
 
@@ -24,19 +24,22 @@ def screen(open_app):
     shown = open_app("fake")
     shown.wait_for_graph()
     wait_until(lambda: shown.page.locator(".chip").count(), "what stands around the graph")
+    shown.rest()
     return shown
 
 
-def test_the_slider_hides_what_unexplained_counts_as_hidden(screen):
-    lines = choose(INDEX).lines
-    for step in (0, 30, 60, 80, 100):
-        level = levels()[step]
-        screen.ask(f"window.visit.setLevel({step})")
-        hidden = screen.ask(f"{CY}.edges('.below').map(edge => edge.id())")
-        assert sorted(hidden) == sorted(line.id for line in lines if line.is_hidden(level))
-        shown = screen.page.locator("#unexplained").inner_text().removesuffix(" %")
-        (part,) = unexplained(INDEX, lines, [level])
-        assert float(shown) == pytest.approx(100 * part, abs=0.6)
+def test_the_slider_hides_the_weaker_parts_and_says_what_is_unexplained_then(screen):
+    counts = list_counts(INDEX)
+    said = unexplained(INDEX, Choice(), counts)
+    places = rank_parts(INDEX)
+    for step in (0, 3, 8):
+        screen.ask(f"window.visit.moveCount({step})")
+        shown = screen.ask(f"{CY}.nodes('[place]').filter(n => n.visible()).map(n => n.id())")
+        drawn = screen.ask(f"{CY}.nodes('[place]').map(n => n.id())")
+        weaker = {name for name in drawn if places[NodeId.parse(name)] > counts[step]}
+        assert set(drawn) - set(shown) == weaker
+        told = screen.page.locator("#unexplained").inner_text().removesuffix(" %")
+        assert float(told) == pytest.approx(100 * said[step], abs=0.6)
 
 
 @pytest.mark.parametrize("opened", [[], ["L1.attn@7", "L1.head1@7"]])
@@ -45,7 +48,7 @@ def test_the_way_that_is_marked_is_the_one_the_path_tab_lists(screen, opened, pi
     for node in opened:
         screen.ask(f"window.visit.open(['{node}'])")
         wait_until(lambda n=node: screen.ask(f"{CY}.getElementById('{n}').data('open')"), node)
-    screen.ask(f"window.visit.pick('{picked}')")
+    screen.ask(f"window.visit.show('{picked}')")
     wait_until(lambda: screen.ask(f"{CY}.nodes('.picked').map(n => n.id())") == [picked], picked)
     drawn = set(screen.ask(f"{CY}.nodes('[family]').map(node => node.id())"))
     clear = set(screen.ask(f"{CY}.elements().not('.faded').map(part => part.id())"))

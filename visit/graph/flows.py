@@ -20,8 +20,10 @@ from visit.graph.kinds import RESIDUALS
 from visit.graph.parts import Choice, count_parts, rank_parts
 from visit.graph.selection import Line, Selection, select
 
-_FINEST = 40
-"""Up to here the slider goes part by part; from there on by ever longer steps."""
+_FINEST = 20
+"""Up to here the slider goes part by part; from there on by a tenth of what is drawn."""
+_MOST = 120
+"""More are no picture any more; any part that is searched is drawn beside them."""
 _READERS = frozenset({NodeKind.HEAD, NodeKind.ATTN})
 
 
@@ -41,8 +43,8 @@ class Explained:
 
 
 def list_counts(index: Index) -> list[int]:
-    """The numbers of parts that the slider offers: each up to 40, then longer steps, then all."""
-    n_parts, counts, count = len(rank_parts(index)), list[int](), 0
+    """The numbers of parts that the slider offers: each up to 20, then in longer steps."""
+    n_parts, counts, count = min(len(rank_parts(index)), _MOST), list[int](), 0
     while count < n_parts:
         counts.append(count)
         count += 1 if count < _FINEST else count // 10
@@ -75,7 +77,8 @@ def explain(index: Index, drawn: Selection) -> Explained:
 
 def unexplained(index: Index, choice: Choice, counts: Iterable[int]) -> list[float]:
     """The part that is unexplained with each number of parts, 0 to 1, whatever else is kept."""
+    places = rank_parts(index)
     return [
-        explain(index, select(index, (), replace(choice, count=count))).unexplained
+        explain(index, select(index, (), replace(choice, count=count), places)).unexplained
         for count in counts
     ]

@@ -44,6 +44,7 @@ class Index:
         out_of: The edges that leave a node.
         carried: What an edge carries, 0 to 1.
         carries: What a node carries, 0 to 1.
+        threads: The residuals of each position, in the order of the flow.
         largest: The largest norm, share, direct logit and flow of any edge, without sign, and as
             ``written`` the largest direct logit of a node, as ``direct_logit`` has it.
     """
@@ -54,6 +55,7 @@ class Index:
     out_of: dict[NodeId, list[Edge]] = field(init=False, repr=False)
     carried: dict[EdgeId, float] = field(init=False, repr=False)
     carries: dict[NodeId, float] = field(init=False, repr=False)
+    threads: dict[int, list[NodeId]] = field(init=False, repr=False)
     largest: dict[str, float] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -63,6 +65,9 @@ class Index:
         for edge in self.flow.edges:
             self.into[edge.target].append(edge)
             self.out_of[edge.source].append(edge)
+        self.threads = defaultdict(list)
+        for node_id in sorted(filter(lambda n: n.kind in RESIDUALS, self.nodes), key=depth):
+            self.threads[node_id.position].append(node_id)
         carry = _carry_flow if self.by_flow else _carry_share
         self.carried, self.carries = carry(self)
         measured = {

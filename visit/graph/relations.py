@@ -14,21 +14,22 @@ from visit.graph.kinds import BLOCKS, NODES, SOURCES
 def way_in(index: Index, node_id: NodeId) -> tuple[NodeId, ...]:
     """Say which nodes must be open for a node to be drawn, outermost first; none for most.
 
-    A source's key and value are shown with the head that reads them, a norm before attention with
-    the first head whose query reads it. Neurons are inside their attention's rest of neurons.
+    A head is drawn and opened by itself. A source's key and value are shown with the head that
+    reads them, a norm before attention with the first head whose query reads it. Neurons are inside
+    their attention's rest of neurons.
     """
     whole = NODES[node_id.kind].inside
-    if whole is None:
+    if whole is None or node_id.kind is NodeKind.HEAD:
         return ()
     if whole in BLOCKS:
         return (NodeId(whole, node_id.position, node_id.layer),)
     if whole is NodeKind.NEURONS_REST:
-        opener: NodeId | None = NodeId(whole, node_id.position, node_id.layer)
-    elif node_id.kind is NodeKind.LN1:
+        return attention_of(node_id), NodeId(whole, node_id.position, node_id.layer)
+    if node_id.kind is NodeKind.LN1:
         opener = _first_reader(index, node_id)
     else:
         opener = head_of(index, node_id)
-    return () if opener is None else (attention_of(opener), opener)
+    return () if opener is None else (opener,)
 
 
 def attention_of(part: NodeId) -> NodeId:

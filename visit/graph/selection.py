@@ -10,13 +10,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from visit.graph.flow import Edge, EdgeKind, Ledger, Node, NodeId, NodeKind
-from visit.graph.ids import depth, flow_order
+from visit.graph.ids import flow_order
 from visit.graph.index import Index, edge_id
 from visit.graph.kinds import BLOCKS, NODES, NORMS, RESIDUALS, kinds_inside
 from visit.graph.parts import Choice, rank_parts
@@ -93,16 +92,22 @@ class Selection:
         return sorted({node.id.position for node in self.nodes})
 
 
-def select(index: Index, opened: Iterable[NodeId] = (), choice: Choice | None = None) -> Selection:
+def select(
+    index: Index,
+    opened: Iterable[NodeId] = (),
+    choice: Choice | None = None,
+    places: Mapping[NodeId, int] | None = None,
+) -> Selection:
     """Choose what is drawn.
 
     Args:
         index: The graph.
         opened: What is opened.
         choice: How many parts, and what besides; as by default when left out.
+        places: ``rank_parts`` of the graph, where it is known already.
     """
     choice = choice or Choice()
-    places = rank_parts(index)
+    places = rank_parts(index) if places is None else places
     drawn_open, parts, residuals = _find_asked(index, opened, choice)
     parts |= {part for part, place in places.items() if place <= choice.count}
     for whole in drawn_open:
@@ -225,6 +230,7 @@ def _read(
 ) -> Iterator[Line]:
     """What closed parts read from the threads: an MLP its own, others those of their sources."""
     rows = {part.position for part in parts} | {index.flow.position}
+    with_heads = {attention_of(part) for part in parts if part.kind is NodeKind.HEAD}
     for part in sorted(parts - opened):
         read = index.read_by(part) if part.kind is NodeKind.MLP else None
         if read is not None:
@@ -232,7 +238,7 @@ def _read(
             yield Line(read, part, EdgeKind.READS, None, index.carries.get(part, 0.0), flow)
     for part in sorted(parts - opened):
         ledger = {NodeKind.HEAD: Ledger.SOURCES, NodeKind.ATTN: Ledger.POSITIONS}.get(part.kind)
-        if ledger is None or (part.kind is NodeKind.ATTN and _has_heads(part, parts)):
+        if ledger is None or part in with_heads:
             continue
         found = [
             (index.residual_before(part.layer, edge.source.position), edge)
@@ -245,10 +251,6 @@ def _read(
             is_enough = abs(line.flow) >= least or line.source.position in rows
             if number == 0 or is_enough:
                 yield line
-
-
-def _has_heads(attention: NodeId, parts: set[NodeId]) -> bool:
-    return any(p.kind is NodeKind.HEAD and attention_of(p) == attention for p in parts)
 
 
 def _join_inside(index: Index, parts: set[NodeId], opened: frozenset[NodeId]) -> Iterator[Line]:
@@ -294,15 +296,14 @@ def _spin(
     """The threads' stretches, from junction to junction; none is both in a fold and outside."""
     traced = index.flow.position
     rows = {node_id.position for node_id in parts | junctions} | {traced}
-    held = _find_residuals(index, rows)
     for row in sorted(rows):
-        along = held[row]
+        along = held = index.threads.get(row, [])
         if row == traced:
             along = [*along, *(NodeId(k, row) for k in _ENDS if NodeId(k, row) in index.nodes)]
         stops = [
             node_id
             for number, node_id in enumerate(along)
-            if number in (0, len(held[row]) - 1, len(along) - 1)
+            if number in (0, len(held) - 1, len(along) - 1)
             or node_id in junctions
             or _is_beside_a_drawn_layer(node_id, layers)
         ]
@@ -316,14 +317,6 @@ def _is_beside_a_drawn_layer(residual: NodeId, layers: set[int]) -> bool:
     if residual.kind is not NodeKind.RESID_POST or residual.layer is None:
         return False
     return (residual.layer in layers) != (residual.layer + 1 in layers)
-
-
-def _find_residuals(index: Index, rows: set[int]) -> dict[int, list[NodeId]]:
-    held: dict[int, list[NodeId]] = defaultdict(list)
-    for node_id in index.nodes:
-        if node_id.kind in RESIDUALS and node_id.position in rows:
-            held[node_id.position].append(node_id)
-    return {row: sorted(held[row], key=depth) for row in rows}
 
 
 def _stretch(index: Index, start: NodeId, following: NodeId, end: NodeId) -> Line:

@@ -8,19 +8,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import groupby
 from typing import Any
 
-from visit.graph.flow import FlowGraph, Node, NodeId, NodeKind, Note, Token
+from visit.graph.flow import FlowGraph, Node, NodeId, NodeKind, Note
 from visit.graph.index import Index
 from visit.graph.kinds import BLOCKS, NODES, RESIDUALS, RESTS
 from visit.graph.notes import lines_of, number_groups
-from visit.graph.parts import Choice
+from visit.graph.parts import Choice, rank_parts
 from visit.graph.paths import Paths, Step
 from visit.graph.relations import attention_of
-from visit.graph.selection import THREADED, Line, Selection, select
+from visit.graph.selection import Line, Selection, select
 from visit.text import visible
 from visit.web.flow import placement
+from visit.web.flow.frame import Element, frame
 from visit.web.flow.labels import LETTER, PARTS, label, measure_width
 from visit.web.flow.placement import Box
 from visit.web.look import Look, Room
@@ -28,10 +28,6 @@ from visit.web.marks import KINDS, SMALLEST, THIN, WIDEST_THREAD
 from visit.web.theme import GROUPS
 from visit.web.words import outcome_sides, place, signed, title
 
-Element = dict[str, Any]
-
-MESSAGE_WIDTH, MESSAGE_REACH = 24.0, 18.0
-"""Of the bracket beside a message's rows: how wide it is, and how far it goes past them."""
 _FITTING = (40, 36, 32, 28, 25, 22, 19, 16, 13, 10, 8, 6, 4)
 """The numbers of parts that are tried, the most that is legible being taken."""
 _SIZES = {
@@ -76,9 +72,10 @@ def choose(index: Index, opened: Iterable[NodeId] = (), look: Look | None = None
     choice = Choice(look.count or 0, look.kept, look.unfolded)
     if look.count is not None:
         return select(index, opened, choice)
+    places = rank_parts(index)
     for count in _FITTING:
         choice = replace(choice, count=count)
-        closed = select(index, (), choice)
+        closed = select(index, (), choice, places)
         if _is_legible(index, closed, look.room):
             break
     return select(index, opened, choice) if opened else closed
@@ -99,9 +96,7 @@ def elements(
     steps = _steps(index, drawn)
     most = max((abs(index.measure(part)) for part in drawn.places), default=1.0) or 1.0
     return [
-        *_bands(plan, drawn),
-        *_row_titles(index.flow, plan),
-        *_messages(index.flow, plan),
+        *frame(index.flow, plan, drawn),
         *_add_notes(
             [
                 _node(index, node, plan.boxes[node.id], drawn, steps[node.id], most)
@@ -322,81 +317,3 @@ def control_points(dx: float, dy: float) -> tuple[list[float], list[float]]:
         [round(weight, 4), round(1 - weight, 4)],
         [round(-distance, 1), round(distance, 1)],
     )
-
-
-def _bands(plan: placement.Plan, drawn: Selection) -> list[Element]:
-    """The box behind each drawn layer and each fold, under its title; a tap folds and unfolds."""
-    made = []
-    filled = {node.id.layer for node in drawn.nodes if node.id.kind not in THREADED}
-    for shade, (layer, box) in enumerate(plan.bands.items()):
-        made.append(_back(f"band{layer}", box, frame="band", shade=shade % 2))
-        idle = {} if layer in filled else {"first": layer, "last": layer}
-        made.append(_title(f"column{layer}", f"L{layer}", box, frame="column", **idle))
-    for (first, last), box in plan.folds.items():
-        made.append(_back(f"fold{first}", box, frame="fold", first=first, last=last))
-        said = placement.name_run(first, last)
-        made.append(_title(f"folded{first}", said, box, frame="folded"))
-    return made
-
-
-def _back(name: str, box: Box, **data: Any) -> Element:
-    return _label(name, "", box, w=box.width, h=box.height, **data)
-
-
-def _title(name: str, text: str, box: Box, **data: Any) -> Element:
-    above = Box(box.x, box.y - box.height / 2 - 12, max(box.width, 30.0), 18.0)
-    return _label(name, text, above, **data)
-
-
-def _row_titles(flow: FlowGraph, plan: placement.Plan) -> list[Element]:
-    """Each row's token, and between two rows how many positions are folded."""
-    marks = [
-        _label(f"gap{first}", f"⋯ {last - first + 1}", box, frame="gap")
-        for (first, last), box in plan.gaps.items()
-    ]
-    return marks + [
-        _label(
-            f"row{position}",
-            flow.shown[position],
-            box,
-            frame="row",
-            traced=int(position == flow.position),
-            **_written_by(flow, flow.tokens[position]),
-        )
-        for position, box in plan.rows.items()
-    ]
-
-
-def _written_by(flow: FlowGraph, token: Token) -> dict[str, int]:
-    """Whether a token is special, and whether a chat's template wrote it; said where it holds."""
-    holds = {"special": token.special, "template": flow.request.chat and token.message is None}
-    return {name: 1 for name, is_so in holds.items() if is_so}
-
-
-def _messages(flow: FlowGraph, plan: placement.Plan) -> list[Element]:
-    """A bracket beside the rows of each of a chat's messages, with its role along it."""
-    made = []
-    by_message = groupby(sorted(plan.rows), key=lambda position: flow.tokens[position].message)
-    for message, run in by_message:
-        if message is None:
-            continue
-        positions = list(run)
-        first, last = plan.rows[positions[0]], plan.rows[positions[-1]]
-        box = Box(
-            first.left - 6 - MESSAGE_WIDTH / 2,
-            (first.y + last.y) / 2,
-            MESSAGE_WIDTH,
-            last.y - first.y + 2 * MESSAGE_REACH,
-        )
-        role = flow.tokens[positions[0]].role or ""
-        made.append(_label(f"message{positions[0]}", visible(role), box, frame="message"))
-    return made
-
-
-def _label(name: str, text: str, box: Box, **data: Any) -> Element:
-    return {
-        "data": {"id": name, "label": text, "w": box.width, "h": box.height, **data},
-        "position": {"x": round(box.x, 1), "y": round(box.y, 1)},
-        "grabbable": False,
-        "selectable": False,
-    }

@@ -69,7 +69,8 @@ class Graphs:
         if index is None:
             raise VisitError("this graph is no longer held by the server; open the document again")
         for node_id in view.opened:
-            index = await self.add_block(view, index, node_id)
+            if node_id.kind in BLOCKS or not can_open(index, node_id):
+                index = await self.add_block(view, index, _block_of(node_id))
         return index
 
     async def find_shown(self, view: View, ids: Iterable[NodeId]) -> Index:
@@ -159,7 +160,9 @@ class Graphs:
 
 
 def _block_of(node_id: NodeId) -> NodeId:
-    """The block that holds a node, at the node's position."""
+    """The block that holds a node, at the node's position; itself for a block."""
+    if node_id.kind in BLOCKS:
+        return node_id
     is_of_mlp = NODES[node_id.kind].inside is NodeKind.MLP
     kind = NodeKind.MLP if is_of_mlp else NodeKind.ATTN
     return NodeId(kind, node_id.position, node_id.layer)
