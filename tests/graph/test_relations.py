@@ -85,7 +85,7 @@ def test_search_and_the_inspector_open_the_same_nodes_on_the_way_to_any():
     table = searchable(INDEX)
     for text, way in zip(table["id"], table["way"], strict=True):
         assert table["ways"][way] == opened_by(INDEX, NodeId.parse(text))
-    assert opened_by(INDEX, NodeId.parse("L1.ln1@7")) == "L1.attn@7 L1.head0@7"
+    assert opened_by(INDEX, NodeId.parse("L1.ln1@7")) == "L1.head0@7"
 
 
 def test_a_way_in_leads_to_every_part_and_a_source_s_to_the_head_that_is_meant():

@@ -23,7 +23,8 @@ from visit.web.exports.figures.legend import list_entries
 from visit.web.exports.figures.paper import WIDEST_MM, Paper
 from visit.web.exports.figures.pen import Pen
 from visit.web.exports.figures.sheet import Sheet
-from visit.web.flow.elements import Element, draw
+from visit.web.flow.elements import draw
+from visit.web.flow.frame import Element
 from visit.web.look import Look
 from visit.web.theme import choose_theme
 
