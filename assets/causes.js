@@ -224,7 +224,7 @@
     // A point of the scatter or a cell of a map is a part of the graph.
     goTo(/** @type {PlotlyClick | null} */ clicked) {
       const id = clicked?.points?.[0]?.customdata;
-      if (typeof id === "string") (V.show || V.pick)(id);
+      if (typeof id === "string") V.show(id);
     },
   });
 })();

@@ -62,7 +62,7 @@
       scheduleMargin();
       placeTip();
     });
-    box.addEventListener("wheel", turn, { passive: false, capture: true });
+    box.parentElement?.addEventListener("wheel", turn, { passive: false, capture: true });
     cy.on("add remove data position", scheduleSettle);
     for (const name of ["mouseenter", "mousedown", "wheel", "touchstart"]) {
       box.addEventListener(name, () => cy.renderer().invalidateContainerClientCoordsCache(), {
@@ -215,7 +215,7 @@
   // ------------------------------------------------------------------ viewport
 
   const CLOSEST = 3;
-  const LEAST = 10; // letters on the screen, in pixels
+  const [LEAST, SMALLEST] = [10, 12]; // letters, in pixels: on the screen, and as they are drawn
   const MARGIN = 12;
 
   // The drawing is laid out for the canvas's size; a large change of it is told to the server.
@@ -256,21 +256,21 @@
     canvas().zoom({ level: Math.max(0.15, Math.min(CLOSEST, level)), renderedPosition: about });
   }
 
-  // Everything. Where it would be too small to read, fewer parts are asked for (visit/web/flow/elements.py), unless
-  // the reader chose how many.
-  function fit() {
+  // Everything that is drawn, which at first is as much as is legible (visit/web/flow/elements.py). Where the reader
+  // asked for more it is the end, where the prediction is made, until all of it is asked for.
+  function fit(everything = false) {
     const cy = drawing;
     if (!cy || !cy.elements().length) return;
     cy.resize();
     const all = cy.elements().boundingBox();
-    const zoom = Math.min((cy.width() - 2 * MARGIN) / all.w, (cy.height() - 2 * MARGIN) / all.h, 1.25);
-    cy.viewport({
-      zoom,
-      pan: {
-        x: (cy.width() - zoom * (all.x1 + all.x2)) / 2,
-        y: (cy.height() - zoom * (all.y1 + all.y2)) / 2,
-      },
-    });
+    const fitting = Math.min((cy.width() - 2 * MARGIN) / all.w, (cy.height() - 2 * MARGIN) / all.h, 1.25);
+    const zoom = everything ? fitting : Math.max(fitting, LEAST / SMALLEST);
+    /** @type {(size: number, low: number, high: number) => number} */
+    const along = (size, low, high) => {
+      const fits = zoom * (high - low) <= size;
+      return fits ? (size - zoom * (low + high)) / 2 : size - MARGIN - zoom * high;
+    };
+    cy.viewport({ zoom, pan: { x: along(cy.width(), all.x1, all.x2), y: along(cy.height(), all.y1, all.y2) } });
   }
 
   // What was opened, large enough to read.
@@ -280,7 +280,7 @@
     const box = node.union(inside).union(node.outgoers("node")).boundingBox({ includeLabels: false });
     const margin = 70;
     const zoom = Math.min((cy.width() - 2 * margin) / box.w, (cy.height() - 2 * margin) / box.h);
-    const clamped = Math.max(LEAST / 12, Math.min(zoom, 1.4));
+    const clamped = Math.max(LEAST / SMALLEST, Math.min(zoom, 1.4));
     cy.stop();
     cy.animate({
       zoom: clamped,
@@ -341,7 +341,7 @@
 
   V.fit = () => {
     own.moved = false;
-    fit();
+    fit(true);
   };
 
   // A node is drawn, whatever its strength, moved to, and picked.

@@ -389,7 +389,6 @@ interface Visit {
 
   // causes.js
   collect: (site: string) => void;
-  show?: (id: string) => void;
 
   // ask.js, form.js
   modelOf: (view: View) => string;

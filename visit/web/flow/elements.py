@@ -66,7 +66,7 @@ def draw(
 def choose(index: Index, opened: Iterable[NodeId] = (), look: Look | None = None) -> Selection:
     """Choose what is drawn: as many parts as asked for, else as many as are legible in the room.
 
-    What is opened takes room of its own, and changes nothing of what else is chosen.
+    What is opened, kept or unfolded takes room of its own: nothing else makes way for it.
     """
     look, opened = look or Look(), tuple(opened)
     choice = Choice(look.count or 0, look.kept, look.unfolded)
@@ -74,11 +74,9 @@ def choose(index: Index, opened: Iterable[NodeId] = (), look: Look | None = None
         return select(index, opened, choice)
     places = rank_parts(index)
     for count in _FITTING:
-        choice = replace(choice, count=count)
-        closed = select(index, (), choice, places)
-        if _is_legible(index, closed, look.room):
+        if _is_legible(index, select(index, (), Choice(count), places), look.room):
             break
-    return select(index, opened, choice) if opened else closed
+    return select(index, opened, replace(choice, count=count), places)
 
 
 def _is_legible(index: Index, drawn: Selection, room: Room) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 from visit.text import n_columns, shorten
 from visit.web.exports.figures.sheet import MONO_LETTER, Sheet
-from visit.web.flow.elements import Element
+from visit.web.flow.frame import Element
 from visit.web.marks import BAR, LINE, NODE, choose_mark
 
 MARGIN = 6.0

@@ -12,7 +12,8 @@ from visit.graph.selection import Selection
 from visit.web.colours import colour_at
 from visit.web.exports.figures.outlines import Style, add, outline
 from visit.web.exports.figures.sheet import Entry
-from visit.web.flow.elements import Element, edge_width
+from visit.web.flow.elements import edge_width
+from visit.web.flow.frame import Element
 from visit.web.look import COLOURINGS, FAMILY_WORDS, WIDTHS, Look
 from visit.web.marks import BAR, BORDER_DASH, EDGE_DASH, FAMILIES, NODE
 from visit.web.theme import Theme, choose_theme

@@ -14,7 +14,7 @@ from visit.web.colours import colour_at
 from visit.web.exports.figures.fitting import LONGEST_ROW, Places, Scale
 from visit.web.exports.figures.outlines import Style, add, outline
 from visit.web.exports.figures.sheet import MONO_LETTER, SANS_LETTER
-from visit.web.flow.elements import Element
+from visit.web.flow.frame import Element
 from visit.web.look import Look
 from visit.web.marks import (
     BAR,
