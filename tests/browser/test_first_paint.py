@@ -1,0 +1,88 @@
+"""What a researcher sees of a real model before anything is tapped, and that asking draws more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import quote
+
+import pytest
+from screen import CY, Screen, wait_until
+
+pytestmark = [pytest.mark.browser, pytest.mark.real_model]
+
+PROMPT = "The capital of Japan is the city of"
+SEEN = f"""() => {{
+    const cy = {CY}, zoom = cy.zoom(), all = cy.elements().renderedBoundingBox();
+    const named = cy.nodes().filter(node => node.data('label'));
+    return {{
+        width: (Math.min(all.x2, cy.width()) - Math.max(all.x1, 0)) / cy.width(),
+        height: (Math.min(all.y2, cy.height()) - Math.max(all.y1, 0)) / cy.height(),
+        letters: Math.min(...named.map(node => parseFloat(node.style('font-size')) * zoom)),
+        rows: cy.nodes("[frame = 'row']").map(node => node.data('label')),
+        parts: cy.nodes('[place]').map(node => node.id()),
+        labels: Object.fromEntries(cy.nodes('[place]').map(n => [n.id(), n.data('label')])),
+        read: cy.edges("[ledger = 'sources']").map(e => [e.data('source'), e.data('target')]),
+    }};
+}}"""
+
+
+@pytest.fixture(params=[(1440, 900), (1280, 720)], ids=lambda size: "x".join(map(str, size)))
+def screen(request: pytest.FixtureRequest, open_app: Callable[..., Screen]) -> Screen:
+    width, height = request.param
+    size = {"width": width, "height": height}
+    shown = open_app("smollm2", shared=False, viewport=size)
+    shown.page.goto(f"{shown.address}?prompt={quote(PROMPT)}")
+    wait_until(lambda: shown.page.locator("#predictions .prediction").count(), "the answer")
+    wait_until(lambda: shown.ask(f"{CY}.nodes('[place]').length"), "the parts")
+    shown.rest()
+    return shown
+
+
+def test_the_paper_s_prompt_is_explained_before_anything_is_tapped(screen: Screen):
+    seen = screen.ask(SEEN)
+    assert "·Japan" in seen["rows"]
+    reading = {target for source, target in seen["read"] if source == "L22.resid_post@3"}
+    assert {name for name in reading if name.startswith("L23.head")} >= {
+        "L23.head4@7",
+        "L23.head5@7",
+    }
+    mlps = {f"L{layer}.mlp@7" for layer in (21, 23, 24, 27, 28, 29)}
+    assert mlps <= set(seen["parts"])
+    assert seen["labels"]["L23.head4@7"] == "23.4\nBeijing"
+    assert seen["letters"] >= 10
+    assert seen["width"] >= 0.6 and seen["height"] >= 0.5
+    unexplained = screen.page.locator("#unexplained").inner_text()
+    assert float(unexplained.removesuffix(" %")) <= 40
+    assert "folded, net +" in screen.page.locator("#note").inner_text()
+
+
+def test_what_is_asked_for_is_drawn_whatever_its_strength(screen: Screen):
+    before = set(screen.ask(SEEN)["parts"])
+    screen.ask("visit.show('L5.head3@7')")
+    screen.inspected("L5.head3@7")
+    screen.wait_for("L5.head3@7")
+    assert before <= set(screen.ask(SEEN)["parts"])
+    screen.rest()
+    x, y = screen.ask(f"Object.values({CY}.getElementById('L5.head3@7').renderedPosition())")
+    assert 0 < x < screen.ask(f"{CY}.width()") and 0 < y < screen.ask(f"{CY}.height()")
+    screen.ask("visit.show('L28.mlp@7')")
+    screen.rest()
+    screen.tap("L28.mlp@7")
+    memories = f"{CY}.nodes(\"[kind = 'memory_value']\").length"
+    wait_until(lambda: screen.ask(memories) == 25, "the 25 memories")
+
+
+def test_a_notch_of_the_wheel_zooms_by_a_quarter_at_most_and_shift_pans(screen: Screen):
+    box = screen.page.locator("#graph").bounding_box()
+    screen.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    before = screen.ask(f"{CY}.zoom()")
+    screen.page.mouse.wheel(0, -120)
+    wait_until(lambda: screen.ask(f"{CY}.zoom()") != before, "the zoom")
+    after = screen.ask(f"{CY}.zoom()")
+    assert 1 < after / before <= 1.25
+    x = screen.ask(f"{CY}.pan().x")
+    screen.page.keyboard.down("Shift")
+    screen.page.mouse.wheel(0, 120)
+    screen.page.keyboard.up("Shift")
+    wait_until(lambda: screen.ask(f"{CY}.pan().x") != x, "the pan")
+    assert screen.ask(f"{CY}.zoom()") == after
