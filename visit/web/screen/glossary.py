@@ -372,8 +372,7 @@ _WORDS = (
     Word(
         "fold",
         _GRAPH,
-        "A run of layers in which no part is drawn, as one narrow band: a tap unfolds it. A part "
-        "that is folded shows as a change of its thread's width.",
+        "Layers in which no part is drawn, as one narrow band; a tap unfolds it.",
     ),
     Word(
         "unexplained",
