@@ -59,7 +59,11 @@
   const tree = (tag, attributes, ...children) => ({ tag, attributes, children });
   const token = (/** @type {string} */ text) => tree("span", { class: "token", title: text }, text);
 
-  // The colour of a signed part of the largest: the theme's two hues, from its middle on.
+  // A change that comes of taking a part away is against the target where the part speaks for it.
+  /** @type {(by: RankMeasure, part: number) => number} */
+  const towards = (by, part) => (by === "effect" || by === "estimate" ? -part : part);
+
+  // The colour of a part of the largest, signed towards the target: the theme's two hues, from its middle on.
   function shade(/** @type {number} */ part) {
     const depth = Math.round(100 * Math.sqrt(Math.min(1, Math.abs(part))));
     return `color-mix(in srgb, var(--${part < 0 ? "minus" : "plus"}) ${depth}%, var(--middle))`;
@@ -130,9 +134,10 @@
     const drawn = cells.map((row) => {
       const value = table[by][row];
       const place = { x: String(left + table.layer[row] * wide), y: String(top(row)), width: String(wide), height: String(high) };
-      const style = value === null ? "fill: none" : `fill: ${shade(value / most)}`;
+      const part = value === null ? 0 : towards(by, value / most);
+      const style = value === null ? "fill: none" : `fill: ${shade(part)}`;
       const marks = [tree("rect", { ...place, style, class: "cell" })];
-      if (value !== null && value / most < -0.1 && high >= 7) {
+      if (part < -0.1 && high >= 7) {
         const [x, y] = [left + (table.layer[row] + 0.5) * wide, top(row) + high / 2];
         marks.push(tree("line", { class: "minus-mark", x1: String(x - 2), x2: String(x + 2), y1: String(y), y2: String(y) }));
       }
@@ -156,8 +161,9 @@
 
   // What the colours say.
   function scale(/** @type {RankMeasure} */ by, /** @type {number} */ most) {
-    const words = by === "effect" ? "Δ without it" : "towards the target";
-    const chips = [-1, -0.25, 0, 0.25, 1].map((part) => tree("span", { class: "chip-colour", style: `background: ${shade(part)}` }));
+    const words = towards(by, 1) < 0 ? "Δ without it" : "towards the target";
+    const title = "Blue speaks for the target, orange with a stroke against it";
+    const chips = [-1, -0.25, 0, 0.25, 1].map((part) => tree("span", { class: "chip-colour", title, style: `background: ${shade(towards(by, part))}` }));
     return tree("p", { class: "hint scale" }, "head × layer", tree("span", { class: "number" }, said(by, -most)), ...chips, tree("span", { class: "number" }, said(by, most)), words);
   }
 
@@ -186,7 +192,7 @@
     const name = [tree("span", { class: `swatch ${table.role[row]}` }), tree("span", { class: "part-name" }, table.name[row])];
     if (position !== table.traced) name.push(tree("span", { class: "said" }, "at ", token(table.prompt[position])));
     const flag = table.flag[row];
-    if (flag) name.push(tree("span", { class: `flag ${flag}`, title: FLAGS[flag] }, flag === "reversed" ? "↯" : "⟲"));
+    if (flag) name.push(tree("span", { class: `flagged ${flag}`, title: FLAGS[flag] }, flag === "reversed" ? "↯" : "⟲"));
     const source = at === null ? [] : [tree("span", { title: `attention ${Math.round(100 * (table.attention[row] ?? 0))} %` }, token(table.prompt[at]))];
     const go = tree("button", { class: "go", title: table.id[row], "data-node": table.id[row] }, ...name);
     return tree(
@@ -195,7 +201,7 @@
       tree("td", {}, go),
       tree("td", { class: "of-source" }, ...source),
       tree("td", {}, ...wordOf(table, row)),
-      tree("td", {}, bar((value ?? 0) / most)),
+      tree("td", {}, bar(by, (value ?? 0) / most)),
       ...MEASURES.map((one) => tree("td", { class: `number of-measure of-${one}${one === by ? " is-by" : ""}` }, said(one, table[one][row]))),
     );
   }
@@ -217,11 +223,12 @@
     return [tree("span", { class: "token", title }, `${against ? "−" : ""}${word}`)];
   }
 
-  function bar(/** @type {number} */ part) {
+  /** @type {(by: RankMeasure, part: number) => Tree} */
+  function bar(by, part) {
     const width = 50 * Math.min(1, Math.abs(part));
     const left = part < 0 ? 50 - width : 50;
     const style = `left: ${left.toFixed(1)}%; width: ${width.toFixed(1)}%`;
-    return tree("span", { class: "signed-bar", style: "--zero: 50%" }, tree("span", { class: part < 0 ? "minus" : "plus", style }));
+    return tree("span", { class: "signed-bar", style: "--zero: 50%" }, tree("span", { class: towards(by, part) < 0 ? "minus" : "plus", style }));
   }
 
   // ------------------------------------------------------------------ parts × tokens
