@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from dash import html
 from dash.development.base_component import Component
@@ -30,7 +31,7 @@ class Example:
     versus: str = ""
 
     @property
-    def asked(self) -> dict[str, str]:
+    def asked(self) -> dict[str, Any]:
         """What asks for it, as attributes of a button."""
         typed = typed_from_tokens(self.answer, self.versus) if self.versus else ""
         return data(prompt=self.prompt, typed=typed)

@@ -372,7 +372,7 @@ _WORDS = (
     Word(
         "fold",
         _GRAPH,
-        "Layers in which no part is drawn, as one band. A tap unfolds it; it changes threads' widths.",
+        "Layers in which no part is drawn, as one band; a tap unfolds it.",
     ),
     Word(
         "unexplained",
