@@ -33,13 +33,18 @@ def test_the_slider_hides_the_weaker_parts_and_says_what_is_unexplained_then(scr
     said = unexplained(INDEX, Choice(), counts)
     places = rank_parts(INDEX)
     for step in (0, 3, 8):
-        screen.ask(f"window.visit.moveCount({step})")
-        shown = screen.ask(f"{CY}.nodes('[place]').filter(n => n.visible()).map(n => n.id())")
-        drawn = screen.ask(f"{CY}.nodes('[place]').map(n => n.id())")
+        drawn, shown, told = screen.ask(
+            f"""() => {{
+                window.visit.moveCount({step});
+                const parts = {CY}.nodes('[place]');
+                const said = document.getElementById('unexplained').textContent;
+                return [parts, parts.filter(n => n.visible())].map(all => all.map(n => n.id()))
+                    .concat([said]);
+            }}"""
+        )
         weaker = {name for name in drawn if places[NodeId.parse(name)] > counts[step]}
         assert set(drawn) - set(shown) == weaker
-        told = screen.page.locator("#unexplained").inner_text().removesuffix(" %")
-        assert float(told) == pytest.approx(100 * said[step], abs=0.6)
+        assert float(told.removesuffix(" %")) == pytest.approx(100 * said[step], abs=0.6)
 
 
 @pytest.mark.parametrize("opened", [[], ["L1.attn@7", "L1.head1@7"]])
