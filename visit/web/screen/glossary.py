@@ -372,11 +372,7 @@ _WORDS = (
     Word(
         "fold",
         _GRAPH,
-<<<<<<< HEAD
         "Layers in which no part is drawn, as one narrow band; a tap unfolds it.",
-=======
-        "Layers in which no part is drawn, as one band; a tap unfolds it.",
->>>>>>> flow
     ),
     Word(
         "unexplained",
