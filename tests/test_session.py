@@ -267,7 +267,7 @@ def test_an_answer_to_come_is_the_answer(session: Session):
     request, heard = Request(PROMPT), []
     answer = session.submit(Explain(request), lambda *told: heard.append(told), asker="a page")
     assert answer.result(60) == session.explain(request)
-    assert heard[-1][0] == "readings"
+    assert heard[-1][0] == "effects"
 
 
 def test_requests_from_several_threads_get_their_own_answers(session: Session):
@@ -522,7 +522,9 @@ def test_loading_another_model_is_a_stage(session: Session, tmp_path: Path):
     other = str(save_tiny_model(tmp_path / "other"))
     heard: list[str] = []
     session.explain(Request(PROMPT, model=other), lambda stage, _: heard.append(stage))
-    assert list(dict.fromkeys(heard)) == [f"loading {other}", "forward", "ledgers", "readings"]
+    assert list(dict.fromkeys(heard)) == [
+        *(f"loading {other}", "forward", "ledgers", "readings", "effects")
+    ]
 
 
 def test_a_download_is_told_as_one(session: Session):

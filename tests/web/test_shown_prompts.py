@@ -38,13 +38,14 @@ def flow() -> FlowGraph:
 def in_views(flow: FlowGraph) -> dict[str, str]:
     """Every view of the prompt, as JSON or markup; what a title says of raw text is left out."""
     index = Index(flow)
+    drawn, nodes = draw_ahead(index)
     views = {
         "strip": trees(inspector.tokens(flow)),
-        "graph": draw_ahead(index)["parts"],
+        "graph": drawn["parts"],
         "lens grid": lens_figure(nodes_in_document(flow), flow, measure="prob", theme=LIGHT),
         "sankey": sankey_figure(index, 1, LIGHT),
         "search": searchable(index),
-        "inspector": list(render_panels(index).values()),
+        "inspector": list(render_panels(index, nodes).values()),
         "svg": svg_from_flow(flow),
     }
     said = {name: json.dumps(view, ensure_ascii=False) for name, view in views.items()}

@@ -29,7 +29,7 @@ from visit.web.exports.prepared import (
     render_panels,
 )
 from visit.web.flow import elements
-from visit.web.inspector import Tab
+from visit.web.inspector import DOCUMENT_TABS
 from visit.web.look import Look
 
 HOSTILE = "<img src=x onerror=alert(1)> </script><!--<script> \\u003c \u202ekcab ]]>"
@@ -165,7 +165,7 @@ def test_a_page_has_no_more_drawings_than_its_bound_and_those_of_the_strongest(m
 
 def test_every_node_has_every_tab_of_its_panel():
     made = render_panels(Index(PLAIN), PLAIN.nodes)
-    assert made.keys() == {"head", "noted", *Tab}
+    assert made.keys() == {"head", "noted", *DOCUMENT_TABS}
     for kind, lines in made.items():
         names = [line.split("\t")[0] for line in lines.split("\n")]
         assert set(names) - {""} == {str(node.id) for node in PLAIN.nodes[: MOST_NODES[kind]]}

@@ -126,7 +126,7 @@ def test_a_part_says_its_name_its_token_and_its_measure():
     index = Index(with_flow(make_flow()))
     _, made = draw(index, (), Look(count=1000))
     parts = {e["data"]["id"]: e["data"] for e in made if "bar" in e["data"]}
-    assert parts["L1.mlp@7"]["label"].startswith("1 MLP\n")
+    assert parts["L1.mlp@7"]["label"].startswith("L1 MLP\n")
     heads = [data for data in parts.values() if data["kind"] == "head"]
     most = max(abs(index.measure(NodeId.parse(name))) for name in parts)
     for data in heads:
@@ -161,7 +161,7 @@ def test_an_opened_mixture_shows_its_experts_by_number_with_the_norm_they_read()
             "L2.ln2@7"
         ]
     labels = {e["data"]["id"]: e["data"].get("label", "") for e in made}
-    marks = ["2.0", "2.3", "2.7", "2.shared"]
+    marks = ["2.0", "2.3", "2.7", "L2 Shared expert"]
     assert [labels[expert].split("\n")[0] for expert in experts] == marks
     assert labels["L2.experts_rest@7"] == "rest"
 

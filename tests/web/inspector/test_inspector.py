@@ -321,7 +321,7 @@ def test_the_whole_s_own_direct_logit_stands_under_the_sum():
 
 
 def test_a_ledger_line_knows_what_must_be_open_to_see_its_part():
-    assert having(panel("L1.head1@7", Tab.LEDGER), "data-open", "L1.attn@7 L1.head1@7")
+    assert having(panel("L1.head1@7", Tab.LEDGER), "data-open", "L1.head1@7")
     assert having(panel("L1.mlp@7", Tab.LEDGER), "data-open", "L1.mlp@7")
     neuron = next(n for n in INDEX.nodes if n.kind is NodeKind.ATTN_NEURON)
     assert list(map(str, way_in(INDEX, neuron))) == ["L0.attn@7", "L0.neurons_rest@7"]

@@ -466,7 +466,7 @@ def test_a_prompt_that_was_given_by_ids_is_not_cut_into_tokens_again():
 
     def asked(prompt: str, model: str = "mini", form: dict[str, bool] | None = None) -> Request:
         position = {"prompt": prompt, "model": model, "position": 1}
-        return request_from_controls(Request("x"), prompt, model, "", position, form, None, shown)
+        return request_from_controls(Request("x"), prompt, model, "", position, form, shown=shown)
 
     by_ids = Request("Paris is", prompt_ids=(7, 9), model="mini", position=1)
     assert asked("Paris is") == by_ids
