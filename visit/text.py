@@ -171,7 +171,10 @@ def _escape_unprintable(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Character:
-    """A character or a byte that is of none, and the first and the last token with a part of it."""
+    """What stands in tokens: a character of several, a text of one, or a byte of no character.
+
+    ``first`` and ``last`` are the tokens with a part of it.
+    """
 
     text: str
     first: int
@@ -180,7 +183,7 @@ class _Character:
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """A character of a token, or a byte of it that may be of a character of several tokens."""
+    """A text of a token, or a byte of it that may be of a character of several tokens."""
 
     text: str
     token: int
@@ -188,7 +191,7 @@ class _Unit:
 
 
 def _characters(texts: Sequence[str]) -> Iterator[_Character]:
-    """What tokens say one after another, character by character."""
+    """What tokens say one after another, in pieces that are cut at every byte."""
     units = [unit for token, text in enumerate(texts) for unit in _units(text, token)]
     at = 0
     while at < len(units):
@@ -198,13 +201,15 @@ def _characters(texts: Sequence[str]) -> Iterator[_Character]:
 
 
 def _units(text: str, token: int) -> Iterator[_Unit]:
-    """A token's characters and lone bytes."""
+    """A token's lone bytes, and the texts between them."""
     at = 0
     for found in _BYTE.finditer(text):
-        yield from (_Unit(character, token) for character in text[at : found.start()])
+        if at < found.start():
+            yield _Unit(text[at : found.start()], token)
         yield _Unit(found[0], token, int(found[1], 16))
         at = found.end()
-    yield from (_Unit(character, token) for character in text[at:])
+    if at < len(text):
+        yield _Unit(text[at:], token)
 
 
 def _whole(units: Sequence[_Unit]) -> _Character | None:
