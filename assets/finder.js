@@ -21,9 +21,12 @@
 
   // ------------------------------------------------------------------ the table
 
+  // Of one graph a table only grows: a smaller one was made before it.
   V.setSearchable = (table) => {
+    const key = V.state.view?.key ?? "";
+    if (own.table && own.key === key && table.id.length < own.table.id.length) return;
     own.table = V.search.prepare(table);
-    own.key = V.state.view?.key ?? "";
+    own.key = key;
     own.asked = "";
     if (!V.$("search")) return;
     box().placeholder = ["Search", V.search.exampleOf(own.table)].filter(Boolean).join("  ");
@@ -128,7 +131,7 @@
       const pieces = marked(table.words[word], texts);
       return part("span", pieces.some((piece) => typeof piece !== "string") ? "token is-match" : "token", ...pieces);
     });
-    const logit = table.logit[row];
+    const [logit, rank, carried] = [table.logit[row], table.rank[row], table.carried[row]];
     const made = part(
       "div",
       "found-node",
@@ -137,11 +140,12 @@
       place,
       part("span", "number", logit === null ? "" : `logit ${signed(logit)}`),
       part("span", "found-words", ...noted, ...words),
-      part("span", "number rank", `rank ${table.rank[row].toLocaleString("en")}`),
+      part("span", "number rank", rank === null ? "promoted" : `rank ${rank.toLocaleString("en")}`),
     );
     made.dataset.row = String(row);
-    const carried = `carries ${(100 * table.carried[row]).toFixed(2)} %`;
-    made.title = `${table.id[row]}\n${carried}; on the right the direct logit and the target's rank`;
+    const right = rank === null ? "the direct logit; the words are what it promotes in the end" : "the direct logit and the target's rank";
+    const carries = carried === null ? "" : `carries ${(100 * carried).toFixed(2)} %; `;
+    made.title = `${table.id[row]}\n${carries}on the right ${right}`;
     return made;
   }
 

@@ -37,6 +37,7 @@
   // What the server found out since about the parts of one graph.
   V.setRanking = (news) => {
     if (!news || news.key !== V.state.view?.key) return;
+    if (news.searchable) V.setSearchable(news.searchable);
     if (news.columns) take(news.key, news.columns);
     if (!columns || key !== news.key) return;
     if (news.effects) columns = withEffects(columns, news.effects);

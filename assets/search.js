@@ -311,10 +311,11 @@
       if (score !== null) scores.set(row, score);
     }
     const logit = (/** @type {number} */ row) => Math.abs(table.logit[row] ?? 0);
+    const carried = (/** @type {number} */ row) => table.carried[row] ?? 0;
     const score = (/** @type {number} */ row) => scores.get(row) ?? 0;
     return [...scores.keys()].sort(
       (a, b) =>
-        score(a) - score(b) || logit(b) - logit(a) || table.carried[b] - table.carried[a] || a - b,
+        score(a) - score(b) || logit(b) - logit(a) || carried(b) - carried(a) || a - b,
     );
   }
 

@@ -171,9 +171,9 @@ interface SearchTable {
   layer: (number | null)[];
   head: (number | null)[];
   index: (number | null)[];
-  rank: number[];
+  rank: (number | null)[];
   logit: (number | null)[];
-  carried: number[];
+  carried: (number | null)[];
   norm: number[];
   words: string[];
   top: number[][];
@@ -245,6 +245,7 @@ interface RankNews {
   key: string;
   known?: RankColumns["known"];
   columns?: RankColumns;
+  searchable?: SearchTable;
   effects?: RankEffects;
 }
 

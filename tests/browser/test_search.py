@@ -6,9 +6,12 @@ import pytest
 from sample import make_flow
 from screen import CY, wait_until
 
+from visit.engine.questions import RankParts
 from visit.graph.flow import NodeKind
 from visit.graph.index import Index
 from visit.graph.request import Request
+from visit.session import Session
+from visit.text import visible
 from visit.web.screen.glossary import GLOSSARY
 from visit.web.screen.search import searchable
 
@@ -369,13 +372,35 @@ def test_a_click_goes_to_a_node_and_one_beside_the_box_closes_the_list(page):
 
 
 def test_a_node_of_a_block_that_was_fetched_can_be_found(page):
-    assert search(page, "head L0").count() == 0
+    assert search(page, "head L0 @5").count() == 0
     assert "Nothing found" in note(page)
     page.tap("L0.attn@5")
     page.wait_for("L0.head0@5")
-    options = search(page, "head L0")
+    options = search(page, "head L0 @5")
     wait_until(lambda: options.count() == 3, "the fetched heads to be found")
     assert note(page) == "3 found, 3 drawn"
+
+
+def test_a_part_of_a_block_that_was_never_opened_is_found_and_drawn(open_app):
+    screen = open_app("mini", shared=False)
+    screen.wait_for_graph()
+    session = Session.load("mini")
+    request = Request("The capital of Japan is the city of", layers="none")
+    held = {node.id for node in session.explain(request).nodes}
+    parts = [part for part in session.ask(RankParts(request)).parts if part.id not in held]
+    memory = max(
+        (part for part in parts if part.id.kind is NodeKind.MEMORY_VALUE),
+        key=lambda part: abs(part.direct),
+    )
+    search(screen, str(memory.id))
+    wait_until(lambda: screen.page.locator(FOUND).count() == 1, f"{memory.id} to be found")
+    option = screen.page.locator(FOUND)
+    words = option.locator(".found-words .token").all_inner_texts()
+    assert words == [visible(token.text) for token in memory.outcome.promotes[:5]]
+    assert option.locator(".rank").inner_text() == "promoted"
+    screen.page.keyboard.press("Enter")
+    screen.wait_for(str(memory.id))
+    assert "logit" in screen.inspected(str(memory.id))
 
 
 def test_a_kind_that_the_legend_hides_comes_back_when_one_is_gone_to(page):

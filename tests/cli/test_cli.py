@@ -351,7 +351,7 @@ def test_serve_and_show_give_the_app_what_it_needs(
         "visit.web.app.create_app", lambda engine, **given: calls.append((engine, given))
     )
     assert main(["serve", "--port", "1234"]) == 0
-    shown = {"request": Request(prompt=PROMPT), "hosts": Hosts.of("127.0.0.1")}
+    shown = {"request": Request(prompt=PROMPT, layers="none"), "hosts": Hosts.of("127.0.0.1")}
     assert calls == [(session, shown), ("127.0.0.1", 1234)]
     calls.clear()
     assert main(["show", str(document), "--host", "localhost"]) == 0
@@ -381,7 +381,7 @@ def test_a_prompt_is_read_as_the_options_say_in_trace_and_in_serve(
         "visit.web.app.create_app", lambda *_, **given: asked.append(given["request"])
     )
     assert main(["serve", "Paris is", *argv]) == 0
-    assert asked == [Request("Paris is", **how)]
+    assert asked == [Request("Paris is", layers="none", **how)]  # blocks open as they are tapped
     assert main(["trace", "Paris is", "-o", "-", *argv]) == 0
     assert session.requests[-1] == Request("Paris is", model="mini", **how)
 
@@ -462,7 +462,7 @@ def test_what_serve_asks_first_names_no_model(
         "visit.web.app.create_app", lambda *_, **given: asked.append(given["request"])
     )
     assert main(["serve", "Paris is", "--model", "gpt2"]) == 0
-    assert asked == [Request("Paris is")]
+    assert asked == [Request("Paris is", layers="none")]
 
 
 def test_serve_refuses_a_model_that_is_not_among_those_allowed(

@@ -18,7 +18,7 @@ from visit.assemble.traced_request import TracedRequest
 from visit.attribution import effects as arithmetic
 from visit.attribution.effects import Changed, Prediction
 from visit.attribution.estimates import integrated_gradients, live_gradients
-from visit.engine.progress import Progress
+from visit.engine.progress import Progress, part_of
 from visit.engine.questions import Measure
 from visit.errors import RequestError
 from visit.graph.effects import (
@@ -38,6 +38,8 @@ from visit.tracing.sites import check_intervention
 from visit.tracing.sweep import Variant
 from visit.tracing.trace import Trace
 
+_PREDICTED = 0.2
+"""The part of the progress bar that predictions fill, by their time."""
 N_TOKENS = 10
 """How many tokens, gains and losses are listed of a changed prediction."""
 
@@ -81,10 +83,10 @@ class _Job:
     variants: Sequence[Variant]
 
     def answer(self, tell: Progress) -> Effects:
-        predictions = self._predictions()
+        predictions = self._predictions(part_of(tell, 0.0, _PREDICTED))
         changed: dict[int, tuple[float, After]] = {}
         if not self.question.estimate_only:
-            changed = dict(self._changed(tell))
+            changed = dict(self._changed(part_of(tell, _PREDICTED, 1.0)))
         asked, plain = self.asked, self._plain_logits()
         base = self._base(plain)
         reference = self._reference()
@@ -121,17 +123,26 @@ class _Job:
     # ------------------------------------------------------------ what is measured
 
     def _changed(self, tell: Progress) -> Iterator[tuple[int, tuple[float, After]]]:
+        swept = read = 0.0
+
+        def tell_of_sweep(part: float) -> None:
+            nonlocal swept
+            swept = part
+            tell("effects", (swept + read) / 2)
+
         passes = arithmetic.measure(
             self.resident.loaded.model,
             self.asked.architecture,
             self.asked.trace,
             self.asked.position,
             self.variants,
-            lambda part: tell("effects", part),
+            tell_of_sweep,
         )
         for some in passes:
             self._check_finite(some)
             yield from zip(some.places, self._compare(some), strict=True)
+            read += len(some.places) / len(self.variants)
+            tell("effects", (swept + read) / 2)
 
     def _check_finite(self, some: Changed) -> None:
         for place, good in zip(some.places, arithmetic.is_finite(some), strict=True):
@@ -201,7 +212,7 @@ class _Job:
 
     # ------------------------------------------------------------ what is predicted
 
-    def _predictions(self) -> list[Prediction | None]:
+    def _predictions(self, tell: Progress) -> list[Prediction | None]:
         unembedding = self._unembedding()
         if unembedding is None:
             return [None] * len(self.variants)
@@ -215,7 +226,13 @@ class _Job:
             live = iter(sorted(mean.items(), reverse=True))
         return list(
             arithmetic.predict_all(
-                asked.architecture, asked.trace, asked.position, self.variants, unembedding, live
+                asked.architecture,
+                asked.trace,
+                asked.position,
+                self.variants,
+                unembedding,
+                live,
+                lambda part: tell("effects", part),
             )
         )
 

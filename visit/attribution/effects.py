@@ -117,10 +117,13 @@ def _run_all(
     for start, places in sorted(by_start.items()):
         resumed = resume(model, architecture, ids, start, lambda layer: trace.layers[layer].ln1)
         own = [variants[place] for place in places]
-        for chosen, last, plain in run_changed(architecture, resumed, own):
+
+        def tell_of_all(part: float, before: int = done, own_part: int = len(own)) -> None:
+            tell((before + part * own_part) / len(variants))
+
+        for chosen, last, plain in run_changed(architecture, resumed, own, tell_of_all):
             yield [places[one] for one in chosen], last, plain
-            done += len(chosen)
-            tell(done / len(variants))
+        done += len(own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,7 @@ def predict_all(
     variants: Sequence[Variant],
     unembedding: Float[Tensor, " d_model"],
     live: Iterator[tuple[int, SiteGradient]],
+    tell: Callable[[float], None] = lambda _: None,
 ) -> list[Prediction]:
     """What every variant is predicted to change the metric by.
 
@@ -149,12 +153,14 @@ def predict_all(
         variants: The edits of each.
         unembedding: The metric's, as ``Metric.unembedding`` gives it.
         live: The gradients of the live pass, the last layer first.
+        tell: Told after each layer how far it is, 0 to 1.
     """
     resid = trace.residuals[-1][position].to(ledger_dtype(trace.logits))
     direction = pull_back_through_final_norm(architecture, resid, unembedding.to(resid))
     held = sweep_back(architecture, trace, position, direction[None])
     totals = [[0.0, 0.0, 0.0] for _ in variants]
     edits = [by_layer(variant) for variant in variants]
+    lowest, n_layers = min((layer for own in edits for layer in own), default=0), len(trace.layers)
     for (layer, at_held), (same, at_live) in zip(held, live, strict=True):
         assert layer == same
         gradients = (
@@ -166,6 +172,9 @@ def predict_all(
             for way, gradient in enumerate(gradients):
                 if layer in own:
                     total[way] += predict(architecture, trace, own[layer], gradient)
+        tell((n_layers - layer) / (n_layers - lowest))
+        if layer <= lowest:
+            break  # nothing is changed below
     return [Prediction(*total) for total in totals]
 
 

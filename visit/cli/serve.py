@@ -63,8 +63,8 @@ def describe_show(command: Parser) -> None:
 
 def serve(arguments: Namespace) -> None:
     """Load a model and open the app with it."""
-    # A page that names no model asks whichever is in memory.
-    request = replace(request_from_arguments(arguments, _PROMPT), model=None)
+    # A page that names no model asks whichever is in memory, and opens blocks as they are tapped.
+    request = replace(request_from_arguments(arguments, _PROMPT), model=None, layers="none")
     _warn_of_open_host(arguments.host)
     from visit.web.app import bind, create_app, run
     from visit.web.server.hosts import Hosts

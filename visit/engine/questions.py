@@ -34,6 +34,8 @@ from visit.graph.upstream import Upstream
 Answer = TypeVar("Answer", covariant=True)
 Pattern = tuple[tuple[float, ...], ...]
 """A head's attention: a row for each reader, a column for each source; rows add to 1."""
+FEW_SITES = 4
+"""What changes no more sites is measured in a fraction of a second."""
 
 
 @dataclass(frozen=True)
@@ -41,19 +43,26 @@ class Question(Generic[Answer]):
     """Something to find out about one prompt; ``Question[FlowGraph]`` is answered by a graph.
 
     Attributes:
-        is_look: Whether it only looks at a prompt that is traced already, as a tap on its graph
-            does: such a question goes before those that trace.
+        only_looks: Whether every question of this kind is a look.
         request: The prompt, the model that reads it, and what is to be explained.
         weights: The digest (``weights_sha256``) of the weights that must answer: those of the graph
             that is asked about. ``None`` for any under the model's name.
         may_load: Whether a model that is not in memory may be loaded for it.
     """
 
-    is_look: ClassVar[bool] = False
+    only_looks: ClassVar[bool] = False
 
     request: Request
     weights: str | None = field(default=None, kw_only=True)
     may_load: bool = field(default=True, kw_only=True)
+
+    @property
+    def is_look(self) -> bool:
+        """Whether it only looks at a prompt that is traced already, as a tap on its graph does.
+
+        Such a question goes before those that trace, and between the steps of one under way.
+        """
+        return self.only_looks
 
 
 @dataclass(frozen=True)
@@ -70,7 +79,7 @@ class OpenBlock(Question[FlowGraph]):
         position: Counted from the start of the prompt; negative ones count from the end.
     """
 
-    is_look: ClassVar[bool] = True
+    only_looks: ClassVar[bool] = True
 
     layer: int
     position: int
@@ -87,7 +96,7 @@ class ReadLens(Question[tuple[Node, ...]]):
         positions: In any order; negative ones count from the end.
     """
 
-    is_look: ClassVar[bool] = True
+    only_looks: ClassVar[bool] = True
 
     positions: tuple[int, ...]
 
@@ -101,7 +110,7 @@ class ReadPattern(Question[Pattern]):
         head: Its number there.
     """
 
-    is_look: ClassVar[bool] = True
+    only_looks: ClassVar[bool] = True
 
     layer: int
     head: int
@@ -115,7 +124,7 @@ class RankParts(Question[Ranking]):
         memories: How many memories of a layer, the strongest by flow.
     """
 
-    is_look: ClassVar[bool] = True
+    only_looks: ClassVar[bool] = True
 
     memories: Count = 25
 
@@ -137,7 +146,7 @@ class ReadUpstream(Question[Upstream]):
         count: How many parts are listed, the strongest; the rest is told as a whole.
     """
 
-    is_look: ClassVar[bool] = True
+    only_looks: ClassVar[bool] = True
 
     node: str
     count: CountFromOne = 30
@@ -183,6 +192,12 @@ class Measure(Question[Effects]):
             value = value_from_given(name, hints[name], getattr(self, name))
             object.__setattr__(self, name, value)
         How.parse(self.how)
+
+    @property
+    def is_look(self) -> bool:
+        """Whether it changes no more than a few named sites, and runs no other prompt for it."""
+        are_sites = all("@" in part for part in self.parts)
+        return are_sites and len(self.parts) <= FEW_SITES and not self.reference and self.steps == 1
 
 
 def kinds_of_question() -> dict[str, type[Question[Any]]]:

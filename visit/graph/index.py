@@ -94,6 +94,10 @@ class Index:
             return self.carried[edge_id(edge)]
         return edge.flow or 0.0
 
+    def part_of_flow(self, flow: float) -> float:
+        """A flow without its sign as a part of the metric's absolute flow, 0 to 1."""
+        return min(abs(flow) / (self.flow.metric.absolute_flow or 1.0), 1.0)
+
     def measure(self, node_id: NodeId) -> float:
         """What passes through a node, likewise."""
         if not self.by_flow:
@@ -184,11 +188,7 @@ def _find_explained(index: Index) -> dict[NodeId, float]:
 
 
 def _carry_flow(index: Index) -> tuple[dict[EdgeId, float], dict[NodeId, float]]:
-    most = index.flow.metric.absolute_flow or 1.0
-
-    def part(flow: float) -> float:
-        return min(abs(flow) / most, 1.0)
-
+    part = index.part_of_flow
     carries: dict[NodeId, float] = {}
     carried: dict[EdgeId, float] = {}
     for node_id in sorted(index.nodes, key=depth, reverse=True):

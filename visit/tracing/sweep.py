@@ -140,6 +140,7 @@ def run_changed(
     architecture: Architecture,
     resumed: Resumed,
     variants: Sequence[Variant],
+    tell: Callable[[float], None] = lambda _: None,
     *,
     chunk_elements: int = CHUNK_ELEMENTS,
 ) -> Iterator[tuple[list[int], Float[Tensor, "row d_model"], Float[Tensor, " d_model"]]]:
@@ -149,6 +150,8 @@ def run_changed(
         architecture: The model.
         resumed: From the first position that any of them changes.
         variants: The edits of each pass, at least one.
+        tell: Told after each layer how far all passes are, 0 to 1. Nothing of the model is changed
+            then, so that it may be run by others.
         chunk_elements: How many numbers of a layer may be alive at once.
 
     Yields:
@@ -159,7 +162,12 @@ def run_changed(
     rows = rows_at_once(architecture.sizes, resumed, chunk_elements)
     for begin in range(0, len(order), rows):
         chosen = order[begin : begin + rows]
-        last = _run(architecture, resumed, [variants[place] for place in chosen])
+
+        def tell_of_all(part: float, begin: int = begin, n: int = len(chosen)) -> None:
+            tell((begin + part * n) / len(order))
+
+        own = [variants[place] for place in chosen]
+        last = _run(architecture, resumed, own, tell_of_all)
         yield chosen, last[1:], last[0]
 
 
@@ -176,7 +184,10 @@ def _first_layer(variant: Variant) -> int:
 
 
 def _run(
-    architecture: Architecture, resumed: Resumed, variants: Sequence[Variant]
+    architecture: Architecture,
+    resumed: Resumed,
+    variants: Sequence[Variant],
+    tell: Callable[[float], None],
 ) -> Float[Tensor, "row d_model"]:
     """The last residuals at the traced position: the plain pass's, then those of the changed.
 
@@ -187,10 +198,10 @@ def _run(
     for row, variant in enumerate(variants, start=1):
         for one in variant:
             by_layer.setdefault(one.layer, []).append(one.in_row(row))
-    first = begins[0]
+    first, n_layers = begins[0], len(resumed.calls)
     hidden: Tensor = resumed.calls[first]["hidden_states"]
-    with run_like(architecture.unembedding):
-        for layer in range(first, len(resumed.calls)):
+    for layer in range(first, n_layers):
+        with run_like(architecture.unembedding):
             n_new = begins.count(layer)
             if n_new:
                 hidden = torch.cat([hidden, hidden[:1].expand(n_new, -1, -1)])
@@ -199,6 +210,7 @@ def _run(
             with edit(block, by_layer.get(layer, ()), window):
                 output = block.module(**resumed.named(layer, hidden))
             hidden = output[0] if isinstance(output, tuple) else output
+        tell((layer + 1 - first) / (n_layers - first))
     return hidden[:, -1].to(architecture.unembedding.device)
 
 

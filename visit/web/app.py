@@ -67,7 +67,7 @@ def create_app(
         suppress_callback_exceptions=engine is None,
     )
     shelf = Shelf()
-    first = request or Request(DEFAULT_PROMPT)
+    first = request or Request(DEFAULT_PROMPT, layers="none")
     shown = (
         None if flow is None else View(shelf.put(flow), flow.request, notes=flow.notes, fixed=True)
     )

@@ -129,11 +129,15 @@ def _register_graph(calls: Calls, engine: Engine | None, graphs: Graphs) -> None
     )
 
     async def look_again(key: str | None, data: dict[str, Any] | None) -> Any:
-        """What can be searched of a graph that a fetched block was added to."""
+        """What can be searched of a graph that a fetched block was added to, and of its parts."""
         if key is None or data is None:
             return no_update
-        index = await graphs.find(View.parse(data))
-        return no_update if index is None else await jobs.tap(lambda: searchable(index))
+        view = View.parse(data)
+        index = await graphs.find(view)
+        if index is None:
+            return no_update
+        ranking = await graphs.answer(view, all_parts(view.request))
+        return await jobs.tap(lambda: searchable(index, ranking))
 
     calls.add(
         look_again,

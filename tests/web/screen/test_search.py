@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from sample import make_flow
+from sample import make_flow, make_ranking, with_flow
 
 from visit.graph.flow import Edge, EdgeKind, Ledger, NodeId, NodeKind, TokenProbability
 from visit.graph.index import Index
@@ -107,6 +107,27 @@ def test_a_token_of_any_content_is_held_as_visible_text(index):
     table = searchable(Index(replace(index.flow, nodes=(said, *others))))
     assert table["words"][table["top"][0][0]] == "</script>\\u202e\\ud800↵"
     json.dumps(table).encode("utf-8")
+
+
+def test_parts_that_the_graph_lacks_are_found_by_what_they_promote():
+    """The blocks that hold them are opened when they are picked."""
+    small = Index(with_flow(make_flow(opened=())))
+    ranking = make_ranking(small.flow)
+    lacking = [part for part in ranking.parts if part.id not in small.nodes]
+    table = searchable(small, ranking)
+    n_nodes = len(small.flow.nodes)
+    assert table["id"][:n_nodes] == searchable(small)["id"]
+    assert table["id"][n_nodes:] == [str(part.id) for part in lacking]
+    assert {part.id.kind for part in lacking} == {NodeKind.HEAD, NodeKind.MEMORY_VALUE}
+    for number, part in enumerate(lacking, n_nodes):
+        said = [table["words"][word] for word in table["top"][number]]
+        assert said == [visible(token.text) for token in part.outcome.promotes[:5]]
+        assert table["rank"][number] is None
+        assert table["logit"][number] == pytest.approx(part.direct, rel=1e-3)
+        most = small.flow.metric.absolute_flow
+        assert table["carried"][number] == pytest.approx(min(abs(part.flow) / most, 1), rel=1e-3)
+        block = "" if part.id.kind is NodeKind.HEAD else f"L{part.id.layer}.mlp@{part.id.position}"
+        assert table["ways"][table["way"][number]] == block
 
 
 def test_a_graph_as_large_as_gpt_2_small_s_is_a_small_table():

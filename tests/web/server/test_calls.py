@@ -105,6 +105,8 @@ def test_a_fault_in_any_callback_is_told_in_place_and_in_one_line_of_the_log(
             patched.setattr(Bounds, "problems_in", fail(KeyError("L0.head3@2")))
             if not callback.outputs:  # it ends what the page has under way
                 patched.setattr(Jobs, "cancel", fail(KeyError("L0.head3@2")))
+            # What is typed as settings asks for no graph.
+            patched.setattr(Bounds, "problems_in", fail(KeyError("L0.head3@2")))
             caplog.clear()
             with caplog.at_level(logging.WARNING):
                 told = call(client, callback)

@@ -11,6 +11,7 @@ from visit.errors import Cancelled
 from visit.web import ids
 from visit.web.ranking.needs import all_parts, effects_of, is_cheap
 from visit.web.ranking.rows import Known, columns, effect_columns
+from visit.web.screen.search import searchable
 from visit.web.server.calls import Calls
 from visit.web.state.graphs import Graphs
 from visit.web.state.view import View
@@ -25,7 +26,7 @@ def register(calls: Calls, graphs: Graphs) -> None:
     async def rank(
         key: str | None, measured: dict[str, Any] | None, data: dict[str, Any] | None
     ) -> None:
-        """All parts as soon as they are known, and their effects as soon as they are measured.
+        """All parts as soon as they are known, to search as well, and their effects once measured.
 
         Effects that would take long are measured when the page asks for them.
         """
@@ -42,6 +43,7 @@ def register(calls: Calls, graphs: Graphs) -> None:
         known = Known.MEASURING if measures else Known.RANKED
         shown, found = index, ranking
         tell(key, columns=await calls.jobs.tap(lambda: columns(shown, found, known)))
+        tell(key, searchable=await calls.jobs.tap(lambda: searchable(shown, found)))
         if is_changed:
             return
         question = effects_of(view.request, ranking, estimate_only=not measures)

@@ -6,13 +6,17 @@ question to the server, and a page without one can be searched too.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from dash import html
 from dash.development.base_component import Component
 
+from visit.graph.flow import Node, NodeId
 from visit.graph.index import Index
 from visit.graph.kinds import NODES, NodeRow, names
+from visit.graph.ranking import Part as RankedPart
+from visit.graph.ranking import Ranking
 from visit.graph.relations import way_in
 from visit.text import visible
 from visit.web import ids
@@ -25,27 +29,34 @@ WORDS = 5
 """How many of a reading's top tokens are looked through."""
 
 
-def searchable(index: Index) -> dict[str, Any]:
+def searchable(index: Index, ranking: Ranking | None = None) -> dict[str, Any]:
     """Every node of a graph, drawn or not, as columns; what repeats is said once and numbered.
 
     ``kinds``, ``words`` and ``ways`` are what the numbers of the columns ``kind``, ``top`` and
     ``way`` stand for. A way is the nodes to open for a node to be drawn, outermost first, as
     ``data-open`` has it. Measures have four digits; what does not apply is ``null``. What a query
     may call a kind is in ``names``, and in ``glossary`` what else it may ask the meaning of.
+
+    Args:
+        index: The graph.
+        ranking: All parts at the traced position, where an engine told of them: those that the
+            graph lacks follow its nodes. Their words are the tokens that they promote in the end,
+            and they have no rank, since nothing was read of them.
     """
     numbers = {kind: number for number, kind in enumerate(NODES)}
     words, ways = _Numbered(), _Numbered()
     shown: dict[str, int] = {}
+    rows = [_row_from_node(index, node) for node in index.flow.nodes]
+    if ranking is not None:
+        lacking = (part for part in ranking.parts if part.id not in index.nodes)
+        rows += [_row_from_part(index, part) for part in lacking]
     top = []
-    for node in index.flow.nodes:
-        row = []
-        for token in node.reading.top[:WORDS]:
-            if token.text not in shown:
-                shown[token.text] = words.number(visible(token.text))
-            row.append(shown[token.text])
-        top.append(row)
-    nodes = index.flow.nodes
-    node_ids = [node.id for node in nodes]
+    for row in rows:
+        for text in row.texts:
+            if text not in shown:
+                shown[text] = words.number(visible(text))
+        top.append([shown[text] for text in row.texts])
+    node_ids = [row.id for row in rows]
     return {
         "tokens": list(index.flow.shown),
         "kinds": [
@@ -61,14 +72,48 @@ def searchable(index: Index) -> dict[str, Any]:
         "head": [node_id.head for node_id in node_ids],
         "index": [node_id.index for node_id in node_ids],
         "top": top,
-        "rank": [node.reading.target.rank for node in nodes],
-        "norm": [_short(node.reading.norm) for node in nodes],
-        "carried": [_short(index.carries.get(node_id, 0.0)) for node_id in node_ids],
-        "logit": [_short(index.direct_logit(node_id)) for node_id in node_ids],
+        "rank": [row.rank for row in rows],
+        "norm": [_short(row.norm) for row in rows],
+        "carried": [_short(row.carried) for row in rows],
+        "logit": [_short(row.logit) for row in rows],
         "way": [ways.number(" ".join(map(str, way_in(index, node_id)))) for node_id in node_ids],
         "words": words.all,
         "ways": ways.all,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What is looked through of one node."""
+
+    id: NodeId
+    texts: tuple[str, ...]
+    rank: int | None
+    norm: float
+    carried: float | None
+    logit: float | None
+
+
+def _row_from_node(index: Index, node: Node) -> _Row:
+    return _Row(
+        id=node.id,
+        texts=tuple(token.text for token in node.reading.top[:WORDS]),
+        rank=node.reading.target.rank,
+        norm=node.reading.norm,
+        carried=index.carries.get(node.id, 0.0),
+        logit=index.direct_logit(node.id),
+    )
+
+
+def _row_from_part(index: Index, part: RankedPart) -> _Row:
+    return _Row(
+        id=part.id,
+        texts=tuple(token.text for token in part.outcome.promotes[:WORDS]),
+        rank=None,
+        norm=part.norm,
+        carried=index.part_of_flow(part.flow) if index.by_flow else None,
+        logit=part.direct,
+    )
 
 
 class _Numbered:
@@ -136,7 +181,7 @@ def finder() -> list[Part]:
 
 
 _GRAMMAR = (
-    ("Tokyo", "nodes that say it, or a word with it"),
+    ("Tokyo", "what says or promotes it, or a word with it"),
     ('"key"', "quoted, a word that is also a kind"),
     ("head, memory, query, rest …", "a kind, by our name or the field's"),
     ("DLA, logit lens, proximity …", "what a word means"),
