@@ -89,7 +89,39 @@ def where(screen: Screen) -> None:
     screen.tab("Where")
 
 
-STATES = [route, opened_head, opened_mlp, sankey, attention, where]
+def parts(screen: Screen) -> None:
+    """Ranked and measured, a cell of the map looked at by the keyboard."""
+    known = "document.getElementById('rank-said')?.dataset.known"
+    wait_until(lambda: screen.ask(known) == "measured", "the effects")
+    screen.page.focus("#rank-map")
+    screen.page.keyboard.press("ArrowRight")
+
+
+def settings(screen: Screen) -> None:
+    screen.page.locator(".menu.settings > summary").click()
+
+
+def causes_tab(screen: Screen) -> None:
+    opened_head(screen)
+    screen.tab("Causes")
+    wait_until(lambda: screen.page.locator("#causes-result .headline").count(), "the effect")
+
+
+def causes_pane(screen: Screen) -> None:
+    screen.page.get_by_role("button", name="Causes", exact=True).click()
+    wait_until(lambda: screen.page.locator("#agreement .scatterlayer .point").count(), "points")
+
+
+def figure_dialog(screen: Screen) -> None:
+    screen.page.locator("summary", has_text="Export").click()
+    screen.page.locator("[data-export=figure]").click()
+    assert screen.page.get_by_role("dialog", name="Figure for a paper").is_visible()
+
+
+STATES = [
+    *(route, opened_head, opened_mlp, sankey, attention, where),
+    *(parts, settings, causes_tab, causes_pane, figure_dialog),
+]
 
 
 @pytest.fixture(scope="module", params=product(["light", "dark"], SIZES), ids=str)
