@@ -136,12 +136,22 @@
     const was = were.get(name);
     const here = nearest(cells, new DOMPoint(x + (was?.x ?? 0), y + (was?.y ?? 0)));
     if (!here) return;
-    if (!step) here.act();
-    else if (V.part("cell-mark").hidden) mark(place, here);
+    if (!step) {
+      hide();
+      here.act();
+    } else if (V.part("cell-mark").hidden) mark(place, here);
     else mark(place, next(cells, here, step) ?? here);
   });
 
-  const hide = () => V.$("cell-mark")?.setAttribute("hidden", "");
+  function hide() {
+    const frame = V.$("cell-mark");
+    if (frame) frame.hidden = true;
+  }
+
+  // A drawing that is made anew takes the focus along without a word.
+  V.onFilled((id) => {
+    if (id === "inspector") hide();
+  });
   document.addEventListener("focusout", hide);
   document.addEventListener("pointerdown", hide);
   window.addEventListener("scroll", hide, { capture: true });
