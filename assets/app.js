@@ -17,6 +17,7 @@
 //   form      how the prompt is read                            settings         how it is explained
 //   controls  clicks and keys                                   export       files to keep, figures for print
 //   png       how fine a PNG is; pure
+//   cells     maps and the Sankey by the keyboard
 //   bindings  what Dash's callbacks call                        offline/         stands for Dash and the server
 //
 // types/page.d.ts says what each takes and answers.

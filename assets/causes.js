@@ -20,6 +20,11 @@
   const wordOf = (/** @type {string} */ text) => text.trim().replace(/ zero$/, "").replace(" ", "~");
   const textOf = (/** @type {string} */ word) => word.replace("~", " ");
 
+  V.showInFlow = (id) => {
+    V.setPane({ name: "flow" });
+    V.show(id);
+  };
+
   V.collect = (site) => V.set("collected", new Set([...V.state.collected, wordOf(site)]));
   const drop = (/** @type {string} */ word) =>
     V.set("collected", new Set([...V.state.collected].filter((other) => other !== word)));
@@ -41,15 +46,13 @@
     const [, layer, kind, number, position, source] = found;
     const kinds = /** @type {Record<string, string>} */ ({ mlp: "MLP", attn: "attention" });
     const what = number ? `${layer}.${number}` : `${layer ? `L${layer} ` : ""}${kinds[kind] || kind}`;
-    const from = source === undefined ? "" : ` ← ${tokenAt(source)}`;
+    const from = source === undefined ? "" : ` ← ${V.tokenAt(source)}`;
     const isTraced = document.querySelector(`#tokens .is-traced[data-position="${position}"]`);
-    const at = position === "*" ? " everywhere" : isTraced ? "" : ` at ${tokenAt(position)}`;
+    const at = position === "*" ? " everywhere" : isTraced ? "" : ` at ${V.tokenAt(position)}`;
     return `${what}${from}${at}${way && way !== "knockout" ? ` ${way}` : ""}`;
   }
 
-  function tokenAt(/** @type {string} */ position) {
-    return document.querySelector(`#tokens [data-position="${position}"] .token`)?.textContent ?? position;
-  }
+  V.tokenAt = (position) => document.querySelector(`#tokens [data-position="${position}"]`)?.textContent ?? String(position);
 
   function chip(/** @type {string} */ word) {
     const text = textOf(word);
@@ -224,9 +227,7 @@
     // A point of the scatter or a cell of a map is a part of the graph.
     goTo(/** @type {PlotlyClick | null} */ clicked) {
       const id = clicked?.points?.[0]?.customdata;
-      if (typeof id !== "string") return;
-      V.setPane({ name: "flow" });
-      V.show(id);
+      if (typeof id === "string") V.showInFlow(id);
     },
   });
 })();

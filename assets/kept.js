@@ -28,11 +28,20 @@
     const changed = PIECES.filter(({ name, default: first }) => said(V.state[name]) !== said(first));
     return {
       notes: V.state.view?.notes || {},
-      pieces: Object.fromEntries(changed.map(({ name }) => [name, V.state[name]])),
+      pieces: Object.fromEntries(changed.map(({ name }) => [name, plain(V.state[name])])),
     };
   }
 
-  const said = (/** @type {unknown} */ value) => JSON.stringify(value);
+  // A set is a list where it is kept, as its default in the table is.
+  const plain = (/** @type {any} */ value) => (value instanceof Set ? [...value] : value);
+  const said = (/** @type {unknown} */ value) => JSON.stringify(plain(value));
+
+  // A piece as it was kept; as at first where that is not of its kind.
+  /** @type {(piece: StatePiece, value: any) => any} */
+  function valueOf(piece, value) {
+    if (piece.writing !== "words") return value ?? piece.default;
+    return new Set(Array.isArray(value) ? value.filter((word) => typeof word === "string") : piece.default);
+  }
 
   function save() {
     if (!own.subject) return;
@@ -47,29 +56,45 @@
   const saidAtFirst = V.address.read(V.table, window.location.search);
 
   function restore(/** @type {View} */ view) {
-    const isFirst = !own.subject;
-    const kept = keeping.load(window.localStorage, keeping.subjectOf(view));
     const { notes, pieces } = own.linked || { notes: {}, pieces: {} };
     own.linked = null;
+    const kept = restorePieces(view, pieces);
+    const all = { ...kept.notes, ...view.notes, ...notes };
+    if (said(all) !== said(view.notes)) V.showAgain({ notes: all });
+  }
+
+  // The pieces of the view's prompt and model, those of a link first. Answers what was kept.
+  /** @type {(view: View, linked: Record<string, unknown>) => Kept} */
+  function restorePieces(view, linked) {
+    const isFirst = !own.subject;
+    const kept = keeping.load(window.localStorage, keeping.subjectOf(view));
     own.subject = ""; // nothing is saved while it is half restored
-    for (const { name, default: first } of PIECES) {
+    for (const piece of PIECES) {
+      const { name } = piece;
       if (isFirst && name in saidAtFirst) continue;
-      const value = pieces[name] ?? kept.pieces[name] ?? first;
+      const value = valueOf(piece, linked[name] ?? kept.pieces[name]);
       if (said(value) === said(V.state[name])) continue;
       V.hold(name, value);
       V.set(name, value);
     }
     own.subject = keeping.subjectOf(view);
-    const all = { ...kept.notes, ...view.notes, ...notes };
-    if (said(all) !== said(view.notes)) V.showAgain({ notes: all });
+    return kept;
+  }
+
+  // What the button copies is in its name.
+  function nameLink() {
+    const words = Object.keys(V.state.view?.notes || {}).length ? "Copy link with notes" : "Copy link";
+    const button = V.$("copy-link");
+    if (button && button.textContent !== words) button.textContent = words;
   }
 
   V.onView((view, isNew) => {
     if (isNew) restore(view);
     else {
-      own.subject = keeping.subjectOf(view);
+      if (own.subject !== keeping.subjectOf(view)) restorePieces(view, {}); // undo led to another prompt
       save();
     }
+    nameLink();
     const button = V.$("copy-link");
     if (button) button.hidden = view.fixed; // no link leads to a document
   });
@@ -102,13 +127,12 @@
   document.addEventListener("click", async ({ target }) => {
     const button = V.element(target).closest("#copy-link");
     if (!button) return;
-    const words = button.textContent;
     try {
       await copy(link());
       button.textContent = "Copied";
     } catch {
       button.textContent = "The browser refuses; copy the address";
     }
-    setTimeout(() => (button.textContent = words), 1600);
+    setTimeout(nameLink, 1600);
   });
 })();

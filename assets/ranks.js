@@ -114,7 +114,7 @@
     const place = V.part("rank-said");
     place.dataset.known = table.known;
     const count = `${many.toLocaleString("en")} parts`;
-    if (table.known === "measuring") place.replaceChildren(`${count}; measuring each without it…`);
+    if (table.known === "measuring") place.replaceChildren(`${count}; measuring…`);
     else if (table.known === "ranked") {
       const ask = tree("button", { class: "quiet", "data-measure": "all", title: "Runs the model again without each of them" }, "Measure effects");
       place.replaceChildren(count, V.build(ask));
@@ -129,7 +129,7 @@
     const most = largest(table, by, cells) || 1;
     const left = 30;
     const wide = (WIDTH - left) / nLayers;
-    const high = Math.max(5, Math.min(14, wide * 1.2));
+    const high = Math.max(5, Math.min(11, wide * 0.9));
     const gap = 3;
     const top = (/** @type {number} */ row) => (table.sort[row] === "MLPs" ? nHeads * high + gap : (table.number[row] ?? 0) * high);
     const drawn = cells.map((row) => {

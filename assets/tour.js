@@ -135,11 +135,16 @@
 
   // ------------------------------------------------------------------ the offer
 
-  // Once, when there is something to be shown around in; whoever took it or declined is not asked again.
+  // Once, when there is something to be shown around in; whoever took it, declined or went on by themselves is not
+  // asked again.
   function remember() {
     localStorage.setItem(KEPT, "done");
     V.part("offer").hidden = true;
   }
+
+  V.onChange(["picked"], () => {
+    if (V.state.picked) remember();
+  });
 
   V.onFilled((id) => {
     const offer = $("offer");

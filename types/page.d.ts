@@ -333,6 +333,31 @@ interface SearchTools {
   fold: (text: string) => string;
 }
 
+/** A cell, node or link of a drawing: where it is in the window, what it says, and what a click on it does. */
+interface Cell {
+  box: DOMRect;
+  words: string;
+  act: () => void;
+}
+
+/** What Plotly drew in a part of the page, and what it binds to a node or a link of a Sankey. */
+interface PlotlyPlace extends HTMLElement {
+  data?: object[];
+}
+interface SankeyTrace {
+  node: { label: string[]; customdata: string[] };
+  link: { label: string[]; customdata: string[] };
+}
+interface SankeyDrawn {
+  node?: { pointNumber: number };
+  link: { pointNumber: number };
+}
+interface HeatmapTrace {
+  yaxis: string;
+  text: string[][];
+  customdata: (string | null)[][];
+}
+
 /** A figure for print (visit/web/exports/printed.py): an image, and what Plotly draws into it. */
 interface PlotlyFigure {
   data: object[];
@@ -390,6 +415,8 @@ interface Visit {
 
   // causes.js
   collect: (site: string) => void;
+  showInFlow: (id: string) => void;
+  tokenAt: (position: number | string) => string;
 
   // ask.js, form.js
   modelOf: (view: View) => string;

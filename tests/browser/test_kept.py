@@ -61,6 +61,30 @@ def test_notes_come_back_with_their_prompt_and_go_with_a_link(open_app):
     assert asked  # nothing would be lost, so nothing is asked
 
 
+def test_the_tray_comes_back_with_its_prompt_and_goes_with_a_link(open_app):
+    screen = open_app("fake", shared=False)
+    screen.wait_for_graph()
+    tray = "[...visit.state.collected]"
+    assert screen.page.locator("#copy-link").inner_text() == "Copy link"
+    screen.ask("site => visit.collect(site)", HEAD)
+    trace(screen, "Rome is")
+    assert screen.ask(tray) == []
+    screen.ask("visit.collect('L0.mlp@1')")
+    screen.ask("visit.undo()")
+    wait_until(lambda: screen.ask(tray) == [HEAD], "the tray of the prompt before")
+    screen.ask("visit.redo()")
+    wait_until(lambda: screen.ask(tray) == ["L0.mlp@1"], "the tray of the prompt after")
+    trace(screen, "The capital of Japan is the city of")
+    wait_until(lambda: screen.ask(tray) == [HEAD], "the tray of the prompt")
+    linked = f"off={HEAD.replace('@', '%40')}"
+    wait_until(lambda: linked in screen.ask("location.search"), "the address")
+    name(screen, "mover")
+    assert screen.page.locator("#copy-link").inner_text() == "Copy link with notes"
+    screen.page.goto(screen.page.url.partition("?")[0])
+    screen.wait_for_graph()
+    wait_until(lambda: screen.ask(tray) == [HEAD], "the tray after a visit without it")
+
+
 def test_who_would_lose_notes_is_asked_before_the_page_goes(open_app):
     screen = open_app("fake", shared=False)
     screen.wait_for_graph()

@@ -89,7 +89,39 @@ def where(screen: Screen) -> None:
     screen.tab("Where")
 
 
-STATES = [route, opened_head, opened_mlp, sankey, attention, where]
+def parts(screen: Screen) -> None:
+    """Ranked and measured, a cell of the map looked at by the keyboard."""
+    known = "document.getElementById('rank-said')?.dataset.known"
+    wait_until(lambda: screen.ask(known) == "measured", "the effects")
+    screen.page.focus("#rank-map")
+    screen.page.keyboard.press("ArrowRight")
+
+
+def settings(screen: Screen) -> None:
+    screen.page.locator(".menu.settings > summary").click()
+
+
+def causes_tab(screen: Screen) -> None:
+    opened_head(screen)
+    screen.tab("Causes")
+    wait_until(lambda: screen.page.locator("#causes-result .headline").count(), "the effect")
+
+
+def causes_pane(screen: Screen) -> None:
+    screen.page.get_by_role("button", name="Causes", exact=True).click()
+    wait_until(lambda: screen.page.locator("#agreement .scatterlayer .point").count(), "points")
+
+
+def figure_dialog(screen: Screen) -> None:
+    screen.page.locator("summary", has_text="Export").click()
+    screen.page.locator("button[data-export=svg]").click()
+    assert screen.page.get_by_role("dialog", name="Figure for a paper").is_visible()
+
+
+STATES = [
+    *(route, opened_head, opened_mlp, sankey, attention, where),
+    *(parts, settings, causes_tab, causes_pane, figure_dialog),
+]
 
 
 @pytest.fixture(scope="module", params=product(["light", "dark"], SIZES), ids=str)
@@ -110,6 +142,10 @@ def dressed(request: pytest.FixtureRequest, open_shared: Callable[..., Screen]) 
 def screen(dressed: Screen) -> Iterator[Screen]:
     """The app as it opened, whatever the last test left open."""
     yield dressed
+    dressed.ask(
+        "() => { visit.closeMenus(); for (const one of document.querySelectorAll('dialog[open]'))"
+        " one.close(); }"
+    )
     flow = dressed.page.get_by_role("button", name="Flow", exact=True)
     if flow.get_attribute("aria-pressed") != "true":
         flow.click()
@@ -131,6 +167,33 @@ def test_a_state_can_be_read(screen: Screen, state: Callable[[Screen], None]):
     assert screen.ask("document.documentElement.scrollWidth <= innerWidth")
     assert screen.ask("document.documentElement.scrollHeight <= innerHeight")
     assert violations(screen) == {}
+
+
+@pytest.mark.parametrize(("width", "height"), [(1024, 640), (720, 450)])
+def test_a_small_window_hides_nothing(screen: Screen, width: int, height: int):
+    """The second is 1440 × 900 at 200 %: there the panels stack, and a sentence says so."""
+    before = screen.page.viewport_size
+    assert before is not None
+    screen.page.set_viewport_size({"width": width, "height": height})
+    try:
+        screen.rest()
+        screen.page.screenshot(path=FOLDER / f"small-{width}x{height}-{screen.name}.png")
+        stacks = width < 1024
+        assert screen.page.get_by_text("This window is small").is_visible() == stacks
+        assert screen.ask(CUT) == []
+        assert screen.ask(OUTSIDE) == []
+        assert screen.ask("document.documentElement.scrollWidth <= innerWidth")
+        assert screen.ask("document.documentElement.scrollHeight <= innerHeight") == (not stacks)
+        if not stacks:  # of the ranked table, more than its heading
+            side = screen.ask("document.getElementById('inspector').getBoundingClientRect().bottom")
+            rows = screen.ask(
+                "[...document.querySelectorAll('#rank-rows tr')]"
+                ".map(row => row.getBoundingClientRect().bottom)"
+            )
+            assert sum(bottom <= side for bottom in rows) >= 3
+        assert violations(screen) == {}
+    finally:
+        screen.page.set_viewport_size(before)
 
 
 def violations(screen: Screen) -> dict[str, list[str]]:

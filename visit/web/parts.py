@@ -22,6 +22,21 @@ def aria(**values: str) -> dict[str, Any]:
     return {f"aria-{name}": value for name, value in values.items()}
 
 
+def by_keyboard(cells: str, says: str) -> dict[str, Any]:
+    """Makes a drawing of cells a tab stop, in which the arrow keys move.
+
+    Args:
+        cells: Which cells it has, by their name in assets/cells.js.
+        says: What it is, and what the keys do.
+    """
+    return {
+        "tabIndex": 0,
+        "role": "application",
+        **data(cells=cells, focus=f"cells-of-{cells}"),
+        **aria(label=says),
+    }
+
+
 def word(text: str, shown: str | None = None) -> Any:
     """A token as visible characters; the raw one is in its title, escaped.
 

@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 from visit.web import ids
 from visit.web.causes.agreement import PREDICTIONS
 from visit.web.causes.controls import second_prompt
-from visit.web.parts import aria, choice
+from visit.web.parts import aria, by_keyboard, choice
 from visit.web.theme import CLEAR
 from visit.web.trees import Tree, trees
 
@@ -23,6 +23,7 @@ _EMPTY: dict[str, Any] = {
         "plot_bgcolor": CLEAR,
     },
 }
+_PATCHING_SAYS = "Maps over the layers: the arrow keys move, Enter goes to the part in the flow"
 _CONFIG: Any = {"displayModeBar": False, "scrollZoom": False}
 
 
@@ -43,13 +44,21 @@ def build_pane() -> Component:
                 ids.PATCHING_SAID,
                 ids.PATCHING,
                 html.Div(id=ids.PATCHING_FROM),
+                by_keyboard("patching", _PATCHING_SAYS),
             ),
         ],
         className="causes-pane",
     )
 
 
-def _section(name: str, asks: str, said: str, figure: str, controls: Component) -> Component:
+def _section(
+    name: str,
+    asks: str,
+    said: str,
+    figure: str,
+    controls: Component,
+    of_figure: dict[str, Any] | None = None,
+) -> Component:
     return html.Section(
         [
             html.Div([html.H2(name), html.P(asks, className="hint")], className="causes-head"),
@@ -60,6 +69,7 @@ def _section(name: str, asks: str, said: str, figure: str, controls: Component) 
                     id=figure, figure=_EMPTY, config=_CONFIG, responsive=True, className="figure"
                 ),
                 className="causes-figure",
+                **(of_figure or {}),
             ),
         ],
         className="causes-section",

@@ -10,6 +10,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from visit.text import shorten
+from visit.web.parts import by_keyboard
 from visit.web.trees import Tree, svg
 
 WINDOW = 48
@@ -22,6 +23,9 @@ LARGEST_CELL = 22.0
 LINE_HEIGHT = 12
 LEVELS = 12
 """Attention is drawn in so many steps of darkness; each is one path, so 48 tokens are quick."""
+
+
+_SAYS = "Attention: the arrow keys move from cell to cell, Enter knocks the source out"
 
 
 def window(n_tokens: int, reader: int) -> range:
@@ -83,11 +87,22 @@ def heatmap(
                     "data-cell": f"{cell:g}",
                     "data-start": str(shown.start),
                     "data-count": str(len(shown)),
+                    # What the keyboard's cursor says of each (assets/cells.js).
+                    "data-percents": _percents(pattern, shown),
                 },
                 drawn,
             )
         ],
         className="heatmap-frame",
+        **by_keyboard("attention", _SAYS),
+    )
+
+
+def _percents(pattern: Sequence[Sequence[float]], shown: range) -> str:
+    """Each reader's attention to the drawn sources up to itself, in whole per cent."""
+    return ";".join(
+        " ".join(f"{100 * pattern[reader][source]:.0f}" for source in shown[: i + 1])
+        for i, reader in enumerate(shown)
     )
 
 

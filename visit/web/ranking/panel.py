@@ -10,7 +10,7 @@ from typing import Any
 from dash import html
 from dash.development.base_component import Component
 
-from visit.web.parts import aria, data, term
+from visit.web.parts import aria, by_keyboard, data, term
 
 MEASURES = {
     "effect": ("effect", "effect"),
@@ -23,6 +23,11 @@ MEASURES = {
 """By what parts can be ranked: what it is called on the screen, and its word of the glossary."""
 
 
+_MAP_SAYS = (
+    "Heads by layers: the arrow keys move, Enter goes to the part; the table has the numbers"
+)
+
+
 def parts_section() -> list[Component]:
     """The map, the filters and the table, each to be filled."""
     return [
@@ -33,7 +38,7 @@ def parts_section() -> list[Component]:
             ],
             className="rank-head",
         ),
-        html.Div(id="rank-map", className="rank-map"),
+        html.Div(id="rank-map", className="rank-map", **by_keyboard("parts", _MAP_SAYS)),
         html.Div(
             [
                 _pick("rank-sort", "Kind of part", [html.Option("all parts", value="")]),

@@ -17,7 +17,7 @@ from visit.web.asking.prompt_form import form_from_data
 from visit.web.asking.settings import settings_form
 from visit.web.causes.pane import build_pane
 from visit.web.flow.stylesheet import stylesheet, stylesheets
-from visit.web.parts import aria
+from visit.web.parts import aria, by_keyboard
 from visit.web.screen.fixed_panels import build_fixed_panels
 from visit.web.screen.header import build_fields, build_header, build_viewer_fields
 from visit.web.state.table import PLACE, STORES, data_from_table
@@ -48,6 +48,7 @@ EMPTY_FIGURE: dict[str, object] = {
 _GRAPH_SAYS = (
     "Flow graph: the arrow keys step between nodes, Enter opens the picked one, Escape lets it go"
 )
+_SANKEY_SAYS = "Sankey: the arrow keys step between nodes and links, Enter picks"
 _SMALL = "This window is small, so the panels stand below the graph; from 1024 × 640 on, beside it."
 _GONE = "The server does not answer; trying again…"
 _INDEX = """<!DOCTYPE html>
@@ -183,6 +184,7 @@ def build_frame(
             className="panes",
         ),
         html.Div(id=ids.HELP),
+        html.Div(html.Span(id="cell-said"), id="cell-mark", hidden=True, **aria(hidden="true")),
     ]
 
 
@@ -248,7 +250,7 @@ def _graph_pane(
                         **aria(label=_GRAPH_SAYS, describedby=ids.SPOKEN),
                     ),
                     html.Div(id=ids.SPOKEN, className="unseen", role="status"),
-                    *([html.Div(sankey, className="sankey")] if sankey is not None else []),
+                    *([_sankey(sankey)] if sankey is not None else []),
                     *panes,
                     html.Div(id=ids.MARGIN, className="margin", **aria(hidden="true")),
                     html.Div(id=ids.TOOLTIP, className="tooltip", hidden=True),
@@ -262,6 +264,10 @@ def _graph_pane(
         className="graph-pane",
         **aria(label="Flow graph"),
     )
+
+
+def _sankey(figure: Component) -> Component:
+    return html.Div(figure, className="sankey", **by_keyboard("sankey", _SANKEY_SAYS))
 
 
 def _lens_sheet(lens: Component | None) -> Component:

@@ -83,7 +83,7 @@ TABLE = (
     Piece(ids.SETTINGS, default={}, store=Store.PAGE),
     Piece(ids.POSITION, store=Store.PAGE),
     Piece(ids.CHOSEN, store=Store.PAGE),
-    Piece("collected", default=(), key="off", writing=Writing.WORDS),
+    Piece("collected", default=(), key="off", writing=Writing.WORDS, kept=True),
     Piece(ids.HOW, default="zero", key="how", store=Store.PAGE),
     Piece(ids.SECOND, key="second", store=Store.PAGE),
     Piece(ids.SITE, store=Store.PAGE),
