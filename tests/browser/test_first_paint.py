@@ -53,7 +53,7 @@ def test_the_paper_s_prompt_is_explained_before_anything_is_tapped(screen: Scree
     assert seen["width"] >= 0.6 and seen["height"] >= 0.5
     unexplained = screen.page.locator("#unexplained").inner_text()
     assert float(unexplained.removesuffix(" %")) <= 40
-    assert "folded, net +" in screen.page.locator("#note").inner_text()
+    assert "folded, net +" in (screen.page.locator("#note").text_content() or "")
 
 
 def test_what_is_asked_for_is_drawn_whatever_its_strength(screen: Screen):

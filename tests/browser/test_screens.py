@@ -39,7 +39,8 @@ OVERLAPS = f"""() => {{
 CUT = """() => [...document.querySelectorAll(
     '.toolbar *, .top *, .legend *, .dock-head *, .second > *, .panel.next, #inspector h2, '
     + '#inspector h3, #inspector [role=tab], #inspector .number'
-)].filter(e => e.clientWidth > 0 && getComputedStyle(e).overflowX !== 'auto'
+)].filter(e => !e.querySelector('.menu[open]') && !e.matches('.menu[open]'))
+    .filter(e => e.clientWidth > 0 && getComputedStyle(e).overflowX !== 'auto'
     && e.scrollWidth > e.clientWidth + 1).map(e => e.outerHTML.slice(0, 120))"""
 
 # What stands in a row must not stick out of it.

@@ -25,9 +25,10 @@ def note(index: Index, drawn: Selection) -> list[Component]:
     """What is folded in the drawing, in numbers; the browser has from it what is drawn."""
     said = explain(index, drawn)
     in_flow = f", net {signed(said.net, 1)} of {signed(index.flow.metric.value, 1)}"
+    net = [html.Span(in_flow, className="net")] if index.by_flow else []
     return [
         html.Span(
-            f"{said.n_folded:,} folded{in_flow if index.by_flow else ''}",
+            [f"{said.n_folded:,} folded", *net],
             title="Heads and MLPs of all layers and positions that are not drawn, and by how much "
             "they change the traced position's thread together",
             **data(drawn=str(len(drawn.places)), unexplained=f"{said.unexplained:.4f}"),
