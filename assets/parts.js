@@ -36,16 +36,25 @@
     V.part("unexplained").textContent = `${Math.round(100 * left)} %`;
   }
 
-  // While the slider moves, weaker parts than it says hide; once it is let go, the server draws anew what is left.
+  // While the slider moves, weaker parts than it says hide, but for what is kept or picked; once it is let go, the
+  // server draws anew what is left.
   V.moveCount = (step) => {
     const most = own.counts[step];
     say(most, own.unexplained[step]);
     const cy = V.cy();
+    const stays = new Set([...words(V.state.kept), V.state.picked]);
     cy?.batch(() => {
-      cy.nodes("[place]").forEach((node) => node.toggleClass("below", node.data("place") > most));
+      cy.nodes("[place]").forEach((node) => node.toggleClass("below", node.data("place") > most && !stays.has(node.id())));
     });
   };
-  V.setCount = (step) => V.set("parts", String(own.counts[step]));
+
+  // What is picked stays though it is weaker than the number asked for.
+  V.setCount = (step) => {
+    const count = own.counts[step];
+    const { picked } = V.state;
+    if (picked && (V.cy()?.getElementById(picked).data("place") ?? 0) > count) V.keep(picked);
+    V.set("parts", String(count));
+  };
 
   // ------------------------------------------------------------------ what is drawn whatever its strength
 

@@ -50,7 +50,7 @@ NEAR = 20
 
 READY, PAINTED, TRACED = "page ready", "route painted after the trace", "trace, asked to painted"
 TAP, HOVER, OPEN = "tap to inspector", "hover to tooltip", "opening a block"
-DRAG = "threshold, one step"
+DRAG = "parts shown, one step"
 TARGETS: dict[str, float | None] = {
     READY: 3000,
     PAINTED: 1000,
@@ -71,7 +71,7 @@ class Figures:
         took: Milliseconds of every single time, by measure.
         outside: Addresses asked for that are not this machine's.
         said: Errors and warnings on the console.
-        n_elements: How many elements were drawn while the threshold was dragged.
+        n_elements: How many elements were drawn while the slider was dragged.
     """
 
     took: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in TARGETS})
@@ -194,13 +194,14 @@ def _open(page: Page, figures: Figures, rounds: int) -> None:
 
 
 def _drag(page: Page, figures: Figures) -> None:
-    """The threshold all the way up and back, a twentieth of its range at a time."""
+    """The slider of the parts down to none and back, a step at a time."""
     hidden = []
-    for steps in (range(5, 101, 5), range(95, -1, -5)):
+    most = page.evaluate("visitWatch.step()")
+    for steps in (range(most - 1, -1, -1), range(1, most + 1)):
         figures.took[DRAG] += page.evaluate("steps => visitWatch.drag(steps)", list(steps))
         hidden.append(page.evaluate("visitWatch.hidden()"))
     if not hidden[0] > hidden[1] == 0:
-        raise RuntimeError(f"the threshold hid {hidden[0]} edges at most, and {hidden[1]} at 0")
+        raise RuntimeError(f"the slider hid {hidden[0]} parts at 0, and {hidden[1]} at the most")
 
 
 def crowded(browser: Browser, url: str) -> str:

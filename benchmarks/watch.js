@@ -116,9 +116,9 @@
     finish(since("mousemove"), shown("tooltip", (part) => !part.hidden && part.textContent === tip));
   };
 
-  // One step of the threshold: a real input event, and the frame that shows it.
+  // One step of the slider of the parts: a real input event, and the frame that shows it.
   watch.drag = async (values) => {
-    const slider = document.getElementById("threshold");
+    const slider = document.getElementById("count");
     const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set;
     const took = [];
     for (const value of values) {
@@ -153,6 +153,7 @@
     const cy = cytoscape();
     return !cy.animated() && JSON.stringify([cy.zoom(), cy.pan()]);
   };
-  watch.hidden = () => cytoscape().edges().filter((edge) => !edge.visible()).length;
+  watch.step = () => Number(document.getElementById("count").value);
+  watch.hidden = () => cytoscape().nodes("[place]").filter((part) => !part.visible()).length;
   watch.count = () => cytoscape().elements().length;
 })();

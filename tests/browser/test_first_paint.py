@@ -53,7 +53,12 @@ def test_the_paper_s_prompt_is_explained_before_anything_is_tapped(screen: Scree
     assert seen["width"] >= 0.6 and seen["height"] >= 0.5
     unexplained = screen.page.locator("#unexplained").inner_text()
     assert float(unexplained.removesuffix(" %")) <= 40
-    assert "folded, net +" in (screen.page.locator("#note").text_content() or "")
+    note = screen.page.locator("#note")
+    assert "parts folded, net +" in note.inner_text() and "bar: flow, ±" in note.inner_text()
+    assert note.evaluate(
+        "n => [...n.children].every(one => one.scrollWidth <= one.clientWidth + 1)"
+    )
+    assert note.evaluate("n => n.getBoundingClientRect().right") <= screen.ask("innerWidth")
 
 
 def test_what_is_asked_for_is_drawn_whatever_its_strength(screen: Screen):

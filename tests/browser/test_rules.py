@@ -38,13 +38,25 @@ def test_the_slider_hides_the_weaker_parts_and_says_what_is_unexplained_then(scr
                 window.visit.moveCount({step});
                 const parts = {CY}.nodes('[place]');
                 const said = document.getElementById('unexplained').textContent;
-                return [parts, parts.filter(n => n.visible())].map(all => all.map(n => n.id()))
+                const shown = parts.filter(n => n.style('display') !== 'none'); // visible() may lag
+                return [parts, shown].map(all => all.map(n => n.id()))
                     .concat([said]);
             }}"""
         )
         weaker = {name for name in drawn if places[NodeId.parse(name)] > counts[step]}
         assert set(drawn) - set(shown) == weaker
         assert float(told.removesuffix(" %")) == pytest.approx(100 * said[step], abs=0.6)
+
+
+def test_a_picked_part_stays_when_fewer_are_asked_for(screen):
+    drawn = screen.ask(f"{CY}.nodes('[place]').map(n => [n.data('place'), n.id()])")
+    weakest = max(drawn)[1]
+    screen.ask(f"window.visit.pick('{weakest}')")
+    screen.ask("window.visit.setCount(1)")
+    left = f"{CY}.nodes('[place]').map(n => n.id())"
+    wait_until(lambda: len(screen.ask(left)) == 2, "the strongest part and the picked one")
+    assert weakest in screen.ask(left)
+    assert screen.ask("window.visit.state.kept") == weakest
 
 
 @pytest.mark.parametrize("opened", [[], ["L1.attn@7", "L1.head1@7"]])

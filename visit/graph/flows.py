@@ -75,6 +75,11 @@ def explain(index: Index, drawn: Selection) -> Explained:
     return Explained(left / entered if entered else 0.0, n_folded, net)
 
 
+def find_strongest(index: Index, drawn: Selection) -> float:
+    """The measure of the strongest part that is drawn, without its sign; 0 where none is."""
+    return max((abs(index.measure(part)) for part in drawn.places), default=0.0)
+
+
 def unexplained(index: Index, choice: Choice, counts: Iterable[int]) -> list[float]:
     """The part that is unexplained with each number of parts, 0 to 1, whatever else is kept."""
     places = rank_parts(index)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from visit.graph.flow import FlowGraph, Node, NodeId, NodeKind, Note
+from visit.graph.flows import find_strongest
 from visit.graph.index import Index
 from visit.graph.kinds import BLOCKS, NODES, RESIDUALS, RESTS
 from visit.graph.notes import lines_of, number_groups
@@ -23,6 +24,7 @@ from visit.web.flow import placement
 from visit.web.flow.frame import Element, frame
 from visit.web.flow.labels import LETTER, PARTS, label, measure_width
 from visit.web.flow.placement import Box
+from visit.web.flow.widths import find_widest
 from visit.web.look import Look, Room
 from visit.web.marks import KINDS, SMALLEST, edge_width
 from visit.web.theme import GROUPS
@@ -92,7 +94,7 @@ def elements(
     plan = placement.plan(drawn, sizes, room or Room())
     widths = _widths(index, drawn.lines)
     steps = _steps(index, drawn)
-    most = max((abs(index.measure(part)) for part in drawn.places), default=1.0) or 1.0
+    most = find_strongest(index, drawn) or 1.0
     return [
         *frame(index.flow, plan, drawn),
         *_add_notes(
@@ -247,8 +249,7 @@ def _add_notes(nodes: list[Element], notes: Iterable[Note]) -> list[Element]:
 def _widths(index: Index, lines: Sequence[Line]) -> list[dict[str, float]]:
     """How wide every line is by each measure, in pixels: by its square root, the widest 6.
 
-    A thread is as wide as what it carries. The widest is the graph's, drawn or not, so that no
-    width changes as blocks open and close.
+    A thread is as wide as what it carries.
     """
     measures: dict[str, list[float]] = {
         "carried": [line.carried for line in lines],
@@ -256,8 +257,7 @@ def _widths(index: Index, lines: Sequence[Line]) -> list[dict[str, float]]:
         "share": [abs(line.share or 0.0) for line in lines],
         "logit": [abs(line.direct_logit or 0.0) for line in lines],
     }
-    widest = {**index.largest, "carried": 1.0}
-
+    widest = {name: find_widest(index, name) for name in measures}
     return [
         {
             f"w_{name}": edge_width(sizes[row] / widest[name], is_thread=line.is_thread)

@@ -79,7 +79,6 @@ def toolbar(*, with_server: bool, with_engine: bool) -> list[Component]:
             ],
             className="tool of-flow",
         ),
-        html.Div(id=ids.NOTE, className="note of-flow"),
         html.Div(
             [
                 _button(ids.UNDO, "↶", "Undo (Ctrl + Z)", disabled=True),

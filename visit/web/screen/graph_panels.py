@@ -8,12 +8,14 @@ from dash import html
 from dash.development.base_component import Component
 
 from visit.graph.flow import FlowGraph
-from visit.graph.flows import explain, list_counts, unexplained
+from visit.graph.flows import explain, find_strongest, list_counts, unexplained
 from visit.graph.index import Index
 from visit.graph.parts import Choice
 from visit.graph.selection import Selection
 from visit.text import visible
 from visit.web import ids, inspector
+from visit.web.flow.widths import find_widest, say_width
+from visit.web.look import WIDTHS
 from visit.web.parts import data
 from visit.web.ranking.rows import columns
 from visit.web.screen.search import searchable
@@ -22,17 +24,26 @@ from visit.web.words import percent, signed, typed_from_tokens
 
 
 def note(index: Index, drawn: Selection) -> list[Component]:
-    """What is folded in the drawing, in numbers; the browser has from it what is drawn."""
+    """The drawing's numbers: its scales, what is folded; the browser has from it what is drawn."""
     said = explain(index, drawn)
     in_flow = f", net {signed(said.net, 1)} of {signed(index.flow.metric.value, 1)}"
-    net = [html.Span(in_flow, className="net")] if index.by_flow else []
-    return [
+    widest = [
         html.Span(
-            [f"{said.n_folded:,} folded", *net],
+            f"widest: {said}, {say_width(find_widest(index, name), name)}",
+            className=f"width {name}",
+        )
+        for name, said in WIDTHS.items()
+    ]
+    bar = f"bar: {'flow' if index.by_flow else 'part it carries'}, "
+    return [
+        *widest,
+        html.Span(f"{bar}±{find_strongest(index, drawn):.3g}", title="The strongest part's bar"),
+        html.Span(
+            f"{said.n_folded:,} parts folded{in_flow if index.by_flow else ''}",
             title="Heads and MLPs of all layers and positions that are not drawn, and by how much "
             "they change the traced position's thread together",
             **data(drawn=str(len(drawn.places)), unexplained=f"{said.unexplained:.4f}"),
-        )
+        ),
     ]
 
 

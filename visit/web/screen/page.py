@@ -253,6 +253,7 @@ def _graph_pane(
                     *([_sankey(sankey)] if sankey is not None else []),
                     *panes,
                     html.Div(id=ids.MARGIN, className="margin", **aria(hidden="true")),
+                    html.Div(id=ids.NOTE, className="note of-flow"),
                     html.Div(id=ids.TOOLTIP, className="tooltip", hidden=True),
                     html.Div(id=ids.COVER, className="cover"),
                 ],

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from xml.etree import ElementTree as Xml
 
+from visit.graph.flows import find_strongest
 from visit.graph.index import Index
 from visit.graph.kinds import SHAPES
 from visit.graph.selection import Selection
@@ -13,10 +14,11 @@ from visit.web.colours import colour_at
 from visit.web.exports.figures.outlines import Style, add, outline
 from visit.web.exports.figures.sheet import Entry
 from visit.web.flow.frame import Element
+from visit.web.flow.widths import find_widest, say_width
 from visit.web.look import COLOURINGS, FAMILY_WORDS, WIDTHS, Look
 from visit.web.marks import BAR, BORDER_DASH, EDGE_DASH, FAMILIES, NODE, edge_width
 from visit.web.theme import Theme, choose_theme
-from visit.web.words import percent, signed
+from visit.web.words import signed
 
 _SWATCH, _STROKE = (32.0, 20.0), 32.0
 _RAMP, _STEPS = 60.0, 12
@@ -45,7 +47,7 @@ def list_entries(
             yield Entry(words, (_swatch(family, theme),), _SWATCH[0])
     edges = [one for one in data if "source" in one]
     if drawn.places:
-        most = max(abs(index.measure(part)) for part in drawn.places)
+        most = find_strongest(index, drawn)
         yield Entry("bar: a part's flow, 0 to", (_bar(theme.plus),), _STROKE, f"{most:.3g}")
         yield Entry("against it", (_bar(theme.minus),), _STROKE)
     stroke = 2.0 / letters
@@ -56,8 +58,8 @@ def list_entries(
     yield from _widths(index, look, theme, letters)
     if any(one.get("stream") for one in edges):
         width = edge_width(0.5, is_thread=True) / letters
-        half = 0.5 * _find_widest(index, look)
-        words = f"residual stream: {_say(half, look)}"
+        half = 0.5 * find_widest(index, look.width)
+        words = f"residual stream: {say_width(half, look.width)}"
         yield Entry(words, (_stroke(theme.stream, width),), _STROKE)
     if look.colouring != "kind":
         yield _ramp(index, look, theme)
@@ -91,18 +93,9 @@ def _stroke(colour: str, width: float, dash: tuple[int, int] | None = None) -> X
 def _widths(index: Index, look: Look, theme: Theme, letters: float) -> Iterator[Entry]:
     """The scale of the edges' widths: what three of them say."""
     for number, part in enumerate(_PARTS):
-        said = _say(part * _find_widest(index, look), look)
+        said = say_width(part * find_widest(index, look.width), look.width)
         words = f"{WIDTHS[look.width]}: {said}" if number == 0 else said
         yield Entry(words, (_stroke(theme.plus, edge_width(part) / letters),), _STROKE)
-
-
-def _find_widest(index: Index, look: Look) -> float:
-    """What the widest edge there can be says."""
-    return 1.0 if look.width == "carried" else index.largest[look.width]
-
-
-def _say(value: float, look: Look) -> str:
-    return percent(value) if look.width in ("carried", "share") else f"{value:.3g}"
 
 
 def _ramp(index: Index, look: Look, theme: Theme) -> Entry:
