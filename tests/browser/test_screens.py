@@ -75,7 +75,7 @@ def opened_mlp(screen: Screen) -> None:
 
 def sankey(screen: Screen) -> None:
     screen.page.get_by_role("button", name="Sankey").click()
-    screen.page.get_by_label("Layer").select_option("2")
+    screen.page.locator("#sankey-layer").select_option("2")
     figure = screen.page.locator("#sankey .js-plotly-plot")
     wait_until(lambda: "·Tokyo" in (figure.text_content() or ""), "the Sankey")
 
