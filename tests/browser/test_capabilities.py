@@ -112,6 +112,7 @@ def test_a_target_is_compared_with_another_token(open_app):
 def test_the_lens_grid_follows_the_graph_and_a_cell_picks_its_residual(open_app):
     screen = open_app("mini", viewport={"width": 1440, "height": 900})
     screen.wait_for_graph()
+    screen.page.locator("button[data-dock]").click()
     grid = screen.page.locator("#lens .js-plotly-plot")
     wait_until(lambda: "·Tokyo" in (grid.text_content() or ""), "the grid")
     box = grid.bounding_box()
@@ -188,16 +189,16 @@ def test_a_long_prompt_s_lens_grid_is_scrolled_to_the_traced_row_and_drawn_no_mo
     assert screen.ask("drawn") == 0
 
 
-def test_the_dock_is_as_the_window_is_high_until_it_is_opened_or_closed(open_app):
+def test_the_dock_is_closed_until_it_is_opened_and_stays_as_it_was_left(open_app):
     """And in a window that becomes too low for both, it gives way to the graph."""
     kept, shown = "localStorage.getItem('visit.dockOpen')", "document.documentElement.dataset.dock"
-    low = open_app("fake", shared=False, viewport={"width": 1280, "height": 720})
+    low = open_app("fake", shared=False, viewport={"width": 1440, "height": 900})
     low.wait_for_graph()
     assert (low.ask(shown), low.ask(kept)) == ("closed", None)
-    low.page.set_viewport_size({"width": 1440, "height": 900})
+    low.page.locator("button[data-dock]").click()
     low.page.reload()
     low.wait_for_graph()
-    assert (low.ask(shown), low.ask(kept)) == ("open", None)
+    assert (low.ask(shown), low.ask(kept)) == ("open", "true")
     low.page.set_viewport_size({"width": 1280, "height": 440})
     graph, dock = (low.page.locator(part).bounding_box() for part in (".canvas", ".dock"))
     assert graph["height"] >= 180 and 33 <= dock["height"] < 238
@@ -243,7 +244,7 @@ def test_a_layer_is_shown_as_the_paper_s_sankey(open_app):
     screen.page.get_by_role("button", name="Sankey").click()
     figure = screen.page.locator("#sankey .js-plotly-plot")
     wait_until(lambda: "·Tokyo" in (figure.text_content() or ""), "the Sankey")
-    screen.page.get_by_label("Layer").select_option("2")
+    screen.page.locator("#sankey-layer").select_option("2")
     count = "document.querySelector('#sankey .js-plotly-plot').data[0].node.customdata"
     wait_until(lambda: "L2.head3@7" in json.dumps(screen.ask(count)), "layer 2")
     clicked(screen, "sankey", "L2.head3@7")

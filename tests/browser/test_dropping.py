@@ -45,7 +45,7 @@ def test_a_dropped_document_is_shown_and_undone(open_app, kind):
     if kind == "viewer":
         assert screen.page.locator(".viewed").inner_text() == "Rome lies in"
     else:
-        assert screen.page.get_by_label("Prompt").input_value() == "Rome lies in"
+        assert screen.page.get_by_label("Prompt", exact=True).input_value() == "Rome lies in"
         assert screen.ask("location.search") == ""
     for _ in range(2):
         screen.page.get_by_role("button", name="↶").click()

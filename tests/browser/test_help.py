@@ -38,7 +38,7 @@ def test_a_word_says_what_it_means_when_it_is_pointed_at(open_app):
     card = screen.page.locator("#term-card")
     screen.page.locator("#toolbar [data-term=unexplained]").hover()
     wait_until(card.is_visible, "the card")
-    assert "The part of what arrives at the output" in card.inner_text()
+    assert "Of all flow that enters the drawn threads" in card.inner_text()
     assert in_window(screen, "#term-card")
     screen.page.keyboard.press("Escape")
     assert not card.is_visible()
@@ -88,7 +88,7 @@ def test_the_help_opens_and_closes_by_key_button_and_backdrop(open_app):
     screen.page.locator("#help-button").click()
     screen.page.mouse.click(20, 450)
     assert not screen.ask(HELP)
-    screen.page.get_by_label("Prompt").press("?")  # typed, not asked for
+    screen.page.get_by_label("Prompt", exact=True).press("?")  # typed, not asked for
     assert not screen.ask(HELP)
 
 

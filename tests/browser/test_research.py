@@ -23,8 +23,8 @@ def saved(screen: Screen, folder: Path, format_: str = "JSON") -> Path:
 
 
 def trace(screen: Screen, prompt: str) -> None:
-    screen.page.get_by_label("Prompt").fill(prompt)
-    screen.page.get_by_label("Prompt").press("Control+Enter")
+    screen.page.get_by_label("Prompt", exact=True).fill(prompt)
+    screen.page.get_by_label("Prompt", exact=True).press("Control+Enter")
 
 
 def wait_for_problem(screen: Screen, text: str) -> None:
@@ -138,7 +138,7 @@ def test_a_wrong_target_is_told_and_loses_nothing_that_was_typed(open_app):
     screen.page.get_by_role("button", name="Trace").click()
     wait_for_problem(screen, "not one token; the nearest is ' such'")
     assert screen.page.get_by_label("Target", exact=True).input_value() == "no such token"
-    assert screen.page.get_by_label("Prompt").input_value().startswith("The capital")
+    assert screen.page.get_by_label("Prompt", exact=True).input_value().startswith("The capital")
 
 
 def test_a_prediction_becomes_the_target(open_app):
@@ -258,7 +258,7 @@ def test_a_link_shows_the_same_again_in_another_profile(open_app):
     other.wait_for_graph()
     wait_for_prompt(other, "Paris", "·is", "·in", "·&", "·out")
     other.wait_for("L1.head0@4")
-    assert other.page.get_by_label("Prompt").input_value() == "Paris is in & out"
+    assert other.page.get_by_label("Prompt", exact=True).input_value() == "Paris is in & out"
     other.inspected("L1.attn@4")
     wait_until(lambda: other.hidden_edges() == one.hidden_edges() > 0, "the same edges hidden")
 
@@ -275,7 +275,10 @@ def test_an_example_is_chosen_from_the_menu_and_traced(open_app):
     examples.click()
     shown.click()
     wait_for_prompt(screen, "Monday,", "·Tuesday,", "·Wednesday,")
-    assert screen.page.get_by_label("Prompt").input_value() == "Monday, Tuesday, Wednesday,"
+    assert (
+        screen.page.get_by_label("Prompt", exact=True).input_value()
+        == "Monday, Tuesday, Wednesday,"
+    )
     assert not shown.is_visible()
 
 
@@ -404,7 +407,7 @@ def test_what_was_done_is_undone_and_done_again(open_app):
     wait_for_prompt(screen, "Rome", "·is")
     undo.click()
     screen.wait_for("L1.head0@7")
-    assert screen.page.get_by_label("Prompt").input_value().startswith("The capital")
+    assert screen.page.get_by_label("Prompt", exact=True).input_value().startswith("The capital")
     screen.page.keyboard.press("Control+z")
     wait_until(lambda: not screen.has("L1.head0@7"), "the attention to close")
     assert undo.is_disabled()
@@ -437,7 +440,7 @@ def test_panes_are_resized_by_mouse_and_keys_and_remembered(open_app):
 def test_the_viewer_shows_a_document_without_controls(open_app, tmp_path):
     screen = open_app("viewer")
     screen.wait_for_graph()
-    assert screen.page.get_by_label("Prompt").count() == 0
+    assert screen.page.get_by_label("Prompt", exact=True).count() == 0
     screen.tap("L1.attn@7")
     screen.wait_for("L1.head0@7")
     assert json.loads(saved(screen, tmp_path).read_text())["schema"] == "visit.flow/2"

@@ -156,6 +156,7 @@ def _nodes(theme: Theme) -> list[Rule]:
                 "z-index-compare": "manual",
                 **_CENTRED,
                 **_style(asdict(NODE)),
+                "text-max-width": "data(w)",
             },
         ),
         *(
