@@ -11,6 +11,8 @@
   /** @type {RankColumns | null} */
   let columns = null;
   let key = "";
+  /** @type {RankNews | null} */
+  let heard = null; // the last news, which may come before the page knows of their graph
   let shown = AT_ONCE;
   const filters = { sort: "", layer: "", source: "" };
 
@@ -31,11 +33,13 @@
     const now = V.state.view?.key ?? "";
     if (columns && key === now && columns.known !== "drawn") return;
     take(now, drawn);
-    draw();
+    if (heard?.key === now) V.setRanking(heard);
+    else draw();
   };
 
   // What the server found out since about the parts of one graph.
   V.setRanking = (news) => {
+    heard = news ?? heard;
     if (!news || news.key !== V.state.view?.key) return;
     if (news.searchable) V.setSearchable(news.searchable);
     if (news.columns) take(news.key, news.columns);

@@ -91,25 +91,23 @@ def test_a_file_without_a_network_is_panned_opened_inspected_and_closed(show):
     screen.page.mouse.up()
     assert screen.ask(f"{CY}.pan()") != before
 
-    screen.tap("L1.attn@7")
-    screen.wait_for("L1.head2@7")
-    screen.inspected("L1.attn@7")
     screen.tap("L1.head2@7")
+    screen.inspected("L1.head2@7")
     screen.wait_for("L1.head2.query@7")
-    assert opened(screen) == ["L1.attn@7", "L1.head2@7"]
+    assert opened(screen) == ["L1.head2@7"]
     screen.page.get_by_role("button", name="Close all").click()
-    wait_until(lambda: not screen.has("L1.head2@7"), "everything to close")
+    wait_until(lambda: not screen.has("L1.head2.query@7"), "everything to close")
     screen.page.keyboard.press("Control+z")
     screen.wait_for("L1.head2.query@7")
 
 
 def test_a_block_is_shown_alone_where_the_file_has_no_picture_of_two(show):
     screen = show()
-    screen.tap("L1.attn@7")
-    screen.wait_for("L1.head0@7")
+    screen.tap("L1.head2@7")
+    screen.wait_for("L1.head2.query@7")
     screen.tap("L1.mlp@7")
     screen.wait_for("L1.memory7.value@7")
-    assert opened(screen) == ["L1.mlp@7"] and not screen.has("L1.head0@7")
+    assert opened(screen) == ["L1.mlp@7"] and not screen.has("L1.head2.query@7")
     assert screen.page.get_by_text("one block at a time").is_visible()
     screen.tap("L1.mlp@7")
     wait_until(lambda: not screen.has("L1.memory7.value@7"), "the MLP to close")
@@ -118,7 +116,7 @@ def test_a_block_is_shown_alone_where_the_file_has_no_picture_of_two(show):
 
 def test_every_tab_of_the_inspector_works(show):
     screen = show()
-    screen.tap("L1.attn@7")
+    screen.tap("L1.head2@7")
     for name in ("Ledger", "Attention", "Path", "Where", "Words"):
         screen.page.get_by_role("tab", name=name).click()
         chosen = screen.page.get_by_role("tab", name=name)

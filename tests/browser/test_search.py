@@ -314,7 +314,7 @@ def test_a_node_is_typed_for_chosen_by_arrows_and_gone_to_with_what_hides_it(pag
     assert options.count() == 1
     assert "Head 2" in options.inner_text()
     assert "layer 1 · ·of" in options.text_content()
-    assert note(page) == "1 found, 0 drawn"
+    assert note(page) == "1 found, 1 drawn"
     page.page.keyboard.press("Enter")
     assert "Head 2" in page.inspected("L1.head2@7")
     page.wait_for("L1.head2@7")
@@ -342,8 +342,9 @@ def test_a_node_is_typed_for_chosen_by_arrows_and_gone_to_with_what_hides_it(pag
 def test_what_is_found_is_marked_in_the_graph_until_the_search_is_cleared(page):
     search(page, "residual L=2")
     drawn = len(marked(page))
-    assert drawn == sum(str(n.id.kind).startswith("resid") and n.id.layer == 2 for n in FLOW.nodes)
-    assert note(page) == f"{drawn} found, {drawn} drawn"
+    found = sum(str(n.id.kind).startswith("resid") and n.id.layer == 2 for n in FLOW.nodes)
+    assert 0 < drawn < found  # a thread has a junction only where something happens
+    assert note(page) == f"{found} found, {drawn} drawn"
     page.page.keyboard.press("Escape")  # leaves the box, and the list closes
     assert not page.page.locator("#found-panel").is_visible()
     assert page.ask("document.activeElement === document.body")
@@ -453,6 +454,8 @@ def test_the_list_is_clipped_by_nothing_and_lies_above_the_graph(page):
 def test_hostile_tokens_are_shown_and_found_as_text(filled):
     said = searchable(INDEX)
     table = json.loads(json.dumps(said, ensure_ascii=False).replace("·Tokyo", HOSTILE))
+    n_nodes = len(said["id"])  # of one graph the page takes a larger table alone
+    table |= {name: 4 * rows for name, rows in table.items() if len(rows) == n_nodes}
     filled.ask("table => window.visit.setSearchable(table)", table)
     options = search(filled, f'"{HOSTILE}"')
     assert options.count() > 0

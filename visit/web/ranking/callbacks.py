@@ -42,19 +42,23 @@ def register(calls: Calls, graphs: Graphs) -> None:
         measures = not is_changed and (bidden or is_cheap(index.flow.model, ranking))
         known = Known.MEASURING if measures else Known.RANKED
         shown, found = index, ranking
-        tell(key, columns=await calls.jobs.tap(lambda: columns(shown, found, known)))
-        tell(key, searchable=await calls.jobs.tap(lambda: searchable(shown, found)))
+        # Told with all that comes after: of news that come at once a page may hear the last alone.
+        parts = {
+            "columns": await calls.jobs.tap(lambda: columns(shown, found, known)),
+            "searchable": await calls.jobs.tap(lambda: searchable(shown, found)),
+        }
+        tell(key, **parts)
         if is_changed:
             return
         question = effects_of(view.request, ranking, estimate_only=not measures)
         try:
             effects = await graphs.answer(view, question)
         except (Cancelled, asyncio.CancelledError):
-            tell(key, known=Known.RANKED)
+            tell(key, **parts, known=Known.RANKED)
             raise
         if effects is not None:
             done = Known.MEASURED if measures else Known.RANKED
-            tell(key, known=done, effects=effect_columns(effects))
+            tell(key, **parts, known=done, effects=effect_columns(effects))
 
     calls.add(rank, Input(ids.KEY, "data"), Input(ids.MEASURE, "data"), State(ids.VIEW, "data"))
 
