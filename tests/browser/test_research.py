@@ -45,14 +45,10 @@ def test_the_bundled_models_prediction_is_opened_read_filtered_and_kept(open_app
         "document.getElementById('graph')._cyreg.cy.nodes('[kind = \"output\"]').id()"
     )
     position = int(last.removeprefix("output@"))
-    attention, head = f"L2.attn@{position}", f"L2.head3@{position}"
-    screen.tap(attention)
-    screen.inspected(attention)
-    assert "By head" in screen.tab("Ledger")
-    screen.tab("Words")
+    head = f"L3.head1@{position}"
     screen.tap(head)
     said = screen.inspected(head)
-    screen.wait_for(f"L2.head3.query@{position}")
+    screen.wait_for(f"L3.head1.query@{position}")
     assert "·Tokyo" in screen.page.locator(".prediction.is-target").inner_text()
 
     path = saved(screen, tmp_path)
@@ -70,7 +66,7 @@ def test_the_bundled_models_prediction_is_opened_read_filtered_and_kept(open_app
     wait_until(lambda: screen.n_parts() == before, "it to come back")
 
     screen.tap(head)  # the picked one closes again
-    wait_until(lambda: not screen.has(f"L2.head3.query@{position}"), "the head to close")
+    wait_until(lambda: not screen.has(f"L3.head1.query@{position}"), "the head to close")
 
 
 def test_a_block_that_the_document_lacks_is_fetched_when_it_is_opened(open_app):
@@ -155,7 +151,7 @@ def test_a_click_on_a_prediction_names_any_token_whatever_its_text_looks_like(op
     screen.wait_for_graph()
     field = screen.page.get_by_label("Target", exact=True)
     traced, key = "visit.state.view?.request.target_id", "visit.state.view.key"
-    shown = screen.page.locator("#inspector .facts .token").first
+    shown = screen.page.locator(".prediction.is-target .token")
     for token_id, text in [(1, "·"), (2, " "), (3, " vs ")]:
         screen.page.locator(f'.prediction[data-target-id="{token_id}"]').click()
         wait_until(lambda wanted=token_id: screen.ask(traced) == wanted, f"token {token_id}")
@@ -190,7 +186,7 @@ def test_a_chosen_position_goes_with_its_model(open_app):
     screen.wait_for_graph()
     strip = screen.page.locator("#tokens")
     traced = strip.locator(".is-traced").get_attribute
-    model = screen.page.get_by_label("Model", exact=True)
+    model = screen.page.locator("#model")
     strip.get_by_role("button", name="·of").first.click()
     wait_until(lambda: traced("data-position") == "2", "position 2")
     model.fill("other")  # whose tokens may be others
@@ -216,19 +212,16 @@ def test_arrows_walk_the_graph_and_enter_opens_it(open_app):
     screen.wait_for_graph()
     for key, node in [
         ("ArrowRight", "output@7"),
-        ("ArrowLeft", "final_norm@7"),
         ("ArrowLeft", "L2.resid_post@7"),
-        ("ArrowUp", "L2.resid_post@6"),
-        ("ArrowDown", "L2.resid_post@7"),
     ]:
         screen.page.keyboard.press(key)
         screen.inspected(node)
     screen.page.keyboard.press("Escape")
-    wait_until(lambda: "The whole trace" in screen.page.locator("#inspector").inner_text(), "it")
-    screen.tap("L1.attn@7")
-    screen.wait_for("L1.head0@7")
+    wait_until(screen.page.locator("#rank-rows").is_visible, "all parts")
+    screen.tap("L1.mlp@7")
+    screen.wait_for("L1.memory7.value@7")
     screen.page.keyboard.press("Enter")
-    wait_until(lambda: not screen.has("L1.head0@7"), "the attention to close")
+    wait_until(lambda: not screen.has("L1.memory7.value@7"), "the MLP to close")
 
 
 def test_attention_neurons_are_drawn_when_they_are_asked_for(open_app):
