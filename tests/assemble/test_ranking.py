@@ -14,9 +14,12 @@ from visit.attribution.candidate_flow import find_candidate_flow
 from visit.engine.questions import Measure, RankParts
 from visit.graph.flow import Ledger, NodeId, NodeKind
 from visit.graph.index import Index
+from visit.graph.interventions import Intervention
 from visit.graph.ranking import Part, Ranking
 from visit.graph.request import Request
 from visit.session import Session
+from visit.tracing.interventions import edits_from
+from visit.tracing.trace import record
 
 LAST = len(TOKEN_IDS) - 1
 FAMILIES = ("gpt2", "gemma2", "gpt-j", "llama-biases", "llama-gqa", "olmo2", "qwen2-moe", "qwen3")
@@ -56,6 +59,24 @@ def test_each_part_has_the_graphs_own_numbers(name: str):
     assert compared[NodeKind.HEAD] == n_layers * flow.model.n_heads
     assert compared[NodeKind.MLP] == n_layers
     assert compared[NodeKind.MEMORY_VALUE] + compared[NodeKind.EXPERT] > 0
+
+
+@pytest.mark.parametrize("name", [name for name in FAMILIES if name != "qwen2-moe"])
+@pytest.mark.parametrize(
+    "text", [f"L1.memory3.value@{LAST}", f"L1.memory3.value@{LAST - 1} scale:0.5"]
+)
+def test_in_a_changed_pass_each_part_has_its_graphs_own_flow(name: str, text: str):
+    """A memory that is off hands nothing on; the ranking went on as if it did."""
+    tiny, own = specimen(name, torch.float64), builder(name, torch.float64)
+    edits = edits_from(Intervention.parse(text), LAST, lambda _: None)
+    trace = record(tiny.model, tiny.architecture, TOKEN_IDS, edits=edits, plain=tiny.trace)
+    request = replace(ALL, interventions=(text,))
+    index = Index(own.whole(trace, request, lambda *_: None))
+    parts = rank_parts(own.resolve(trace, request), str, n_memories=4).parts
+    known = [part for part in parts if part.id in index.nodes]
+    assert len(known) >= 20
+    for part in known:
+        assert part.flow == pytest.approx(index.nodes[part.id].flow, abs=1e-9, rel=1e-9), part.id
 
 
 def check_source(index: Index, head: Part) -> None:

@@ -12,7 +12,7 @@ the prompt is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
@@ -22,13 +22,7 @@ from visit.assemble.flows import outcome_from_flows
 from visit.assemble.residency import Resident
 from visit.assemble.traced_request import TracedRequest
 from visit.attribution import circuits
-from visit.attribution.flow import (
-    LayerGradient,
-    drop_underflow,
-    hold_layer,
-    step_back,
-    sweep_dtype,
-)
+from visit.attribution.flow import LayerGradient, sweep_back
 from visit.attribution.ledgers import apply_gain
 from visit.attribution.metric import candidate_unembeddings, pull_back_through_final_norm
 from visit.attribution.projections import experts_at, values_by_source
@@ -39,7 +33,6 @@ from visit.graph.ids import depth
 from visit.graph.metric import TokenProbability
 from visit.graph.ranking import Part, Ranking
 from visit.models.architectures.base import Experts
-from visit.tracing.hooks import LayerTrace
 
 N_TOKENS = 10
 """How many candidates every part's flow is told of, one by one."""
@@ -115,24 +108,8 @@ def _sweep_back(asked: TracedRequest) -> Iterator[tuple[int, LayerGradient]]:
     ids = torch.tensor(asked.candidates, device=resid.device)
     columns = candidate_unembeddings(architecture, ids, resid.dtype)
     directions = pull_back_through_final_norm(architecture, resid, columns)
-    dtype = sweep_dtype(trace)
-    gradient = torch.cat([asked.direction[None], directions]).to(dtype).unsqueeze(1)
-    for layer in reversed(range(len(trace.layers))):
-        alone = _take_position(trace.layers[layer], position)
-        at = step_back(hold_layer(architecture.blocks[layer], alone, 1, dtype), gradient)
-        yield layer, at
-        gradient = drop_underflow(at.pre)
-
-
-def _take_position(recorded: LayerTrace, position: int) -> LayerTrace:
-    """What a layer read and wrote at one position, as if the prompt were it alone."""
-    only = slice(position, position + 1)
-    taken = {
-        one.name: value[only]
-        for one in fields(recorded)
-        if one.name != "attention" and (value := getattr(recorded, one.name)) is not None
-    }
-    return replace(recorded, attention=recorded.attention[:, only, only], **taken)
+    together = torch.cat([asked.direction[None], directions])
+    return sweep_back(architecture, trace, position, together, alone=True)
 
 
 def _find_parts(

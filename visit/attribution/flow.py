@@ -20,7 +20,7 @@ graphs of Ameisen et al. 2025.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -118,23 +118,31 @@ def sweep_back(
     trace: Trace,
     position: int,
     directions: Float[Tensor, "column d_model"],
+    *,
+    alone: bool = False,
 ) -> Iterator[tuple[int, LayerGradient]]:
     """The gradients of some functionals at every layer, from the last one down.
 
-    Positions after the traced one can't matter and are left out.
+    Positions after the traced one can't matter and are left out. Nothing at the traced position is
+    read by another one that can, so its own gradients can be had without the others'.
 
     Args:
         architecture: The model.
         trace: The forward pass.
         position: The traced position.
         directions: Of each functional, its gradient at the last residual of that position.
+        alone: Whether the gradients are of the traced position alone, which is then the only one.
     """
     dtype = sweep_dtype(trace)
-    gradient = directions.new_zeros(len(directions), position + 1, directions.shape[1], dtype=dtype)
-    gradient[:, position] = directions.to(dtype)
+    first = position if alone else 0
+    n_positions = position + 1 - first
+    gradient = directions.new_zeros(len(directions), n_positions, directions.shape[1], dtype=dtype)
+    gradient[:, -1] = directions.to(dtype)
     for layer in reversed(range(len(trace.layers))):
-        held = hold_layer(architecture.blocks[layer], trace.layers[layer], position + 1, dtype)
-        held = _hold_memories(held, trace, layer)
+        recorded = trace.layers[layer]
+        recorded = _take_position(recorded, position) if alone else recorded
+        held = hold_layer(architecture.blocks[layer], recorded, n_positions, dtype)
+        held = _hold_memories(held, trace, layer, first)
         at = step_back(held, gradient)
         yield layer, at
         gradient = drop_underflow(at.pre)
@@ -178,8 +186,26 @@ def hold_layer(
     )
 
 
-def _hold_memories(held: HeldLayer, trace: Trace, layer: int) -> HeldLayer:
-    """The same layer where memories were set to zero or multiplied in the pass."""
+def _take_position(recorded: LayerTrace, position: int) -> LayerTrace:
+    """What a layer read and wrote at one position, as if the prompt were it alone."""
+    only = slice(position, position + 1)
+    taken = {
+        one.name: value[only]
+        for one in fields(recorded)
+        if one.name != "attention" and (value := getattr(recorded, one.name)) is not None
+    }
+    return replace(recorded, attention=recorded.attention[:, only, only], **taken)
+
+
+def _hold_memories(held: HeldLayer, trace: Trace, layer: int, first: int) -> HeldLayer:
+    """The same layer where memories were set to zero or multiplied in the pass.
+
+    Args:
+        held: The layer, from a position on.
+        trace: The pass.
+        layer: Its number.
+        first: That position.
+    """
     if held.slope is None:
         return held
     slope = held.slope
@@ -187,9 +213,9 @@ def _hold_memories(held: HeldLayer, trace: Trace, layer: int) -> HeldLayer:
         site = one.site
         if site.layer != layer or site.kind is not NodeKind.MEMORY_VALUE:
             continue
-        if site.position is not None and site.position < len(slope):
+        if site.position is not None and 0 <= site.position - first < len(slope):
             slope = slope.clone()
-            slope[site.position, site.number] *= one.factor
+            slope[site.position - first, site.number] *= one.factor
     return held if slope is held.slope else replace(held, slope=slope)
 
 
