@@ -148,7 +148,6 @@ def test_the_tour_of_the_viewer_passes_over_what_is_not_there(open_app):
     assert "Follow the flow" in card.inner_text() and "1 of 4" in card.inner_text()
 
 
-@pytest.mark.xfail(reason="after Cancel the words of the empty canvas do not come")
 def test_before_the_first_graph_the_canvas_says_how_things_stand(open_app):
     screen = open_app("fake")
     screen.page.goto(f"{screen.address}?prompt=slow+one")

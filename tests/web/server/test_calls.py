@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from dash import Dash, Input, State
 from page import Callback
 from sample import FakeEngine
 from starlette.testclient import TestClient
@@ -16,6 +17,7 @@ from visit.graph.request import Request
 from visit.web import ids
 from visit.web.app import create_app
 from visit.web.server import tracing
+from visit.web.server.calls import Calls
 from visit.web.state.bounds import Bounds
 from visit.web.state.jobs import Jobs
 from visit.web.state.shelf import Shelf
@@ -92,17 +94,27 @@ def fail(fault: BaseException) -> Callable[..., Any]:
     return failing
 
 
+def test_two_callbacks_without_output_are_not_of_the_same_inputs():
+    """Dash would call one of them alone: Cancel once ended nothing."""
+
+    async def stop(_clicks: int | None) -> None: ...
+
+    calls = Calls(Dash(__name__, backend="fastapi"), Jobs())
+    calls.add(stop, Input(ids.CANCEL, "n_clicks"), first=False)
+    with pytest.raises(ValueError, match="stop: a callback without output has these inputs"):
+        calls.add(stop, Input(ids.CANCEL, "n_clicks"), State(ids.PAGE, "data"), first=False)
+
+
 def test_a_fault_in_any_callback_is_told_in_place_and_in_one_line_of_the_log(
     client, monkeypatch, caplog, capfd
 ):
     """They ended without a word, and the page stayed as it was."""
     every = callbacks(client)
-    assert len(every) == 18
+    assert len(every) == 17
     for callback in every:
         with monkeypatch.context() as patched:
             patched.setattr(Shelf, "get", fail(KeyError("L0.head3@2")))
             patched.setattr(FakeEngine, "explain", fail(KeyError("L0.head3@2")))
-            patched.setattr(Bounds, "problems_in", fail(KeyError("L0.head3@2")))
             if not callback.outputs:  # it ends what the page has under way
                 patched.setattr(Jobs, "cancel", fail(KeyError("L0.head3@2")))
             # What is typed as settings asks for no graph.

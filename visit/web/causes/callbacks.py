@@ -46,13 +46,6 @@ def register_causes(calls: Calls, engine: Engine, graphs: Graphs, shelf: Shelf) 
     _register_what_if(calls, engine, graphs, shelf)
     register_pane(calls, graphs)
 
-    async def stop(_clicks: int | None, page: str) -> None:
-        """End what the page has under way here, as Cancel ends a trace."""
-        for kind in ("weigh", "agree", "patch"):
-            calls.jobs.cancel(page, kind)
-
-    calls.add(stop, Input(ids.CANCEL, "n_clicks"), State(ids.PAGE, "data"), first=False)
-
 
 # ------------------------------------------------------------------ without one part
 
@@ -199,6 +192,7 @@ def _register_what_if(calls: Calls, engine: Engine, graphs: Graphs, shelf: Shelf
         Input(ids.RUN, "data"),
         State(ids.VIEW, "data"),
         first=False,
+        cancels=True,
     )
 
     async def weigh(asked: dict[str, Any] | None, data: dict[str, Any] | None) -> Any:
@@ -228,6 +222,7 @@ def _register_what_if(calls: Calls, engine: Engine, graphs: Graphs, shelf: Shelf
         Input(ids.WEIGH, "data"),
         State(ids.VIEW, "data"),
         first=False,
+        cancels=True,
     )
 
     async def say(key: str | None, data: dict[str, Any] | None) -> Any:

@@ -64,6 +64,7 @@ def register_pane(calls: Calls, graphs: Graphs) -> None:
         Input(ids.PREDICTED, "data"),
         Input(ids.LOOK, "data"),
         State(ids.VIEW, "data"),
+        cancels=True,
     )
 
     async def patch(
@@ -102,6 +103,7 @@ def register_pane(calls: Calls, graphs: Graphs) -> None:
         Input(ids.SECOND, "data"),
         Input(ids.LOOK, "data"),
         State(ids.VIEW, "data"),
+        cancels=True,
     )
 
 

@@ -15,7 +15,7 @@ from traceback import extract_tb
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from dash import Dash, Output, State, ctx, no_update, set_props
+from dash import Dash, Input, Output, State, ctx, no_update, set_props
 from dash.dependencies import DashDependency
 from fastapi import HTTPException
 
@@ -63,13 +63,22 @@ class Calls:
 
     Attributes:
         jobs: What the pages have under way.
+        cancelled: The kinds of it that *Cancel* ends.
     """
 
     def __init__(self, app: Dash, jobs: Jobs) -> None:
         self._app = app
+        self._silent: set[tuple[str, ...]] = set()
         self.jobs = jobs
+        self.cancelled: set[str] = set()
 
-    def add(self, function: Function, *dependencies: DashDependency, first: bool = True) -> None:
+    def add(
+        self,
+        function: Function,
+        *dependencies: DashDependency,
+        first: bool = True,
+        cancels: bool = False,
+    ) -> None:
         """Have a function answer a callback.
 
         A newer call of a page ends its older one, whose answer the page would not take any more.
@@ -78,12 +87,24 @@ class Calls:
             function: Takes the values of the inputs and states, as it annotates them.
             dependencies: Its outputs, inputs and states.
             first: Whether a fresh page calls it.
+            cancels: Whether *Cancel* ends it.
+
+        Raises:
+            ValueError: it has no output and another without one has the same inputs, of which Dash
+                would call one alone.
         """
         name = function.__name__
+        if cancels:
+            self.cancelled.add(name)
         hints = get_type_hints(function)
         hints.pop("return", None)
         takes = list(hints.items())
         has_output = any(isinstance(one, Output) for one in dependencies)
+        if not has_output:
+            inputs = tuple(str(one) for one in dependencies if isinstance(one, Input))
+            if inputs in self._silent:
+                raise ValueError(f"{name}: a callback without output has these inputs already")
+            self._silent.add(inputs)
 
         async def call(*values: Any) -> Any:
             *own, page = values

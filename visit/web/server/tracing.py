@@ -113,11 +113,12 @@ def register(calls: Calls, engine: Engine, shelf: Shelf, default: Request) -> No
         State(ids.SETTINGS, "data"),
         State(ids.VIEW, "data"),
         State(ids.PAGE, "data"),
+        cancels=True,
     )
 
     async def cancel(_clicks: int | None, page: str) -> None:
-        """End the trace that the page has under way."""
-        if calls.jobs.cancel(page, trace.__name__):
+        """End what the page has under way of all that Cancel ends."""
+        if any([calls.jobs.cancel(page, kind) for kind in calls.cancelled]):
             show_running(False)
 
     async def check_settings(settings: dict[str, Any] | None) -> dict[str, str]:
