@@ -33,8 +33,10 @@ def wait_for_problem(screen: Screen, text: str) -> None:
 
 
 def wait_for_prompt(screen: Screen, *tokens: str) -> None:
-    ask = f"{CY}.nodes('[frame = \"row\"]').map(n => n.data('label'))"
-    wait_until(lambda: screen.ask(ask) == list(tokens), f"rows {tokens}")
+    """Until the strip has these tokens, and the last of them its graph."""
+    ask = "[...document.querySelectorAll('#tokens .chip[data-position]')].map(chip => chip.textContent)"
+    wait_until(lambda: screen.ask(ask) == list(tokens), f"the tokens {tokens}")
+    screen.wait_for(f"output@{len(tokens) - 1}")
 
 
 def test_the_bundled_models_prediction_is_opened_read_filtered_and_kept(open_app, tmp_path):
@@ -58,6 +60,12 @@ def test_the_bundled_models_prediction_is_opened_read_filtered_and_kept(open_app
     node = next(node for node in flow.nodes if str(node.id) == head)
     words = [token.text.replace(" ", "·").replace("\n", "↵") for token in node.reading.top[:5]]
     assert all(word in said for word in words)
+
+    before = screen.n_parts()
+    screen.page.get_by_label("Parts shown").press("ArrowLeft")
+    wait_until(lambda: screen.n_parts() < before, "the weakest part to go")
+    screen.page.get_by_label("Parts shown").press("ArrowRight")
+    wait_until(lambda: screen.n_parts() >= before, "it to come back")
 
     screen.tap(head)  # the picked one closes again
     wait_until(lambda: not screen.has(f"L3.head1.query@{position}"), "the head to close")
@@ -233,9 +241,9 @@ def test_a_link_shows_the_same_again_in_another_profile(open_app):
     one.wait_for_graph()
     trace(one, "Paris is in & out")
     wait_for_prompt(one, "Paris", "·is", "·in", "·&", "·out")
-    one.tap("L1.attn@4")
-    one.wait_for("L1.head0@4")
-    wait_until(lambda: "L1.attn" in one.ask("location.search"), "the address")
+    one.tap("L1.mlp@4")
+    one.wait_for("L1.memory7.value@4")
+    wait_until(lambda: "L1.mlp" in one.ask("location.search"), "the address")
     one.page.get_by_label("Parts shown").fill("4")
     one.page.get_by_role("button", name="MLP, memory").click()
     wait_until(lambda: "parts=4" in one.ask("location.search"), "the address")
@@ -244,10 +252,12 @@ def test_a_link_shows_the_same_again_in_another_profile(open_app):
     other.page.goto(one.ask("location.href"))
     other.wait_for_graph()
     wait_for_prompt(other, "Paris", "·is", "·in", "·&", "·out")
-    other.wait_for("L1.head0@4")
+    other.wait_for("L1.memory7.value@4")
     assert other.page.get_by_label("Prompt", exact=True).input_value() == "Paris is in & out"
-    other.inspected("L1.attn@4")
-    wait_until(lambda: other.hidden_edges() == one.hidden_edges() > 0, "the same edges hidden")
+    other.inspected("L1.mlp@4")
+    seen = f"{CY}.elements().filter(one => one.visible()).map(one => one.id()).sort()"
+    wait_until(lambda: other.ask(seen) == one.ask(seen), "the same to be seen")
+    assert one.ask(seen) and not any(name.endswith(".mlp@4") for name in one.ask(seen))
 
 
 def test_an_example_is_chosen_from_the_menu_and_traced(open_app):
@@ -353,7 +363,7 @@ def test_the_theme_follows_the_system_and_the_button_and_is_remembered(open_app)
 def test_colour_can_say_the_target_s_rank(open_app):
     screen = open_app("fake")
     screen.wait_for_graph()
-    fill = f"{CY}.getElementById('L1.attn@7').style('background-color')"
+    fill = f"{CY}.getElementById('L1.mlp@7').style('background-color')"
     before = screen.ask(fill)
     screen.page.get_by_text("Look", exact=True).click()
     screen.page.get_by_label("target's rank").check()
@@ -388,18 +398,18 @@ def test_what_was_done_is_undone_and_done_again(open_app):
     screen.wait_for_graph()
     undo, redo = (screen.page.locator(f"#{name}") for name in ("undo", "redo"))
     assert undo.is_disabled() and redo.is_disabled()
-    screen.tap("L1.attn@7")
-    screen.wait_for("L1.head0@7")
+    screen.tap("L1.mlp@7")
+    screen.wait_for("L1.memory7.value@7")
     trace(screen, "Rome is")
     wait_for_prompt(screen, "Rome", "·is")
     undo.click()
-    screen.wait_for("L1.head0@7")
+    screen.wait_for("L1.memory7.value@7")
     assert screen.page.get_by_label("Prompt", exact=True).input_value().startswith("The capital")
     screen.page.keyboard.press("Control+z")
-    wait_until(lambda: not screen.has("L1.head0@7"), "the attention to close")
+    wait_until(lambda: not screen.has("L1.memory7.value@7"), "the MLP to close")
     assert undo.is_disabled()
     screen.page.keyboard.press("Control+Shift+Z")
-    screen.wait_for("L1.head0@7")
+    screen.wait_for("L1.memory7.value@7")
     redo.click()
     wait_for_prompt(screen, "Rome", "·is")
     assert redo.is_disabled()

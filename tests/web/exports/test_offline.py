@@ -143,7 +143,7 @@ def test_pictures_are_what_the_app_draws_with_each_block_opened_alone():
     index = Index(PLAIN)
     made, nodes = draw_ahead(index, (ATTENTION, MLP))
     held = {frozenset(picture["opened"]): picture for picture in made["pictures"]}
-    for opened in ((), (ATTENTION,), (ATTENTION, HEAD), (MLP,), (ATTENTION, MLP)):
+    for opened in ((), (ATTENTION,), (HEAD,), (MLP,), (ATTENTION, MLP)):
         parts = [json.loads(made["parts"][n]) for n in held[frozenset(map(str, opened))]["parts"]]
         assert parts == elements.draw(index, opened)[1]
     assert len(held) == len(made["pictures"])

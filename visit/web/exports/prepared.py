@@ -20,8 +20,8 @@ from visit.engine.progress import Progress, silent
 from visit.formats.document import compact_json
 from visit.graph.flow import Node, NodeId, Note
 from visit.graph.index import Index
-from visit.graph.kinds import BLOCKS, RESIDUALS
-from visit.graph.relations import attention_of
+from visit.graph.kinds import RESIDUALS
+from visit.graph.relations import way_in
 from visit.graph.selection import can_open
 from visit.web import ids, inspector
 from visit.web.flow import elements
@@ -91,10 +91,10 @@ def list_openings(index: Index, opened: Sequence[NodeId] = ()) -> list[tuple[Nod
 
 
 def _list_single_openings(index: Index) -> Iterator[tuple[NodeId, ...]]:
-    """Each block alone, the one that carries most first; a head inside its attention."""
+    """Each part alone with what it is opened inside of, the one that carries most first."""
     for node_id in sorted(index.nodes, key=lambda n: _strength(index, n)):
         if can_open(index, node_id):
-            yield (node_id,) if node_id.kind in BLOCKS else (attention_of(node_id), node_id)
+            yield (*way_in(index, node_id), node_id)
 
 
 def _strength(index: Index, node_id: NodeId) -> tuple[bool, float]:
