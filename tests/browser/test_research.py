@@ -33,8 +33,12 @@ def wait_for_problem(screen: Screen, text: str) -> None:
 
 
 def wait_for_prompt(screen: Screen, *tokens: str) -> None:
-    """Until the strip has these tokens, and the last of them its graph."""
-    ask = "[...document.querySelectorAll('#tokens .chip[data-position]')].map(chip => chip.textContent)"
+    """Until the strip has these tokens up to the traced one, and that has its graph."""
+    ask = """() => {
+        const chips = [...document.querySelectorAll('#tokens .chip[data-position]')];
+        const traced = chips.findIndex(chip => chip.classList.contains('is-traced'));
+        return chips.slice(0, traced + 1).map(chip => chip.textContent);
+    }"""
     wait_until(lambda: screen.ask(ask) == list(tokens), f"the tokens {tokens}")
     screen.wait_for(f"output@{len(tokens) - 1}")
 
@@ -67,6 +71,7 @@ def test_the_bundled_models_prediction_is_opened_read_filtered_and_kept(open_app
     screen.page.get_by_label("Parts shown").press("ArrowRight")
     wait_until(lambda: screen.n_parts() >= before, "it to come back")
 
+    screen.rest()
     screen.tap(head)  # the picked one closes again
     wait_until(lambda: not screen.has(f"L3.head1.query@{position}"), "the head to close")
 

@@ -8,19 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from visit.graph.flow import Ledger, NodeId, NodeKind
 from visit.graph.index import Index
 from visit.graph.kinds import EXPERTS
 
 _ALWAYS = frozenset({NodeKind.HEAD, NodeKind.MLP})
-
-
-class Measure(StrEnum):
-    """What parts are chosen and sized by."""
-
-    FLOW = "flow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +24,11 @@ class Choice:
         count: How many of the strongest parts.
         kept: What is drawn whatever its strength.
         unfolded: The layers that are drawn though nothing of them is.
-        by: What the strongest are strongest by.
     """
 
     count: int = 40
     kept: frozenset[NodeId] = field(default_factory=frozenset)
     unfolded: frozenset[int] = field(default_factory=frozenset)
-    by: Measure = Measure.FLOW
 
 
 def rank_parts(index: Index) -> Mapping[NodeId, int]:

@@ -105,12 +105,10 @@ def _register_graph(calls: Calls, engine: Engine | None, graphs: Graphs) -> None
 
     async def show_panels(key: str | None, data: dict[str, Any] | None) -> Any:
         """The panels beside a graph that stay while its blocks open and close."""
-        if key is None or data is None:
+        told = await graphs.find_told(key, data)
+        if told is None:
             return no_update
-        view = View.parse(data)
-        index = await graphs.find(view)
-        if index is None:
-            return no_update
+        view, index = told
 
         def build() -> dict[str, Any]:
             panels = build_graph_panels(index, clickable=engine is not None and not view.fixed)
@@ -130,12 +128,10 @@ def _register_graph(calls: Calls, engine: Engine | None, graphs: Graphs) -> None
 
     async def look_again(key: str | None, data: dict[str, Any] | None) -> Any:
         """What can be searched of a graph that a fetched block was added to, and of its parts."""
-        if key is None or data is None:
+        told = await graphs.find_told(key, data)
+        if told is None:
             return no_update
-        view = View.parse(data)
-        index = await graphs.find(view)
-        if index is None:
-            return no_update
+        view, index = told
         ranking = await graphs.answer(view, all_parts(view.request))
         return await jobs.tap(lambda: searchable(index, ranking))
 

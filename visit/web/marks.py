@@ -58,7 +58,7 @@ class Change(TypedDict, total=False):
     turned: bool
 
 
-NODE = Mark(shape="rectangle", font=SANS, size=12, weight=400, border=1.2, room=68)
+NODE = Mark(shape="rectangle", font=SANS, size=12, weight=400, border=1.2, room=84)
 SMALLEST = 12
 """The size of the smallest letters, which must stay legible when the drawing is zoomed."""
 FAMILIES: dict[str, Change] = {

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from visit.web.colours import Scale, contrast
 
@@ -218,6 +219,11 @@ CLEAR = "rgba(0,0,0,0)"
 """No colour: what is behind shows."""
 LINE_ON_ANY = "#8884"
 """A line that shows on a light page and on a dark one, where the page is not ours."""
+
+
+def read_theme(shade: str | None, look: Mapping[str, Any] | None) -> Theme:
+    """The theme that a page has, as its stores say it."""
+    return choose_theme(shade or "light", (look or {}).get("palette") or SAFE)
 
 
 def choose_theme(name: str, palette: str = SAFE) -> Theme:

@@ -26,7 +26,7 @@ from visit.web.server.calls import Calls
 from visit.web.server.tracing import progress_to_page
 from visit.web.state.graphs import Graphs
 from visit.web.state.view import View
-from visit.web.theme import SAFE, choose_theme
+from visit.web.theme import read_theme
 from visit.web.trees import trees
 
 
@@ -38,19 +38,17 @@ def register_pane(calls: Calls, graphs: Graphs) -> None:
         look: dict[str, Any] | None, data: dict[str, Any] | None,
     ) -> tuple[Any, Any]:  # fmt: skip
         """Predicted against measured, while the pane is shown."""
-        if key is None or data is None or not pane or pane.get("name") != "causes":
+        told = await graphs.find_told(key, data) if _is_shown(pane) else None
+        if told is None:
             return no_update, no_update
-        view = View.parse(data)
-        index = await graphs.find(view)
-        if index is None:
-            return no_update, no_update
+        view, index = told
         async with under_way():
             question = Measure(plain(view.request), PARTS)
             effects = await graphs.answer(view, question, progress_to_page())
         if effects is None:
             return no_update, {ids.AGREEMENT_SAID: trees(cannot(_FROM_A_DOCUMENT))}
         by = next((known for known in PREDICTIONS if known == predicted), "flow")
-        theme = choose_theme(shade or "light", (look or {}).get("palette") or SAFE)
+        theme = read_theme(shade, look)
         figure = await calls.jobs.tap(lambda: agreement_figure(effects, index.flow, by, theme))
         return figure, {ids.AGREEMENT_SAID: trees(say_agreement(effects, by))}
 
@@ -72,16 +70,14 @@ def register_pane(calls: Calls, graphs: Graphs) -> None:
         look: dict[str, Any] | None, data: dict[str, Any] | None,
     ) -> tuple[Any, Any]:  # fmt: skip
         """The second prompt's values in this pass, everywhere, while the pane is shown."""
-        if key is None or data is None or not pane or pane.get("name") != "causes":
+        told = await graphs.find_told(key, data) if _is_shown(pane) else None
+        if told is None:
             return no_update, no_update
-        view = View.parse(data)
-        index = await graphs.find(view)
-        if index is None:
-            return no_update, no_update
+        view, index = told
         if not second or not graphs.can_ask(view):
             said = _NO_SECOND if graphs.can_ask(view) else _FROM_A_DOCUMENT
             return no_update, {ids.PATCHING_SAID: trees(cannot(said))}
-        theme = choose_theme(shade or "light", (look or {}).get("palette") or SAFE)
+        theme = read_theme(shade, look)
         try:
             async with under_way():
                 other, residuals, heads = await _patched(view, second, index.flow, graphs)
@@ -105,6 +101,10 @@ def register_pane(calls: Calls, graphs: Graphs) -> None:
         State(ids.VIEW, "data"),
         cancels=True,
     )
+
+
+def _is_shown(pane: dict[str, Any] | None) -> bool:
+    return pane is not None and pane.get("name") == "causes"
 
 
 _FROM_A_DOCUMENT = "This graph came from a document; trace its prompt to measure what parts cause."

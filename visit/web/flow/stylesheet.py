@@ -156,7 +156,6 @@ def _nodes(theme: Theme) -> list[Rule]:
                 "z-index-compare": "manual",
                 **_CENTRED,
                 **_style(asdict(NODE)),
-                "text-max-width": "data(w)",
             },
         ),
         *(

@@ -25,7 +25,7 @@ from visit.web.server.calls import Calls
 from visit.web.state.graphs import Graphs
 from visit.web.state.jobs import Jobs
 from visit.web.state.view import View
-from visit.web.theme import SAFE, Theme, choose_theme
+from visit.web.theme import Theme, choose_theme, read_theme
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +97,12 @@ def register(calls: Calls, graphs: Graphs) -> None:
         data: dict[str, Any] | None,
     ) -> tuple[Any, Any]:
         """The lens grid, while its dock is open: as high as the dock, or higher, to be scrolled."""
-        if key is None or data is None or not dock or not dock.get("open"):
+        if not dock or not dock.get("open"):
             return no_update, no_update
-        view = View.parse(data)
-        index = await graphs.find(view)
-        if index is None:
+        told = await graphs.find_told(key, data)
+        if told is None:
             return no_update, no_update  # drawing says what is wrong
+        view, index = told
         drawn = Drawn(choose_theme(shade or "light"), int(dock.get("width") or 0) or 1080, 0)
         figure = await draw_lens(graphs, calls.jobs, view, index, {ids.LENS: dock}, drawn)
         figure["layout"]["meta"]["key"] = view.key
@@ -132,7 +132,7 @@ def register(calls: Calls, graphs: Graphs) -> None:
         view = View.parse(data)
         index = await graphs.find_opened(view)
         drawn = Drawn(
-            choose_theme(shade or "light", (look or {}).get("palette") or SAFE),
+            read_theme(shade, look),
             int(pane.get("width") or 0) or 1000,
             int(pane.get("height") or 0) or 560,
         )

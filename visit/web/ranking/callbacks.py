@@ -14,7 +14,6 @@ from visit.web.ranking.rows import Known, columns, effect_columns
 from visit.web.screen.search import searchable
 from visit.web.server.calls import Calls
 from visit.web.state.graphs import Graphs
-from visit.web.state.view import View
 
 RANK = "rank"
 """The kind of what a page has under way here: a newer trace ends it."""
@@ -30,12 +29,12 @@ def register(calls: Calls, graphs: Graphs) -> None:
 
         Effects that would take long are measured when the page asks for them.
         """
-        if key is None or data is None:
+        told = await graphs.find_told(key, data)
+        if key is None or told is None:
             return
-        view = View.parse(data)
-        index = await graphs.find(view)
-        ranking = None if index is None else await graphs.answer(view, all_parts(view.request))
-        if index is None or ranking is None:
+        view, index = told
+        ranking = await graphs.answer(view, all_parts(view.request))
+        if ranking is None:
             return
         bidden = measured is not None and measured.get("key") == key
         is_changed = bool(view.request.interventions)  # effects are of the plain pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Hashable, Iterable
 from dataclasses import replace
+from typing import Any
 from weakref import WeakValueDictionary
 
 from visit.engine.progress import Progress
@@ -58,6 +59,25 @@ class Graphs:
                     flow = await ask(engine, Explain(view.request, weights=view.weights))
                     index = self._shelf.keep(view.key, await self._jobs.tap(lambda: Index(flow)))
         return index
+
+    async def find_told(
+        self, key: str | None, data: dict[str, Any] | None
+    ) -> tuple[View, Index] | None:
+        """The view that a page tells of, with its graph; ``None`` where it shows none.
+
+        Args:
+            key: The graph's, which the page has once it shows one.
+            data: The view, as the page holds it.
+
+        Raises:
+            ValueError: it is no view.
+            VisitError: as ``find``.
+        """
+        if key is None or data is None:
+            return None
+        view = View.parse(data)
+        index = await self.find(view)
+        return None if index is None else (view, index)
 
     async def find_opened(self, view: View) -> Index:
         """The view's graph, with every opened block in it.
