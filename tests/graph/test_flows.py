@@ -90,12 +90,13 @@ def test_the_slider_offers_every_small_number_and_all_and_its_panel_says_the_sam
 
 def test_the_note_says_what_is_folded_and_tells_the_browser_what_is_drawn():
     drawn = select(INDEX, (), Choice(5))
-    (said,) = note(INDEX, drawn)
+    *scales, said = note(INDEX, drawn)
     explained = explain(INDEX, drawn)
-    assert said.children.startswith(f"{explained.n_folded:,} folded, net ")
+    assert said.children.startswith(f"{explained.n_folded:,} parts folded, net ")
     assert getattr(said, "data-drawn") == "5"
     assert float(getattr(said, "data-unexplained")) == pytest.approx(
         explained.unexplained, abs=1e-4
     )
-    (plain,) = note(Index(make_flow()), select(Index(make_flow())))
+    assert [scale.children.split(":")[0] for scale in scales] == [*["widest"] * len(WIDTHS), "bar"]
+    *_, plain = note(Index(make_flow()), select(Index(make_flow())))
     assert "net" not in plain.children

@@ -29,10 +29,10 @@ def note(index: Index, drawn: Selection) -> list[Component]:
     in_flow = f", net {signed(said.net, 1)} of {signed(index.flow.metric.value, 1)}"
     widest = [
         html.Span(
-            f"widest: {said}, {say_width(find_widest(index, name), name)}",
+            f"widest: {of_what}, {say_width(find_widest(index, name), name)}",
             className=f"width {name}",
         )
-        for name, said in WIDTHS.items()
+        for name, of_what in WIDTHS.items()
     ]
     bar = f"bar: {'flow' if index.by_flow else 'part it carries'}, "
     return [
