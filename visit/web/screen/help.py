@@ -10,7 +10,8 @@ from dash import html
 from dash.development.base_component import Component
 
 from visit.web.parts import aria, data
-from visit.web.screen.glossary import Word, by_topic
+from visit.web.screen.glossary import by_topic
+from visit.web.screen.meanings.word import Word
 
 KEYS: tuple[tuple[str, str], ...] = (
     ("← or →", "follows the strongest edge, back or forward"),

@@ -1,0 +1,35 @@
+"""Words of what parts cause, as it is measured and predicted."""
+
+from __future__ import annotations
+
+from visit.web.screen.meanings.word import Word
+
+TOPIC = "What parts cause"
+
+WORDS = (
+    Word(
+        "effect",
+        TOPIC,
+        "What a change of one part does to the metric, measured: with the change less without it, "
+        "the rest of the pass run again. Negative where the part speaks for the target.",
+        also=("total effect", "causal effect", "ablation"),
+    ),
+    Word(
+        "estimate",
+        TOPIC,
+        "An effect predicted to first order, by one gradient through the live pass.",
+        also=("attribution patching", "AtP"),
+    ),
+    Word(
+        "repaired",
+        TOPIC,
+        "Of a part without which less than a quarter of its direct logit is lost: later parts make "
+        "up for it.",
+        also=("self-repair", "hydra effect"),
+    ),
+    Word(
+        "reversed",
+        TOPIC,
+        "Of a part without which the prediction moves the other way than its direct logit says.",
+    ),
+)
