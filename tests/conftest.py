@@ -1,6 +1,7 @@
 """What every test shares: shapes and types checked at run time, no network, one thread."""
 
 import os
+import re
 
 # Before anything imports torch or transformers: two OpenMP threads on a busy machine are slower
 # than one, and a test that reaches for the network is a bug.
@@ -9,6 +10,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from beartype import BeartypeConf
@@ -16,18 +18,26 @@ from beartype.claw import beartype_packages
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
-# From here on every function and dataclass of the package checks its annotations when called. In
-# the tensor tower shapes are checked too, which makes every call some ten times as slow; so is a
-# request, whose own checks are to come first. What makes the bundled model gives no shapes.
-SHAPED = ("models", "tracing", "attribution", "lens", "assemble", "session", "cli")
-PLAIN = ("errors", "text", "graph", "formats", "engine", "web", "mini")
-OWN_CHECKS = "visit.graph.request"
-install_import_hook([OWN_CHECKS, *(f"visit.{name}" for name in SHAPED)], "beartype.beartype")
+# From here on every function and dataclass of the package checks its annotations when called. Where
+# a module names the shapes of arrays these are checked too, which makes each of its calls some ten
+# times as slow. So are a module's calls that names what is imported for mypy alone, or makes named
+# tuples, which the quick way cannot look up; and a request's, whose own checks come first then.
+PACKAGE = Path(__file__).parent.parent / "visit"
+REQUEST = "visit.graph.request"
+SLOW_WORDS = re.compile("jaxtyping|TYPE_CHECKING|NamedTuple")
+SLOWLY = [
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+    for folder in ("models", "tracing", "attribution", "lens", "assemble", "cli")
+    for path in (PACKAGE / folder).rglob("*.py")
+    if SLOW_WORDS.search(path.read_text(encoding="utf-8"))
+]
+install_import_hook([REQUEST, *SLOWLY], "beartype.beartype")
 beartype_packages(
-    [f"visit.{name}" for name in PLAIN],
-    # An int is a float, as mypy has it.
+    ["visit"],
     conf=BeartypeConf(
-        claw_is_pep526=False, claw_skip_package_names=(OWN_CHECKS,), is_pep484_tower=True
+        claw_is_pep526=False,
+        claw_skip_package_names=(REQUEST,),
+        is_pep484_tower=True,  # an int is a float, as mypy has it
     ),
 )
 

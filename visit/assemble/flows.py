@@ -131,7 +131,7 @@ def find_outcomes(
         activations: The coefficients of rows.
     """
     flows = candidate_flows(asked, found, vectors, activations)
-    texts = [tokens.text(id_) for id_ in asked.candidates]
+    texts = tokens.texts(asked.candidates)
     return {
         id_: outcome_from_flows(asked.candidates, texts, row)
         for id_, row in zip(flows, torch.stack([*flows.values()]), strict=True)
@@ -194,10 +194,11 @@ def outcome_from_flows(
     order = flows.argsort(descending=True, stable=True).tolist()
     sizes = flows.tolist()
 
-    def listed(places: Iterable[int]) -> tuple[TokenFlow, ...]:
-        return tuple(TokenFlow(candidates[n], texts[n], sizes[n]) for n in places)
-
+    lifted = [n for n in order[:N_TOKENS] if sizes[n] > 0]
+    lowered = [n for n in order[: -N_TOKENS - 1 : -1] if sizes[n] < 0]
     return Outcome(
-        listed(n for n in order[:N_TOKENS] if sizes[n] > 0),
-        listed(n for n in order[: -N_TOKENS - 1 : -1] if sizes[n] < 0),
+        *(
+            tuple(TokenFlow(candidates[n], texts[n], sizes[n]) for n in places)
+            for places in (lifted, lowered)
+        )
     )

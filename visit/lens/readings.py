@@ -193,9 +193,9 @@ class Reader:
     def _listings(
         self, ids: Int[Tensor, "vector top"], probs: Float[Tensor, "vector top"]
     ) -> list[tuple[TokenProbability, ...]]:
-        text = self._tokens.text
+        texts = self._tokens.texts
         return [
-            tuple(map(_make_probability, zip(row, map(text, row), values, strict=True)))
+            tuple(map(_make_probability, zip(row, texts(row), values, strict=True)))
             for row, values in zip(ids.tolist(), probs.tolist(), strict=True)
         ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
@@ -100,6 +100,10 @@ class Tokens:
     def text(self, id_: int) -> str:
         r"""The text a token stands for: leading space kept, lone bytes written like ``\xe6``."""
         return self._texts[id_]
+
+    def texts(self, ids: Iterable[int]) -> list[str]:
+        """The texts that tokens stand for, each as ``text`` has it."""
+        return [self._texts[id_] for id_ in ids]
 
     def single(self, text: str, role: str) -> int:
         """The id of the one token that the text is.
