@@ -8,6 +8,7 @@ from typing import Any
 
 from visit.assemble.answers import answer
 from visit.assemble.residency import MODELS_BYTES, TRACES_BYTES, Residency, Resident
+from visit.engine.comparing import compare_requests
 from visit.engine.line import MOST_WAITING
 from visit.engine.progress import Progress, silent
 from visit.engine.protocol import ModelChoice
@@ -24,6 +25,7 @@ from visit.engine.questions import (
 )
 from visit.engine.queue import Queue
 from visit.errors import RequestError
+from visit.graph.compare import Difference
 from visit.graph.effects import Effects
 from visit.graph.flow import FlowGraph, ModelInfo, Node
 from visit.graph.request import Request
@@ -263,6 +265,21 @@ class Session:
             VisitError: it cannot be measured; the text says why.
         """
         return self.ask(Measure(request, parts, **named) if parts else Measure(request, **named))
+
+    def compare(
+        self, first: Request, second: Request, progress: Progress | None = None
+    ) -> Difference:
+        """What differs between two prompts, targets or models of one architecture.
+
+        Args:
+            first: One request.
+            second: The other. A difference is its number less the first's.
+            progress: As in ``ask``.
+
+        Raises:
+            VisitError: one cannot be explained, or the two have nothing in common.
+        """
+        return compare_requests(self, first, second, progress)
 
     def upstream(self, request: Request, node: str, count: int = 30) -> Upstream:
         """What feeds a part: asks ``ReadUpstream``.

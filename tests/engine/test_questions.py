@@ -35,6 +35,7 @@ SAMPLES: list[Question[Any]] = [
     ReadLens(Request("Rome is"), positions=()),
     ReadPattern(REQUEST, layer=1, head=4, weights="0a1b"),
     Explain(REQUEST, may_load=False),
+    Explain(REQUEST, also=("L1.head0@2", "L0.mlp@1")),
     RankParts(REQUEST),
     RankParts(REQUEST, memories=0),
     Measure(REQUEST),

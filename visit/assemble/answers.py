@@ -63,12 +63,13 @@ def explain(question: Explain, resident: Resident, tell: Progress) -> FlowGraph:
         tell(stage, begins + part * (ends - begins))
 
     trace = resident.trace(question.request, tell_of_whole)
-    kept = resident.graphs.get(question.request)
+    key = question.request, question.also
+    kept = resident.graphs.get(key)
     if kept is None:
-        flow = resident.builder.whole(trace, question.request, tell_of_whole)
+        flow = resident.builder.whole(trace, question.request, tell_of_whole, question.also)
         asked = resident.builder.resolve(trace, question.request)
         kept = with_effects(flow, resident, asked, tell_of_whole)
-        resident.graphs[question.request] = kept
+        resident.graphs[key] = kept
     return kept
 
 

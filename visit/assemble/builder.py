@@ -58,12 +58,14 @@ from visit.graph.flow import (
     Target,
     TokenProbability,
 )
+from visit.graph.interventions import Intervention, Site
 from visit.graph.request import Request, layers_from_spec
 from visit.lens.readings import Reader
 from visit.models.architectures import Architecture
 from visit.models.rows import KINDS, is_static
 from visit.models.tokens import Tokens
 from visit.tracing.precision import ledger_dtype
+from visit.tracing.sites import check_intervention
 from visit.tracing.trace import Trace
 
 N_PREDICTIONS = 10
@@ -82,18 +84,22 @@ class Builder:
         self._flows = KeptFlows(architecture)
 
     @torch.inference_mode()
-    def whole(self, trace: Trace, request: Request, progress: Progress) -> FlowGraph:
+    def whole(
+        self, trace: Trace, request: Request, progress: Progress, also: Sequence[str] = ()
+    ) -> FlowGraph:
         """The route of the traced position, with the requested layers opened at it.
 
         Args:
             trace: The forward pass.
             request: What to draw.
             progress: Told how far each of ``ledgers`` and ``readings`` is, 0 to 1.
+            also: Heads, MLPs and memories that are drawn whatever their strength, by their ids.
 
         Raises:
-            RequestError: the position, the target or a layer does not exist.
+            RequestError: the position, the target, a layer or one of those parts does not exist.
         """
         asked = self.resolve(trace, request)
+        asked = replace(asked, strongest=asked.strongest.with_sites(self._sites(asked, also)))
         draft, loads = Draft(), {asked.position: 1.0}
         n_layers = len(trace.layers)
         for layer in reversed(range(n_layers)):
@@ -108,6 +114,17 @@ class Builder:
                 open_block(draft, asked, layer, asked.position, values)
             draw_strongest(draft, asked, layer, values)
         return self._finish(draft, asked, progress, with_output=True)
+
+    def _sites(self, asked: TracedRequest, texts: Sequence[str]) -> list[Site]:
+        """Parts by their ids, known to be the model's.
+
+        Raises:
+            RequestError: there is no such part, or it comes after the traced position.
+        """
+        sites = [Site.parse(text) for text in texts]
+        for site in sites:
+            check_intervention(self._architecture, Intervention(site), asked.position)
+        return sites
 
     @torch.inference_mode()
     def block(self, trace: Trace, request: Request, layer: int, position: int) -> FlowGraph:

@@ -58,7 +58,8 @@ class Resident:
         builder: What makes graphs of its traces.
         traces: The recent ones by their token ids and what is changed in them, the least recently
             used first.
-        graphs: The recent ones by their requests: a page that is loaded again asks the same.
+        graphs: The recent ones by their requests and what they draw also: a page that is loaded
+            again asks the same.
     """
 
     def __init__(self, loaded: Loaded, trace_bytes: int = TRACES_BYTES) -> None:
@@ -69,7 +70,7 @@ class Resident:
         reader = Reader(projector, self.tokens, self.atlas)
         self.builder = Builder(loaded.architecture, self.tokens, reader, loaded.info)
         self.traces: OrderedDict[TraceKey, Trace] = OrderedDict()
-        self.graphs: LRUCache[Request, FlowGraph] = LRUCache(
+        self.graphs: LRUCache[tuple[Request, tuple[str, ...]], FlowGraph] = LRUCache(
             GRAPHS_BYTES, getsizeof=lambda flow: min(n_bytes(flow), GRAPHS_BYTES)
         )
         self._trace_bytes = trace_bytes

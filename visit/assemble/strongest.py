@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from visit.attribution.circuits import strongest
 from visit.attribution.metric_flow import MetricFlow
+from visit.errors import RequestError
 from visit.graph.flow import NodeKind
+from visit.graph.interventions import Site
+
+_NAMED = (NodeKind.HEAD, NodeKind.MLP, NodeKind.MEMORY_VALUE)
 
 
 class Part(NamedTuple):
@@ -30,6 +35,14 @@ class Strongest:
 
     parts: tuple[Part, ...] = ()
 
+    def with_sites(self, sites: Iterable[Site]) -> Strongest:
+        """These, and parts that were asked for by name.
+
+        Raises:
+            RequestError: one is no head, MLP or memory at a position.
+        """
+        return Strongest(tuple(dict.fromkeys([*self.parts, *map(_part_from_site, sites)])))
+
     def heads_at(self, layer: int, position: int) -> list[int]:
         """The heads among them of one block."""
         return self._at(NodeKind.HEAD, layer, position)
@@ -48,6 +61,15 @@ class Strongest:
 
     def _at(self, kind: NodeKind, layer: int, position: int) -> list[int]:
         return [part.number for part in self.parts if part[:3] == (kind, layer, position)]
+
+
+def _part_from_site(site: Site) -> Part:
+    if site.kind not in _NAMED or site.position is None or site.layer is None or site.source:
+        raise RequestError(
+            f"{site} cannot be drawn by name; give a head, an MLP or a memory at a position, like "
+            "'L5.head3@7', 'L5.mlp@7' or 'L5.memory123.value@7'"
+        )
+    return Part(site.kind, site.layer, site.position, site.number or 0)
 
 
 def find_strongest(flow: MetricFlow, count: int, n_memories: int) -> Strongest:

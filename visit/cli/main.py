@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Sequence
 
 from visit import __version__
-from visit.cli import INTERRUPTED, ablate, atlas, export, models, serve, trace
+from visit.cli import INTERRUPTED, ablate, atlas, compare, export, models, serve, trace
 from visit.cli.options import (
     USERS_FAULT,
     Command,
@@ -42,6 +42,11 @@ COMMANDS: dict[str, Command | Group] = {
         "measure where two prompts' answers part: put one's values into the other's pass",
         ablate.describe_patch,
         ablate.patch,
+    ),
+    "compare": Command(
+        "see what differs between two prompts, targets, models or documents",
+        compare.describe,
+        compare.run,
     ),
     "serve": Command("open the app with a model in memory", serve.describe_serve, serve.serve),
     "show": Command(

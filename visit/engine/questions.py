@@ -67,7 +67,14 @@ class Question(Generic[Answer]):
 
 @dataclass(frozen=True)
 class Explain(Question[FlowGraph]):
-    """Run the model once and take the forward pass apart."""
+    """Run the model once and take the forward pass apart.
+
+    Attributes:
+        also: Heads, MLPs and memories that are drawn whatever their strength, by their ids: those
+            that another graph holds, so that the two can be compared.
+    """
+
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,15 @@ def json_from_flow(flow: FlowGraph) -> str:
     Raises:
         DocumentError: a number is not finite, which JSON cannot say.
     """
-    data = data_from_flow(flow)
+    return json_from_record(data_from_flow(flow))
+
+
+def json_from_record(data: dict[str, Any]) -> str:
+    """A document's records as JSON text, keys sorted, each item of its lists a line.
+
+    Raises:
+        DocumentError: a number is not finite, which JSON cannot say.
+    """
     try:
         parts = [f'"{name}":{_lines_from_part(data[name])}' for name in sorted(data)]
     except ValueError:

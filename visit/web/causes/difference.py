@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from visit.graph.compare import compare
 from visit.graph.flow import FlowGraph
 from visit.graph.index import Index
 from visit.web.flow.elements import signed_level
@@ -12,13 +13,8 @@ from visit.web.words import signed
 
 def differences(changed: FlowGraph, plain: FlowGraph) -> dict[str, float]:
     """The flow now less the flow before of every node that both graphs have."""
-    before = {node.id: node.flow for node in plain.nodes}
-    found = {}
-    for node in changed.nodes:
-        was = before.get(node.id)
-        if node.flow is not None and was is not None:
-            found[str(node.id)] = node.flow - was
-    return found
+    moved = ((str(node.id), node.difference("flow")) for node in compare(plain, changed).nodes)
+    return {node_id: flow for node_id, flow in moved if flow is not None}
 
 
 def mark_differences(

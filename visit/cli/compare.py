@@ -1,0 +1,151 @@
+"""``visit compare``: what differs between two prompts, targets, models or documents."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from visit.cli.options import (
+    MODEL_HELP,
+    Parser,
+    add_model,
+    add_output,
+    add_running,
+    check_unicode,
+    running_from_arguments,
+)
+from visit.cli.progress import progress_bar
+from visit.cli.request_options import (
+    add_drawing,
+    add_metric,
+    add_reading,
+    add_tokens,
+    request_from_arguments,
+)
+from visit.cli.streams import write_result
+from visit.errors import RequestError
+from visit.graph.compare import MEASURES
+
+if TYPE_CHECKING:
+    from visit.graph.compare import Difference
+
+_ENDINGS = {".json", ".html", ".htm"}
+_MEMORIES = 20
+
+
+def describe(command: Parser) -> None:
+    """The options of ``visit compare``."""
+    command.add_argument(
+        "prompt", metavar="A", help="a prompt, or a document that visit trace wrote"
+    )
+    command.add_argument(
+        "other",
+        metavar="B",
+        nargs="?",
+        help="another of the same sort; left out, A itself with --target-b or --model-b",
+    )
+    add_model(command)
+    command.add_argument("--model-b", metavar="M", help=f"the model of B: {MODEL_HELP}")
+    add_tokens(command)
+    command.add_argument(
+        "--target-b", metavar="TOK", help="the token to explain in B (default: as --target)"
+    )
+    add_reading(command)
+    add_metric(command)
+    add_drawing(command)
+    add_running(command)
+    output = add_output(command, "the two predictions and the parts that differ most")
+    output.add_argument(
+        "--by",
+        choices=MEASURES,
+        default=MEASURES[0],
+        help="what the summary ranks parts by (default: %(default)s)",
+    )
+    output.add_argument(
+        "--count",
+        metavar="N",
+        type=int,
+        default=20,
+        help="parts listed in the summary (default: %(default)s)",
+    )
+    command.set_defaults(
+        prompt_file=None, prompt_ids=None, layers="none", strongest_memories=_MEMORIES
+    )
+
+
+def run(arguments: Namespace) -> None:
+    """Compare and write the document, the summary, or both."""
+    if arguments.output not in (None, "-"):
+        from visit.formats.files import check_writable
+
+        check_writable(arguments.output)
+    _write(_compare(arguments), arguments)
+
+
+def _compare(arguments: Namespace) -> Difference:
+    given = (arguments.prompt, arguments.other)
+    are_files = [one is not None and _is_document(one) for one in given]
+    if not any(are_files):
+        return _compare_prompts(arguments)
+    if not all(are_files):
+        name = given[are_files.index(False)]
+        raise RequestError(
+            f"{given[are_files.index(True)]} is a document and "
+            f"{'nothing' if name is None else repr(name)} is beside it; give two documents or two "
+            "prompts"
+        )
+    from visit.formats.document import read_flow
+    from visit.graph.compare import compare
+
+    return compare(*map(read_flow, given))
+
+
+def _is_document(given: str) -> bool:
+    try:
+        return Path(given).suffix.lower() in _ENDINGS and Path(given).is_file()
+    except (OSError, ValueError):
+        return False  # too long a name is a prompt
+
+
+def _compare_prompts(arguments: Namespace) -> Difference:
+    other, model, target = arguments.other, arguments.model_b, arguments.target_b
+    if other is None and model is None and target is None:
+        raise RequestError(
+            "A stands alone; give B, or another target with --target-b or model with --model-b"
+        )
+    first = request_from_arguments(arguments)
+    b = {
+        "prompt": arguments.prompt if other is None else other,
+        "target": arguments.target if target is None else target,
+        "model": model,
+    }
+    check_unicode("second prompt", b["prompt"])
+    second = request_from_arguments(Namespace(**{**vars(arguments), **b}))
+    from visit.engine.comparing import compare_requests
+    from visit.session import Session
+
+    with progress_bar() as progress:
+        session = Session.load(
+            arguments.model, **running_from_arguments(arguments), progress=progress
+        )
+        return compare_requests(session, first, second, progress)
+
+
+def _write(difference: Difference, arguments: Namespace) -> None:
+    if arguments.summary:
+        from visit.formats.difference_summary import text_from_difference
+
+        write_result(text_from_difference(difference, arguments.count, arguments.by))
+    if arguments.summary and arguments.output is None:
+        return
+    from visit.formats.difference import json_from_difference
+    from visit.formats.files import write_whole
+
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    text = json_from_difference(difference, None if arguments.reproducible else now)
+    if arguments.output in (None, "-"):
+        write_result(text.encode("utf-8"))
+    else:
+        write_whole(arguments.output, text)
