@@ -13,6 +13,7 @@ from visit.graph.index import Index
 from visit.graph.kinds import RESIDUALS
 from visit.graph.parts import Choice, rank_parts
 from visit.graph.selection import select
+from visit.web.look import WIDTHS
 from visit.web.screen.graph_panels import build_graph_panels, note
 
 INDEX = Index(with_flow(make_flow()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -60,6 +60,9 @@ class Numbered(Tokens):
 
     def text(self, id_: int) -> str:
         return f"<{id_}>"
+
+    def texts(self, ids: Iterable[int]) -> list[str]:
+        return [self.text(id_) for id_ in ids]
 
     def single(self, text: str, role: str) -> int:
         return int(text.strip("<>"))
