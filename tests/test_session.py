@@ -14,7 +14,7 @@ from vocabularies import chatty
 
 from visit.assemble import residency
 from visit.engine.protocol import Engine, ModelChoice
-from visit.engine.questions import Explain, OpenBlock, ReadLens, ReadPattern
+from visit.engine.questions import Explain, Measure, OpenBlock, ReadLens, ReadPattern
 from visit.errors import Cancelled, ModelError, NotLoaded, RequestError
 from visit.formats.document import flow_from_json, json_from_flow
 from visit.graph.flow import FlowGraph, NodeKind
@@ -60,8 +60,16 @@ def test_a_request_is_answered_in_plain_types(session: Session, folder: Path):
 def test_the_same_request_has_the_same_answer(session: Session):
     flow = session.explain(Request(PROMPT))
     assert session.explain(Request(PROMPT)) is flow  # and is not made again
-    session.resident.graphs.clear()
+    session.resident.answers.clear()
     assert session.explain(Request(PROMPT)) == flow
+
+
+def test_all_parts_are_not_measured_again_for_a_page_that_is_loaded_again(session: Session):
+    question = Measure(Request(PROMPT), ("heads",), weights=session.model.weights_sha256)
+    effects = session.ask(question)
+    assert session.ask(replace(question, weights=None)) is effects
+    session.resident.answers.clear()
+    assert session.ask(question) == effects
 
 
 def test_a_traced_prompt_is_not_run_again(session: Session, n_forwards: list[int]):
@@ -511,7 +519,7 @@ def test_looks_between_the_steps_of_a_trace_change_neither(session: Session, oth
         for question, wanted in zip(questions, expected, strict=True):
             answered.append((session.submit(question, asker=len(answered)), wanted))
 
-    session.resident.graphs.clear()  # else the graph is there, and takes no step
+    session.resident.answers.clear()  # else the graph is there, and takes no step
     assert session.submit(Explain(asked), tell).result(60) == plain
     assert len(answered) > 2 * len(questions)
     for answer, wanted in answered:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from visit.assemble.answers import answer
+from visit.assemble.answers import answer_once
 from visit.assemble.residency import MODELS_BYTES, TRACES_BYTES, Residency, Resident
 from visit.engine.comparing import compare_requests
 from visit.engine.line import MOST_WAITING
@@ -221,7 +221,7 @@ class Session:
                 request.model, tell, weights=question.weights, may_load=question.may_load
             )
             with resident.within_memory(request):
-                answered: Answer = answer(question, resident, tell)
+                answered: Answer = answer_once(question, resident, tell)
             return answered
 
         return work

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import pytest
@@ -55,9 +55,10 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
 
 
 def test_a_new_question_goes_through_json_and_queue_and_can_be_cancelled(session: Session):
-    token_id = session.explain(REQUEST).tokens[1].id
-    asked = json.loads(json.dumps(data_from_question(CountTokens(REQUEST, token_id))))
+    _, *ids = (token.id for token in session.explain(REQUEST).tokens)
+    asked = json.loads(json.dumps(data_from_question(CountTokens(REQUEST, ids[0]))))
     question, began, go_on = question_from_data(asked), threading.Event(), threading.Event()
+    another, third = (replace(question, token_id=id_) for id_ in ids[1:3])  # no answer is kept
     heard: list[str] = []
     answers: list[int] = []
 
@@ -77,13 +78,13 @@ def test_a_new_question_goes_through_json_and_queue_and_can_be_cancelled(session
     assert began.wait(10)
     with pytest.raises(Cancelled, match="stopped at waiting, 1 ahead"):
         session.ask(question, cancel)
-    answers.append(session.ask(question, let_go))
+    answers.append(session.ask(another, let_go))
     holder.join(10)
     assert answers == [1, 1]
     assert set(heard) == {"waiting, 1 ahead", "counting"}
     with pytest.raises(Cancelled, match="stopped at counting"):
-        session.ask(question, cancel)
-    assert session.ask(question) == 1
+        session.ask(third, cancel)
+    assert session.ask(third) == 1
 
 
 def test_a_question_that_nobody_answers_is_refused(session: Session):

@@ -73,14 +73,14 @@ def test_where_all_cost_more_than_the_graph_the_strongest_by_flow_are_measured(
     )
     price = node_effects._cost_of_layer(asked) * session.model.n_layers
     monkeypatch.setattr(node_effects, "_budget", lambda *_: 7 * price)
-    session.resident.graphs.clear()
+    session.resident.answers.clear()
     few = measured(session.explain(REQUEST))
     assert 7 <= len(few) < len(measured(graph))
     weakest = min(abs(node.flow) for node in few.values())
     left_out = [abs(node.flow) for name, node in measured(graph).items() if name not in few]
     assert max(left_out) <= weakest
     monkeypatch.setattr(node_effects, "_budget", lambda *_: 0)
-    session.resident.graphs.clear()
+    session.resident.answers.clear()
     assert session.explain(REQUEST).agreement is None
     everything = session.explain(replace(REQUEST, effects=True))
     assert set(measured(everything)) == set(measured(graph))

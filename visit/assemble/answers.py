@@ -6,6 +6,7 @@ it; the queue, progress, cancelling and the app carry it as they do the others.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import singledispatch
 from typing import Any
 
@@ -51,26 +52,36 @@ def answer(question: Question[Any], resident: Resident, tell: Progress) -> Any:
     raise RequestError(f"nothing here answers the question {type(question).__name__}")
 
 
+def answer_once(question: Question[Any], resident: Resident, tell: Progress) -> Any:
+    """The answer, as ``answer`` has it; what takes long is kept, and not found again soon after.
+
+    A page that is loaded again asks the same of a model. Looks are not kept: they take no time.
+    """
+    if question.is_look:
+        return answer(question, resident, tell)
+    request = question.request
+    named = replace(request, model=request.model or resident.info.name)
+    key = replace(question, request=named, weights=None, may_load=True)
+    kept = resident.answers.get(key)
+    if kept is None:
+        kept = resident.answers[key] = answer(question, resident, tell)
+    else:
+        resident.trace(request, tell)  # which the looks that follow are at
+    return kept
+
+
 @answer.register
 def explain(question: Explain, resident: Resident, tell: Progress) -> FlowGraph:
-    """The route of the traced position, with the requested layers opened at it.
-
-    The same request soon again has the same graph, which is not made again.
-    """
+    """The route of the traced position, with the requested layers opened at it."""
 
     def tell_of_whole(stage: str, part: float) -> None:
         begins, ends = _STAGES[stage]
         tell(stage, begins + part * (ends - begins))
 
     trace = resident.trace(question.request, tell_of_whole)
-    key = question.request, question.also
-    kept = resident.graphs.get(key)
-    if kept is None:
-        flow = resident.builder.whole(trace, question.request, tell_of_whole, question.also)
-        asked = resident.builder.resolve(trace, question.request)
-        kept = with_effects(flow, resident, asked, tell_of_whole)
-        resident.graphs[key] = kept
-    return kept
+    flow = resident.builder.whole(trace, question.request, tell_of_whole, question.also)
+    asked = resident.builder.resolve(trace, question.request)
+    return with_effects(flow, resident, asked, tell_of_whole)
 
 
 @answer.register

@@ -9,14 +9,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from typing import Any
 
 from cachetools import LRUCache
 from torch import Tensor
 
 from visit.assemble.builder import Builder, resolve_position
 from visit.engine.progress import Progress
+from visit.engine.questions import Question
 from visit.errors import ModelError, NotLoaded, RequestError
-from visit.graph.flow import FlowGraph, ModelInfo
+from visit.graph.flow import ModelInfo
 from visit.graph.interventions import Intervention, Site
 from visit.graph.request import Request, check_text
 from visit.graph.sizes import n_bytes
@@ -35,9 +37,9 @@ from visit.tracing.trace import Trace, bytes_of_trace, check_finite, record
 TRACES_BYTES = 1 << 30
 """How much memory recent traces may take: about two hundred of 8 tokens of GPT-2 small, two of
 1,024 tokens of GPT-2 medium. The newest is always kept, whatever its size."""
-GRAPHS_BYTES = 64 << 20
-"""How much memory the recent graphs of one model may take: of SmolLM2, some fifteen of 8 tokens, or
-two with every layer open."""
+ANSWERS_BYTES = 64 << 20
+"""How much memory the recent graphs and effects of one model may take: of SmolLM2, some fifteen
+graphs of 8 tokens, or two with every layer open."""
 MODELS_BYTES = 1 << 30
 """How much memory models may take together: SmolLM2-135M with the bundled one. The one that was
 used last is always kept, whatever its size, and is alone where it takes as much."""
@@ -58,8 +60,7 @@ class Resident:
         builder: What makes graphs of its traces.
         traces: The recent ones by their token ids and what is changed in them, the least recently
             used first.
-        graphs: The recent ones by their requests and what they draw also: a page that is loaded
-            again asks the same.
+        answers: The recent ones by their questions.
     """
 
     def __init__(self, loaded: Loaded, trace_bytes: int = TRACES_BYTES) -> None:
@@ -70,8 +71,8 @@ class Resident:
         reader = Reader(projector, self.tokens, self.atlas)
         self.builder = Builder(loaded.architecture, self.tokens, reader, loaded.info)
         self.traces: OrderedDict[TraceKey, Trace] = OrderedDict()
-        self.graphs: LRUCache[tuple[Request, tuple[str, ...]], FlowGraph] = LRUCache(
-            GRAPHS_BYTES, getsizeof=lambda flow: min(n_bytes(flow), GRAPHS_BYTES)
+        self.answers: LRUCache[Question[Any], Any] = LRUCache(
+            ANSWERS_BYTES, getsizeof=lambda kept: min(n_bytes(kept), ANSWERS_BYTES)
         )
         self._trace_bytes = trace_bytes
 
