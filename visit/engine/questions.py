@@ -269,7 +269,8 @@ def _settle(question: Question[Any]) -> None:
     Raises:
         RequestError: one holds what it does not take.
     """
-    hints = hints_of(type(question))
+    kind: type = type(question)
+    hints = hints_of(kind)
     for name in (one.name for one in fields(question) if one.name != "request"):
         value = value_from_given(name, hints[name], getattr(question, name))
         object.__setattr__(question, name, value)
