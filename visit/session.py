@@ -15,6 +15,7 @@ from visit.engine.protocol import ModelChoice
 from visit.engine.questions import (
     Answer,
     Explain,
+    FindCircuit,
     Measure,
     OpenBlock,
     Pattern,
@@ -25,6 +26,7 @@ from visit.engine.questions import (
 )
 from visit.engine.queue import Queue
 from visit.errors import RequestError
+from visit.graph.circuit import Circuit
 from visit.graph.compare import Difference
 from visit.graph.effects import Effects
 from visit.graph.flow import FlowGraph, ModelInfo, Node
@@ -280,6 +282,21 @@ class Session:
             VisitError: one cannot be explained, or the two have nothing in common.
         """
         return compare_requests(self, first, second, progress)
+
+    def circuit(self, request: Request, *parts: str, **named: Any) -> Circuit:
+        """Which parts keep the metric while all others are ablated: asks ``FindCircuit``.
+
+        Args:
+            request: The prompt, and what is explained.
+            parts: Sites and sorts of part that are in question; all heads by default.
+            named: The question's other fields, such as ``keep=3`` or ``reference=(other,)``.
+
+        Raises:
+            VisitError: it cannot be measured; the text says why.
+        """
+        return self.ask(
+            FindCircuit(request, parts, **named) if parts else FindCircuit(request, **named)
+        )
 
     def upstream(self, request: Request, node: str, count: int = 30) -> Upstream:
         """What feeds a part: asks ``ReadUpstream``.

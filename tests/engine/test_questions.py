@@ -10,6 +10,7 @@ import pytest
 
 from visit.engine.questions import (
     Explain,
+    FindCircuit,
     Measure,
     OpenBlock,
     Question,
@@ -22,6 +23,7 @@ from visit.engine.questions import (
     question_from_data,
 )
 from visit.errors import RequestError
+from visit.graph.circuit import Score
 from visit.graph.interventions import Positions, Unit
 from visit.graph.request import RankBy, Request
 
@@ -53,6 +55,9 @@ SAMPLES: list[Question[Any]] = [
     ),
     RankParts(REQUEST, memories=7),
     ReadUpstream(REQUEST, "L1.head0@2", count=12),
+    FindCircuit(REQUEST),
+    FindCircuit(REQUEST, ("mlp",), Score.FLOW, "zero", threshold=0.5, points=9),
+    FindCircuit(REQUEST, sites=("L1.head0@2",), reference=("Paris is",), checks=0),
 ]
 
 
@@ -125,6 +130,10 @@ def test_a_question_bears_its_name_and_its_request_as_a_document_does():
         (
             {"question": "ReadLens", "request": {"prompt": "a"}, "positions": [0, None]},
             r"the question ReadLens cannot be read: positions\[1\] is None; give a whole number",
+        ),
+        (
+            {"question": "FindCircuit", "request": {"prompt": "a"}, "by": "luck"},
+            "by is 'luck'; give effect, flow, estimate or direct",
         ),
         (
             {"question": "ReadLens", "request": {"prompt": "a"}, "positions": 3},

@@ -273,7 +273,9 @@ def test_an_intervention_one_position_off_is_caught(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_row_in_anothers_place_is_caught(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(Edit, "in_row", lambda edit, row: replace(edit, row=row - 1))
+    monkeypatch.setattr(
+        Edit, "in_rows", lambda edit, rows: replace(edit, rows=tuple(row - 1 for row in rows))
+    )
     assert sweep_differs()
 
 

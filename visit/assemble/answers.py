@@ -10,12 +10,13 @@ from dataclasses import replace
 from functools import singledispatch
 from typing import Any
 
-from visit.assemble import effects, ranking, upstream
+from visit.assemble import circuit, effects, ranking, upstream
 from visit.assemble.node_effects import with_effects
 from visit.assemble.residency import Resident
 from visit.engine.progress import Progress
 from visit.engine.questions import (
     Explain,
+    FindCircuit,
     Measure,
     OpenBlock,
     Pattern,
@@ -26,6 +27,7 @@ from visit.engine.questions import (
     ReadUpstream,
 )
 from visit.errors import RequestError
+from visit.graph.circuit import Circuit
 from visit.graph.effects import Effects
 from visit.graph.flow import FlowGraph, Node
 from visit.graph.ranking import Ranking
@@ -122,3 +124,9 @@ def measure(question: Measure, resident: Resident, tell: Progress) -> Effects:
 def rank_parts(question: RankParts, resident: Resident, tell: Progress) -> Ranking:
     """Every part that writes at the traced position."""
     return ranking.rank(question, resident, tell)
+
+
+@answer.register
+def find_circuit(question: FindCircuit, resident: Resident, tell: Progress) -> Circuit:
+    """Which parts keep the metric while all others are ablated."""
+    return circuit.find_circuit(question, resident, tell)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -30,13 +30,12 @@ from visit.graph.effects import (
     TokenDelta,
     strongest_first,
 )
-from visit.graph.flow import Target, TokenProbability
+from visit.graph.flow import TokenProbability
 from visit.graph.interventions import How, Intervention, Site, Unit
 from visit.tracing.interventions import edits_from
 from visit.tracing.precision import reading_dtype
 from visit.tracing.sites import check_intervention
 from visit.tracing.sweep import Variant
-from visit.tracing.trace import Trace
 
 _PREDICTED = 0.2
 """The part of the progress bar that predictions fill, by their time."""
@@ -59,7 +58,7 @@ def measure(question: Measure, resident: Resident, tell: Progress) -> Effects:
     trace = resident.trace(question.request, tell)
     asked = resident.builder.resolve(trace, question.request)
     how = How.parse(question.how)
-    sites = find_sites(asked, question)
+    sites = find_sites(asked, question.parts, question.positions, question.memories)
     for site in sites:
         check_intervention(asked.architecture, Intervention(site, how), asked.position)
     values = values_for(resident, question.request, trace, how, question.reference, tell)
@@ -87,9 +86,8 @@ class _Job:
         changed: dict[int, tuple[float, After]] = {}
         if not self.question.estimate_only:
             changed = dict(self._changed(part_of(tell, _PREDICTED, 1.0)))
-        asked, plain = self.asked, self._plain_logits()
-        base = self._base(plain)
-        reference = self._reference()
+        asked = self.asked
+        base, reference = base_of(asked), reference_of(asked, self.values)
         effects = []
         for place, (sites, predicted) in enumerate(zip(self.groups, predictions, strict=True)):
             measured, after = changed.get(place, (None, None))
@@ -245,40 +243,36 @@ class _Job:
                 return asked.metric.unembedding(asked.architecture, dtype)
             case Unit.LOGPROB:
                 return arithmetic.unembedding_of_logprob(
-                    asked.architecture, self._plain_logits(), asked.target.id
+                    asked.architecture, plain_logits(asked), asked.target.id
                 )
         return None
 
-    # ------------------------------------------------------------ the plain pass
 
-    def _plain_logits(self) -> Float[Tensor, " d_vocab"]:
-        """The plain pass's logits before any soft-cap."""
-        asked = self.asked
-        return asked.architecture.before_soft_cap(asked.trace.logits[asked.position])
+def plain_logits(asked: TracedRequest) -> Float[Tensor, " d_vocab"]:
+    """The plain pass's logits at the traced position, before any soft-cap."""
+    return asked.architecture.before_soft_cap(asked.trace.logits[asked.position])
 
-    def _base(self, plain: Tensor) -> Base:
-        target: Target = self.asked.target
-        own = arithmetic.soft_capped(self.asked.architecture, plain).log_softmax(-1)
-        return Base(
-            logit=target.logit,
-            logprob=float(own[target.id]),
-            prob=target.prob,
-            rank=target.rank,
-            metric=float(self.asked.metric.contrast(plain)),
-        )
 
-    def _reference(self) -> Reference | None:
-        reference, other = self.values.reference, self.values.trace
-        if reference is None or other is None:
-            return reference
-        return Reference(
-            reference.name, reference.prompts, reference.n_positions, self._metric_of(other)
-        )
+def base_of(asked: TracedRequest) -> Base:
+    """What the plain pass says of the target."""
+    plain, target = plain_logits(asked), asked.target
+    own = arithmetic.soft_capped(asked.architecture, plain).log_softmax(-1)
+    return Base(
+        logit=target.logit,
+        logprob=float(own[target.id]),
+        prob=target.prob,
+        rank=target.rank,
+        metric=float(asked.metric.contrast(plain)),
+    )
 
-    def _metric_of(self, other: Trace) -> float:
-        architecture = self.asked.architecture
-        logits = architecture.before_soft_cap(other.logits[self.asked.position])
-        return float(self.asked.metric.contrast(logits))
+
+def reference_of(asked: TracedRequest, values: Values) -> Reference | None:
+    """Where values come from, with the reference's own metric where it is one prompt."""
+    reference, other = values.reference, values.trace
+    if reference is None or other is None:
+        return reference
+    logits = asked.architecture.before_soft_cap(other.logits[asked.position])
+    return replace(reference, metric=float(asked.metric.contrast(logits)))
 
 
 def _normalise(measured: float | None, base: float, reference: Reference | None) -> float | None:

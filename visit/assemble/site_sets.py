@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from visit.assemble.traced_request import TracedRequest
 from visit.attribution import circuits
 from visit.attribution.flow import sweep_back
-from visit.engine.questions import Measure
 from visit.errors import RequestError
 from visit.graph.interventions import SORTS, Positions, Site
 from visit.graph.kinds import NodeKind
 
 
-def find_sites(asked: TracedRequest, question: Measure) -> tuple[Site, ...]:
+def find_sites(
+    asked: TracedRequest, parts: Sequence[str], positions: Positions, memories: int
+) -> tuple[Site, ...]:
     """The sites that a question names, each once, in the order named.
 
     A sort of part stands for all of it in every layer; of the memories, for each layer's strongest
     by flow at the traced position.
 
+    Args:
+        asked: What is asked about.
+        parts: Sites by their ids, and sorts of part.
+        positions: Where the parts of a sort are.
+        memories: How many memories of a layer that sort stands for.
+
     Raises:
         RequestError: a name is neither a sort nor a site, or nothing is named.
     """
     sites: dict[Site, None] = {}
-    for part in question.parts:
+    for part in parts:
         if part in SORTS:
-            sites |= dict.fromkeys(_sites_of_sort(asked, question, SORTS[part]))
+            sites |= dict.fromkeys(_sites_of_sort(asked, SORTS[part], positions, memories))
         else:
             sites[Site.parse(part)] = None
     if not sites:
@@ -33,13 +40,15 @@ def find_sites(asked: TracedRequest, question: Measure) -> tuple[Site, ...]:
     return tuple(sites)
 
 
-def _sites_of_sort(asked: TracedRequest, question: Measure, kind: NodeKind) -> Iterator[Site]:
-    for position in _positions(asked, question.positions):
+def _sites_of_sort(
+    asked: TracedRequest, kind: NodeKind, positions: Positions, memories: int
+) -> Iterator[Site]:
+    for position in _positions(asked, positions):
         if kind is NodeKind.EMBED:
             yield Site(kind, position)
             continue
         if kind is NodeKind.MEMORY_VALUE:
-            yield from _strongest_memories(asked, position, question.memories)
+            yield from _strongest_memories(asked, position, memories)
             continue
         for layer in range(len(asked.trace.layers)):
             if kind is NodeKind.HEAD:

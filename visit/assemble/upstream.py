@@ -8,7 +8,7 @@ import torch
 
 from visit.assemble.residency import Resident
 from visit.assemble.traced_request import TracedRequest
-from visit.attribution.flow import sweep_back
+from visit.attribution.flow import LayerGradient, sweep_back
 from visit.attribution.upstream import (
     Reader,
     flow_from_embeddings,
@@ -63,9 +63,20 @@ def _find_reader(asked: TracedRequest, text: str) -> NodeId:
 
 
 def _read(asked: TracedRequest, id_: NodeId) -> Reader:
-    architecture, trace = asked.architecture, asked.trace
-    sweep = sweep_back(architecture, trace, asked.position, asked.direction[None])
-    layer, at = next((layer, at) for layer, at in sweep if layer == id_.layer)
+    sweep = sweep_back(asked.architecture, asked.trace, asked.position, asked.direction[None])
+    return read_at(asked, id_, next(at for layer, at in sweep if layer == id_.layer))
+
+
+def read_at(asked: TracedRequest, id_: NodeId, at: LayerGradient) -> Reader:
+    """A part of one of the kinds that read, as a function of the residuals that it reads.
+
+    Args:
+        asked: What is asked.
+        id_: The part.
+        at: The metric's gradients at its layer.
+    """
+    architecture, trace, layer = asked.architecture, asked.trace, id_.layer
+    assert layer is not None
     if id_.head is not None:
         return read_as_head(architecture, trace, layer, id_.position, id_.head, at)
     if id_.index is not None:

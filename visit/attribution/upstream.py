@@ -19,7 +19,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from visit.attribution.flow import LayerGradient
+from visit.attribution.ledgers import apply_gain
 from visit.attribution.metric_flow import bias_flows
+from visit.graph.ids import NodeId
+from visit.graph.kinds import NodeKind
 from visit.models.architectures import Architecture
 from visit.models.architectures.base import Mlp, Norm
 from visit.tracing.precision import ledger_dtype
@@ -187,3 +190,38 @@ def _of_norm(norm: Norm | None, read: Float[Tensor, "pos d_model"]) -> float:
     if norm is None or norm.bias is None:
         return 0.0
     return float((read @ norm.bias.to(read)).sum())
+
+
+def written_by(architecture: Architecture, trace: Trace, part: NodeId) -> Float[Tensor, " d_model"]:
+    """What a part writes into the residual stream at its position.
+
+    Args:
+        architecture: The model.
+        trace: The forward pass.
+        part: A head, a memory, an attention or an MLP.
+
+    Raises:
+        ValueError: it is another kind of part.
+    """
+    assert part.layer is not None
+    block, recorded, place = (
+        architecture.blocks[part.layer],
+        trace.layers[part.layer],
+        part.position,
+    )
+    match part.kind:
+        case NodeKind.HEAD:
+            z = recorded.z[place, part.head].to(ledger_dtype(recorded.z))
+            own = z @ block.attention.w_o[part.head].to(z)
+            return apply_gain(own, recorded.attn_gain, place)
+        case NodeKind.MEMORY_VALUE if (
+            isinstance(block.mlp, Mlp) and recorded.activation is not None
+        ):
+            activation = recorded.activation[place, part.index]
+            wide = activation.to(ledger_dtype(activation))
+            return apply_gain(wide * block.mlp.w_out[part.index].to(wide), recorded.mlp_gain, place)
+        case NodeKind.ATTN:
+            return recorded.attn_out[place]
+        case NodeKind.MLP:
+            return recorded.mlp_out[place]
+    raise ValueError(f"{part} is no head, memory, attention or MLP")

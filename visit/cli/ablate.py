@@ -156,7 +156,7 @@ def ablate(arguments: Namespace) -> None:
         request,
         parts=tuple(one.strip() for one in arguments.parts.split(",") if one.strip()),
         how=arguments.how,
-        reference=_reference(arguments.reference),
+        reference=read_reference(arguments.reference),
         positions=Positions(arguments.positions),
         memories=arguments.n_memories,
         together=arguments.together,
@@ -164,9 +164,9 @@ def ablate(arguments: Namespace) -> None:
         estimate_only=arguments.estimate_only,
         steps=arguments.steps,
     )
-    _check_output(arguments)
+    check_output(arguments)
     with progress_bar() as progress:
-        effects = _load(arguments, progress).ask(question, progress)
+        effects = load_session(arguments, progress).ask(question, progress)
     _write(effects, arguments)
 
 
@@ -175,9 +175,9 @@ def patch(arguments: Namespace) -> None:
     clean, unit = _request(arguments)
     check_unicode("corrupt prompt", arguments.corrupt)
     corrupt = replace(clean, prompt=arguments.corrupt)
-    _check_output(arguments)
+    check_output(arguments)
     with progress_bar() as progress:
-        session = _load(arguments, progress)
+        session = load_session(arguments, progress)
         asked = _contrasted(session, clean, corrupt)
         effects = session.ask(
             patch_everywhere(asked, clean.prompt, (arguments.parts,), unit), progress
@@ -204,8 +204,8 @@ def _request(arguments: Namespace) -> tuple[Request, Unit]:
     return request, Unit(arguments.metric) if is_unit else Unit.METRIC
 
 
-def _reference(given: str | None) -> tuple[str, ...]:
-    """The reference prompts: a file's lines, or the text itself.
+def read_reference(given: str | None) -> tuple[str, ...]:
+    """The reference prompts that ``--reference`` gives: a file's lines, or the text itself.
 
     Raises:
         RequestError: the file holds no text, or the text is not UTF-8.
@@ -233,13 +233,19 @@ def _reference(given: str | None) -> tuple[str, ...]:
     return prompts
 
 
-def _load(arguments: Namespace, progress: Any) -> Session:
+def load_session(arguments: Namespace, progress: Any) -> Session:
+    """A session with the model that a command line names."""
     from visit.session import Session
 
     return Session.load(arguments.model, **running_from_arguments(arguments), progress=progress)
 
 
-def _check_output(arguments: Namespace) -> None:
+def check_output(arguments: Namespace) -> None:
+    """Find out, before a model is loaded, that the document can be written.
+
+    Raises:
+        OutputError: it cannot.
+    """
     if arguments.output not in (None, "-"):
         from visit.formats.files import check_writable
 

@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Sequence
 
 from visit import __version__
-from visit.cli import INTERRUPTED, ablate, atlas, compare, export, models, serve, trace
+from visit.cli import INTERRUPTED, ablate, atlas, circuit, compare, export, models, serve, trace
 from visit.cli.options import (
     USERS_FAULT,
     Command,
@@ -42,6 +42,11 @@ COMMANDS: dict[str, Command | Group] = {
         "measure where two prompts' answers part: put one's values into the other's pass",
         ablate.describe_patch,
         ablate.patch,
+    ),
+    "circuit": Command(
+        "find the parts that keep a prediction while all others are ablated",
+        circuit.describe,
+        circuit.run,
     ),
     "compare": Command(
         "see what differs between two prompts, targets, models or documents",

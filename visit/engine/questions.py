@@ -14,17 +14,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from visit.errors import RequestError
+from visit.graph.circuit import Circuit, Score
 from visit.graph.effects import Effects
-from visit.graph.fields import hints_of, plain_from_value, value_from_given
+from visit.graph.fields import Range, hints_of, plain_from_value, value_from_given
 from visit.graph.flow import FlowGraph, Node
-from visit.graph.interventions import How, Positions, Unit
+from visit.graph.interventions import ABLATING_WAYS, How, Positions, Unit
 from visit.graph.ranking import Ranking
 from visit.graph.request import (
     Count,
     CountFromOne,
+    CountFromTwo,
+    PartOfOne,
     Request,
     data_from_request,
     request_from_data,
@@ -34,6 +37,7 @@ from visit.graph.upstream import Upstream
 Answer = TypeVar("Answer", covariant=True)
 Pattern = tuple[tuple[float, ...], ...]
 """A head's attention: a row for each reader, a column for each source; rows add to 1."""
+Amount = Annotated[float, Range("0 or more", 0.0)]
 FEW_SITES = 4
 """What changes no more sites is measured in a fraction of a second."""
 
@@ -194,10 +198,7 @@ class Measure(Question[Effects]):
         Raises:
             RequestError: the way is not known, or a field holds what it does not take.
         """
-        hints = hints_of(Measure)
-        for name in (one.name for one in fields(self) if one.name != "request"):
-            value = value_from_given(name, hints[name], getattr(self, name))
-            object.__setattr__(self, name, value)
+        _settle(self)
         How.parse(self.how)
 
     @property
@@ -205,6 +206,74 @@ class Measure(Question[Effects]):
         """Whether it changes no more than a few named sites, and runs no other prompt for it."""
         are_sites = all("@" in part for part in self.parts)
         return are_sites and len(self.parts) <= FEW_SITES and not self.reference and self.steps == 1
+
+
+@dataclass(frozen=True)
+class FindCircuit(Question[Circuit]):
+    """Which parts keep the metric while all others are ablated, and how much any number keeps.
+
+    At most one of ``sites``, ``keep``, ``threshold`` and ``cumulative`` says what is kept. Without
+    them it is the smallest number on the curve that keeps about all (``circuit.NEAR``).
+
+    Attributes:
+        parts: What is kept or ablated, the rest of the pass being as it is: sorts of part, and
+            sites by their ids.
+        by: What they are ranked by.
+        how: What becomes of the parts that are left out; ``None`` for ``patch`` where there is one
+            reference prompt, else ``mean``.
+        reference: As in ``Measure``.
+        positions: Where the parts of a sort are.
+        memories: How many memories of a layer ``memories`` stands for.
+        sites: What is kept, by hand; by rank otherwise.
+        keep: How many of the strongest are kept.
+        threshold: Those are kept that score at least so much, signs aside, in the metric's unit.
+        cumulative: So many of the strongest as make up this part of all scores, signs aside.
+        points: Of the curve, at most.
+        checks: How many kept parts, and how many of those that were left out, the strongest first,
+            are looked at one by one: what changes if it alone changes sides.
+    """
+
+    parts: tuple[str, ...] = ("heads",)
+    by: Score = Score.EFFECT
+    how: str | None = None
+    reference: tuple[str, ...] = ()
+    positions: Positions = Positions.TRACED
+    memories: Count = 25
+    sites: tuple[str, ...] = ()
+    keep: Count | None = None
+    threshold: Amount | None = None
+    cumulative: PartOfOne | None = None
+    points: CountFromTwo = 20
+    checks: Count = 100
+
+    def __post_init__(self) -> None:
+        """Refuse what no model could be asked.
+
+        Raises:
+            RequestError: a field holds what it does not take, or two say what is kept.
+        """
+        _settle(self)
+        if self.how is not None and How.parse(self.how).way not in ABLATING_WAYS:
+            raise RequestError(
+                f"how {self.how!r} leaves something of a part; give {', '.join(ABLATING_WAYS)}"
+            )
+        names = ("sites", "keep", "threshold", "cumulative")
+        said = [name for name in names if getattr(self, name) not in (None, ())]
+        if len(said) > 1:
+            raise RequestError(f"{' and '.join(said)} each say what is kept; give one of them")
+
+
+def _settle(question: Question[Any]) -> None:
+    """Give every field but the request the type it is declared with.
+
+    Raises:
+        RequestError: one holds what it does not take.
+    """
+    kind: type = type(question)
+    hints = hints_of(kind)
+    for name in (one.name for one in fields(question) if one.name != "request"):
+        value = value_from_given(name, hints[name], getattr(question, name))
+        object.__setattr__(question, name, value)
 
 
 def kinds_of_question() -> dict[str, type[Question[Any]]]:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from visit.formats.fields import drop_absent, keep_known, read_number
 from visit.graph.effect import WAYS_OF_PREDICTING, After, Agreement, Effect, TokenDelta
+from visit.graph.effects import Reference
 from visit.graph.interventions import Site
 from visit.graph.metric import TokenProbability
 
@@ -42,6 +43,22 @@ def effect_from_data(data: dict[str, Any], sites: tuple[Site, ...]) -> Effect:
         after=_after_from_data(data["after"]) if "after" in data else None,
         normalised=read_number(data, "normalised"),
     )
+
+
+def data_from_reference(reference: Reference) -> dict[str, Any]:
+    """Where an intervention's values come from."""
+    return drop_absent(
+        name=reference.name,
+        prompts=list(reference.prompts) or None,
+        n_positions=reference.n_positions,
+        metric=reference.metric,
+    )
+
+
+def reference_from_data(data: dict[str, Any]) -> Reference:
+    """Read a reference back."""
+    known = keep_known(Reference, data)
+    return Reference(**{**known, "prompts": tuple(data.get("prompts", ()))})
 
 
 def data_from_agreement(agreement: Mapping[str, Agreement]) -> dict[str, Any]:

@@ -11,7 +11,9 @@ from visit.formats.document import compact_json
 from visit.formats.effect_records import (
     data_from_agreement,
     data_from_effect,
+    data_from_reference,
     effect_from_data,
+    reference_from_data,
 )
 from visit.formats.fields import drop_absent, keep_known
 from visit.formats.records import (
@@ -21,7 +23,7 @@ from visit.formats.records import (
     request_from_record,
 )
 from visit.formats.schema import EFFECTS, check_shape
-from visit.graph.effects import Base, Effect, Effects, Reference
+from visit.graph.effects import Base, Effect, Effects
 from visit.graph.flow import ModelInfo, Prediction, Target, Token
 from visit.graph.interventions import Site, Unit
 from visit.graph.request import data_from_request
@@ -78,20 +80,11 @@ def data_from_effects(effects: Effects, created: str | None = None) -> dict[str,
         metric=data_from_metric(effects.metric),
         how=effects.how,
         unit=effects.unit.value,
-        reference=None if reference is None else _data_from_reference(reference),
+        reference=None if reference is None else data_from_reference(reference),
         base=asdict(effects.base),
         predictions=[asdict(one) for one in effects.predictions],
         effects=[_data_from_effect(one) for one in effects.effects],
         agreement=data_from_agreement(effects.agreement),
-    )
-
-
-def _data_from_reference(reference: Reference) -> dict[str, Any]:
-    return drop_absent(
-        name=reference.name,
-        prompts=list(reference.prompts) or None,
-        n_positions=reference.n_positions,
-        metric=reference.metric,
     )
 
 
@@ -129,13 +122,8 @@ def effects_from_data(data: object) -> Effects:
             for place, one in enumerate(record["effects"])
         ),
         versus=Target(**keep_known(Target, record["versus"])) if "versus" in record else None,
-        reference=None if reference is None else _reference_from_data(reference),
+        reference=None if reference is None else reference_from_data(reference),
     )
-
-
-def _reference_from_data(data: dict[str, Any]) -> Reference:
-    known = keep_known(Reference, data)
-    return Reference(**{**known, "prompts": tuple(data.get("prompts", ()))})
 
 
 def _effect_from_data(data: dict[str, Any], where: str) -> Effect:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from visit.graph.circuit import Circuit
 from visit.graph.effect import Agreement, Effect
 from visit.graph.effects import Effects
 from visit.graph.interventions import How, Unit, Way
@@ -25,7 +26,7 @@ def text_from_effects(effects: Effects, count: int) -> str:
         count: How many effects to list, the strongest first.
     """
     blocks = [
-        _prediction(effects),
+        describe_prediction(effects),
         _grid(effects),
         _table(effects, count),
         _agreement(effects),
@@ -33,7 +34,8 @@ def text_from_effects(effects: Effects, count: int) -> str:
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
-def _prediction(effects: Effects) -> list[str]:
+def describe_prediction(effects: Effects | Circuit) -> list[str]:
+    """The prompt, what is predicted, and where an ablated part's values come from."""
     prompt = one_line("".join(token.text for token in effects.tokens))
     base, target = effects.base, visible(effects.target.text)
     against = "" if effects.versus is None else f" rather than {visible(effects.versus.text)}"
@@ -56,7 +58,7 @@ def _table(effects: Effects, count: int) -> list[str]:
     measured = any(one.measured is not None for one in listed)
     n_all = len(effects.effects)
     what = f"{'measured' if measured else 'estimated'} change of the {_unit(effects)}"
-    title = f"{what} with each site {_words(effects.how)}"
+    title = f"{what} with each site {words_of_way(effects.how)}"
     if n_all > len(listed):
         title += f" (the {len(listed)} strongest of {n_all})"
     header = ("", "site", "measured", "direct", "flow", "estimate", "p after", "", "less, more")
@@ -138,7 +140,8 @@ def _unit(effects: Effects) -> str:
     return effects.metric.kind.value.replace("_", " ")
 
 
-def _words(how: str) -> str:
+def words_of_way(how: str) -> str:
+    """What becomes of a part, as a participle."""
     known = How.parse(how)
     return {
         Way.ZERO: "set to zero",

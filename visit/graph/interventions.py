@@ -184,6 +184,9 @@ SORTS = {
 OWN_PROMPT = "prompt"
 """As the reference of a mean: the prompt's own positions."""
 
+ABLATING_WAYS = (Way.ZERO, Way.MEAN, Way.RESAMPLE, Way.PATCH)
+"""The ways that leave nothing of what a part had to say on the prompt."""
+
 NEED_REFERENCE = (Way.RESAMPLE, Way.PATCH, Way.ADD)
 """The ways that are nothing without another prompt."""
 

@@ -59,21 +59,21 @@ _PLACES = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Edit:
-    """A change at one position of one of the passes that run together.
+    """A change at one position, of one or more of the passes that run together.
 
     Attributes:
         site: Where, at one position of the prompt.
         factor: What the site's value is multiplied by.
         constant: What is added to that, in the space of ``sites.value_at``; ``None`` for nothing.
         knocks_out: Whether, instead, the site's source may not be read.
-        row: Which of the passes.
+        rows: In which of the passes.
     """
 
     site: Site
     factor: float = 0.0
     constant: Tensor | None = None
     knocks_out: bool = False
-    row: int = 0
+    rows: tuple[int, ...] = (0,)
 
     @property
     def layer(self) -> int:
@@ -90,9 +90,9 @@ class Edit:
         changed = value * self.factor
         return changed if self.constant is None else changed + self.constant.to(changed)
 
-    def in_row(self, row: int) -> Edit:
-        """The same in another of the passes."""
-        return replace(self, row=row)
+    def in_rows(self, rows: Iterable[int]) -> Edit:
+        """The same in others of the passes."""
+        return replace(self, rows=tuple(rows))
 
 
 def edits_from(
@@ -252,7 +252,7 @@ class _Editor:
         for one in edits:
             key = one.site.source - outside  # type: ignore[operator]
             if key >= 0:
-                mask[one.row, one.site.number, self._index(one), key] = -torch.inf
+                mask[_index_of(one.rows), one.site.number, self._index(one), key] = -torch.inf
         return {**named, "attention_mask": mask}
 
     def _see_pattern(self, args: Any, named: Any) -> Any:
@@ -274,68 +274,76 @@ class _Editor:
         if read is not None:
             read = read.reshape(self.rows, -1, read.shape[-1])
         for one in edits:
-            vector = rows[one.row, self._index(one)]
-            self._edit(vector, one, read)
+            self._edit(rows, one, read)
         return rows.reshape(tensor.shape)
 
     def _index(self, one: Edit) -> int:
         assert one.site.position is not None
         return one.site.position - self.window.start
 
-    def _edit(self, vector: Tensor, one: Edit, read: Tensor | None) -> None:
-        """Make an edit in place, in a vector of the pass that the site is part of."""
-        site, scale, place = one.site, self.block.write_scale, self._index(one)
+    def _edit(self, rows: Tensor, one: Edit, read: Tensor | None) -> None:
+        """Make an edit in place, in all passes that it is made in."""
+        site, scale = one.site, self.block.write_scale
+        at: tuple[Any, ...] = (_index_of(one.rows), self._index(one))
         match site.kind:
             case NodeKind.HEAD:
-                head = vector.unflatten(0, (len(self.block.attention.w_o), -1))[site.number]
+                heads = rows.unflatten(-1, (len(self.block.attention.w_o), -1))
+                at = (*at, site.number)
                 if site.source is None:
-                    head.copy_(one.change(head))
+                    heads[at] = one.change(heads[at])
                 elif self.pattern is not None:
                     part = self._source_part(one)
-                    head.add_(one.change(part) - part)
+                    heads[at] += one.change(part) - part
             case NodeKind.ATTN_NEURON | NodeKind.MEMORY_VALUE:
-                vector[site.number] = one.change(vector[site.number])
+                at = (*at, site.number)
+                rows[at] = one.change(rows[at])
             case NodeKind.ATTN_BIAS:
-                vector.add_(self.block.attention.b_o.to(vector) * (one.factor - 1))  # type: ignore[union-attr]
+                rows[at] += self.block.attention.b_o.to(rows) * (one.factor - 1)  # type: ignore[union-attr]
             case NodeKind.MLP_BIAS:
                 assert isinstance(self.block.mlp, Mlp) and self.block.mlp.b_out is not None
-                vector.add_(self.block.mlp.b_out.to(vector) * (one.factor - 1))
+                rows[at] += self.block.mlp.b_out.to(rows) * (one.factor - 1)
             case NodeKind.EXPERT:
                 assert read is not None
-                part = self._expert_part(one, read[one.row, place])
-                vector.add_(one.change(part) - part)
+                part = self._expert_part(one, read[at])
+                rows[at] += one.change(part) - part
             case NodeKind.ATTN | NodeKind.MLP:
-                vector.copy_(one.change(vector * scale) / scale)
+                rows[at] = one.change(rows[at] * scale) / scale
             case NodeKind.RESID_MID:
-                before = self.entering[one.row, place]  # type: ignore[index]
-                vector.copy_((one.change(before + vector * scale) - before) / scale)
+                before = self.entering[at]  # type: ignore[index]
+                rows[at] = (one.change(before + rows[at] * scale) - before) / scale
             case _:
-                vector.copy_(one.change(vector))
+                rows[at] = one.change(rows[at])
 
     def _source_part(self, one: Edit) -> Tensor:
-        """What a head takes from a source in this very pass."""
+        """What a head takes from a source in these very passes, ``[row, d_head]``."""
         source, head = one.site.source, one.site.number
         assert self.read is not None and self.pattern is not None
         assert source is not None and head is not None
-        row, place, start = one.row, self._index(one), self.window.start
+        rows, place, start = _index_of(one.rows), self._index(one), self.window.start
         if source >= start:
-            read = self.read[row, source - start]
+            read = self.read[rows, source - start]
         else:
             assert self.window.before is not None
-            read = self.window.before[source].to(self.read)
+            read = self.window.before[source : source + 1].to(self.read)
         key = source - (start + self.read.shape[1] - self.pattern.shape[-1])
-        value = self.block.attention.value(read, head)
-        return value * (self.pattern[row, head, place, key] if key >= 0 else 0.0)
+        if key < 0:
+            return torch.zeros_like(self.block.attention.value(read, head))
+        return self.block.attention.value(read, head) * self.pattern[rows, head, place, key, None]
 
     def _expert_part(self, one: Edit, read: Tensor) -> Tensor:
-        """What an expert writes in this very pass; zero where the position is not routed to it."""
+        """What an expert writes in these very passes; zero where it is not routed to."""
         mixture = self.block.mlp
         assert isinstance(mixture, Experts) and self.routed is not None
         weights, numbers = (part.unflatten(0, (self.rows, -1)) for part in self.routed)
-        at = one.row, self._index(one)
-        weight = weights[at][numbers[at] == one.site.number].sum()
+        at = _index_of(one.rows), self._index(one)
+        weight = (weights[at] * (numbers[at] == one.site.number)).sum(-1, keepdim=True)
         part: Tensor = mixture.experts[one.site.number](read) * weight  # type: ignore[index]
         return part
+
+
+def _index_of(rows: tuple[int, ...]) -> slice | list[int]:
+    """Some rows of a batch as an index that keeps them a batch; of one, a view."""
+    return slice(rows[0], rows[0] + 1) if len(rows) == 1 else list(rows)
 
 
 def with_residual(args: Any, named: Any, residual: Tensor) -> tuple[Any, Any]:

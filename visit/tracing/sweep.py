@@ -194,10 +194,7 @@ def _run(
     The variants are in the order of the layers that they are first changed in.
     """
     begins = [_first_layer(variant) for variant in variants]
-    by_layer: dict[int, list[Edit]] = {}
-    for row, variant in enumerate(variants, start=1):
-        for one in variant:
-            by_layer.setdefault(one.layer, []).append(one.in_row(row))
+    by_layer = _gather(variants)
     first, n_layers = begins[0], len(resumed.calls)
     hidden: Tensor = resumed.calls[first]["hidden_states"]
     for layer in range(first, n_layers):
@@ -212,6 +209,23 @@ def _run(
             hidden = output[0] if isinstance(output, tuple) else output
         tell((layer + 1 - first) / (n_layers - first))
     return hidden[:, -1].to(architecture.unembedding.device)
+
+
+def _gather(variants: Sequence[Variant]) -> dict[int, list[Edit]]:
+    """Each edit by its layer, in the rows of all variants that share it; row 0 is the plain pass.
+
+    One that many passes make is one change of many rows. Edits of one pass stay in their order.
+    """
+    rows: dict[int, list[int]] = {}
+    edits: dict[int, Edit] = {}
+    for row, variant in enumerate(variants, start=1):
+        for one in variant:
+            edits[id(one)] = one
+            rows.setdefault(id(one), []).append(row)
+    by_layer: dict[int, list[Edit]] = {}
+    for key, one in edits.items():
+        by_layer.setdefault(one.layer, []).append(one.in_rows(rows[key]))
+    return by_layer
 
 
 def logits_of_residuals(

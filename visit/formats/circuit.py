@@ -1,0 +1,170 @@
+"""Circuits as a ``visit.circuit/1`` document: inverse pairs, and JSON text."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from visit.errors import DocumentError, RequestError
+from visit.formats.document import compact_json
+from visit.formats.effect_records import data_from_reference, reference_from_data
+from visit.formats.fields import drop_absent, keep_known, read_number
+from visit.formats.records import (
+    data_from_metric,
+    data_from_token,
+    metric_from_data,
+    request_from_record,
+)
+from visit.formats.schema import CIRCUIT, check_shape
+from visit.graph.circuit import Circuit, CircuitEdge, CircuitPart, Point, Score
+from visit.graph.effects import Base
+from visit.graph.flow import ModelInfo, NodeId, Target, Token
+from visit.graph.interventions import Site
+from visit.graph.request import data_from_request
+
+_LISTS = ("curve", "parts", "edges")
+
+
+def json_from_circuit(circuit: Circuit, created: str | None = None) -> str:
+    """The document as JSON text, keys sorted, one part a line; equal answers, equal text.
+
+    Raises:
+        DocumentError: a number is not finite, which JSON cannot say.
+    """
+    data = data_from_circuit(circuit, created)
+    try:
+        written = {
+            name: "[\n" + ",\n".join(map(compact_json, value)) + "\n]"
+            if name in _LISTS
+            else compact_json(value)
+            for name, value in data.items()
+        }
+    except ValueError:
+        raise DocumentError(
+            "a number of the circuit is not finite, which JSON cannot hold; measure again with "
+            "--dtype float32"
+        ) from None
+    return "{" + ",\n".join(f'"{name}":{written[name]}' for name in sorted(written)) + "}\n"
+
+
+def circuit_from_json(text: str) -> Circuit:
+    """Read JSON text back; the inverse of ``json_from_circuit``.
+
+    Raises:
+        DocumentError: the text is not JSON, or not a circuit document.
+    """
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DocumentError(f"not JSON, or cut short: {error}") from None
+    return circuit_from_data(data)
+
+
+def data_from_circuit(circuit: Circuit, created: str | None = None) -> dict[str, Any]:
+    """The document as plain dictionaries and lists; fields that do not apply are absent.
+
+    Args:
+        circuit: What was found.
+        created: An ISO time, or ``None`` in a document that must be reproducible.
+    """
+    reference = circuit.reference
+    return drop_absent(
+        schema=CIRCUIT,
+        visit_version=circuit.visit_version,
+        created=created,
+        request=data_from_request(circuit.request),
+        model=drop_absent(**asdict(circuit.model)),
+        tokens=[data_from_token(token) for token in circuit.tokens],
+        target=asdict(circuit.target),
+        versus=None if circuit.versus is None else asdict(circuit.versus),
+        metric=data_from_metric(circuit.metric),
+        how=circuit.how,
+        by=circuit.by.value,
+        reference=None if reference is None else data_from_reference(reference),
+        base=asdict(circuit.base),
+        none=circuit.none,
+        chosen=asdict(circuit.chosen),
+        complement=asdict(circuit.complement),
+        curve=[asdict(point) for point in circuit.curve],
+        parts=[_data_from_part(part) for part in circuit.parts],
+        edges=[
+            {"source": str(edge.source), "target": str(edge.target), "flow": edge.flow}
+            for edge in circuit.edges
+        ],
+    )
+
+
+def _data_from_part(part: CircuitPart) -> dict[str, Any]:
+    return drop_absent(
+        site=str(part.site),
+        score=part.score,
+        kept=part.kept,
+        change=part.change,
+        backup=part.backup,
+        state="idle" if part.is_idle else "missed" if part.is_missed else None,
+    )
+
+
+def circuit_from_data(data: object) -> Circuit:
+    """Check a document and read it back; the inverse of ``data_from_circuit``.
+
+    A part's state follows from its numbers and is worked out again.
+
+    Raises:
+        DocumentError: the document is not one; the text names the first place where it is not.
+    """
+    record = check_shape(data, (CIRCUIT,))
+    reference = record.get("reference")
+    return Circuit(
+        visit_version=record["visit_version"],
+        request=request_from_record(record["request"], "request"),
+        model=ModelInfo(**keep_known(ModelInfo, record["model"])),
+        tokens=tuple(Token(**keep_known(Token, one)) for one in record["tokens"]),
+        target=Target(**keep_known(Target, record["target"])),
+        metric=metric_from_data(record["metric"]),
+        how=record["how"],
+        by=Score(record["by"]),
+        base=Base(**keep_known(Base, record["base"])),
+        none=float(record["none"]),
+        chosen=_point(record["chosen"]),
+        complement=_point(record["complement"]),
+        curve=tuple(map(_point, record["curve"])),
+        parts=tuple(_part(one, f"parts[{n}]") for n, one in enumerate(record["parts"])),
+        edges=tuple(_edge(one, f"edges[{n}]") for n, one in enumerate(record["edges"])),
+        versus=Target(**keep_known(Target, record["versus"])) if "versus" in record else None,
+        reference=None if reference is None else reference_from_data(reference),
+    )
+
+
+def _point(data: dict[str, Any]) -> Point:
+    return Point(int(data["size"]), float(data["metric"]), float(data["faithfulness"]))
+
+
+def _part(data: dict[str, Any], where: str) -> CircuitPart:
+    return CircuitPart(
+        site=_site(data["site"], where),
+        score=float(data["score"]),
+        kept=data["kept"],
+        change=read_number(data, "change"),
+        backup=read_number(data, "backup"),
+    )
+
+
+def _edge(data: dict[str, Any], where: str) -> CircuitEdge:
+    target: Site | NodeId
+    try:
+        target = Site.parse(data["target"])
+    except RequestError:  # the output is no site
+        try:
+            target = NodeId.parse(data["target"])
+        except ValueError as error:
+            raise DocumentError(f"{where}.target: {error}") from None
+    return CircuitEdge(_site(data["source"], where), target, float(data["flow"]))
+
+
+def _site(text: str, where: str) -> Site:
+    try:
+        return Site.parse(text)
+    except RequestError as error:
+        raise DocumentError(f"{where}: {error}") from None
