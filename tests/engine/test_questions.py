@@ -17,6 +17,7 @@ from visit.engine.questions import (
     ReadLens,
     ReadPattern,
     ReadUpstream,
+    SplitScore,
     data_from_question,
     kinds_of_question,
     question_from_data,
@@ -53,6 +54,7 @@ SAMPLES: list[Question[Any]] = [
     ),
     RankParts(REQUEST, memories=7),
     ReadUpstream(REQUEST, "L1.head0@2", count=12),
+    SplitScore(REQUEST, "L1.head0@2", source=-2, count=12),
 ]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import Any
 
-from visit.assemble import effects, ranking, upstream
+from visit.assemble import effects, ranking, scores, upstream
 from visit.assemble.node_effects import with_effects
 from visit.assemble.residency import Resident
 from visit.engine.progress import Progress
@@ -23,11 +23,13 @@ from visit.engine.questions import (
     ReadLens,
     ReadPattern,
     ReadUpstream,
+    SplitScore,
 )
 from visit.errors import RequestError
 from visit.graph.effects import Effects
 from visit.graph.flow import FlowGraph, Node
 from visit.graph.ranking import Ranking
+from visit.graph.scores import Scores
 from visit.graph.upstream import Upstream
 
 _STAGES = {
@@ -99,6 +101,12 @@ def read_pattern(question: ReadPattern, resident: Resident, tell: Progress) -> P
 def read_upstream(question: ReadUpstream, resident: Resident, tell: Progress) -> Upstream:
     """What feeds a part."""
     return upstream.read_upstream(question, resident, tell)
+
+
+@answer.register
+def split_score(question: SplitScore, resident: Resident, tell: Progress) -> Scores:
+    """Why a head attends to a source."""
+    return scores.split_score(question, resident, tell)
 
 
 @answer.register
