@@ -307,7 +307,8 @@ class Session:
 
         Args:
             request: The prompt.
-            head: The head and the position that it reads from, like ``L5.head3@7``.
+            head: The head and the position that it reads from, like ``L5.head3@7``; without ``@7``,
+                from the traced position.
             source: The position that it attends to; by default the one it attends to most.
             count: How many parts of each side, and how many pairs, are listed.
 

@@ -34,7 +34,7 @@ def test_both_sides_and_the_pairs_add_up_to_the_score(scores: Scores):
         assert len(side.parts) == 5 and side.n_others > 5
         sizes = [abs(part.score) for part in side.parts]
         assert sizes == sorted(sizes, reverse=True)
-    pairs = sum(pair.score for pair in scores.pairs) + scores.rest
+    pairs = sum(pair.score for pair in scores.pairs) + scores.pairs_rest
     assert pairs == pytest.approx(scores.score, abs=1e-9)
     assert own[SOURCE] == scores.score and sum(own.values()) == pytest.approx(0.0, abs=1e-9)
     assert scores.audit.split < 1e-9 and scores.audit.attention < 1e-9
@@ -68,6 +68,7 @@ def test_the_source_attended_to_most_is_the_default(session: Session):
     scores = session.why(REQUEST, HEAD)
     assert pattern[scores.source] == max(pattern) == scores.attention
     assert session.why(REQUEST, HEAD, -3).source == 5
+    assert session.why(REQUEST, "L4.head3") == scores
 
 
 def test_a_changed_pass_is_explained_as_it_was_run(session: Session):
@@ -85,8 +86,8 @@ def test_a_changed_pass_is_explained_as_it_was_run(session: Session):
 @pytest.mark.parametrize(
     ("head", "source", "said"),
     [
-        ("L4.mlp@7", None, "is not a head at a position; give one like 'L5.head3@7'"),
-        ("L4.head3", None, "is not a head at a position"),
+        ("L4.mlp@7", None, "is not a head; give one like 'L5.head3@7', or 'L5.head3'"),
+        ("L4.head3@*", None, "is not a head"),
         ("L4.head3@9", None, "position 9 does not exist; the prompt has 0 to 7"),
         ("L9.head3@7", None, "the model has the layers 0 to 5"),
         ("L4.head6@7", None, "its numbers are 0 to 5"),

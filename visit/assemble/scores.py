@@ -69,7 +69,7 @@ def split_score(question: SplitScore, resident: Resident, tell: Progress) -> Sco
         key = _side(asked, scored, split, NodeKind.KEY, source, (head.position, source))
         audit = _audit(asked, scored, split, head, source)
         said = resident.builder.say(asked, _vectors_listed((query, key), question.count))
-    pairs, rest = _pairs(split, query.parts, key.parts, question.count)
+    pairs, pairs_rest = _pairs(split, query.parts, key.parts, question.count)
     pattern = trace.layers[head.layer].attention[head.head, head.position]
     row = pattern.tolist()
     return Scores(
@@ -91,7 +91,7 @@ def split_score(question: SplitScore, resident: Resident, tell: Progress) -> Sco
         query=_listed(query, said, question.count),
         key=_listed(key, said, question.count),
         pairs=pairs,
-        rest=rest,
+        pairs_rest=pairs_rest,
         audit=audit,
     )
 
@@ -103,11 +103,14 @@ def _find_head(asked: TracedRequest, text: str) -> NodeId:
         RequestError: there is none such.
     """
     try:
-        id_ = NodeId.parse(text)
+        id_ = NodeId.parse(text if "@" in text else f"{text}@{asked.position}")
     except ValueError:
         id_ = NodeId(NodeKind.OUTPUT, 0)
     if id_.kind is not NodeKind.HEAD:
-        raise RequestError(f"{text!r} is not a head at a position; give one like 'L5.head3@7'")
+        raise RequestError(
+            f"{text!r} is not a head; give one like 'L5.head3@7', or 'L5.head3' where the traced "
+            "position reads"
+        )
     last = resolve_position(-1, len(asked.trace.token_ids))
     resolve_position(id_.position, len(asked.trace.token_ids))
     check_intervention(asked.architecture, Intervention(Site.from_node(id_)), last)

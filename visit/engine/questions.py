@@ -165,7 +165,8 @@ class SplitScore(Question[Scores]):
     """Why a head attends to a source: the score by the parts of its query and of the source's key.
 
     Attributes:
-        head: The head and the position that it reads from, by their id: ``L5.head3@7``.
+        head: The head and the position that it reads from, by their id: ``L5.head3@7``; without
+            ``@7``, from the traced position.
         source: The position that it attends to; negative ones count from the end. ``None`` for the
             one that it attends to most.
         count: How many parts of each side, and how many pairs, are listed, the strongest; the

@@ -113,7 +113,7 @@ class Scores:
         query: By the parts of the reader's query.
         key: By the parts of the source's key.
         pairs: By both at once: the strongest, signs aside, strongest first.
-        rest: Of the other pairs, together.
+        pairs_rest: Of the other pairs, together.
         audit: How closely it adds up.
     """
 
@@ -131,5 +131,5 @@ class Scores:
     query: ScoreSide = field(repr=False)
     key: ScoreSide = field(repr=False)
     pairs: tuple[ScorePair, ...] = field(repr=False)
-    rest: float
+    pairs_rest: float
     audit: ScoreAudit
