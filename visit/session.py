@@ -23,6 +23,7 @@ from visit.engine.questions import (
     ReadLens,
     ReadPattern,
     ReadUpstream,
+    SplitScore,
 )
 from visit.engine.queue import Queue
 from visit.errors import RequestError
@@ -31,6 +32,7 @@ from visit.graph.compare import Difference
 from visit.graph.effects import Effects
 from visit.graph.flow import FlowGraph, ModelInfo, Node
 from visit.graph.request import Request
+from visit.graph.scores import Scores
 from visit.graph.upstream import Upstream
 from visit.lens.atlas import Atlas
 from visit.models import loading
@@ -314,6 +316,27 @@ class Session:
             VisitError: the part does not exist, or the request cannot be served.
         """
         return self.ask(ReadUpstream(request, node, count))
+
+    def why(
+        self, request: Request, head: str, source: int | None = None, count: int = 30
+    ) -> Scores:
+        """Why a head attends to a source: asks ``SplitScore``.
+
+        Args:
+            request: The prompt.
+            head: The head and the position that it reads from, like ``L5.head3@7``; without ``@7``,
+                from the traced position.
+            source: The position that it attends to; by default the one it attends to most.
+            count: How many parts of each side, and how many pairs, are listed.
+
+        Returns:
+            What each part adds to the score, less its mean over the sources that are seen, and the
+            attention that there would be without it.
+
+        Raises:
+            VisitError: there is no such head or source, or the request cannot be served.
+        """
+        return self.ask(SplitScore(request, head, source, count))
 
     def lens(self, request: Request, positions: Sequence[int]) -> tuple[Node, ...]:
         """What every residual of some positions says: asks ``ReadLens``.

@@ -18,6 +18,7 @@ from visit.engine.questions import (
     ReadLens,
     ReadPattern,
     ReadUpstream,
+    SplitScore,
     data_from_question,
     kinds_of_question,
     question_from_data,
@@ -58,6 +59,7 @@ SAMPLES: list[Question[Any]] = [
     FindCircuit(REQUEST),
     FindCircuit(REQUEST, ("mlp",), Score.FLOW, "zero", threshold=0.5, points=9),
     FindCircuit(REQUEST, sites=("L1.head0@2",), reference=("Paris is",), checks=0),
+    SplitScore(REQUEST, "L1.head0@2", source=-2, count=12),
 ]
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import singledispatch
 from typing import Any
 
-from visit.assemble import circuit, effects, ranking, upstream
+from visit.assemble import circuit, effects, ranking, scores, upstream
 from visit.assemble.node_effects import with_effects
 from visit.assemble.residency import Resident
 from visit.engine.progress import Progress
@@ -25,12 +25,14 @@ from visit.engine.questions import (
     ReadLens,
     ReadPattern,
     ReadUpstream,
+    SplitScore,
 )
 from visit.errors import RequestError
 from visit.graph.circuit import Circuit
 from visit.graph.effects import Effects
 from visit.graph.flow import FlowGraph, Node
 from visit.graph.ranking import Ranking
+from visit.graph.scores import Scores
 from visit.graph.upstream import Upstream
 
 _STAGES = {
@@ -112,6 +114,12 @@ def read_pattern(question: ReadPattern, resident: Resident, tell: Progress) -> P
 def read_upstream(question: ReadUpstream, resident: Resident, tell: Progress) -> Upstream:
     """What feeds a part."""
     return upstream.read_upstream(question, resident, tell)
+
+
+@answer.register
+def split_score(question: SplitScore, resident: Resident, tell: Progress) -> Scores:
+    """Why a head attends to a source."""
+    return scores.split_score(question, resident, tell)
 
 
 @answer.register

@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -273,6 +273,31 @@ class Builder:
         positions = positions_chosen(asked, draft.vectors)
         found = self._flows.of_candidates(asked.trace, asked.position, asked.candidates, positions)
         return find_outcomes(asked, self._tokens, found, draft.vectors, draft.activations)
+
+    @torch.inference_mode()
+    def say(
+        self, asked: TracedRequest, vectors: Mapping[NodeId, Float[Tensor, " d_model"]]
+    ) -> dict[NodeId, Node]:
+        """What some parts say, and what they do in the end, as they would stand in a graph.
+
+        Args:
+            asked: What is asked.
+            vectors: What each has written; no weight rows.
+        """
+        if not vectors:
+            return {}
+        outcomes: dict[NodeId, Outcome] = {}
+        if takes_outcomes(asked):
+            found = self._flows.of_candidates(
+                asked.trace, asked.position, asked.candidates, {asked.position}
+            )
+            outcomes = find_outcomes(asked, self._tokens, found, vectors, {})
+        stacked = torch.stack([*vectors.values()])
+        words = self._reader.read(stacked, asked.target.id, asked.request.top_k)
+        return {
+            id_: Node(id_, reading, outcome=outcomes.get(id_))
+            for id_, reading in zip(vectors, words, strict=True)
+        }
 
     def request_as_read(self, asked: TracedRequest) -> Request:
         """The request with the texts of its ids and the model that answers it filled in."""

@@ -14,7 +14,18 @@ import traceback
 from collections.abc import Sequence
 
 from visit import __version__
-from visit.cli import INTERRUPTED, ablate, atlas, circuit, compare, export, models, serve, trace
+from visit.cli import (
+    INTERRUPTED,
+    ablate,
+    atlas,
+    circuit,
+    compare,
+    export,
+    models,
+    serve,
+    trace,
+    why,
+)
 from visit.cli.options import (
     USERS_FAULT,
     Command,
@@ -52,6 +63,11 @@ COMMANDS: dict[str, Command | Group] = {
         "see what differs between two prompts, targets, models or documents",
         compare.describe,
         compare.run,
+    ),
+    "why": Command(
+        "see why a head attends: one score by the parts of its query and key",
+        why.describe,
+        why.run,
     ),
     "serve": Command("open the app with a model in memory", serve.describe_serve, serve.serve),
     "show": Command(

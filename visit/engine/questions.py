@@ -32,6 +32,7 @@ from visit.graph.request import (
     data_from_request,
     request_from_data,
 )
+from visit.graph.scores import Scores
 from visit.graph.upstream import Upstream
 
 Answer = TypeVar("Answer", covariant=True)
@@ -160,6 +161,26 @@ class ReadUpstream(Question[Upstream]):
     only_looks: ClassVar[bool] = True
 
     node: str
+    count: CountFromOne = 30
+
+
+@dataclass(frozen=True)
+class SplitScore(Question[Scores]):
+    """Why a head attends to a source: the score by the parts of its query and of the source's key.
+
+    Attributes:
+        head: The head and the position that it reads from, by their id: ``L5.head3@7``; without
+            ``@7``, from the traced position.
+        source: The position that it attends to; negative ones count from the end. ``None`` for the
+            one that it attends to most.
+        count: How many parts of each side, and how many pairs, are listed, the strongest; the
+            rest is told as a whole.
+    """
+
+    only_looks: ClassVar[bool] = True
+
+    head: str
+    source: int | None = None
     count: CountFromOne = 30
 
 

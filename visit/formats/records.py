@@ -107,7 +107,7 @@ def data_from_metric(metric: MetricInfo) -> dict[str, Any]:
     return drop_absent(
         kind=metric.kind.value,
         value=metric.value,
-        candidates=_data_from_tokens(metric.candidates) if metric.candidates else None,
+        candidates=data_from_tokens(metric.candidates) if metric.candidates else None,
         absolute_flow=metric.absolute_flow,
     )
 
@@ -119,20 +119,21 @@ def _data_from_node(node: Node) -> dict[str, Any]:
         norm=reading.norm,
         entropy=reading.entropy,
         activation=node.activation,
-        top=_data_from_tokens(reading.top),
-        bottom=_data_from_tokens(reading.bottom),
+        top=data_from_tokens(reading.top),
+        bottom=data_from_tokens(reading.bottom),
         target={
             "prob": reading.target.prob,
             "rank": reading.target.rank,
             "logit": reading.target.logit,
         },
         flow=node.flow,
-        outcome=None if node.outcome is None else _data_from_outcome(node.outcome),
+        outcome=None if node.outcome is None else data_from_outcome(node.outcome),
         effect=None if node.effect is None else data_from_effect(node.effect),
     )
 
 
-def _data_from_outcome(outcome: Outcome) -> dict[str, Any]:
+def data_from_outcome(outcome: Outcome) -> dict[str, Any]:
+    """An outcome's tokens, at either end."""
     return {
         name: [{"id": token.id, "text": token.text, "flow": token.flow} for token in tokens]
         for name, tokens in (("promotes", outcome.promotes), ("suppresses", outcome.suppresses))
@@ -154,7 +155,8 @@ def _derived_fields(node: Node) -> dict[str, Any]:
     }
 
 
-def _data_from_tokens(tokens: tuple[TokenProbability, ...]) -> list[dict[str, Any]]:
+def data_from_tokens(tokens: tuple[TokenProbability, ...]) -> list[dict[str, Any]]:
+    """A reading's tokens, at one end."""
     # Written out because dataclasses.asdict would take most of the time of a whole document.
     return [{"id": token.id, "text": token.text, "prob": token.prob} for token in tokens]
 
@@ -215,7 +217,7 @@ def metric_from_data(data: dict[str, Any]) -> MetricInfo:
     return MetricInfo(
         kind=MetricKind(data["kind"]),
         value=float(data["value"]),
-        candidates=_tokens_from_data(data.get("candidates", [])),
+        candidates=tokens_from_data(data.get("candidates", [])),
         absolute_flow=read_number(data, "absolute_flow"),
     )
 
@@ -253,8 +255,8 @@ def _node_from_data(data: dict[str, Any], where: str) -> Node:
     except ValueError as error:
         raise DocumentError(f"{where}.id: {error}") from None
     reading = Reading(
-        top=_tokens_from_data(data["top"]),
-        bottom=_tokens_from_data(data["bottom"]),
+        top=tokens_from_data(data["top"]),
+        bottom=tokens_from_data(data["bottom"]),
         target=TargetReading(**keep_known(TargetReading, data["target"])),
         entropy=float(data["entropy"]),
         norm=float(data["norm"]),
@@ -264,7 +266,7 @@ def _node_from_data(data: dict[str, Any], where: str) -> Node:
         reading,
         activation=read_number(data, "activation"),
         flow=read_number(data, "flow"),
-        outcome=_outcome_from_data(data["outcome"]) if "outcome" in data else None,
+        outcome=outcome_from_data(data["outcome"]) if "outcome" in data else None,
         effect=_effect_from_data(data["effect"], place, where) if "effect" in data else None,
     )
     check_agreement(data, _derived_fields(node), where, str(place))
@@ -278,7 +280,8 @@ def _effect_from_data(data: dict[str, Any], place: NodeId, where: str) -> Effect
         raise DocumentError(f"{where}.effect: {error}") from None
 
 
-def _outcome_from_data(data: dict[str, Any]) -> Outcome:
+def outcome_from_data(data: dict[str, Any]) -> Outcome:
+    """Read an outcome back."""
     promotes, suppresses = (
         tuple(TokenFlow(int(t["id"]), t["text"], float(t["flow"])) for t in data[name])
         for name in ("promotes", "suppresses")
@@ -286,7 +289,8 @@ def _outcome_from_data(data: dict[str, Any]) -> Outcome:
     return Outcome(promotes, suppresses)
 
 
-def _tokens_from_data(records: list[dict[str, Any]]) -> tuple[TokenProbability, ...]:
+def tokens_from_data(records: list[dict[str, Any]]) -> tuple[TokenProbability, ...]:
+    """Read a reading's tokens back."""
     return tuple(TokenProbability(int(t["id"]), t["text"], float(t["prob"])) for t in records)
 
 

@@ -7,7 +7,7 @@ by value, so that "the round trip is equality" means what it says.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 
@@ -41,6 +41,7 @@ __all__ = [
     "Token",
     "TokenFlow",
     "TokenProbability",
+    "word_of",
 ]
 
 _NOTEBOOK = "visit.web.exports.notebook"
@@ -153,12 +154,17 @@ class Node:
 
     @property
     def word(self) -> str:
-        """The token that says best what it does: what it promotes most in the end, if it is known.
+        """The token that says best what it does."""
+        return word_of(self.outcome, self.reading.top)
 
-        A reading of an early part is often noise; its outcome is not. Else it is the label.
-        """
-        promotes = self.outcome.promotes if self.outcome else ()
-        return promotes[0].text if promotes else self.label
+
+def word_of(outcome: Outcome | None, top: Sequence[TokenProbability]) -> str:
+    """The token that says best what a part does: what it promotes most in the end, if known.
+
+    A reading of an early part is often noise; its outcome is not. Else it is the top token.
+    """
+    promotes = outcome.promotes if outcome else ()
+    return promotes[0].text if promotes else top[0].text
 
 
 @dataclass(frozen=True, slots=True)

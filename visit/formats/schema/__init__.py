@@ -21,18 +21,21 @@ FIRST = "visit.flow/1"
 EFFECTS = "visit.effects/1"
 DIFFERENCE = "visit.difference/1"
 CIRCUIT = "visit.circuit/1"
+SCORES = "visit.scores/1"
 _FILES = {
     NAME: "flow-2.json",
     FIRST: "flow-1.json",
     EFFECTS: "effects-1.json",
     DIFFERENCE: "difference-1.json",
     CIRCUIT: "circuit-1.json",
+    SCORES: "scores-1.json",
 }
 _KINDS = {
     (NAME, FIRST): "a flow document",
     (EFFECTS,): "an effects document",
     (DIFFERENCE,): "a difference document",
     (CIRCUIT,): "a circuit document",
+    (SCORES,): "a scores document",
 }
 _LONGEST_MESSAGE = 160
 

@@ -107,6 +107,11 @@ class Attention:
         rotary: Whether queries and keys are rotated before they meet.
         q_norm: Applied to the queries, head by head or to all at once, or ``None``.
         k_norm: Likewise to the keys.
+        interleaved: Of what is rotated: whether each coordinate turns with its neighbour, rather
+            than with the one half of them further on.
+        alibi_scale: What the model's table of biases by position (ALiBi) is multiplied by before
+            it is added to the scores; ``None`` where there is none.
+        score_cap: The scores are ``c · tanh(scores / c)`` before the softmax, or ``None``.
     """
 
     module: nn.Module
@@ -123,6 +128,9 @@ class Attention:
     rotary: bool
     q_norm: Norm | None = None
     k_norm: Norm | None = None
+    interleaved: bool = False
+    alibi_scale: float | None = None
+    score_cap: float | None = None
 
     def value(self, ln1: Float[Tensor, "*batch d_model"], head: int) -> Float[Tensor, "*batch _"]:
         """One head's value of what attention reads, in the dtype of ``ln1``."""

@@ -55,6 +55,7 @@ def _block(block: Any, n_heads: int) -> Block:
             attn.head_dim,
             score_scale=attn.inv_norm_factor,
             rotary=False,
+            alibi_scale=attn.beta,
         ),
         ln2=layer_norm(block.post_attention_layernorm),
         mlp=linear_mlp(mlp.dense_h_to_4h, mlp.dense_4h_to_h, mlp.gelu_impl),

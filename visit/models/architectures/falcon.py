@@ -45,6 +45,8 @@ def _block(block: Any, n_kv_heads: int, config: Any) -> Block:
             attn.head_dim,
             score_scale=attn.inv_norm_factor,
             rotary=not config.alibi,
+            # Added before the scores are scaled, so the scale is on both.
+            alibi_scale=attn.inv_norm_factor if config.alibi else None,
         ),
         ln2=ln2,
         mlp=linear_mlp(mlp.dense_h_to_4h, mlp.dense_4h_to_h, mlp.act),

@@ -35,6 +35,7 @@ def _block(block: Any) -> Block:
             rotary=True,
             q_norm=_norm(attn.q_norm) if has_qk_norm else None,
             k_norm=_norm(attn.k_norm) if has_qk_norm else None,
+            score_cap=getattr(attn, "attn_logit_softcapping", None),
         ),
         ln2=_norm(
             block.pre_feedforward_layernorm if is_sandwich else block.post_attention_layernorm

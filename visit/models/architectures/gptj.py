@@ -37,7 +37,12 @@ def _block(block: Any) -> Block:
         module=block,
         ln1=ln1,
         attention=separate_attention(
-            attn, attn.out_proj, attn.head_dim, score_scale=attn.head_dim**-0.5, rotary=True
+            attn,
+            attn.out_proj,
+            attn.head_dim,
+            score_scale=attn.head_dim**-0.5,
+            rotary=True,
+            interleaved=True,
         ),
         ln2=ln1,
         mlp=linear_mlp(mlp.fc_in, mlp.fc_out, mlp.act),

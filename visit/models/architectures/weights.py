@@ -43,6 +43,8 @@ def separate_attention(
     rotary: bool,
     q_norm: Norm | None = None,
     k_norm: Norm | None = None,
+    interleaved: bool = False,
+    score_cap: float | None = None,
 ) -> Attention:
     """Attention whose ``q_proj``, ``k_proj`` and ``v_proj`` are ``nn.Linear`` each."""
     return Attention(
@@ -60,6 +62,8 @@ def separate_attention(
         rotary=rotary,
         q_norm=q_norm,
         k_norm=k_norm,
+        interleaved=interleaved,
+        score_cap=score_cap,
     )
 
 
@@ -72,6 +76,7 @@ def fused_attention(
     *,
     score_scale: float,
     rotary: bool,
+    alibi_scale: float | None = None,
 ) -> Attention:
     """Attention with one ``nn.Linear`` whose rows are, group by group, queries, a key, a value.
 
@@ -98,6 +103,7 @@ def fused_attention(
         b_o=output.bias,
         score_scale=score_scale,
         rotary=rotary,
+        alibi_scale=alibi_scale,
     )
 
 
