@@ -56,6 +56,7 @@ def test_links_of_earlier_versions_keep_their_words():
         ids.HOW: "how",
         ids.SECOND: "second",
         ids.PREDICTED: "by",
+        ids.CHOSEN_BY: "strongest",
     }
 
 
