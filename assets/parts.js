@@ -78,7 +78,8 @@
     field.value = chosenBy;
     const effect = /** @type {HTMLOptionElement | null} */ (field.querySelector("[value=effect]"));
     if (effect) effect.disabled = !own.measurable;
-    V.part("count-said").textContent = own.measurable && chosenBy !== own.by ? "measuring…" : "";
+    const waits = own.measurable && chosenBy !== own.by;
+    V.part("count-said").textContent = waits ? "measuring effects; by flow until then…" : "";
   }
 
   V.chooseBy = (by) => {

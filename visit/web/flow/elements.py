@@ -41,7 +41,7 @@ _SIZES = {
 }
 LEAST_ON_SCREEN = 10.0
 """How high letters are on the screen at least, in pixels."""
-_PART_HEIGHT, _OTHER_SIZE, _OUTPUT_HEIGHT = 34.0, (76.0, 23.0), 36.0
+_PART_HEIGHT, _OTHER_SIZE, _OUTPUT_HEIGHT = 36.0, (76.0, 23.0), 36.0
 
 
 def draw(

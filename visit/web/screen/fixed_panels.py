@@ -76,7 +76,6 @@ def toolbar(*, with_server: bool, with_engine: bool) -> list[Component]:
                     title="By flow, or by effect: what the model does without each, measured",
                     **aria(label="Parts are chosen by"),
                 ),
-                html.Span(id=ids.COUNT_SAID, className="hint", role="status"),
             ],
             className="tool of-flow",
             title="How many heads and MLPs are drawn, the strongest first",

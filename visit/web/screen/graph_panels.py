@@ -26,11 +26,12 @@ from visit.web.words import percent, signed, typed_from_tokens
 def note(index: Index, drawn: Selection) -> list[Component]:
     """The drawing's numbers: its scales, what is folded; the browser has from it what is drawn."""
     said = explain(index, drawn)
-    in_flow = f", net flow {signed(said.net, 1)} of {signed(index.flow.metric.value, 1)}"
+    in_flow = f", net {signed(said.net, 1)} of {signed(index.flow.metric.value, 1)}"
     widest = [
         html.Span(
-            f"widest: {of_what}, {say_width(find_widest(index, name), name)}",
+            f"widest: {say_width(find_widest(index, name), name)}",
             className=f"width {name}",
+            title=f"The widest edge's {of_what}",
         )
         for name, of_what in WIDTHS.items()
     ]
@@ -44,7 +45,7 @@ def note(index: Index, drawn: Selection) -> list[Component]:
         html.Span(
             f"{said.n_folded:,} parts folded{in_flow if index.by_flow else ''}",
             title="Heads and MLPs of all layers and positions that are not drawn, and by how much "
-            "they change the traced position's thread together",
+            "they change the flow of the traced position's thread together",
             **data(drawn=str(drawn.count), by=drawn.by, unexplained=f"{said.unexplained:.4f}"),
         ),
     ]

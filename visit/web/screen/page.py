@@ -262,6 +262,7 @@ def _graph_pane(
             html.Div(
                 [
                     html.Div(id=ids.LEGEND, className="legend"),
+                    html.Span(id=ids.COUNT_SAID, className="measuring", role="status"),
                     html.Div(id=ids.NOTE, className="note"),
                 ],
                 className="below of-flow",
