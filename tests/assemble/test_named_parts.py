@@ -62,8 +62,16 @@ def test_a_graph_takes_them_even_where_they_complete_its_ledger(session: Session
 
 
 @pytest.mark.parametrize(
-    "name", ["L1.head99@4", "L99.mlp@4", "L0.head0@5", "L0.memory9999.value@4", "L0.ln1@4", "head"]
+    ("name", "said"),
+    [
+        ("L1.head99@4", "L1.head99@4 does not exist"),
+        ("L99.mlp@4", "L99.mlp@4 does not exist"),
+        ("L0.head0@5", "L0.head0@5"),
+        ("L0.ln1@4", "ln1 cannot be"),
+        ("L0.attn@4", "L0.attn@4 cannot be drawn by name; give a head"),
+        ("head", "'head' is not a site"),
+    ],
 )
-def test_what_is_no_such_part_is_refused_in_one_line(session: Session, name: str):
-    with pytest.raises(RequestError, match=name):
+def test_what_is_no_such_part_is_refused_in_one_line(session: Session, name: str, said: str):
+    with pytest.raises(RequestError, match=said):
         session.ask(DrawParts(REQUEST, (name,)))

@@ -22,7 +22,7 @@ from visit.graph.selection import Line, Selection, select
 
 _FINEST = 20
 """Up to here the slider goes part by part; from there on by a tenth of what is drawn."""
-_MOST = 120
+MOST_SHOWN = 120
 """More are no picture any more; any part that is searched is drawn beside them."""
 _READERS = frozenset({NodeKind.HEAD, NodeKind.ATTN})
 
@@ -44,7 +44,7 @@ class Explained:
 
 def list_counts(n_parts: int) -> list[int]:
     """The numbers of so many parts that can be asked for: each up to 20, then in longer steps."""
-    n_parts, counts, count = min(n_parts, _MOST), list[int](), 0
+    n_parts, counts, count = min(n_parts, MOST_SHOWN), list[int](), 0
     while count < n_parts:
         counts.append(count)
         count += 1 if count < _FINEST else count // 10

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from visit.engine.questions import Measure, RankParts
 from visit.graph.flow import ModelInfo
+from visit.graph.flows import MOST_SHOWN
 from visit.graph.index import Index
 from visit.graph.kinds import NodeKind
 from visit.graph.ranking import Ranking
@@ -40,7 +41,7 @@ async def find_measured(view: View, index: Index, look: Look, graphs: Graphs) ->
     effects = ranking and await graphs.answer(view, effects_of(request, ranking))
     if effects is None:
         return index
-    n_asked = max(request.strongest, look.count or 0)
+    n_asked = min(max(request.strongest, look.count or 0), MOST_SHOWN)
     named = [one.sites[0].node for one in effects.effects]
     kinds = {NodeKind.HEAD, *([NodeKind.MEMORY_VALUE] if request.strongest_memories else [])}
     drawn = [node for node in named if node.kind in kinds | {NodeKind.MLP}][:n_asked]
