@@ -38,7 +38,9 @@ async def find_measured(view: View, index: Index, look: Look, graphs: Graphs) ->
     """
     request = view.request
     ranking = None if request.interventions else await graphs.answer(view, all_parts(request))
-    effects = ranking and await graphs.answer(view, effects_of(request, ranking))
+    if ranking is None:
+        return index
+    effects = await graphs.answer(view, effects_of(request, ranking))
     if effects is None:
         return index
     n_asked = min(max(request.strongest, look.count or 0), MOST_SHOWN)
