@@ -53,10 +53,16 @@
     showGraphPanels(data) {
       if (!data) return;
       V.fill(data.panels);
-      V.setCounts(data);
+      if (data.counts) V.setCounts({ counts: data.counts, unexplained: data.unexplained ?? [] });
+      V.setMeasurable(data.measurable);
       if (data.abilities) V.setAbilities(data.abilities);
       V.setSearchable(data.searchable);
       V.setDrawnParts(data.ranking);
+    },
+
+    // What the slider offers, by what parts are chosen by.
+    setCounts(steps) {
+      if (steps) V.setCounts(steps);
     },
 
     // What was found out since about all parts.

@@ -87,6 +87,7 @@
     else if (name === "dock-measure") V.set("dockMeasure", value);
     else if (id === "dock-whole") V.set("dockWhole", field.checked);
     else if (id === "count") V.setCount(Number(value));
+    else if (id === "count-by") V.chooseBy(value);
     else if (id === "sankey-layer") V.setPane({ name: "sankey", layer: Number(value) });
     else if (dataset.note) V.note(noted(field), { [dataset.note]: value.trim() });
   });

@@ -29,8 +29,8 @@
 
   // What is drawn, and how.
   function look(/** @type {string | undefined} */ theme) {
-    const { colouring, palette, width, hidden, parts, kept, unfolded, room } = V.state;
-    return { colouring, palette, width, theme, hidden: [...hidden], parts, kept, unfolded, room };
+    const { colouring, palette, width, hidden, parts, chosenBy: by, kept, unfolded, room } = V.state;
+    return { colouring, palette, width, theme, hidden: [...hidden], parts, by, kept, unfolded, room };
   }
 
   // The time makes each request a new one.

@@ -5,7 +5,7 @@
 
   const V = window.visit;
   const { $ } = V;
-  const own = { counts: [0], unexplained: [0], drawn: 0, left: 0 };
+  const own = { counts: [0], unexplained: [0], drawn: 0, by: "flow", left: 0, measurable: false };
 
   // ------------------------------------------------------------------ the slider
 
@@ -17,11 +17,17 @@
     showCount();
   };
 
-  // What the server drew: how many parts, and how much they leave unexplained.
+  // What the server drew: how many parts, what they are the strongest by, and how much they leave unexplained.
   V.onFilled((id, panel) => {
     const said = id === "note" ? panel.querySelector("[data-drawn]") : null;
-    if (said) Object.assign(own, { drawn: Number(said.dataset.drawn), left: Number(said.dataset.unexplained) });
-    if (said || id === "toolbar") showCount();
+    if (said) {
+      const { drawn, by, unexplained } = said.dataset;
+      Object.assign(own, { drawn: Number(drawn), by, left: Number(unexplained) });
+    }
+    if (said || id === "toolbar") {
+      showCount();
+      showBy();
+    }
   });
 
   function showCount() {
@@ -55,6 +61,32 @@
     if (picked && (V.cy()?.getElementById(picked).data("place") ?? 0) > count) V.keep(picked);
     V.set("parts", String(count));
   };
+
+  // ------------------------------------------------------------------ by flow or by effect
+
+  // Whether effects can be measured, or are in the document.
+  V.setMeasurable = (can) => {
+    own.measurable = can;
+    showBy();
+  };
+
+  // By effect the graph is drawn by flow until the effects of all parts are measured.
+  function showBy() {
+    if (!$("count-by")) return;
+    const { chosenBy } = V.state;
+    const field = V.field("count-by");
+    field.value = chosenBy;
+    const effect = /** @type {HTMLOptionElement | null} */ (field.querySelector("[value=effect]"));
+    if (effect) effect.disabled = !own.measurable;
+    const waits = own.measurable && chosenBy !== own.by;
+    V.part("count-said").textContent = waits ? "measuring effects; by flow until then…" : "";
+  }
+
+  V.chooseBy = (by) => {
+    V.set("chosenBy", by);
+    if (by === "effect" && own.measurable) V.measureParts();
+  };
+  V.onChange(["chosenBy"], showBy);
 
   // ------------------------------------------------------------------ what is drawn whatever its strength
 

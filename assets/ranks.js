@@ -274,7 +274,10 @@
     }
   }
 
-  V.measureParts = () => V.setProps("measure", { data: { key, asked: Date.now() } });
+  // The effects of all parts, where they are not measured or being measured already.
+  V.measureParts = () => {
+    if (columns?.known === "ranked") V.setProps("measure", { data: { key, asked: Date.now() } });
+  };
 
   V.onChange(["overview", "rankedBy"], draw);
   V.onFilled((id) => {

@@ -58,6 +58,7 @@ interface PageState {
   colouring: string;
   width: string;
   palette: string;
+  chosenBy: string; // what the strongest parts are the strongest by: flow or effect
   parts: string | null; // how many of the strongest are drawn; as many as are legible when null
   kept: string | null; // ids with a space between two
   unfolded: string | null; // layers with a space between two
@@ -149,10 +150,17 @@ interface Stylesheets {
   };
 }
 
-interface GraphPanels {
-  panels: Panels;
+/** What the slider offers (visit/web/screen/graph_panels.py). */
+interface CountSteps {
   counts: number[];
   unexplained: number[];
+}
+
+interface GraphPanels {
+  panels: Panels;
+  counts?: number[]; // where no server says them
+  unexplained?: number[];
+  measurable: boolean;
   searchable: SearchTable;
   ranking: RankColumns;
   abilities?: Abilities;
@@ -447,7 +455,9 @@ interface Visit {
   fit: () => void;
   settle: () => void;
   viewport: () => string | null;
-  setCounts: (steps: Pick<GraphPanels, "counts" | "unexplained">) => void;
+  setCounts: (steps: CountSteps) => void;
+  setMeasurable: (can: boolean) => void;
+  chooseBy: (by: string) => void;
   moveCount: (step: number) => void;
   setCount: (step: number) => void;
   show: (id: string) => void;
@@ -542,6 +552,7 @@ interface DashClientside {
     saveFigure: (made: PrintedFigure | null) => void;
     showMaking: Visit["showMaking"];
     showGraphPanels: (data: GraphPanels | null) => void;
+    setCounts: (steps: CountSteps | null) => void;
     setRanking: (news: RankNews | null) => void;
     setSearchable: (table: SearchTable | null) => void;
     showSettingProblems: (problems: Record<string, string> | null) => void;

@@ -15,6 +15,7 @@ from visit.assemble.answers import answer
 from visit.assemble.residency import Resident
 from visit.engine.progress import Progress
 from visit.engine.questions import (
+    DrawParts,
     Explain,
     OpenBlock,
     Question,
@@ -104,6 +105,7 @@ def test_every_question_of_the_package_has_its_own_answer():
     [
         Explain(REQUEST),
         OpenBlock(REQUEST, 1, -1),
+        DrawParts(REQUEST, ("L1.mlp@2",)),
         ReadLens(REQUEST, (0, -1)),
         ReadPattern(REQUEST, 1, 2),
         CountTokens(REQUEST, 3),

@@ -65,13 +65,15 @@ def test_the_bundled_models_prediction_is_opened_read_filtered_and_kept(open_app
     words = [token.text.replace(" ", "·").replace("\n", "↵") for token in node.reading.top[:5]]
     assert all(word in said for word in words)
 
-    before = screen.n_parts()
-    screen.page.get_by_label("Parts shown").press("ArrowLeft")
+    before, slider = screen.n_parts(), screen.page.get_by_label("Parts shown")
+    count = screen.page.locator("#count-text").inner_text()
+    slider.press("ArrowLeft")
     wait_until(lambda: screen.n_parts() < before, "the weakest part to go")
-    screen.page.get_by_label("Parts shown").press("ArrowRight")
-    wait_until(lambda: screen.n_parts() >= before, "it to come back")
-
+    slider.press("ArrowRight")
+    wait_until(lambda: screen.n_parts() == before, "it to come back")
     screen.rest()
+    assert screen.page.locator("#count-text").inner_text() == count
+
     screen.tap(head)  # the picked one closes again
     wait_until(lambda: not screen.has(f"L3.head1.query@{position}"), "the head to close")
 

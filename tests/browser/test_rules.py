@@ -29,9 +29,11 @@ def screen(open_app):
 
 
 def test_the_slider_hides_the_weaker_parts_and_says_what_is_unexplained_then(screen):
-    counts = list_counts(INDEX)
-    said = unexplained(INDEX, Choice(), counts)
     places = rank_parts(INDEX)
+    counts = list_counts(len(places))
+    said = unexplained(INDEX, Choice(), counts)
+    most = "Number(document.getElementById('count').max)"
+    wait_until(lambda: screen.ask(most) == len(counts) - 1, "what the slider offers")
     for step in (0, 3, 8):
         drawn, shown, told = screen.ask(
             f"""() => {{

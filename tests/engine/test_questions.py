@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from visit.engine.questions import (
+    DrawParts,
     Explain,
     FindCircuit,
     Measure,
@@ -34,6 +35,7 @@ REQUEST = Request(
 SAMPLES: list[Question[Any]] = [
     Explain(REQUEST),
     OpenBlock(REQUEST, layer=2, position=-1),
+    DrawParts(REQUEST, ("L1.head0@2", "L0.mlp@1")),
     ReadLens(REQUEST, positions=(0, -1, 3)),
     ReadLens(Request("Rome is"), positions=()),
     ReadPattern(REQUEST, layer=1, head=4, weights="0a1b"),

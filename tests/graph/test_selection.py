@@ -7,10 +7,13 @@ from dataclasses import replace
 import pytest
 from sample import PROMPT, make_block, make_flow, with_flow
 
+from visit.graph.effect import Effect
 from visit.graph.flow import Ledger, NodeId, NodeKind
+from visit.graph.flows import find_strongest
 from visit.graph.index import Index, merge
+from visit.graph.interventions import Site
 from visit.graph.kinds import RESIDUALS
-from visit.graph.parts import Choice, count_parts, rank_parts
+from visit.graph.parts import By, Choice, count_parts, find_strength, rank_parts
 from visit.graph.request import Request
 from visit.graph.selection import THREADED, Selection, select
 
@@ -40,6 +43,41 @@ def test_as_many_parts_as_asked_for_are_drawn_the_strongest_first(count):
     parts = {n.id for n in drawn.nodes if n.id.kind not in THREADED}
     assert parts == set(ranked[:count]) == set(drawn.places)
     assert drawn.n_parts == len(ranked) == len(rank_parts(INDEX))
+
+
+def measured(**effects: float) -> Index:
+    """The graph with what was measured of some parts, by their ids."""
+    return INDEX.with_effects(
+        Effect((Site.parse(name),), effect, None, None, None) for name, effect in effects.items()
+    )
+
+
+def test_by_effect_the_strongest_of_what_was_measured_is_drawn_whatever_its_flow():
+    weakest = min(rank_parts(INDEX), key=lambda part: abs(INDEX.nodes[part].flow or 0.0))
+    heads = [n for n in INDEX.nodes if n.kind is NodeKind.HEAD and n != weakest][:2]
+    effects = dict(zip([weakest, *heads], (-3.0, 2.0, -1.0), strict=True))
+    index = measured(**{str(node): effect for node, effect in effects.items()})
+    assert list(rank_parts(index, By.EFFECT)) == list(effects)
+    drawn = select(index, (), Choice(2, by=By.EFFECT))
+    assert set(drawn.places) == {weakest, heads[0]} and drawn.by is By.EFFECT
+    # It speaks for the target where the metric loses without it.
+    assert find_strength(index, weakest, By.EFFECT) == 3.0 == find_strongest(index, drawn)
+    assert find_strength(index, heads[0], By.EFFECT) == -2.0
+    unmeasured = next(n for n in INDEX.nodes if n.kind is NodeKind.MLP and n not in effects)
+    assert find_strength(index, unmeasured, By.EFFECT) is None
+    assert select(index, (), Choice(99, by=By.EFFECT)).count == len(effects)
+    assert rank_parts(index) == rank_parts(INDEX)  # by flow all is as before
+
+
+def test_an_attention_is_no_part_by_effect_since_its_heads_are():
+    attn = next(p for p in rank_parts(INDEX) if p.kind is NodeKind.ATTN)
+    assert rank_parts(measured(**{str(attn): -9.0}), By.EFFECT) == {}
+
+
+def test_how_many_are_the_strongest_does_not_count_what_is_kept_or_opened():
+    kept = frozenset({NodeId(NodeKind.HEAD, 7, 1, head=2)})
+    drawn = select(INDEX, ids("L2.mlp@7"), Choice(3, kept))
+    assert drawn.count == 3 < len(drawn.places)
 
 
 def test_the_forward_pass_has_a_head_or_mlp_for_each_layer_position_and_head():

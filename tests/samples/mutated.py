@@ -21,7 +21,7 @@ from visit.web.exports.downloads import download
 from visit.web.flow import elements
 from visit.web.plots.lens_grid import MEASURES, lens_figure, nodes_in_document
 from visit.web.sankey.diagram import sankey_figure
-from visit.web.screen.graph_panels import build_graph_panels
+from visit.web.screen.graph_panels import build_counts, build_graph_panels
 from visit.web.state.view import View
 from visit.web.theme import choose_theme
 from visit.web.trees import trees
@@ -214,6 +214,7 @@ def use(document: Document, chosen: random.Random) -> str | None:
 def _look(flow: FlowGraph, chosen: random.Random) -> None:
     index, theme = Index(flow), choose_theme("light")
     build_graph_panels(index, clickable=False)
+    build_counts(index)
     openable = [node_id for node_id in index.nodes if can_open(index, node_id)]
     opened: list[NodeId] = []
     for count in (0, 1, len(openable)):

@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import reduce
 from typing import Any, cast
 
 from visit.engine.progress import Progress, silent
 from visit.engine.protocol import ModelChoice
 from visit.engine.questions import (
     Answer,
+    DrawParts,
     Explain,
     Measure,
     OpenBlock,
@@ -46,6 +48,7 @@ from visit.graph.flow import (
     TokenFlow,
     TokenProbability,
 )
+from visit.graph.index import merge
 from visit.graph.interventions import Site, Unit
 from visit.graph.ranking import Part, Ranking
 from visit.graph.request import Request
@@ -450,6 +453,8 @@ class FakeEngine:
                 answered = self.explain(request, progress)
             case OpenBlock(request, layer, position):
                 answered = self.open(request, layer, position)
+            case DrawParts(request, parts):
+                answered = self.draw_parts(request, parts)
             case ReadLens(request, positions):
                 answered = self.lens(request, positions)
             case ReadPattern(request, layer, head):
@@ -478,6 +483,12 @@ class FakeEngine:
         """One block of the request."""
         self.opened.append((layer, position))
         return make_block(layer, position, request)
+
+    def draw_parts(self, request: Request, parts: Sequence[str]) -> FlowGraph:
+        """The blocks that some parts are in, whole."""
+        ids = map(NodeId.parse, parts)
+        blocks = sorted({(part.layer or 0, part.position) for part in ids})
+        return reduce(merge, (make_block(*block, request) for block in blocks))
 
     def lens(self, request: Request, positions: Sequence[int]) -> tuple[Node, ...]:
         """A seeded reading of every residual."""

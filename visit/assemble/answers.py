@@ -15,6 +15,7 @@ from visit.assemble.node_effects import with_effects
 from visit.assemble.residency import Resident
 from visit.engine.progress import Progress
 from visit.engine.questions import (
+    DrawParts,
     Explain,
     FindCircuit,
     Measure,
@@ -94,6 +95,13 @@ def open_block(question: OpenBlock, resident: Resident, tell: Progress) -> FlowG
     trace = resident.trace(question.request, tell)
     flow = resident.builder.block(trace, question.request, question.layer, question.position)
     return with_effects(flow, resident, resident.builder.resolve(trace, question.request), tell)
+
+
+@answer.register
+def draw_parts(question: DrawParts, resident: Resident, tell: Progress) -> FlowGraph:
+    """Some parts by themselves."""
+    trace = resident.trace(question.request, tell)
+    return resident.builder.parts(trace, question.request, question.parts)
 
 
 @answer.register

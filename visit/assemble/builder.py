@@ -29,7 +29,7 @@ from visit.assemble.flows import (
 )
 from visit.assemble.kept_flows import KeptFlows
 from visit.assemble.route import draw_layer
-from visit.assemble.strongest import find_strongest
+from visit.assemble.strongest import Strongest, find_strongest
 from visit.assemble.traced_request import TracedRequest, resid_pre_id
 from visit.attribution.metric import (
     audit_logit,
@@ -140,6 +140,29 @@ class Builder:
         draft, values = Draft(), values_by_source(self._architecture, trace, layer)
         draw_layer(draft, asked, layer, {position: 1.0}, values)
         open_block(draft, asked, layer, position, values)
+        return self._finish(draft, asked, lambda *_: None, with_output=False)
+
+    @torch.inference_mode()
+    def parts(self, trace: Trace, request: Request, named: Sequence[str]) -> FlowGraph:
+        """Some heads, MLPs and memories by themselves, in the same terms as the whole.
+
+        Args:
+            trace: The forward pass.
+            request: What to draw.
+            named: The parts, by their nodes' ids.
+
+        Raises:
+            RequestError: the position, the target or a part does not exist.
+        """
+        asked = self.resolve(trace, request)
+        chosen = Strongest().with_sites(self._sites(asked, named))
+        asked = replace(asked, opened=frozenset(), strongest=chosen)
+        draft = Draft()
+        for layer in sorted({part.layer for part in chosen.parts}, reverse=True):
+            values = values_by_source(self._architecture, trace, layer)
+            there = dict.fromkeys(chosen.positions_at(layer), 1.0)
+            draw_layer(draft, asked, layer, there, values)
+            draw_strongest(draft, asked, layer, values)
         return self._finish(draft, asked, lambda *_: None, with_output=False)
 
     @torch.inference_mode()

@@ -98,6 +98,21 @@ class OpenBlock(Question[FlowGraph]):
 
 
 @dataclass(frozen=True)
+class DrawParts(Question[FlowGraph]):
+    """Some heads, MLPs and memories by themselves, in the same terms as the whole.
+
+    A ledger of them names these parts alone and folds the others.
+
+    Attributes:
+        parts: Their nodes' ids (``L5.head3@7``).
+    """
+
+    only_looks: ClassVar[bool] = True
+
+    parts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ReadLens(Question[tuple[Node, ...]]):
     """What every residual of some positions says: the embedding, then each layer's resid_post.
 

@@ -17,12 +17,12 @@ from dataclasses import dataclass, replace
 from visit.graph.flow import NodeId, NodeKind
 from visit.graph.index import Index
 from visit.graph.kinds import RESIDUALS
-from visit.graph.parts import Choice, count_parts, rank_parts
+from visit.graph.parts import Choice, count_parts, find_strength, rank_parts
 from visit.graph.selection import Line, Selection, select
 
 _FINEST = 20
 """Up to here the slider goes part by part; from there on by a tenth of what is drawn."""
-_MOST = 120
+MOST_SHOWN = 120
 """More are no picture any more; any part that is searched is drawn beside them."""
 _READERS = frozenset({NodeKind.HEAD, NodeKind.ATTN})
 
@@ -42,9 +42,9 @@ class Explained:
     net: float
 
 
-def list_counts(index: Index) -> list[int]:
-    """The numbers of parts that the slider offers: each up to 20, then in longer steps."""
-    n_parts, counts, count = min(len(rank_parts(index)), _MOST), list[int](), 0
+def list_counts(n_parts: int) -> list[int]:
+    """The numbers of so many parts that can be asked for: each up to 20, then in longer steps."""
+    n_parts, counts, count = min(n_parts, MOST_SHOWN), list[int](), 0
     while count < n_parts:
         counts.append(count)
         count += 1 if count < _FINEST else count // 10
@@ -76,13 +76,13 @@ def explain(index: Index, drawn: Selection) -> Explained:
 
 
 def find_strongest(index: Index, drawn: Selection) -> float:
-    """The measure of the strongest part that is drawn, without its sign; 0 where none is."""
-    return max((abs(index.measure(part)) for part in drawn.places), default=0.0)
+    """How strong the strongest part is that is drawn, without its sign; 0 where none is."""
+    return max((abs(find_strength(index, p, drawn.by) or 0.0) for p in drawn.places), default=0.0)
 
 
 def unexplained(index: Index, choice: Choice, counts: Iterable[int]) -> list[float]:
     """The part that is unexplained with each number of parts, 0 to 1, whatever else is kept."""
-    places = rank_parts(index)
+    places = rank_parts(index, choice.by)
     return [
         explain(index, select(index, (), replace(choice, count=count), places)).unexplained
         for count in counts

@@ -14,12 +14,15 @@ their whole carries; they do not hand it on, since the positions ledger already 
 
 from __future__ import annotations
 
+import copy
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from visit.graph.effect import Effect
 from visit.graph.flow import Edge, EdgeKind, FlowGraph, Ledger, Node, NodeId, NodeKind
 from visit.graph.ids import depth
-from visit.graph.kinds import BIASES, RESIDUALS
+from visit.graph.kinds import BIASES, RESIDUALS, RESTS
 from visit.graph.request import RouteBy
 
 EdgeId = tuple[NodeId, NodeId, str]
@@ -81,6 +84,17 @@ class Index:
             name: max((abs(size) for size in sizes if size), default=1.0)
             for name, sizes in measured.items()
         }
+
+    def with_effects(self, effects: Iterable[Effect]) -> Index:
+        """The same graph, its nodes with what was measured of each by itself."""
+        by_id = {one.sites[0].node: one for one in effects if len(one.sites) == 1}
+        nodes = {
+            node_id: replace(node, effect=by_id.get(node_id, node.effect))
+            for node_id, node in self.nodes.items()
+        }
+        other = copy.copy(self)  # its numbers are of the same edges
+        other.flow, other.nodes = replace(self.flow, nodes=tuple(nodes.values())), nodes
+        return other
 
     @property
     def by_flow(self) -> bool:
@@ -261,13 +275,13 @@ def merge(whole: FlowGraph, block: FlowGraph) -> FlowGraph:
     """Add a block's nodes and edges to a graph.
 
     A ledger that the graph has already stays as it is, so that it still adds up; unless it is one
-    of the block's inside, and the block's has more lines: then that takes its place.
+    of the block's inside, and the block's names more parts: then that takes its place.
     """
     held, brought = _ledgers(whole), _ledgers(block)
     finer = {
         group
         for group, lines in brought.items()
-        if group in held and group[1] in _INSIDE and len(lines) > len(held[group])
+        if group in held and group[1] in _INSIDE and _n_parts(lines) > _n_parts(held[group])
     }
     kept_edges = [e for e in whole.edges if (e.target, e.ledger) not in finer]
     nodes = {node.id: node for node in whole.nodes}
@@ -279,12 +293,18 @@ def merge(whole: FlowGraph, block: FlowGraph) -> FlowGraph:
     parts = {line.source for group in finer for line in brought[group]}
     for node in block.nodes:
         if node.id in parts:
-            nodes[node.id] = node
+            known = nodes.get(node.id, node).effect
+            nodes[node.id] = node if node.effect else replace(node, effect=known)
         nodes.setdefault(node.id, node)
     ends = {end for edge in edges.values() for end in (edge.source, edge.target)}
     kept = (node for node in nodes.values() if node.id in ends)
     ordered = sorted(kept, key=lambda node: depth(node.id))
     return replace(whole, nodes=tuple(ordered), edges=tuple(edges.values()))
+
+
+def _n_parts(lines: list[Edge]) -> int:
+    """How many parts a ledger names: a rest stands for those that it does not."""
+    return sum(line.source.kind not in RESTS for line in lines)
 
 
 def _ledgers(flow: FlowGraph) -> dict[tuple[NodeId, Ledger | None], list[Edge]]:

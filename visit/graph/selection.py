@@ -10,6 +10,8 @@
 
 from __future__ import annotations
 
+import heapq
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -18,7 +20,7 @@ from visit.graph.flow import Edge, EdgeKind, Ledger, Node, NodeId, NodeKind
 from visit.graph.ids import flow_order
 from visit.graph.index import Index, edge_id
 from visit.graph.kinds import BLOCKS, NODES, NORMS, RESIDUALS, kinds_inside
-from visit.graph.parts import Choice, rank_parts
+from visit.graph.parts import By, Choice, rank_parts
 from visit.graph.relations import attention_of, way_in
 
 _STEERING = NORMS | {NodeKind.QUERY, NodeKind.KEY, NodeKind.MEMORY_KEY}
@@ -73,6 +75,8 @@ class Selection:
         lines: Every one between two drawn nodes.
         opened: The nodes that are drawn opened.
         places: The place of each chosen part among all, from 1; kept ones may have any.
+        count: How many of the strongest are among them.
+        by: What those are the strongest by.
         layers: Those that have a column of their own; the others are folded.
         n_layers: How many layers the model has.
         n_parts: How many parts the graph holds that could be drawn.
@@ -82,6 +86,8 @@ class Selection:
     lines: tuple[Line, ...]
     opened: frozenset[NodeId]
     places: Mapping[NodeId, int]
+    count: int
+    by: By
     layers: frozenset[int]
     n_layers: int
     n_parts: int
@@ -104,10 +110,10 @@ def select(
         index: The graph.
         opened: What is opened.
         choice: How many parts, and what besides; as by default when left out.
-        places: ``rank_parts`` of the graph, where it is known already.
+        places: ``rank_parts`` of the graph by what is asked for, where it is known already.
     """
     choice = choice or Choice()
-    places = rank_parts(index) if places is None else places
+    places = rank_parts(index, choice.by) if places is None else places
     drawn_open, parts, residuals = _find_asked(index, opened, choice)
     parts |= {part for part, place in places.items() if place <= choice.count}
     for whole in drawn_open:
@@ -115,7 +121,7 @@ def select(
         parts.update(_find_inside(index, whole))
     parts |= {_whole_of(index, part) for part in parts}
     parts = {part for part in parts if _has_its_head(part, parts)}
-    least = min((abs(index.measure(p)) for p in parts if p in places), default=0.0)
+    least = _find_least(index, places, choice.count)
     written = [line for part in sorted(parts) for line in _write(index, part, parts)]
     read = list(_read(index, parts, drawn_open, least))
     inside = list(_join_inside(index, parts, drawn_open))
@@ -132,10 +138,18 @@ def select(
         tuple(lines),
         drawn_open,
         {part: places[part] for part in parts if part in places},
+        min(choice.count, len(places)),
+        choice.by,
         frozenset(layers),
         index.flow.model.n_layers,
         len(places),
     )
+
+
+def _find_least(index: Index, places: Mapping[NodeId, int], count: int) -> float:
+    """The flow of the weakest of so many parts by flow: less of it makes no row of its own."""
+    flows = heapq.nlargest(count, (abs(index.measure(part)) for part in places))
+    return flows[-1] if flows else math.inf
 
 
 def can_open(index: Index, node_id: NodeId) -> bool:

@@ -9,10 +9,11 @@ thread, and compute in a few threads of their own, so that no trace ever holds u
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, no_update, set_props
 from dash.development.base_component import Component
 
 from visit.engine.protocol import Engine
@@ -20,6 +21,7 @@ from visit.formats.registry import FORMATS
 from visit.graph.flow import Node, NodeId
 from visit.graph.index import Index
 from visit.graph.kinds import RESIDUALS
+from visit.graph.parts import By
 from visit.graph.request import Request
 from visit.text import size
 from visit.web import ids, inspector
@@ -35,9 +37,9 @@ from visit.web.inspector.needs import DOCUMENT_TABS, Tab, wants
 from visit.web.look import Look
 from visit.web.plots import callbacks
 from visit.web.ranking import callbacks as ranking
-from visit.web.ranking.needs import all_parts
+from visit.web.ranking.needs import all_parts, find_measured, is_measured
 from visit.web.ranking.rows import SORTS
-from visit.web.screen.graph_panels import build_graph_panels, note
+from visit.web.screen.graph_panels import build_counts, build_graph_panels, note
 from visit.web.screen.search import searchable
 from visit.web.server import tracing
 from visit.web.server.calls import Calls
@@ -77,30 +79,60 @@ def _register_graph(calls: Calls, engine: Engine | None, graphs: Graphs) -> None
     jobs = calls.jobs
 
     async def draw(
-        data: dict[str, Any] | None, parts: Any, kept: Any, unfolded: Any, room: Any
+        data: dict[str, Any] | None, parts: Any, by: Any, kept: Any, unfolded: Any, room: Any
     ) -> tuple[Any, Any]:
-        """The graph as the view says, and what else the page asks to be drawn."""
+        """The graph as the view says, and what else the page asks to be drawn.
+
+        By effect it is drawn by flow at first, until the effects are measured.
+        """
         if data is None:
             return no_update, no_update
         view = View.parse(data)
-        said = {"parts": parts, "kept": kept, "unfolded": unfolded, "room": room}
+        said = {"parts": parts, "by": by, "kept": kept, "unfolded": unfolded, "room": room}
         look = Look.parse(said)
         index = await graphs.find_shown(view, look.kept)
-
         plain = await find_plain(view, graphs)
 
-        def make() -> tuple[Any, Any]:
+        def make(index: Index, look: Look) -> tuple[Any, Any]:
             drawn, made = elements.draw(index, view.opened, look, notes=view.notes)
             marked = mark_differences(made, index, plain)
             return marked, {ids.NOTE: trees(note(index, drawn))}
 
-        return await jobs.tap(make)
+        if look.by is By.EFFECT:
+            if graphs.can_ask(view) and not is_measured(view, graphs):
+                made, said = await jobs.tap(lambda: make(index, replace(look, by=By.FLOW)))
+                set_props(ids.GRAPH, {"elements": made})
+                set_props(ids.DRAWN_PANELS, {"data": said})
+            index = await find_measured(view, index, look, graphs)
+        return await jobs.tap(lambda: make(index, look))
 
     calls.add(
         draw,
         Output(ids.GRAPH, "elements"),
         Output(ids.DRAWN_PANELS, "data"),
-        *(Input(name, "data") for name in (ids.VIEW, ids.PARTS, ids.KEPT, ids.UNFOLDED, ids.ROOM)),
+        Input(ids.VIEW, "data"),
+        *(
+            Input(name, "data")
+            for name in (ids.PARTS, ids.CHOSEN_BY, ids.KEPT, ids.UNFOLDED, ids.ROOM)
+        ),
+    )
+
+    async def count(key: str | None, by: Any, data: dict[str, Any] | None) -> Any:
+        """The numbers of parts that can be asked for, and what each leaves unexplained."""
+        told = await graphs.find_told(key, data)
+        if told is None:
+            return no_update
+        (view, index), look = told, Look.parse({"by": by})
+        if look.by is By.EFFECT:
+            index = await find_measured(view, index, look, graphs)
+        return await jobs.tap(lambda: build_counts(index, elements.choose_by(index, look)))
+
+    calls.add(
+        count,
+        Output(ids.COUNTS, "data"),
+        Input(ids.KEY, "data"),
+        Input(ids.CHOSEN_BY, "data"),
+        State(ids.VIEW, "data"),
     )
 
     async def show_panels(key: str | None, data: dict[str, Any] | None) -> Any:
@@ -173,12 +205,14 @@ def _register_graph(calls: Calls, engine: Engine | None, graphs: Graphs) -> None
         if data is None or asked is None or asked.get("kept") is None:
             return no_update, no_update
         view = View.parse(data)
-        index = await graphs.find_opened(view)
+        index, look = await graphs.find_opened(view), Look.parse(asked["look"])
+        if look.by is By.EFFECT and FORMATS[asked["kept"]].write is None:  # it is drawn
+            index = await find_measured(view, index, look, graphs)
         if asked["kept"] in ("svg", "png"):
             shown = {ids.SANKEY: pane or {}, ids.LENS: dock or {}}
             wanted = Wanted.parse(asked)
             return no_update, await print_screen(wanted, index, view, graphs, jobs, shown)
-        format_, look = FORMATS[asked["kept"]], Look.parse(asked["look"])
+        format_ = FORMATS[asked["kept"]]
         with telling_page() as tell:
             return await jobs.file(lambda: download(format_, index, view, look, tell)), no_update
 
@@ -227,6 +261,7 @@ def _register_browser(app: Dash, *, with_engine: bool) -> None:
     browser("saveFigure", Input(ids.FIGURE, "data"))
     browser("showMaking", Input(ids.MAKING, "data"))
     browser("showGraphPanels", Input(ids.GRAPH_PANELS, "data"))
+    browser("setCounts", Input(ids.COUNTS, "data"))
     browser("setRanking", Input(ids.RANKING, "data"))
     browser("setSearchable", Input(ids.SEARCHABLE, "data"))
     browser("showSettingProblems", Input(ids.SETTINGS_PROBLEMS, "data"))

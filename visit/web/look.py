@@ -9,6 +9,7 @@ from typing import Any
 
 from visit.graph.ids import NodeId
 from visit.graph.limits import MOST_KEPT
+from visit.graph.parts import By
 from visit.web.theme import PALETTES, SAFE, THEMES
 
 COLOURINGS = {
@@ -55,6 +56,7 @@ class Look:
         width: What an edge's width says: one of ``WIDTHS``.
         hidden: The families of nodes that are hidden.
         count: How many of the strongest parts are drawn; as many as are legible when left out.
+        by: What they are the strongest by; by flow as long as nothing is measured.
         kept: What is drawn whatever its strength.
         unfolded: The layers that are drawn though nothing of them is.
         room: The canvas.
@@ -66,6 +68,7 @@ class Look:
     width: str = "carried"
     hidden: frozenset[str] = frozenset()
     count: int | None = None
+    by: By = By.FLOW
     kept: frozenset[NodeId] = frozenset()
     unfolded: frozenset[int] = frozenset()
     room: Room = Room()
@@ -81,6 +84,7 @@ class Look:
             width=_one_of(WIDTHS, data.get("width"), "carried"),
             hidden=frozenset(map(str, hidden)) if isinstance(hidden, list) else frozenset(),
             count=next(iter(_numbers(data.get("parts"))), None),
+            by=By(_one_of(tuple(By), data.get("by"), By.FLOW)),
             kept=frozenset(_ids(data.get("kept"))),
             unfolded=frozenset(_numbers(data.get("unfolded"))),
             room=_room(data.get("room")),

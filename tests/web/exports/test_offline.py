@@ -204,7 +204,7 @@ def test_the_page_begins_in_the_look_it_was_made_in(noted):
     assert said["view"]["opened"] == [str(MLP)] and said["view"]["fixed"]
     assert said["look"] == {
         "theme": "dark", "palette": "visit", "colouring": "rank", "width": "norm",
-        "hidden": ["mlp"],
+        "hidden": ["mlp"], "chosenBy": "flow",
     }  # fmt: skip
     assert json.loads(Page(noted).unpacked("page-data"))["look"]["theme"] is None
 

@@ -14,9 +14,12 @@ from visit.graph.effects import Flag
 from visit.graph.flow import Ledger, NodeId, NodeKind
 from visit.graph.index import Index
 from visit.graph.kinds import SOURCES
+from visit.graph.parts import By
 from visit.text import visible
 from visit.web import inspector
-from visit.web.ranking.needs import all_parts, effects_of, is_cheap
+from visit.web.flow.elements import choose
+from visit.web.look import Look
+from visit.web.ranking.needs import all_parts, effects_of, find_measured, is_cheap, is_measured
 from visit.web.ranking.panel import MEASURES
 from visit.web.ranking.rows import SORTS, Known, columns, effect_columns
 from visit.web.state.graphs import Graphs
@@ -190,3 +193,22 @@ def test_the_question_is_asked_of_every_sort_that_can_be_ranked():
     assert all_parts(INDEX.flow.request) == RankParts(INDEX.flow.request)
     kinds = {NodeId.parse(name).kind for name in columns(INDEX, RANKING)["id"]}
     assert {NodeKind.HEAD, NodeKind.MLP, NodeKind.MEMORY_VALUE, NodeKind.EXPERT} <= kinds
+
+
+def test_by_effect_the_strongest_are_fetched_and_drawn_and_a_changed_pass_is_left_by_flow():
+    shelf, flow = Shelf(), with_flow(make_flow(opened=()))
+    graphs, look = Graphs(FakeEngine(lambda _: flow), shelf), Look(by=By.EFFECT, count=3)
+    view = View(shelf.put(flow), flow.request)
+    index = shelf.get(view.key)
+    assert not is_measured(view, graphs)
+    found = run(find_measured(view, index, look, graphs))
+    assert is_measured(view, graphs)
+    parts = tuple(str(part.id) for part in make_ranking(flow).parts)
+    effects = {one.sites[0].node: one.measured for one in make_effects(flow, parts).effects}
+    drawn = [part for part in effects if part.kind in (NodeKind.HEAD, NodeKind.MLP)]
+    drawn.sort(key=lambda part: -abs(effects[part]))
+    assert set(choose(found, (), look).places) == set(drawn[:3])
+    assert any(part not in index.nodes for part in drawn[:3])  # else nothing had to be fetched
+    changed = replace(flow.request, interventions=("L0.mlp@7 zero",))
+    assert run(find_measured(replace(view, request=changed), index, look, graphs)) is index
+    assert choose(index, (), look).by is By.FLOW

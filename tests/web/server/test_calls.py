@@ -110,7 +110,7 @@ def test_a_fault_in_any_callback_is_told_in_place_and_in_one_line_of_the_log(
 ):
     """They ended without a word, and the page stayed as it was."""
     every = callbacks(client)
-    assert len(every) == 17
+    assert len(every) == 18
     for callback in every:
         with monkeypatch.context() as patched:
             patched.setattr(Shelf, "get", fail(KeyError("L0.head3@2")))

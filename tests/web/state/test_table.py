@@ -2,8 +2,10 @@
 
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
 
+from visit.graph.request import Request
 from visit.web import ids
 from visit.web.screen import page
 from visit.web.state.table import STORES, TABLE, Piece, data_from_table
@@ -33,7 +35,7 @@ def test_names_and_address_keys_are_each_used_once():
     names = [piece.name for piece in TABLE]
     keys = [piece.key for piece in TABLE if piece.key is not None]
     assert len({*names}) == len(names) and len({*keys}) == len(keys)
-    of_the_request = {"prompt", "model", "target", "versus", "position", "bos", "chat", "open"}
+    of_the_request = {"open", *(one.name for one in fields(Request))}
     assert not of_the_request & {*keys}
 
 
@@ -56,6 +58,7 @@ def test_links_of_earlier_versions_keep_their_words():
         ids.HOW: "how",
         ids.SECOND: "second",
         ids.PREDICTED: "by",
+        ids.CHOSEN_BY: "drawn",
     }
 
 

@@ -35,11 +35,12 @@ from visit.web.exports.prepared import (
     render_tab_bars,
 )
 from visit.web.exports.svg import svg_from_flow
+from visit.web.flow.elements import choose_by
 from visit.web.flow.stylesheet import stylesheets
 from visit.web.inspector.note import editor
 from visit.web.look import Look
 from visit.web.screen.fixed_panels import build_fixed_panels
-from visit.web.screen.graph_panels import build_graph_panels
+from visit.web.screen.graph_panels import build_counts, build_graph_panels
 from visit.web.screen.header import build_viewer_fields
 from visit.web.screen.page import GRAPH_SETTINGS, build_frame, state_table
 from visit.web.state import table
@@ -153,7 +154,9 @@ def _build_page_data(
 ) -> dict[str, Any]:
     """What assets/offline/offline.js needs beside the document, the drawings and the panels."""
     shown = look or Look()
-    graph_panels = build_graph_panels(index, clickable=False)
+    by = choose_by(index, shown)
+    graph_panels = build_graph_panels(index, clickable=False) | build_counts(index, by)
+    graph_panels["measurable"] = False  # nothing is drawn anew by another measure
     graph_panels["searchable"] = list_searchable(index, nodes[: MOST_NODES[HEAD]])
     return {
         "view": view.data(),
@@ -168,6 +171,7 @@ def _build_page_data(
             "colouring": shown.colouring,
             "width": shown.width,
             "hidden": sorted(shown.hidden),
+            "chosenBy": by,
         },
         "tabs": render_tab_bars(),
         "editor": tree(editor(index.flow.nodes[0].id)),

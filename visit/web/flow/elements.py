@@ -6,16 +6,16 @@ Ids are node ids, and texts are data that Cytoscape draws on a canvas, so a toke
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from visit.graph.flow import FlowGraph, Node, NodeId, NodeKind, Note
-from visit.graph.flows import find_strongest
+from visit.graph.flows import find_strongest, list_counts
 from visit.graph.index import Index
 from visit.graph.kinds import BLOCKS, NODES, RESIDUALS, RESTS
 from visit.graph.notes import lines_of, number_groups
-from visit.graph.parts import Choice, rank_parts
+from visit.graph.parts import By, Choice, find_strength, has_effects, rank_parts
 from visit.graph.paths import Paths, Step
 from visit.graph.relations import attention_of
 from visit.graph.selection import Line, Selection, select
@@ -30,8 +30,8 @@ from visit.web.marks import KINDS, SMALLEST, edge_width
 from visit.web.theme import GROUPS
 from visit.web.words import outcome_sides, place, signed, title
 
-_FITTING = (40, 36, 32, 28, 25, 22, 19, 16, 13, 10, 8, 6, 4)
-"""The numbers of parts that are tried, the most that is legible being taken."""
+_FEWEST, _MOST = 4, 40
+"""Between these is the number of parts that is legible."""
 _SIZES = {
     **dict.fromkeys(RESIDUALS, (7.0, 7.0)),
     NodeKind.EMBED: (11.0, 11.0),
@@ -41,7 +41,7 @@ _SIZES = {
 }
 LEAST_ON_SCREEN = 10.0
 """How high letters are on the screen at least, in pixels."""
-_PART_HEIGHT, _OTHER_SIZE, _OUTPUT_HEIGHT = 34.0, (76.0, 23.0), 36.0
+_PART_HEIGHT, _OTHER_SIZE, _OUTPUT_HEIGHT = 36.0, (76.0, 23.0), 36.0
 
 
 def draw(
@@ -71,14 +71,32 @@ def choose(index: Index, opened: Iterable[NodeId] = (), look: Look | None = None
     What is opened, kept or unfolded takes room of its own: nothing else makes way for it.
     """
     look, opened = look or Look(), tuple(opened)
-    choice = Choice(look.count or 0, look.kept, look.unfolded)
-    if look.count is not None:
-        return select(index, opened, choice)
-    places = rank_parts(index)
-    for count in _FITTING:
-        if _is_legible(index, select(index, (), Choice(count), places), look.room):
-            break
-    return select(index, opened, replace(choice, count=count), places)
+    by = choose_by(index, look)
+    places, count = rank_parts(index, by), look.count
+    if count is None:
+        count = _fit_count(index, places, look)
+    choice = Choice(count, look.kept, look.unfolded, by)
+    return select(index, opened, choice, places)
+
+
+def choose_by(index: Index, look: Look) -> By:
+    """What parts are the strongest by: flow, in a graph of which nothing is measured."""
+    return look.by if has_effects(index) else By.FLOW
+
+
+def _fit_count(index: Index, places: Mapping[NodeId, int], look: Look) -> int:
+    """The most parts that are legible, of the numbers that can be asked for: by bisection."""
+    by = choose_by(index, look)
+    offered = [count for count in list_counts(len(places)) if _FEWEST <= count <= _MOST]
+    fitting = list_counts(min(_FEWEST, len(places)))[-1:]
+    while offered:
+        middle = len(offered) // 2
+        count = offered[middle]
+        if _is_legible(index, select(index, (), Choice(count, by=by), places), look.room):
+            fitting, offered = [count], offered[middle + 1 :]
+        else:
+            offered = offered[:middle]
+    return fitting[0]
 
 
 def _is_legible(index: Index, drawn: Selection, room: Room) -> bool:
@@ -140,6 +158,8 @@ def tip(flow: FlowGraph, node: Node) -> str:
 def _in_the_end(node: Node) -> list[str]:
     """What a tip says of a node's flow and outcome, a line each, where there are any."""
     said = [] if node.flow is None else [f"flow {signed(node.flow)}"]
+    if node.effect is not None and node.effect.measured is not None:
+        said.append(f"effect {signed(node.effect.measured)}: the metric without it, less with it")
     for does, listed in outcome_sides(node.outcome):
         said.append(f"{does} {'  '.join(visible(token.text) for token in listed)}")
     return said
@@ -182,8 +202,8 @@ def _node(
 
 
 def _case(index: Index, node: Node, drawn: Selection, most: float) -> dict[str, Any]:
-    """A part's measure as its bar, in percent of the strongest part, and its place among all."""
-    size = index.measure(node.id)
+    """How strong a part is as its bar, in percent of the strongest, and its place among all."""
+    size = find_strength(index, node.id, drawn.by) or 0.0
     bar = max(3, round(100 * min(1.0, abs(size) / most))) if size else 0
     placed = drawn.places.get(node.id)
     return {

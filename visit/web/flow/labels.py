@@ -56,7 +56,7 @@ def shorten_token(shown: str) -> str:
 def measure_width(text: str) -> float:
     """How wide a part with a label is, in pixels."""
     longest = max(n_columns(line) for line in text.split("\n"))
-    return max(_NARROWEST, longest * LETTER + 10.0)
+    return max(_NARROWEST, longest * LETTER + 12.0)
 
 
 def _mark_source(node_id: NodeId) -> str:

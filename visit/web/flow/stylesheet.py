@@ -199,6 +199,7 @@ def _bars(theme: Theme) -> list[Rule]:
                 "background-position-x": "0%",
                 "background-position-y": "100%",
                 "background-image-smoothing": "no",
+                "text-margin-y": -BAR / 2,
             },
         )
         for sign, colour in (("plus", theme.plus), ("minus", theme.minus))

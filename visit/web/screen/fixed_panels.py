@@ -12,6 +12,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from visit.formats.registry import Format, Maker, formats_made_by
+from visit.graph.parts import By
 from visit.web import ids
 from visit.web.asking import prompt_form
 from visit.web.causes.pane import pane_panels
@@ -68,13 +69,20 @@ def toolbar(*, with_server: bool, with_engine: bool) -> list[Component]:
                 html.Label("Parts shown", htmlFor=ids.COUNT),
                 field(id=ids.COUNT, type="range", min="0", max="1", step="1", value="0"),
                 html.Output("", id=ids.COUNT_TEXT, htmlFor=ids.COUNT),
+                html.Label("by", htmlFor=ids.COUNT_BY),
+                html.Select(
+                    [html.Option(by.value, value=by.value) for by in By],
+                    id=ids.COUNT_BY,
+                    title="By flow, or by effect: what the model does without each, measured",
+                    **aria(label="Parts are chosen by"),
+                ),
             ],
             className="tool of-flow",
-            title="How many heads and MLPs are drawn, the strongest by flow first",
+            title="How many heads and MLPs are drawn, the strongest first",
         ),
         html.Div(
             [
-                html.Span(term("unexplained"), className="hint"),
+                html.Span(["flow ", term("unexplained")], className="hint"),
                 html.Output("0 %", id=ids.UNEXPLAINED),
             ],
             className="tool of-flow",

@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 from visit.graph.flow import FlowGraph
 from visit.graph.flows import explain, find_strongest, list_counts, unexplained
 from visit.graph.index import Index
-from visit.graph.parts import Choice
+from visit.graph.parts import By, Choice, has_effects, rank_parts
 from visit.graph.selection import Selection
 from visit.text import visible
 from visit.web import ids, inspector
@@ -29,27 +29,44 @@ def note(index: Index, drawn: Selection) -> list[Component]:
     in_flow = f", net {signed(said.net, 1)} of {signed(index.flow.metric.value, 1)}"
     widest = [
         html.Span(
-            f"widest: {of_what}, {say_width(find_widest(index, name), name)}",
+            f"widest: {say_width(find_widest(index, name), name)}",
             className=f"width {name}",
+            title=f"The widest edge's {of_what}",
         )
         for name, of_what in WIDTHS.items()
     ]
-    bar = f"bar: {'flow' if index.by_flow else 'part it carries'}, "
+    if drawn.by is By.EFFECT:
+        bar, more = "bar: effect", "What the metric loses without the strongest part, measured"
+    else:
+        bar, more = f"bar: {'flow' if index.by_flow else 'part it carries'}", "The strongest part's"
     return [
         *widest,
-        html.Span(f"{bar}±{find_strongest(index, drawn):.3g}", title="The strongest part's bar"),
+        html.Span(f"{bar}, ±{find_strongest(index, drawn):.3g}", title=more),
         html.Span(
             f"{said.n_folded:,} parts folded{in_flow if index.by_flow else ''}",
             title="Heads and MLPs of all layers and positions that are not drawn, and by how much "
-            "they change the traced position's thread together",
-            **data(drawn=str(len(drawn.places)), unexplained=f"{said.unexplained:.4f}"),
+            "they change the flow of the traced position's thread together",
+            **data(drawn=str(drawn.count), by=drawn.by, unexplained=f"{said.unexplained:.4f}"),
         ),
     ]
 
 
+def build_counts(index: Index, by: By = By.FLOW) -> dict[str, Any]:
+    """The slider's steps, with how much of the flow is unexplained at each."""
+    counts = list_counts(len(rank_parts(index, by)))
+    said = unexplained(index, Choice(by=by), counts)
+    return {"counts": counts, "unexplained": [round(part, 4) for part in said]}
+
+
 def build_graph_panels(index: Index, *, clickable: bool) -> dict[str, Any]:
-    """The panels by the part they fill, the slider's steps, what is searched and ranked."""
-    flow, counts = index.flow, list_counts(index)
+    """The panels by the part they fill, what is searched and ranked.
+
+    Args:
+        index: The graph.
+        clickable: Whether a model can be asked about it.
+    """
+    flow = index.flow
+    is_plain = not flow.request.interventions  # effects are of the plain pass
     panels = {
         ids.TOKENS: inspector.tokens(flow, clickable=clickable),
         ids.PREDICTIONS: inspector.predictions(flow, clickable=clickable),
@@ -59,8 +76,7 @@ def build_graph_panels(index: Index, *, clickable: bool) -> dict[str, Any]:
         panels[ids.TARGET_CHOICES] = target_options(flow)
     return {
         "panels": {name: trees(parts) for name, parts in panels.items()},
-        "counts": counts,
-        "unexplained": [round(part, 4) for part in unexplained(index, Choice(), counts)],
+        "measurable": (clickable and is_plain) or has_effects(index),
         "searchable": searchable(index),
         "ranking": columns(index),
     }

@@ -55,8 +55,8 @@ STEPS = (
     ),
     Step(
         "Keep what matters",
-        "Move the slider to see more parts or fewer. “Unexplained” says how much of the flow "
-        "does not come through what is drawn.",
+        "Move the slider to see more parts or fewer, chosen by their flow or by their measured "
+        "effect. “Unexplained” says how much of the flow does not come through what is drawn.",
         ".tool:has(#count), .tool:has(#unexplained)",
         "below above",
     ),

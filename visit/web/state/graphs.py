@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from visit.engine.progress import Progress
 from visit.engine.protocol import Engine
-from visit.engine.questions import Answer, Explain, OpenBlock, Question
+from visit.engine.questions import Answer, DrawParts, Explain, OpenBlock, Question
 from visit.errors import VisitError
 from visit.graph.flow import NodeId, NodeKind
 from visit.graph.index import Index, is_whole, merge
@@ -21,6 +21,9 @@ from visit.web.state.bounds import Bounds
 from visit.web.state.jobs import Jobs, ask
 from visit.web.state.shelf import Shelf
 from visit.web.state.view import View
+
+_ALONE = frozenset({NodeKind.HEAD, NodeKind.MEMORY_VALUE})
+"""What is fetched without the rest of its block."""
 
 
 class Graphs:
@@ -94,13 +97,16 @@ class Graphs:
         return index
 
     async def find_shown(self, view: View, ids: Iterable[NodeId]) -> Index:
-        """The view's graph with every opened block in it, and those in which some nodes are.
+        """The view's graph with every opened block in it, and some nodes besides.
+
+        A head or a memory comes by itself, any other part of a block with all of the block.
 
         Raises:
             VisitError: as ``find_opened``.
         """
-        index = await self.find_opened(view)
-        for node_id in ids:
+        index, wanted = await self.find_opened(view), tuple(ids)
+        index = await self.add_parts(view, index, (n for n in wanted if n.kind in _ALONE))
+        for node_id in wanted:
             is_inside = NODES[node_id.kind].inside is not None
             if node_id not in index.nodes and is_inside and node_id.layer is not None:
                 index = await self.add_block(view, index, _block_of(node_id))
@@ -130,6 +136,29 @@ class Graphs:
                 index = self._shelf.keep(view.key, grown)
         return index
 
+    async def add_parts(self, view: View, index: Index, parts: Iterable[NodeId]) -> Index:
+        """The view's graph with some heads and memories, where it lacks them and is not fixed.
+
+        Raises:
+            VisitError: the model has no such part.
+        """
+        lacking = {part for part in parts if part not in index.nodes}
+        engine = self._engine_for(view)
+        if engine is None or not lacking:
+            return index
+        # A ledger that comes takes the place of the one that is held, and names its parts as well.
+        ledgers = {_ledger_of(part) for part in lacking}
+        beside = {held for held in index.nodes if _ledger_of(held) in ledgers}
+        named = tuple(sorted(map(str, lacking | beside)))
+        async with self._lock(view.key):
+            drawn = await ask(engine, DrawParts(view.request, named, weights=view.weights))
+            held = self._shelf.get(view.key)
+            if held is None or not held.nodes.keys() >= index.nodes.keys():
+                held = index
+            whole = held
+            grown = await self._jobs.tap(lambda: Index(merge(whole.flow, drawn)))
+            return self._shelf.keep(view.key, grown)
+
     def can_ask(self, view: View) -> bool:
         """Whether there is an engine that may be asked about the view's graph."""
         return self._engine_for(view) is not None
@@ -141,6 +170,11 @@ class Graphs:
             RequestError: the text says what is too much.
         """
         self._bounds.check(request)
+
+    def recall(self, view: View, question: Question[Answer]) -> Answer | None:
+        """The answer to a question about the view's graph, where that is kept."""
+        kept = self._shelf.get_answer(view.key, replace(question, weights=view.weights))
+        return None if kept is None else kept[0]
 
     async def answer(
         self, view: View, question: Question[Answer], progress: Progress | None = None
@@ -177,6 +211,11 @@ class Graphs:
             return None
         self._bounds.check_view(view)
         return self._engine
+
+
+def _ledger_of(part: NodeId) -> tuple[NodeKind, int | None, int]:
+    """What tells whether two parts are lines of one ledger."""
+    return part.kind, part.layer, part.position
 
 
 def _block_of(node_id: NodeId) -> NodeId:

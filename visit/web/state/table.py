@@ -70,6 +70,7 @@ TABLE = (
     Piece("width", default="carried", key="width", store=Store.LOCAL),
     Piece("palette", default="safe", store=Store.LOCAL),
     Piece(ids.PARTS, key="parts", store=Store.PAGE),
+    Piece(ids.CHOSEN_BY, default="flow", key="drawn", store=Store.PAGE),
     Piece(ids.KEPT, key="keep", store=Store.PAGE),
     Piece(ids.UNFOLDED, key="unfold", store=Store.PAGE),
     Piece(ids.ROOM, store=Store.PAGE),
