@@ -34,6 +34,7 @@ from visit.web.flow import elements
 from visit.web.inspector.needs import DOCUMENT_TABS, Tab, wants
 from visit.web.look import Look
 from visit.web.plots import callbacks
+from visit.web.plots.scene import Scene
 from visit.web.ranking import callbacks as ranking
 from visit.web.ranking.needs import all_parts
 from visit.web.ranking.rows import SORTS
@@ -160,12 +161,7 @@ def _register_graph(calls: Calls, engine: Engine | None, graphs: Graphs) -> None
         Input(ids.VIEW, "data"),
     )
 
-    async def keep(
-        asked: dict[str, Any] | None,
-        data: dict[str, Any] | None,
-        pane: dict[str, Any] | None,
-        dock: dict[str, Any] | None,
-    ) -> tuple[Any, Any]:
+    async def keep(asked: dict[str, Any] | None, data: dict[str, Any] | None) -> tuple[Any, Any]:
         """The graph as a file, with the blocks that were opened in it, or a figure to save.
 
         Nothing, where nothing is asked for: that ends what was asked for before.
@@ -175,9 +171,8 @@ def _register_graph(calls: Calls, engine: Engine | None, graphs: Graphs) -> None
         view = View.parse(data)
         index = await graphs.find_opened(view)
         if asked["kept"] in ("svg", "png"):
-            shown = {ids.SANKEY: pane or {}, ids.LENS: dock or {}}
-            wanted = Wanted.parse(asked)
-            return no_update, await print_screen(wanted, index, view, graphs, jobs, shown)
+            scene = Scene(index, view, graphs, jobs)
+            return no_update, await print_screen(Wanted.parse(asked), scene)
         format_, look = FORMATS[asked["kept"]], Look.parse(asked["look"])
         with telling_page() as tell:
             return await jobs.file(lambda: download(format_, index, view, look, tell)), no_update
@@ -188,8 +183,6 @@ def _register_graph(calls: Calls, engine: Engine | None, graphs: Graphs) -> None
         Output(ids.FIGURE, "data"),
         Input(ids.EXPORT, "data"),
         State(ids.VIEW, "data"),
-        State(ids.PANE, "data"),
-        State(ids.DOCK, "data"),
         first=False,
     )
 
