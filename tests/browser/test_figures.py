@@ -142,8 +142,8 @@ def test_maps_and_the_scatter_are_saved_with_head_legend_and_scale(open_app, tmp
         elif what == "agreement":
             screen.ask("text => visit.set('second', text)", SECOND)
             screen.ask("visit.setPane({ name: 'causes' })")
-            drawn = "#agreement .scatterlayer .point, #patching .hm"
-            wait_until(lambda: screen.page.locator(drawn).count() > 40, "the figures")  # noqa: B023
+            for drawn in ("#agreement .scatterlayer .point", "#patching .hm"):
+                wait_until(screen.page.locator(drawn).count, drawn)
         path = keep(screen, tmp_path, "svg", what, Width=120, Letters=7)
         assert path.name == f"{NAME}-{named}.svg"
         root = ElementTree.parse(path).getroot()
