@@ -43,15 +43,32 @@
   const inputsOf = (/** @type {string} */ name) => [...V.inputs(`#figure-dialog input[name="${name}"]`)];
   const chosen = (/** @type {string} */ name) => inputsOf(name).find(({ checked }) => checked)?.value;
 
+  const isSeen = (/** @type {string} */ selector) => document.querySelector(selector)?.checkVisibility() ?? false;
+  const isDrawn = (/** @type {string} */ id) =>
+    /** @type {PlotlyPlace | null} */ (document.querySelector(`#${id} .js-plotly-plot`))?.data?.length ?? false;
+  const isIn = (/** @type {string} */ pane) => V.state.pane.name === pane;
+  const rows = () => [...document.querySelectorAll("#rank-tokens tr[data-node]")].map((row) => row.dataset.node);
+
+  // What can be seen on the screen, and what each shows (visit/web/exports/figures/subjects.py draws it by that).
+  /** @type {Record<string, { isThere: () => unknown, shown?: () => object }>} */
+  const SUBJECTS = {
+    view: { isThere: () => isIn("flow") },
+    flow: { isThere: () => isIn("flow") },
+    sankey: { isThere: () => isIn("sankey"), shown: () => V.state.pane },
+    agreement: { isThere: () => isIn("causes") && isDrawn("agreement"), shown: () => ({ by: V.state.predicted }) },
+    patching: { isThere: () => isIn("causes") && isDrawn("patching"), shown: () => ({ second: V.state.second }) },
+    lens: { isThere: () => V.dockIsOpen(), shown: () => ({ measure: V.state.dockMeasure, whole: V.state.dockWhole }) },
+    attention: { isThere: () => isSeen("svg.heatmap"), shown: () => ({ node: V.state.picked }) },
+    heads: {
+      isThere: () => isSeen("#rank-map svg"),
+      shown: () => ({ by: document.querySelector(".ranks")?.dataset.by, known: V.part("rank-said").dataset.known }),
+    },
+    tokens: { isThere: () => isSeen("#rank-tokens table"), shown: () => ({ rows: rows() }) },
+  };
+
   function showDialog() {
-    const isThere = {
-      view: V.state.pane.name === "flow",
-      flow: V.state.pane.name === "flow",
-      sankey: V.state.pane.name === "sankey",
-      lens: V.dockIsOpen(),
-    };
     for (const input of inputsOf("figure-what")) {
-      const isOffered = isThere[/** @type {keyof typeof isThere} */ (input.value)];
+      const isOffered = Boolean(SUBJECTS[input.value]?.isThere());
       input.closest("label")?.toggleAttribute("hidden", !isOffered);
       if (!isOffered) input.checked = false;
     }
@@ -69,7 +86,9 @@
     if (!fields.every((input) => input.reportValidity())) return;
     const [width_mm, font_pt, dpi] = fields.map(({ value }) => Number(value));
     const paper = { width_mm, font_pt, dpi, title: V.field("figure-title-said").value };
-    ask(kept, { look: look(chosen("figure-theme")), paper, what: chosen("figure-what"), frame: frame() });
+    const what = chosen("figure-what") ?? "";
+    const shown = SUBJECTS[what]?.shown?.() ?? {};
+    ask(kept, { look: look(chosen("figure-theme")), paper, what, shown, frame: frame() });
     dialog()?.close();
   }
 

@@ -118,6 +118,46 @@ def test_what_plotly_draws_is_saved_with_the_same_head_and_its_own_legend(
     check_png(root, keep(screen, tmp_path, "png", what, Width=180, Letters=8, PNG=200), 200)
 
 
+SECOND = "The capital of France is the city of"
+SHOWN = {
+    "heads": ("heads-effect", "Heads and MLPs by effect", ["head 0", "MLP", "layer"]),
+    "tokens": ("tokens", "What the strongest parts do to the next token", ["·Bangkok", "L5 MLP"]),
+    "attention": ("attention-l5-head2-7", "What head 5.2 attends to", ["·Japan", "25.0 %"]),
+    "agreement": ("agreement-flow", "Effects as predicted by flow", ["measured effect", "L5 MLP"]),
+    "patching": ("patching", "Where another prompt", ["·Japan ⇠ ·France", "1 other"]),
+}
+
+
+def test_maps_and_the_scatter_are_saved_with_head_legend_and_scale(open_app, tmp_path):
+    screen = open_app("mini")
+    screen.wait_for_graph()
+    known = "document.getElementById('rank-said')?.dataset.known"
+    wait_until(lambda: screen.ask(known) == "measured", "the effects")
+    for what, (named, title, words) in SHOWN.items():
+        if what == "tokens":
+            screen.ask("visit.set('overview', 'tokens')")
+        elif what == "attention":
+            screen.ask("() => { visit.pick('L5.head2@7'); visit.set('tab', 'attention'); }")
+            wait_until(screen.page.locator("svg.heatmap").count, "the head's pattern")
+        elif what == "agreement":
+            screen.ask("text => visit.set('second', text)", SECOND)
+            screen.ask("visit.setPane({ name: 'causes' })")
+            for drawn in ("#agreement .scatterlayer .point", "#patching .hm"):
+                wait_until(screen.page.locator(drawn).count, drawn)
+        path = keep(screen, tmp_path, "svg", what, Width=120, Letters=7)
+        assert path.name == f"{NAME}-{named}.svg"
+        root = ElementTree.parse(path).getroot()
+        check_head(root, 7)
+        assert texts(root)[0].startswith(title)
+        (frame,) = root.findall(f"{SVG}svg")
+        unit = float(frame.get("width", 0)) / float(frame.get("viewBox", "").split()[2])
+        assert unit * 11 == pytest.approx(7, rel=0.02)  # Plotly's letters have 11 px
+        assert set(words) <= set(texts(frame)), texts(frame)
+        if what == "agreement":
+            assert {"head", "MLP", "both agree"} <= set(texts(root))
+    check_png(root, keep(screen, tmp_path, "png", "patching", Width=120, Letters=7, PNG=99), 99)
+
+
 def test_a_figure_is_light_however_the_page_looks(open_app, tmp_path):
     screen = open_app("mini")
     screen.wait_for_graph()

@@ -36,6 +36,7 @@ from visit.web.flow import elements
 from visit.web.inspector.needs import DOCUMENT_TABS, Tab, wants
 from visit.web.look import Look
 from visit.web.plots import callbacks
+from visit.web.plots.scene import Scene
 from visit.web.ranking import callbacks as ranking
 from visit.web.ranking.needs import all_parts, find_measured, is_measured
 from visit.web.ranking.rows import SORTS
@@ -192,12 +193,7 @@ def _register_graph(calls: Calls, engine: Engine | None, graphs: Graphs) -> None
         Input(ids.VIEW, "data"),
     )
 
-    async def keep(
-        asked: dict[str, Any] | None,
-        data: dict[str, Any] | None,
-        pane: dict[str, Any] | None,
-        dock: dict[str, Any] | None,
-    ) -> tuple[Any, Any]:
+    async def keep(asked: dict[str, Any] | None, data: dict[str, Any] | None) -> tuple[Any, Any]:
         """The graph as a file, with the blocks that were opened in it, or a figure to save.
 
         Nothing, where nothing is asked for: that ends what was asked for before.
@@ -209,9 +205,8 @@ def _register_graph(calls: Calls, engine: Engine | None, graphs: Graphs) -> None
         if look.by is By.EFFECT and FORMATS[asked["kept"]].write is None:  # it is drawn
             index = await find_measured(view, index, look, graphs)
         if asked["kept"] in ("svg", "png"):
-            shown = {ids.SANKEY: pane or {}, ids.LENS: dock or {}}
-            wanted = Wanted.parse(asked)
-            return no_update, await print_screen(wanted, index, view, graphs, jobs, shown)
+            scene = Scene(index, view, graphs, jobs)
+            return no_update, await print_screen(Wanted.parse(asked), scene)
         format_ = FORMATS[asked["kept"]]
         with telling_page() as tell:
             return await jobs.file(lambda: download(format_, index, view, look, tell)), no_update
@@ -222,8 +217,6 @@ def _register_graph(calls: Calls, engine: Engine | None, graphs: Graphs) -> None
         Output(ids.FIGURE, "data"),
         Input(ids.EXPORT, "data"),
         State(ids.VIEW, "data"),
-        State(ids.PANE, "data"),
-        State(ids.DOCK, "data"),
         first=False,
     )
 

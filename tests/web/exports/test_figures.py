@@ -2,6 +2,8 @@
 
 import itertools
 import math
+import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -12,6 +14,7 @@ from visit.graph.index import Index
 from visit.graph.request import Request
 from visit.web.exports.figures.paper import POINTS_PER_MM, Paper
 from visit.web.exports.figures.sheet import FIGURE, Sheet
+from visit.web.exports.figures.subjects import SUBJECTS, ZOOMED
 from visit.web.exports.printed import Wanted
 from visit.web.exports.svg import svg_from_flow
 from visit.web.flow import elements
@@ -203,3 +206,18 @@ def test_what_a_page_asks_for_is_read():
 def test_what_no_page_asks_for_is_refused(wrong):
     with pytest.raises(ValueError, match=r"cannot be|no figure|no size"):
         Wanted.parse(asked(**{"frame": [0, 0, 9, 9], **wrong}))
+
+
+def test_the_page_offers_what_can_be_drawn_and_says_what_each_shows():
+    script = (Path(__file__).parents[3] / "assets" / "export.js").read_text(encoding="utf-8")
+    table = script[script.index("const SUBJECTS") : script.index("function showDialog")]
+    assert set(re.findall(r"^    (\w+): {", table, re.M)) == {"flow", ZOOMED, *SUBJECTS}
+
+
+def test_a_note_is_broken_and_stays_on_the_sheet():
+    sheet = Sheet(Paper(85, 7), LIGHT)
+    sheet.write_note("how far a patch goes " * 8)
+    root = ElementTree.fromstring(sheet.finish())
+    lines = root.findall(f"{SVG}text")
+    assert len(lines) > 1
+    assert float(lines[-1].get("y", 0)) < float(root.get("viewBox", "").split()[3])

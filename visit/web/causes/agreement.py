@@ -11,7 +11,7 @@ from visit.graph.effects import Effect, Effects, Flag
 from visit.graph.flow import FlowGraph, NodeKind
 from visit.web.causes.sites import name_site
 from visit.web.parts import term
-from visit.web.plots.plotly import Figure, layout, literal
+from visit.web.plots.plotly import Figure, axis_title, layout, literal
 from visit.web.theme import Theme
 from visit.web.words import percent, signed
 
@@ -23,6 +23,11 @@ PARTS = ("heads", "mlp")
 _NAMED = 9
 """So many points bear their name: those with the largest measured effect."""
 _LOOKS = {NodeKind.HEAD: ("heads", "circle", "attention"), NodeKind.MLP: ("MLPs", "square", "mlp")}
+
+
+def prediction_from(asked: object) -> str:
+    """What a page holds against the measurement: the flow, where it asks for none that is known."""
+    return next((known for known in PREDICTIONS if known == asked), "flow")
 
 
 def agreement_figure(effects: Effects, flow: FlowGraph, predicted: str, theme: Theme) -> Figure:
@@ -53,9 +58,8 @@ def agreement_figure(effects: Effects, flow: FlowGraph, predicted: str, theme: T
         "layout": layout(
             theme,
             margin=(52, 14, 14, 42),
-            xaxis={**axis, "title": {"text": "measured effect", "standoff": 6}},
-            yaxis={**axis, "title": {"text": f"predicted by {PREDICTIONS[predicted]}",
-                                     "standoff": 4}},
+            xaxis={**axis, "title": axis_title("measured effect", theme)},
+            yaxis={**axis, "title": axis_title(f"predicted by {PREDICTIONS[predicted]}", theme, 4)},
             shapes=[{"type": "line", "x0": span[0], "y0": span[0], "x1": span[1], "y1": span[1],
                      "line": {"color": theme.faint, "width": 1, "dash": "dot"},
                      "layer": "below"}],
@@ -126,23 +130,27 @@ def _name(pair: tuple[Effect, float, float], flow: FlowGraph, theme: Theme) -> d
     }
 
 
-def say_agreement(effects: Effects, predicted: str) -> list[Component]:
-    """How well they agree, in numbers, and how many parts are repaired or reversed."""
+def list_numbers(effects: Effects, predicted: str) -> dict[str, str]:
+    """How well they agree, and how many parts are repaired or reversed."""
     found = effects.agreement[predicted]
     flags = [one.flag for one in effects.effects]
-    numbers: list[tuple[Any, str]] = [
-        ("parts", f"{found.n}"),
-        ("Pearson", _number(found.pearson)),
-        ("Spearman", _number(found.spearman)),
-        ("equal signs", "—" if found.sign is None else percent(found.sign)),
-        (term("repaired"), str(flags.count(Flag.REPAIRED))),
-        (term("reversed"), str(flags.count(Flag.REVERSED))),
+    return {
+        "parts": f"{found.n}",
+        "Pearson": _number(found.pearson),
+        "Spearman": _number(found.spearman),
+        "equal signs": "—" if found.sign is None else percent(found.sign),
+        **{str(flag): str(flags.count(flag)) for flag in Flag},
+    }
+
+
+def say_agreement(effects: Effects, predicted: str) -> list[Component]:
+    """How well they agree, in numbers, and what the points are."""
+    numbers = [
+        html.Div([html.Dt(term(name) if name in list(Flag) else name), html.Dd(value)])
+        for name, value in list_numbers(effects, predicted).items()
     ]
     return [
-        html.Dl(
-            [html.Div([html.Dt(name), html.Dd(value)]) for name, value in numbers],
-            className="numbers",
-        ),
+        html.Dl(numbers, className="numbers"),
         html.P(
             [
                 html.Span(className="swatch attention"),

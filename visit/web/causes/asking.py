@@ -6,9 +6,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+from visit.engine.patching import ask_answer, contrast, patch_everywhere
+from visit.engine.questions import Measure
+from visit.errors import RequestError
+from visit.graph.effects import Effects
+from visit.graph.flow import FlowGraph
 from visit.graph.request import Request
+from visit.web.causes.agreement import PARTS
+from visit.web.causes.patching import HEADS, RESIDUALS
 from visit.web.server.calls import show_problem
-from visit.web.server.tracing import show_running
+from visit.web.server.tracing import progress_to_page, show_running
+from visit.web.state.graphs import Graphs
+from visit.web.state.view import View
 
 
 def plain(request: Request) -> Request:
@@ -25,3 +34,49 @@ async def under_way() -> AsyncIterator[None]:
         yield
     finally:
         show_running(False)
+
+
+async def measure_parts(view: View, graphs: Graphs) -> Effects | None:
+    """What taking each head and MLP off does; ``None`` where no engine may be asked.
+
+    Raises:
+        VisitError: it cannot be measured.
+    """
+    question = Measure(plain(view.request), PARTS)
+    return await graphs.answer(view, question, progress_to_page())
+
+
+async def patch_from(
+    view: View, second: str, flow: FlowGraph, graphs: Graphs
+) -> tuple[FlowGraph, Effects, Effects]:
+    """The second prompt's own graph, and what its values do in the shown prompt's pass.
+
+    Args:
+        view: The shown prompt's.
+        second: The other prompt, of as many tokens.
+        flow: The shown prompt's graph.
+        graphs: What asks.
+
+    Raises:
+        VisitError: the prompts do not fit, or nothing can be measured.
+    """
+    mine = plain(view.request)
+    theirs = replace(
+        mine, prompt=second, prompt_ids=None, target=None, target_id=None, versus=None,
+        versus_id=None,
+    )  # fmt: skip
+    other = await graphs.answer(view, ask_answer(theirs), progress_to_page())
+    assert other is not None
+    if len(other.tokens) != len(flow.tokens):
+        raise RequestError(
+            f"the second prompt has {len(other.tokens)} tokens and this one {len(flow.tokens)}; "
+            "values are taken from the same position, so give one of equal length"
+        )
+    asked = contrast(mine, other.target.id, flow.target.id)
+    maps = [
+        await graphs.answer(view, patch_everywhere(asked, second, parts), progress_to_page())
+        for parts in (RESIDUALS, HEADS)
+    ]
+    residuals, heads = maps
+    assert residuals is not None and heads is not None
+    return other, residuals, heads

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from dash import Input, Output, State, no_update
 
-from visit.engine.patching import ask_answer, contrast, patch_everywhere
-from visit.engine.questions import Measure
-from visit.errors import RequestError, VisitError
-from visit.graph.effects import Effects
-from visit.graph.flow import FlowGraph
+from visit.errors import VisitError
 from visit.web import ids
-from visit.web.causes.agreement import (
-    PARTS,
-    PREDICTIONS,
-    agreement_figure,
-    say_agreement,
-)
-from visit.web.causes.asking import plain, under_way
-from visit.web.causes.patching import HEADS, RESIDUALS, patching_figure, say_patching
+from visit.web.causes.agreement import agreement_figure, prediction_from, say_agreement
+from visit.web.causes.asking import measure_parts, patch_from, under_way
+from visit.web.causes.patching import patching_figure, say_patching
 from visit.web.causes.without import cannot
 from visit.web.server.calls import Calls
-from visit.web.server.tracing import progress_to_page
 from visit.web.state.graphs import Graphs
-from visit.web.state.view import View
 from visit.web.theme import read_theme
 from visit.web.trees import trees
 
@@ -43,11 +31,10 @@ def register_pane(calls: Calls, graphs: Graphs) -> None:
             return no_update, no_update
         view, index = told
         async with under_way():
-            question = Measure(plain(view.request), PARTS)
-            effects = await graphs.answer(view, question, progress_to_page())
+            effects = await measure_parts(view, graphs)
         if effects is None:
             return no_update, {ids.AGREEMENT_SAID: trees(cannot(_FROM_A_DOCUMENT))}
-        by = next((known for known in PREDICTIONS if known == predicted), "flow")
+        by = prediction_from(predicted)
         theme = read_theme(shade, look)
         figure = await calls.jobs.tap(lambda: agreement_figure(effects, index.flow, by, theme))
         return figure, {ids.AGREEMENT_SAID: trees(say_agreement(effects, by))}
@@ -80,7 +67,7 @@ def register_pane(calls: Calls, graphs: Graphs) -> None:
         theme = read_theme(shade, look)
         try:
             async with under_way():
-                other, residuals, heads = await _patched(view, second, index.flow, graphs)
+                other, residuals, heads = await patch_from(view, second, index.flow, graphs)
         except VisitError as problem:
             return no_update, {ids.PATCHING_SAID: trees(cannot(str(problem)))}
         figure = await calls.jobs.tap(
@@ -112,33 +99,3 @@ _NO_SECOND = (
     "Type a prompt of as many tokens that differs in one word, like another country's name, and "
     "press Enter."
 )
-
-
-async def _patched(
-    view: View, second: str, flow: FlowGraph, graphs: Graphs
-) -> tuple[FlowGraph, Effects, Effects]:
-    """The second prompt's own graph, and what its values do in the shown prompt's pass.
-
-    Raises:
-        VisitError: the prompts do not fit, or nothing can be measured.
-    """
-    mine = plain(view.request)
-    theirs = replace(
-        mine, prompt=second, prompt_ids=None, target=None, target_id=None, versus=None,
-        versus_id=None,
-    )  # fmt: skip
-    other = await graphs.answer(view, ask_answer(theirs), progress_to_page())
-    assert other is not None
-    if len(other.tokens) != len(flow.tokens):
-        raise RequestError(
-            f"the second prompt has {len(other.tokens)} tokens and this one {len(flow.tokens)}; "
-            "values are taken from the same position, so give one of equal length"
-        )
-    asked = contrast(mine, other.target.id, flow.target.id)
-    maps = [
-        await graphs.answer(view, patch_everywhere(asked, second, parts), progress_to_page())
-        for parts in (RESIDUALS, HEADS)
-    ]
-    residuals, heads = maps
-    assert residuals is not None and heads is not None
-    return other, residuals, heads

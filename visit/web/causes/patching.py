@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from dash import html
@@ -14,7 +14,7 @@ from visit.graph.interventions import Site
 from visit.text import shorten
 from visit.web.causes.sites import name_site
 from visit.web.parts import word
-from visit.web.plots.plotly import Figure, layout, literal, note, plotly_scale
+from visit.web.plots.plotly import Figure, axis_title, layout, literal, note, plotly_scale
 from visit.web.theme import Theme
 from visit.web.words import signed
 
@@ -64,7 +64,7 @@ def patching_figure(
         "layout": layout(
             theme,
             margin=(128, 58, 24, 34),
-            xaxis={**axis, "title": {"text": "layer", "standoff": 4}, "nticks": 12,
+            xaxis={**axis, "title": axis_title("layer", theme, 4), "nticks": 12,
                    "anchor": "y2"},
             yaxis={**axis, "domain": [1 - part + 0.045, 1], "autorange": "reversed",
                    "tickvals": list(range(len(rows))), "ticktext": rows},
@@ -142,18 +142,26 @@ def _tip(effect: Effect, site: Site, flow: FlowGraph) -> str:
 
 def say_patching(effects: Effects, flow: FlowGraph, other: FlowGraph) -> list[Component]:
     """What 0 and 1 are, in one line."""
+    return [html.P(list_ends(effects, flow, other, word), className="hint")]
+
+
+def list_ends(
+    effects: Effects, flow: FlowGraph, other: FlowGraph, show: Callable[[str], Any]
+) -> list[Any]:
+    """What 0 and 1 are, in words and tokens.
+
+    Args:
+        effects: Of one map.
+        flow: This prompt's graph.
+        other: The other prompt's.
+        show: How a token is shown.
+    """
     assert effects.reference is not None and effects.reference.metric is not None
-    theirs, mine = other.target, flow.target
-    against = ["logit of ", word(theirs.text)]
+    against = ["logit of ", show(other.target.text)]
     if effects.versus is not None:
-        against += [" less that of ", word(mine.text)]
+        against += [" less that of ", show(flow.target.text)]
     return [
-        html.P(
-            [
-                *against,
-                f": {signed(effects.base.metric)} in this prompt (0), "
-                f"{signed(effects.reference.metric)} in the other (1)",
-            ],
-            className="hint",
-        )
+        *against,
+        f": {signed(effects.base.metric)} in this prompt (0), "
+        f"{signed(effects.reference.metric)} in the other (1)",
     ]

@@ -1,8 +1,8 @@
-"""What is on the screen, as a figure for print: the flow, or what Plotly draws.
+"""What is on the screen, as a figure for print: the flow, or one of ``figures.subjects``.
 
-The server draws the flow, and of a Plotly figure all but the figure itself: that is made anew for
-the paper, in its width and its theme, and assets/export.js has Plotly draw it into the sheet. So a
-figure of either kind has the same head and sizes, and PNG is the same image.
+The server draws the flow, and of all else the sheet around it: the figure itself is made anew for
+the paper, in its width and its theme, and assets/export.js has Plotly draw it into the sheet. So
+every figure has the same head and sizes, and PNG is the same image.
 """
 
 from __future__ import annotations
@@ -12,22 +12,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from visit.graph.index import Index
-from visit.web import ids
 from visit.web.exports.figures.fitting import View as Frame
 from visit.web.exports.figures.paper import HIGHEST_DPI, LOWEST_DPI, Paper, check_between
 from visit.web.exports.figures.sheet import Sheet
+from visit.web.exports.figures.subjects import FLOW, SUBJECTS, ZOOMED
 from visit.web.exports.svg import svg_from_flow
 from visit.web.look import Look
-from visit.web.plots.callbacks import FIGURES, Drawn, layer_shown
 from visit.web.plots.plotly import LETTERS, Figure
-from visit.web.state.graphs import Graphs
-from visit.web.state.jobs import Jobs
-from visit.web.state.view import View
+from visit.web.plots.scene import Drawn, Scene
 from visit.web.theme import choose_theme
 from visit.web.words import file_name
 
-FLOW, ZOOMED = "flow", "view"
-"""The whole flow, and what of it is on the screen."""
 LEAST_PIXELS = 320
 """Of a figure of Plotly's, across: with less there is no room for its labels."""
 
@@ -37,7 +32,8 @@ class Wanted:
     """A figure as a page asks for it.
 
     Attributes:
-        what: What it shows: ``FLOW``, ``ZOOMED``, or the id of a figure of Plotly's.
+        what: What it shows: ``FLOW``, ``ZOOMED``, or one of ``SUBJECTS``.
+        shown: What the page shows of that.
         paper: Its sizes.
         look: The flow's, and the theme.
         frame: What is seen of the flow on the screen.
@@ -45,6 +41,7 @@ class Wanted:
     """
 
     what: str
+    shown: Mapping[str, Any]
     paper: Paper
     look: Look
     frame: Frame | None
@@ -59,13 +56,15 @@ class Wanted:
         """
         sizes = asked.get("paper") or {}
         what = str(asked.get("what") or FLOW)
-        if what not in (FLOW, ZOOMED, *FIGURES):
+        if what not in (FLOW, ZOOMED, *SUBJECTS):
             raise ValueError(f"there is no figure of {what[:40]!r}")
         dpi = None
         if asked.get("kept") == "png":
             dpi = int(sizes.get("dpi") or 300)
             check_between("a resolution", dpi, LOWEST_DPI, HIGHEST_DPI, "dots per inch")
-        return cls(what, Paper.parse(sizes), Look.parse(asked["look"]), _frame(asked), dpi)
+        shown = asked.get("shown") or {}
+        paper, look = Paper.parse(sizes), Look.parse(asked["look"])
+        return cls(what, shown, paper, look, _frame(asked), dpi)
 
 
 def _frame(asked: Mapping[str, Any]) -> Frame | None:
@@ -78,31 +77,24 @@ def _frame(asked: Mapping[str, Any]) -> Frame | None:
     return left, top, right, bottom
 
 
-async def print_screen(
-    wanted: Wanted,
-    index: Index,
-    view: View,
-    graphs: Graphs,
-    jobs: Jobs,
-    shown: Mapping[str, Mapping[str, Any]],
-) -> dict[str, Any]:
+async def print_screen(wanted: Wanted, scene: Scene) -> dict[str, Any]:
     """A figure, for assets/export.js to finish and save.
 
     Args:
         wanted: What figure.
-        index: The graph, with every opened block in it.
-        view: What is open in it and noted.
-        graphs: Where Plotly's figures have their data.
-        jobs: Where it is drawn.
-        shown: What the figures on the screen show, by their ids.
+        scene: What it is drawn of.
 
     Returns:
         The ``svg`` with an empty frame for ``figure``, where that is Plotly's; its ``name``
         without the ending, and ``dpi``.
+
+    Raises:
+        VisitError: what it shows is not known.
     """
+    index, view = scene.index, scene.view
     flow = replace(index.flow, notes=view.notes)
     if wanted.what in (FLOW, ZOOMED):
-        svg = await jobs.file(
+        svg = await scene.jobs.file(
             lambda: svg_from_flow(
                 flow, view.opened, wanted.look, paper=wanted.paper, view=wanted.frame
             )
@@ -112,25 +104,15 @@ async def print_screen(
     sheet = Sheet(wanted.paper, theme)
     width = max(LEAST_PIXELS, round(sheet.width * LETTERS / wanted.paper.font_pt))
     drawn = Drawn(theme, width, round(width * 0.5))
-    figure = await FIGURES[wanted.what](graphs, jobs, view, index, shown, drawn)
-    layout = figure["layout"]
+    picture = await SUBJECTS[wanted.what].draw(scene, wanted.shown, drawn)
+    layout = picture.figure["layout"]
     layout |= {"autosize": False, "width": width, "height": layout.get("height") or drawn.height}
-    layer = layer_shown(index, shown)
-    if wanted.what == ids.LENS:
-        _name_columns(layout)
-        sheet.write_head(flow, "What every residual says")
-    else:
-        sheet.write_head(flow, f"Layer {layer} at {flow.shown[flow.position]}")
+    sheet.write_head(flow, picture.title)
     sheet.place_figure(width, layout["height"])
-    more = f"layer {layer}" if wanted.what == ids.SANKEY else wanted.what
-    return _finished(wanted, index, sheet.finish(), figure, more)
-
-
-def _name_columns(layout: dict[str, Any]) -> None:
-    """The lens grid's heading, which the page lays over the figure so that it stays in sight."""
-    names = layout["meta"]["columns"]
-    ticks = {"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": names}
-    layout["xaxis"] |= {"showticklabels": True, "side": "top", **ticks}
+    sheet.write_legend(picture.legend)
+    for note in picture.notes:
+        sheet.write_note(note)
+    return _finished(wanted, index, sheet.finish(), picture.figure, picture.more)
 
 
 def _finished(

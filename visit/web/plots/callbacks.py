@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from dash import Input, Output, State, no_update
@@ -20,71 +19,56 @@ from visit.web.plots.lens_grid import (
     nodes_in_document,
 )
 from visit.web.plots.plotly import Figure
+from visit.web.plots.scene import Drawn, Scene
 from visit.web.sankey.diagram import sankey_figure
 from visit.web.server.calls import Calls
 from visit.web.state.graphs import Graphs
-from visit.web.state.jobs import Jobs
 from visit.web.state.view import View
-from visit.web.theme import Theme, choose_theme, read_theme
+from visit.web.theme import choose_theme, read_theme
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """How a figure is to look: its colours, and its size in px."""
-
-    theme: Theme
-    width: int
-    height: int
-
-
-Shown = Mapping[str, Mapping[str, Any]]
-"""What the figures show, by their ids, as the page has it in its stores."""
-
-
-async def draw_lens(
-    graphs: Graphs, jobs: Jobs, view: View, index: Index, shown: Shown, drawn: Drawn
-) -> Figure:
-    """The lens grid, as high as its rows need."""
-    nodes = await lens_nodes(index, view, graphs)
-    asked = shown[ids.LENS].get("measure")
+async def draw_lens(scene: Scene, shown: Mapping[str, Any], drawn: Drawn) -> Figure:
+    """The lens grid, as high as its rows need; ``shown`` is what its dock shows."""
+    index = scene.index
+    nodes = await lens_nodes(index, scene.view, scene.graphs)
+    asked = shown.get("measure")
     measure = next((known for known in MEASURES if known == asked), MEASURES[0])
-    figure = await jobs.tap(
+    figure = await scene.jobs.tap(
         lambda: lens_figure(
             nodes,
             index.flow,
             measure=measure,
             theme=drawn.theme,
             width=drawn.width,
-            whole=bool(shown[ids.LENS].get("whole")),
+            whole=bool(shown.get("whole")),
         )
     )
     figure["layout"]["height"] = lens_height(len(choose_positions(index.flow)))
     return figure
 
 
-async def draw_sankey(
-    graphs: Graphs, jobs: Jobs, view: View, index: Index, shown: Shown, drawn: Drawn
-) -> Figure:
-    """One layer at the traced position, higher than it is to be where its parts need it."""
-    layer = layer_shown(index, shown)
-    block = NodeId(NodeKind.ATTN, index.flow.position, layer)
-    grown = await graphs.add_block(view, index, block)
-    neurons = bool(shown[ids.SANKEY].get("neurons"))
-    return await jobs.tap(
+async def draw_sankey(scene: Scene, shown: Mapping[str, Any], drawn: Drawn) -> Figure:
+    """One layer at the traced position, higher than it is to be where its parts need it.
+
+    Args:
+        scene: What it is of.
+        shown: What its pane shows.
+        drawn: How it is to look.
+    """
+    layer = layer_shown(scene.index, shown)
+    block = NodeId(NodeKind.ATTN, scene.index.flow.position, layer)
+    grown = await scene.graphs.add_block(scene.view, scene.index, block)
+    neurons = bool(shown.get("neurons"))
+    return await scene.jobs.tap(
         lambda: sankey_figure(
             grown, layer, drawn.theme, neurons=neurons, width=drawn.width, height=drawn.height
         )
     )
 
 
-def layer_shown(index: Index, shown: Shown) -> int:
+def layer_shown(index: Index, shown: Mapping[str, Any]) -> int:
     """The layer that the Sankey shows."""
-    asked = int(shown[ids.SANKEY].get("layer") or 0)
-    return min(max(asked, 0), index.flow.model.n_layers - 1)
-
-
-FIGURES = {ids.LENS: draw_lens, ids.SANKEY: draw_sankey}
-"""What draws each figure, on the screen and for print."""
+    return min(max(int(shown.get("layer") or 0), 0), index.flow.model.n_layers - 1)
 
 
 def register(calls: Calls, graphs: Graphs) -> None:
@@ -104,7 +88,7 @@ def register(calls: Calls, graphs: Graphs) -> None:
             return no_update, no_update  # drawing says what is wrong
         view, index = told
         drawn = Drawn(choose_theme(shade or "light"), int(dock.get("width") or 0) or 1080, 0)
-        figure = await draw_lens(graphs, calls.jobs, view, index, {ids.LENS: dock}, drawn)
+        figure = await draw_lens(Scene(index, view, graphs, calls.jobs), dock, drawn)
         figure["layout"]["meta"]["key"] = view.key
         least = figure["layout"].pop("height")  # the sheet under it has the height
         return figure, {"height": f"max(100%, {least}px)"}
@@ -136,7 +120,7 @@ def register(calls: Calls, graphs: Graphs) -> None:
             int(pane.get("width") or 0) or 1000,
             int(pane.get("height") or 0) or 560,
         )
-        return await draw_sankey(graphs, calls.jobs, view, index, {ids.SANKEY: pane}, drawn)
+        return await draw_sankey(Scene(index, view, graphs, calls.jobs), pane, drawn)
 
     calls.add(
         sankey,

@@ -103,6 +103,12 @@ def hover_label(theme: Theme) -> dict[str, Any]:
     }
 
 
+def axis_title(text: str, theme: Theme, standoff: int = 6) -> dict[str, Any]:
+    """What an axis is of, in letters as large as all others; in Plotly's markup."""
+    font = {"size": LETTERS, "color": theme.soft}
+    return {"text": text, "standoff": standoff, "font": font}
+
+
 def note(text: str, theme: Theme, **where: Any) -> dict[str, Any]:
     """A small remark in the margin, in Plotly's markup."""
     return {

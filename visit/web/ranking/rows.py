@@ -125,6 +125,20 @@ def effect_columns(effects: Effects) -> dict[str, dict[str, Any]]:
     }
 
 
+def with_effects(
+    parts: Mapping[str, Any], effects: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Columns with the effects and estimates that were found since (assets/ranking.js as well)."""
+    found = {
+        name: [
+            was if (now := effects[name].get(id_)) is None else now
+            for id_, was in zip(parts["id"], parts[name], strict=True)
+        ]
+        for name in ("effect", "estimate")
+    }
+    return {**parts, **found}
+
+
 def row_from_part(part: Part) -> Row:
     """A part of an engine's ranking as a row."""
     return Row(

@@ -7,7 +7,6 @@ from typing import Any
 from dash import html
 from dash.development.base_component import Component
 
-from visit.web import ids
 from visit.web.exports.figures.paper import (
     HIGHEST_DPI,
     LARGEST_PT,
@@ -17,13 +16,13 @@ from visit.web.exports.figures.paper import (
     SMALLEST_PT,
     Paper,
 )
+from visit.web.exports.figures.subjects import FLOW, SUBJECTS, ZOOMED
 from visit.web.parts import aria, choice, data, field
 
-SUBJECTS = {
-    "view": "the flow as it is zoomed",
-    "flow": "the whole flow",
-    ids.SANKEY: "the Sankey",
-    ids.LENS: "the lens grid",
+_WORDS = {
+    ZOOMED: "the flow as it is zoomed",
+    FLOW: "the whole flow",
+    **{name: subject.words for name, subject in SUBJECTS.items()},
 }
 """What of the screen a figure can show; the dialog offers what is there."""
 DPI = 300
@@ -36,7 +35,7 @@ def dialog() -> Component:
     return html.Dialog(
         [
             html.H2("Figure for a paper", id="figure-title"),
-            choice("What it shows", "figure-what", SUBJECTS),
+            choice("What it shows", "figure-what", _WORDS),
             choice("Colours", "figure-theme", {"light": "light", "dark": "dark"}),
             _field(
                 "Title",

@@ -142,6 +142,12 @@ class Sheet:
         add(self._root, "svg", id=FIGURE, viewBox=f"0 0 {width:g} {height:g}", **box)
         self._y += down + self._edge
 
+    def write_note(self, text: str) -> None:
+        """A remark below what is drawn, broken at spaces."""
+        size = self.paper.font_pt
+        for line in self._wrap(text, size, SANS_LETTER, 3):
+            self._write_line(line, size, self.theme.soft, SANS)
+
     def write_legend(self, entries: Iterable[Entry]) -> None:
         """What the marks mean, beside each other as far as there is room."""
         size = self.paper.font_pt
