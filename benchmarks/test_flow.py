@@ -17,7 +17,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from sized import gpt2_medium_sized, numbered_prompt
 from torch import Tensor
 
-from visit.assemble.flows import candidate_flows, positions_chosen
+from visit.assemble.flows import candidate_flows
 from visit.attribution.candidate_flow import find_candidate_flow
 from visit.attribution.metric import Metric
 from visit.attribution.metric_flow import find_flow
@@ -80,19 +80,18 @@ def test_outcomes_of_all_drawn_parts(benchmark: BenchmarkFixture, loaded: Loaded
     session, seen = Session(loaded), list[Any]()
 
     def keep(*given: Any) -> Any:
-        seen.append((*given[:2], *(dict(part) for part in given[2:])))
+        seen.append((*given[:2], *(dict(part) for part in given[2:4])))
         return candidate_flows(*given)
 
     with patch("visit.assemble.flows.candidate_flows", keep):
         session.explain(Request(numbered_prompt(8), outcome=True))
     asked, _, vectors, activations = seen[0]
-    positions = positions_chosen(asked, vectors)
 
     def find() -> Any:
         found = find_candidate_flow(
-            loaded.architecture, asked.trace, asked.position, asked.candidates, positions
+            loaded.architecture, asked.trace, asked.position, asked.candidates, (asked.position,)
         )
-        return candidate_flows(asked, found, vectors, activations)
+        return candidate_flows(asked, [found], vectors, activations)
 
     timed(benchmark, find)
 

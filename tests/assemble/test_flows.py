@@ -9,9 +9,10 @@ import pytest
 import torch
 from specimens import FEW, MAKERS, TOKEN_IDS, builder, specimen
 
-from visit.assemble.flows import candidate_flows, positions_chosen
+from visit.assemble import flows
+from visit.assemble.flows import candidate_flows
 from visit.attribution.candidate_flow import find_candidate_flow
-from visit.graph.flow import EdgeKind, FlowGraph, Ledger, MetricKind, NodeId, NodeKind
+from visit.graph.flow import EdgeKind, FlowGraph, Ledger, MetricKind, NodeId, NodeKind, Outcome
 from visit.graph.index import Index, is_whole, merge
 from visit.graph.kinds import RESIDUALS
 from visit.graph.metric import MetricChoice
@@ -98,17 +99,15 @@ def test_outcomes_add_up_over_parts_to_the_candidates_centred_logits(name: str):
             for position, vector in enumerate(of_positions):
                 at = None if kind is NodeKind.EMBED else layer
                 vectors[NodeId(kind, position, at)] = vector
-    found = find_candidate_flow(
-        tiny.architecture, tiny.trace, LAST, asked.candidates, positions_chosen(asked, vectors)
-    )
-    flows = candidate_flows(asked, found, vectors, {})
+    found = [find_candidate_flow(tiny.architecture, tiny.trace, LAST, asked.candidates, (LAST,))]
+    parts = candidate_flows(asked, found, vectors, {})
     logits = tiny.architecture.before_soft_cap(tiny.trace.logits[-1])[list(asked.candidates)]
     norm, bias = tiny.architecture.final_norm, tiny.architecture.unembedding_bias
     ids = list(asked.candidates)
     if norm.bias is not None:
         constant = norm.bias @ tiny.architecture.unembedding[:, ids] * tiny.architecture.logit_scale
     constant = constant if bias is None else constant + bias[ids]
-    written = [flows[id_] for id_ in vectors if id_.position == LAST and id_.layer == 2]
+    written = [parts[id_] for id_ in vectors if id_.position == LAST and id_.layer == 2]
     nodes = {NodeId(NodeKind.RESID_POST, LAST, 2): tiny.trace.residuals[-1][-1]}
     (whole,) = candidate_flows(asked, found, nodes, {}).values()
     torch.testing.assert_close(whole + constant - constant.mean(), logits - logits.mean())
@@ -121,7 +120,7 @@ def test_outcomes_add_up_over_parts_to_the_candidates_centred_logits(name: str):
     assert len(written) == 2
     target = asked.candidates.index(asked.target.id)
     graph = flows_of(explain(name, request))
-    for id_, flow in flows.items():
+    for id_, flow in parts.items():
         assert float(flow.sum()) == pytest.approx(0, abs=1e-9)
         assert float(flow[target]) == pytest.approx(graph.get(id_, 0.0), abs=1e-9)
 
@@ -156,9 +155,66 @@ def test_an_outcome_lists_what_is_lifted_and_lowered_most():
 def test_outcomes_are_left_out_where_they_were_not_asked_for_or_would_cost_much(monkeypatch):
     assert not any(node.outcome for node in explain("gpt2", replace(FEW, outcome=False)).nodes)
     assert any(node.outcome for node in explain("gpt2").nodes)
-    monkeypatch.setattr("visit.assemble.flows.CHEAP_ROWS", 61 * 7 - 1)  # its vocabulary is 61
+    everywhere = {node.id.position for node in explain("gpt2").nodes if node.outcome}
+    assert everywhere == set(range(LAST + 1))
+    monkeypatch.setattr("visit.assemble.flows.CHEAP_ROWS", 61 - 1)  # its vocabulary is 61
     assert not any(node.outcome for node in explain("gpt2").nodes)
-    assert any(node.outcome for node in explain("gpt2", replace(FEW, outcome=True)).nodes)
+    asked_for = explain("gpt2", replace(FEW, outcome=True)).nodes
+    assert {node.id.position for node in asked_for if node.outcome} == everywhere
+
+
+@pytest.mark.parametrize("name", ["gpt2", "gpt-j", "qwen2-moe"])
+def test_of_a_long_prompt_the_latest_positions_have_the_outcomes_that_all_would_have(
+    name: str, monkeypatch
+):
+    everywhere = {node.id: node.outcome for node in explain(name).nodes}
+    monkeypatch.setattr("visit.assemble.flows.CHEAP_ROWS", 3 * 61)
+    some = explain(name).nodes
+    assert {node.id.position for node in some if node.outcome} == {LAST - 2, LAST - 1, LAST}
+    for node in some:
+        if node.id.position >= LAST - 2:
+            assert_alike(node.outcome, everywhere[node.id])
+
+
+def assert_alike(one: Outcome | None, other: Outcome | None) -> None:
+    """Which tokens, and by how much; ties aside, in the same order."""
+    assert (one is None) == (other is None)
+    if one is not None and other is not None:
+        for ours, theirs in ((one.promotes, other.promotes), (one.suppresses, other.suppresses)):
+            assert [t.flow for t in ours] == pytest.approx([t.flow for t in theirs], abs=1e-9)
+
+
+def test_an_unlikely_target_needs_a_sweep_of_its_own_column_alone(monkeypatch):
+    """And has the outcomes that one sweep for just its candidates gives."""
+    request = replace(FEW, candidates=7, threshold=0.0)
+    tiny, made = specimen("gpt2"), builder("gpt2")
+    likeliest = [token.text for token in explain("gpt2", request).metric.candidates]
+    unlikely = next(f"<{n}>" for n in range(61) if f"<{n}>" not in likeliest)
+    swept: list[tuple[int, ...]] = []
+
+    def sweep(*given, **named):
+        swept.append(tuple(given[3]))
+        return find_candidate_flow(*given, **named)
+
+    monkeypatch.setattr(flows, "find_candidate_flow", sweep)
+    for target in (None, likeliest[3], unlikely, unlikely):
+        flow = made.whole(tiny.trace, replace(request, target=target), lambda *_: None)
+    assert [len(columns) for columns in swept] == [7, 1]
+    asked = made.resolve(tiny.trace, replace(request, target=unlikely))
+    alone = find_candidate_flow(tiny.architecture, tiny.trace, LAST, asked.candidates, (LAST,))
+    vectors = {
+        NodeId(NodeKind.MLP, p, layer): tiny.trace.layers[layer].mlp_out[p]
+        for p in range(LAST + 1)
+        for layer in range(3)
+    }
+    found = candidate_flows(asked, [alone], vectors, {})
+    compared = [node for node in flow.nodes if node.id in found]
+    assert len(compared) > 10  # those that the metric reaches
+    for node in compared:
+        assert node.outcome is not None
+        most = sorted(found[node.id].tolist(), reverse=True)
+        listed = [one for one in most[:5] if one > 0]
+        assert [t.flow for t in node.outcome.promotes] == pytest.approx(listed, abs=1e-9)
 
 
 def test_outcomes_do_not_depend_on_how_many_are_taken_at_once(monkeypatch):

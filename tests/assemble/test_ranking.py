@@ -8,7 +8,7 @@ import pytest
 import torch
 from specimens import FEW, TOKEN_IDS, builder, specimen
 
-from visit.assemble.flows import candidate_flows, positions_chosen
+from visit.assemble.flows import candidate_flows
 from visit.assemble.ranking import rank_parts
 from visit.attribution.candidate_flow import find_candidate_flow
 from visit.engine.questions import Measure, RankParts
@@ -99,10 +99,8 @@ def test_what_a_part_does_to_each_token_is_its_flow_to_that_candidate(name: str)
         w_o = asked.architecture.blocks[part.id.layer].attention.w_o
         vector = layer.z[LAST, part.id.head] @ w_o[part.id.head]
         vectors[part.id] = vector if layer.attn_gain is None else vector * layer.attn_gain[LAST]
-    found = find_candidate_flow(
-        asked.architecture, asked.trace, LAST, asked.candidates, positions_chosen(asked, vectors)
-    )
-    flows = candidate_flows(asked, found, vectors, {})
+    found = find_candidate_flow(asked.architecture, asked.trace, LAST, asked.candidates, (LAST,))
+    flows = candidate_flows(asked, [found], vectors, {})
     assert len(ranking.tokens) >= 10
     for part in heads:
         row = flows[part.id]

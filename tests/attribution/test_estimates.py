@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 import torch
 from specimens import MAKERS, TOKEN_IDS, Specimen, specimen
@@ -80,6 +82,19 @@ def test_an_estimate_is_the_derivative_by_finite_difference(tiny: Specimen):
     for (name, edits), slope in zip(more.items(), slopes.tolist(), strict=True):
         ours = predict(tiny.architecture, tiny.trace, edits, gradients[edits[0].layer]) / STEP
         assert ours == pytest.approx(slope, rel=1e-5, abs=1e-5), name
+
+
+def test_from_some_position_on_the_live_gradient_is_that_of_all_positions(tiny: Specimen):
+    """Found in a pass that runs from there; nothing before can read what is there."""
+    layers, unembedding = tiny.trace.layers, CHOICE.unembedding(tiny.architecture, torch.float64)
+    resumed = resume(tiny.model, tiny.architecture, TOKEN_IDS, EARLIER, lambda n: layers[n].ln1)
+    whole = live(tiny)
+    for layer, at in live_gradients(tiny.architecture, tiny.trace, LAST, unembedding, resumed):
+        assert at.first == EARLIER
+        for part in fields(at):
+            ours, all_ = getattr(at, part.name), getattr(whole[layer], part.name)
+            if isinstance(ours, Tensor):
+                torch.testing.assert_close(ours, all_[EARLIER:], rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("tiny", FEW, indirect=True)

@@ -148,13 +148,15 @@ def test_the_held_pass_is_the_models_own_where_nothing_is_changed(tiny: Specimen
 @pytest.mark.parametrize("position", TRACED)
 def test_gradients_are_autograds_through_the_held_pass(tiny: Specimen, position: int):
     """Of a metric and of candidates' logits less their mean, at every place that is written to."""
-    candidates = torch.tensor(find_candidates(tiny.trace.logits[position], 5, (17,)))
+    candidates = list(find_candidates(tiny.trace.logits[position], 5, (17,)))
     held = held_pass(tiny)
     logits = held.logits[position]
     wanted = [logits[17] - logits[list(CHOICE.others)].mean()]
     wanted += [logits[one] - logits[candidates].mean() for one in candidates]
     resid = tiny.trace.residuals[-1][position]
-    columns = metric.candidate_unembeddings(tiny.architecture, candidates, torch.float64)
+    columns = metric.candidate_unembeddings(
+        tiny.architecture, candidates, candidates, torch.float64
+    )
     directions = torch.cat([
         metric_direction(tiny.architecture, resid, CHOICE)[None],
         pull_back_through_final_norm(tiny.architecture, resid, columns),

@@ -20,6 +20,7 @@ from visit.graph.metric import MetricKind
 from visit.tracing.hooks import Float64Throughout
 from visit.tracing.interventions import edits_from
 from visit.tracing.sites import value_at
+from visit.tracing.sweep import resume
 from visit.tracing.trace import record
 
 LAST = len(TOKEN_IDS) - 1
@@ -91,10 +92,14 @@ def test_only_some_parts_kept_is_what_a_pass_with_hooks_of_our_own_gives(name: s
     kept += [frozenset(drawn.sample(range(len(sites)), size)) for size in (1, 4, 11, 20)]
     # What begins later runs beside what begins early.
     kept.append(frozenset(n for n, site in enumerate(sites) if site.position == 2))
+    layers = tiny.trace.layers
     ours = keep_only(
-        tiny.model, tiny.architecture, tiny.trace, LAST, ablations, kept,
+        tiny.architecture,
+        lambda n: resume(tiny.model, tiny.architecture, TOKEN_IDS, n, lambda at: layers[at].ln1),
+        ablations,
+        kept,
         METRIC.unembedding(tiny.architecture, torch.float64),
-    )  # fmt: skip
+    )
     assert ours[1] == 0.0
     plain = metric_of(tiny, tiny.trace.logits)
     for own, change in zip(kept, ours, strict=True):

@@ -24,10 +24,9 @@ from visit.assemble.draft import Draft
 from visit.assemble.flows import (
     find_node_flows,
     find_outcomes,
-    positions_chosen,
     takes_outcomes,
 )
-from visit.assemble.kept_flows import KeptFlows
+from visit.assemble.kept import Kept
 from visit.assemble.route import draw_layer
 from visit.assemble.strongest import Strongest, find_strongest
 from visit.assemble.traced_request import TracedRequest, resid_pre_id
@@ -38,6 +37,7 @@ from visit.attribution.metric import (
     metric_biases,
     metric_direction,
 )
+from visit.attribution.metric_flow import find_flow
 from visit.attribution.projections import values_by_source
 from visit.engine.progress import Progress
 from visit.errors import RequestError
@@ -52,7 +52,6 @@ from visit.graph.flow import (
     Node,
     NodeId,
     NodeKind,
-    Outcome,
     Prediction,
     Reading,
     Target,
@@ -75,13 +74,18 @@ class Builder:
     """Builds flow graphs of one trace of one model."""
 
     def __init__(
-        self, architecture: Architecture, tokens: Tokens, reader: Reader, model: ModelInfo
+        self,
+        architecture: Architecture,
+        tokens: Tokens,
+        reader: Reader,
+        model: ModelInfo,
+        kept: Kept | None = None,
     ) -> None:
         self._architecture = architecture
         self._tokens = tokens
         self._reader = reader
         self._model = model
-        self._flows = KeptFlows(architecture)
+        self._kept = Kept() if kept is None else kept
 
     @torch.inference_mode()
     def whole(
@@ -207,7 +211,12 @@ class Builder:
         named = (target.id,) if versus is None else (target.id, versus.id)
         candidates = find_candidates(trace.plain_logits[position], request.candidates, named)
         metric = choose_metric(request.metric, named, candidates)
-        flow = self._flows.of_metric(trace, position, metric, request.strongest_memories)
+        n_memories = request.strongest_memories
+        flow = self._kept.find(
+            trace,
+            ("metric", position, metric, n_memories),
+            lambda: find_flow(self._architecture, trace, position, metric, n_memories),
+        )
         resid = trace.residuals[-1][position].to(ledger_dtype(trace.logits))
         return TracedRequest(
             architecture=self._architecture,
@@ -265,9 +274,7 @@ class Builder:
         target = asked.target
         top_k, ids = asked.request.top_k, list(draft.vectors)
         flows = find_node_flows(asked, draft.vectors, draft.activations)
-        outcomes: dict[NodeId, Outcome] = {}
-        if takes_outcomes(asked):
-            outcomes = self._find_outcomes(asked, draft)
+        outcomes = find_outcomes(asked, self._tokens, self._kept, draft.vectors, draft.activations)
         words = self._reader.read(
             draft.take_vectors(),
             target.id,
@@ -292,11 +299,6 @@ class Builder:
             versus=asked.versus,
         )
 
-    def _find_outcomes(self, asked: TracedRequest, draft: Draft) -> dict[NodeId, Outcome]:
-        positions = positions_chosen(asked, draft.vectors)
-        found = self._flows.of_candidates(asked.trace, asked.position, asked.candidates, positions)
-        return find_outcomes(asked, self._tokens, found, draft.vectors, draft.activations)
-
     @torch.inference_mode()
     def say(
         self, asked: TracedRequest, vectors: Mapping[NodeId, Float[Tensor, " d_model"]]
@@ -309,12 +311,7 @@ class Builder:
         """
         if not vectors:
             return {}
-        outcomes: dict[NodeId, Outcome] = {}
-        if takes_outcomes(asked):
-            found = self._flows.of_candidates(
-                asked.trace, asked.position, asked.candidates, {asked.position}
-            )
-            outcomes = find_outcomes(asked, self._tokens, found, vectors, {})
+        outcomes = find_outcomes(asked, self._tokens, self._kept, vectors, {})
         stacked = torch.stack([*vectors.values()])
         words = self._reader.read(stacked, asked.target.id, asked.request.top_k)
         return {

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -212,9 +213,13 @@ class _Job:
         """
         asked = self.asked
         changes = keep_only(
-            self.resident.loaded.model, asked.architecture, asked.trace, asked.position,
-            self.ablations, kept, self._unembedding(), lambda part: tell("effects", part),
-        )  # fmt: skip
+            asked.architecture,
+            partial(self.resident.resume, asked.trace, asked.position),
+            self.ablations,
+            kept,
+            self._unembedding(),
+            lambda part: tell("effects", part),
+        )
         if not all(map(math.isfinite, changes)):
             raise RequestError(
                 f"a pass with {self.how} in place of all but some parts computes NaN or infinity; "
@@ -238,7 +243,7 @@ class _Job:
             self.ablations,
             unembedding,
             live_gradients(asked.architecture, asked.trace, asked.position, unembedding),
-            lambda part: tell("effects", part),
+            tell=lambda part: tell("effects", part),
         )
         return [float(getattr(one, self.question.by)) for one in predictions]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -129,10 +130,8 @@ class _Job:
             tell("effects", (swept + read) / 2)
 
         passes = arithmetic.measure(
-            self.resident.loaded.model,
             self.asked.architecture,
-            self.asked.trace,
-            self.asked.position,
+            partial(self.resident.resume, self.asked.trace, self.asked.position),
             self.variants,
             tell_of_sweep,
         )
@@ -215,7 +214,9 @@ class _Job:
         if unembedding is None:
             return [None] * len(self.variants)
         asked = self.asked
-        live = live_gradients(asked.architecture, asked.trace, asked.position, unembedding)
+        first = min(map(arithmetic.first_position, self.variants))
+        resumed = self.resident.resume(asked.trace, asked.position, first)
+        live = live_gradients(asked.architecture, asked.trace, asked.position, unembedding, resumed)
         if self.question.steps > 1:
             mean = integrated_gradients(
                 self.resident.loaded.model, asked.architecture, asked.trace, asked.position,
@@ -230,6 +231,7 @@ class _Job:
                 self.variants,
                 unembedding,
                 live,
+                first,
                 lambda part: tell("effects", part),
             )
         )

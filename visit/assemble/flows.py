@@ -8,22 +8,25 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from visit.assemble.kept import Kept
 from visit.assemble.traced_request import TracedRequest
-from visit.attribution.candidate_flow import CandidateFlow
+from visit.attribution.candidate_flow import CandidateFlow, find_candidate_flow
+from visit.attribution.metric import find_candidates
 from visit.graph.flow import NodeId, NodeKind, Outcome, TokenFlow
 from visit.graph.kinds import EXPERTS, RESIDUALS
 from visit.models.tokens import Tokens
 
 N_TOKENS = 5
 """How many candidates an outcome lists at either end."""
-CHEAP_ROWS = 6_400
-"""Candidates times positions up to which outcomes are taken unasked: they cost as much as a forward
-pass of that many tokens."""
+CHEAP_ROWS = 1_600
+"""Candidates times positions that outcomes are taken of unasked, the latest positions first: they
+cost as much as a forward pass of that many tokens."""
 _WRITTEN_BY_ATTENTION = frozenset({
     NodeKind.ATTN, NodeKind.HEAD, NodeKind.HEADS_REST, NodeKind.SOURCES_REST, NodeKind.ATTN_BIAS,
     NodeKind.NEURONS_REST, NodeKind.POSITIONS_REST, NodeKind.ATTN_NEURON,
@@ -107,84 +110,143 @@ def _amount(id_: NodeId, activations: Mapping[NodeId, float]) -> float:
     return abs(activations[id_]) if id_.kind in _ROWS else 1.0
 
 
+def first_with_outcome(asked: TracedRequest) -> int:
+    """The position from which on nodes get outcomes; where none do, the one after the traced.
+
+    All do where outcomes are asked for, else the latest of which they cost little.
+    """
+    if asked.request.outcome:
+        return 0
+    count = CHEAP_ROWS // len(asked.candidates) if asked.request.outcome is None else 0
+    return max(0, asked.position + 1 - count)
+
+
 def takes_outcomes(asked: TracedRequest) -> bool:
-    """Whether nodes get outcomes: where they are asked for, or cost little."""
-    if asked.request.outcome is not None:
-        return asked.request.outcome
-    return len(asked.candidates) * (asked.position + 1) <= CHEAP_ROWS
+    """Whether any node gets an outcome."""
+    return first_with_outcome(asked) <= asked.position
 
 
 def find_outcomes(
     asked: TracedRequest,
     tokens: Tokens,
-    found: CandidateFlow,
+    kept: Kept,
     vectors: Vectors,
     activations: Mapping[NodeId, float],
 ) -> dict[NodeId, Outcome]:
     """Which candidates each part lifts and lowers over their mean, in the end.
 
+    None of what comes before the first position that has outcomes or after the traced one, nor of
+    parts that only steer.
+
     Args:
         asked: What is asked.
         tokens: Spells the candidates.
-        found: What of each candidate passes through every part.
+        kept: What was found of traces lately.
         vectors: What each node stands for.
         activations: The coefficients of rows.
     """
-    flows = candidate_flows(asked, found, vectors, activations)
-    texts = tokens.texts(asked.candidates)
-    return {
-        id_: outcome_from_flows(asked.candidates, texts, row)
-        for id_, row in zip(flows, torch.stack([*flows.values()]), strict=True)
+    first, last = first_with_outcome(asked), asked.position
+    parts = {
+        id_: vector
+        for id_, vector in vectors.items()
+        if id_.kind in _WITH_OUTCOME and first <= id_.position <= last
     }
+    # Gradients are kept at the traced position, where nearly all rows are. Rows elsewhere need a
+    # sweep that keeps theirs, and begins at them.
+    rows = [id_ for id_ in parts if id_.kind in _CHOSEN and id_.position != last]
+    elsewhere = {id_: parts.pop(id_) for id_ in rows}
+    positions = sorted({id_.position for id_ in elsewhere})
+    flows: dict[NodeId, Tensor] = {}
+    if parts:
+        found = sweep_candidates(asked, kept, first, (last,))
+        flows |= candidate_flows(asked, found, parts, activations)
+    if elsewhere:
+        found = sweep_candidates(asked, kept, positions[0], tuple(positions))
+        flows |= candidate_flows(asked, found, elsewhere, activations)
+    texts = tokens.texts(asked.candidates)
+    return {id_: outcome_from_flows(asked.candidates, texts, row) for id_, row in flows.items()}
 
 
-def positions_chosen(asked: TracedRequest, ids: Iterable[NodeId]) -> set[int]:
-    """Where a candidate's gradient is needed: at rows and experts, and at the traced position."""
-    chosen = {id_.position for id_ in ids if id_.kind in _CHOSEN}
-    return {position for position in chosen if position <= asked.position} | {asked.position}
+def sweep_candidates(
+    asked: TracedRequest, kept: Kept, first: int, positions: tuple[int, ...]
+) -> tuple[CandidateFlow, ...]:
+    """What of each candidate passes through every part: of the likeliest, and of any other.
+
+    Another is one that is named and unlikely. It has a sweep of its own, so that the flows of the
+    likeliest serve whatever target is named.
+
+    Args:
+        asked: What is asked.
+        kept: What was found of traces lately.
+        first: The position from which on parts are measured.
+        positions: Where gradients are kept.
+    """
+    trace, last = asked.trace, asked.position
+    likeliest = find_candidates(trace.plain_logits[last], len(asked.candidates))
+    others = [(id_,) for id_ in asked.candidates if id_ not in likeliest]
+
+    def sweep(candidates: tuple[int, ...]) -> CandidateFlow:
+        return find_candidate_flow(
+            asked.architecture, trace, last, candidates, positions, centre=likeliest, first=first
+        )
+
+    return tuple(
+        kept.find(
+            trace, ("candidates", last, likeliest, some, first, positions), partial(sweep, some)
+        )
+        for some in (likeliest, *others)
+    )
 
 
 def candidate_flows(
     asked: TracedRequest,
-    found: CandidateFlow,
+    found: Sequence[CandidateFlow],
     vectors: Vectors,
     activations: Mapping[NodeId, float],
 ) -> dict[NodeId, Float[Tensor, " candidate"]]:
     """Every part's flow to each candidate's logit, less its mean over them.
 
-    None of parts after the traced position, nor of those that only steer. ``find_outcomes`` says
-    what is given.
+    Args:
+        asked: What is asked.
+        found: What of each candidate passes through every part; of more candidates than are asked
+            for, perhaps.
+        vectors: What each part writes, those of kinds that have an outcome.
+        activations: The coefficients of rows.
     """
-    return {
-        id_: _candidate_flow(found, id_, vector) * _amount(id_, activations)
-        for id_, vector in vectors.items()
-        if id_.kind in _WITH_OUTCOME and id_.position <= asked.position
-    }
+    swept = [id_ for one in found for id_ in one.candidates]
+    places = [swept.index(id_) for id_ in asked.candidates]
+    flows: dict[NodeId, Tensor] = {}
+    for id_, vector in vectors.items():
+        flow = torch.cat([_candidate_flow(one, id_, vector) for one in found])
+        flows[id_] = flow * _amount(id_, activations)
+        if places != list(range(len(swept))):
+            flows[id_] = flows[id_][places] - flows[id_][places].mean()
+    return flows
 
 
 def _candidate_flow(
     found: CandidateFlow, id_: NodeId, vector: Float[Tensor, " d_model"]
 ) -> Float[Tensor, " candidate"]:
     """One part's; a row's, taken once. Of a shape of its own, whatever else is drawn."""
-    layer, position = id_.layer, id_.position
+    layer, at = id_.layer, id_.position - found.first
     if layer is None:
-        return found.embed[:, position]
+        return found.embed[:, at]
     match id_.kind:
         case NodeKind.HEAD:
-            return found.heads[layer, :, position, id_.head]
+            return found.heads[layer, :, at, id_.head]
         case NodeKind.VALUE:
-            return found.values[layer, :, id_.head, position]
+            return found.values[layer, :, id_.head, at]
         case NodeKind.ATTN:
-            return found.attn[layer, :, position]
+            return found.attn[layer, :, at]
         case NodeKind.MLP:
-            return found.mlp[layer, :, position]
+            return found.mlp[layer, :, at]
         case NodeKind.RESID_MID:
-            return found.mid[layer, :, position]
+            return found.mid[layer, :, at]
         case NodeKind.RESID_POST:
-            return found.post[layer, :, position]
+            return found.post[layer, :, at]
     of_attention = id_.kind is NodeKind.ATTN_NEURON
     gradients = found.mid_gradients if of_attention else found.post_gradients
-    return gradients[layer, :, found.positions.index(position)].to(vector) @ vector
+    return gradients[layer, :, found.positions.index(id_.position)].to(vector) @ vector
 
 
 def outcome_from_flows(

@@ -11,13 +11,14 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import accumulate
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from visit.assemble.flows import takes_outcomes
+from visit.assemble.flows import first_with_outcome
 from visit.assemble.residency import Resident
 from visit.assemble.traced_request import TracedRequest
 from visit.attribution import effects as arithmetic
@@ -29,13 +30,13 @@ from visit.graph.index import Index
 from visit.graph.interventions import Site
 from visit.tracing.interventions import Edit
 from visit.tracing.precision import reading_dtype
-from visit.tracing.sweep import Variant
+from visit.tracing.sweep import Resumed, Variant
 
 MEASURED = frozenset({NodeKind.HEAD, NodeKind.MEMORY_VALUE, NodeKind.ATTN, NodeKind.MLP})
 """The kinds of node that get an effect."""
-_SWEEPS_OF_EFFECTS = 4
-"""Passes over the prompt beside the changed ones: it is run up to the traced position, and the live
-gradient runs each layer once more and back."""
+_SWEEPS_OF_EFFECTS = 1
+"""Passes over the prompt beside the changed ones: it is run up to the traced position, where all
+else begins."""
 _SWEEPS_OF_GRAPH = 2
 """The pass itself, and the flow's sweep back."""
 
@@ -59,11 +60,15 @@ def with_effects(
     unembedding = asked.metric.unembedding(
         asked.architecture, reading_dtype(asked.trace.logits.dtype)
     )
+    resume = partial(resident.resume, asked.trace, asked.position)
     moved = arithmetic.measure_metric(
-        resident.loaded.model, asked.architecture, asked.trace, asked.position, variants,
-        unembedding, lambda part: tell("effects", part),
-    )  # fmt: skip
-    estimates = _estimate(asked, nodes, variants, unembedding)
+        asked.architecture,
+        resume,
+        variants,
+        unembedding,
+        lambda part: tell("effects", part),
+    )
+    estimates = _estimate(asked, nodes, variants, unembedding, resume(asked.position))
     index = Index(flow)
     found: dict[NodeId, Effect] = {}
     for node, measured, estimate in zip(nodes, moved, estimates, strict=True):
@@ -83,16 +88,20 @@ def _estimate(
     nodes: Sequence[Node],
     variants: Sequence[Variant],
     unembedding: Float[Tensor, " d_model"],
+    resumed: Resumed,
 ) -> list[float]:
     """What the live pass's gradient predicts for each."""
     places = defaultdict[int | None, list[int]](list)
     for place, node in enumerate(nodes):
         places[node.id.layer].append(place)
-    estimates = [0.0] * len(nodes)
+    estimates, lowest = [0.0] * len(nodes), min(node.id.layer or 0 for node in nodes)
     architecture, trace = asked.architecture, asked.trace
-    for layer, at in live_gradients(architecture, trace, asked.position, unembedding):
+    live = live_gradients(architecture, trace, asked.position, unembedding, resumed)
+    for layer, at in live:
         for place in places[layer]:
             estimates[place] = predict(architecture, trace, variants[place], at)
+        if layer == lowest:
+            break  # nothing is changed below
     return estimates
 
 
@@ -119,9 +128,10 @@ def _choose(flow: FlowGraph, asked: TracedRequest) -> list[Node]:
 def _budget(asked: TracedRequest, n_nodes: int) -> int:
     """The multiplications that effects may take by default: the graph's, less the fixed part."""
     sizes, n_positions = asked.architecture.sizes, asked.position + 1
-    sweep = n_positions * sizes.n_layers * _cost_of_layer(asked)
-    n_sweeps = _SWEEPS_OF_GRAPH + (len(asked.candidates) if takes_outcomes(asked) else 0)
-    return (n_sweeps - _SWEEPS_OF_EFFECTS) * sweep + n_nodes * sizes.d_model * sizes.d_vocab
+    outcomes = len(asked.candidates) * (n_positions - first_with_outcome(asked))
+    n_rows = (_SWEEPS_OF_GRAPH - _SWEEPS_OF_EFFECTS) * n_positions + outcomes
+    layers = n_rows * sizes.n_layers * _cost_of_layer(asked)
+    return layers + n_nodes * sizes.d_model * sizes.d_vocab
 
 
 def _cost_of_layer(asked: TracedRequest) -> int:

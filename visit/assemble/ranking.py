@@ -105,11 +105,11 @@ def _sweep_back(asked: TracedRequest) -> Iterator[tuple[int, LayerGradient]]:
     """The gradients of the metric and of every candidate at the traced position alone."""
     architecture, trace, position = asked.architecture, asked.trace, asked.position
     resid = trace.residuals[-1][position].to(asked.direction)
-    ids = torch.tensor(asked.candidates, device=resid.device)
-    columns = candidate_unembeddings(architecture, ids, resid.dtype)
+    ids = asked.candidates
+    columns = candidate_unembeddings(architecture, ids, ids, resid.dtype)
     directions = pull_back_through_final_norm(architecture, resid, columns)
     together = torch.cat([asked.direction[None], directions])
-    return sweep_back(architecture, trace, position, together, alone=True)
+    return sweep_back(architecture, trace, position, together, first=position)
 
 
 def _find_parts(

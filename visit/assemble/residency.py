@@ -15,6 +15,7 @@ from cachetools import LRUCache
 from torch import Tensor
 
 from visit.assemble.builder import Builder, resolve_position
+from visit.assemble.kept import Kept
 from visit.engine.progress import Progress
 from visit.engine.questions import Question
 from visit.errors import ModelError, NotLoaded, RequestError
@@ -32,6 +33,7 @@ from visit.models.tokens import Tokens
 from visit.text import size
 from visit.tracing.interventions import Edit, edits_from
 from visit.tracing.sites import check_intervention
+from visit.tracing.sweep import Resumed, resume
 from visit.tracing.trace import Trace, bytes_of_trace, check_finite, record
 
 TRACES_BYTES = 1 << 30
@@ -69,7 +71,8 @@ class Resident:
         projector = Projector(loaded.architecture)
         self.atlas = Atlas(loaded.info, loaded.architecture, self.tokens, projector)
         reader = Reader(projector, self.tokens, self.atlas)
-        self.builder = Builder(loaded.architecture, self.tokens, reader, loaded.info)
+        self._kept = Kept()
+        self.builder = Builder(loaded.architecture, self.tokens, reader, loaded.info, self._kept)
         self.traces: OrderedDict[TraceKey, Trace] = OrderedDict()
         self.answers: LRUCache[Question[Any], Any] = LRUCache(
             ANSWERS_BYTES, getsizeof=lambda kept: min(n_bytes(kept), ANSWERS_BYTES)
@@ -107,6 +110,22 @@ class Resident:
         edits = self._edits(request.interventions, position)
         key: TraceKey = (ids, position, *request.interventions)
         return self._keep(key, lambda: self._record(ids, tell, edits, plain))
+
+    def resume(self, trace: Trace, position: int, start: int) -> Resumed:
+        """How the blocks run a recorded prompt from some position on, up to the traced one.
+
+        Args:
+            trace: The plain pass.
+            position: The traced position.
+            start: The position that they run from.
+        """
+        model, architecture = self.loaded.model, self.loaded.architecture
+        ids = trace.token_ids[: position + 1]
+        return self._kept.find(
+            trace,
+            ("resumed", position, start),
+            lambda: resume(model, architecture, ids, start, lambda n: trace.layers[n].ln1),
+        )
 
     def _keep(self, key: TraceKey, make: Callable[[], Trace]) -> Trace:
         if key not in self.traces:

@@ -1,4 +1,4 @@
-"""Every part's flow to each candidate's logit, less its mean over the candidates.
+"""Every part's flow to each candidate's logit, less its mean over the likeliest candidates.
 
 One sweep back with a column a candidate. Whatever the target, these flows are the same, and so are
 those of parts that are not drawn yet: of a pass that was recorded, another target or another route
@@ -7,7 +7,7 @@ needs no other sweep.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -30,6 +30,8 @@ class CandidateFlow:
     """What of each candidate's centred logit passes through every part of the model.
 
     Attributes:
+        candidates: Their token ids.
+        first: The position that all but the kept gradients begin at.
         embed: Through each position's embedding.
         post: Through the residual that leaves each layer.
         mid: Through the residual between; in a parallel layer, the one that enters.
@@ -43,6 +45,8 @@ class CandidateFlow:
         mid_gradients: Likewise at what attention writes.
     """
 
+    candidates: tuple[int, ...]
+    first: int
     embed: Float[Tensor, "candidate pos"]
     post: Float[Tensor, "layer candidate pos"]
     mid: Float[Tensor, "layer candidate pos"]
@@ -65,8 +69,11 @@ def find_candidate_flow(
     architecture: Architecture,
     trace: Trace,
     position: int,
-    candidates: Collection[int],
+    candidates: Sequence[int],
     positions: Collection[int],
+    *,
+    centre: Sequence[int] | None = None,
+    first: int = 0,
 ) -> CandidateFlow:
     """The flow of every part to each candidate, by one sweep back over the recorded layers.
 
@@ -75,19 +82,23 @@ def find_candidate_flow(
         trace: The forward pass.
         position: The traced position, from the start.
         candidates: Their token ids.
-        positions: Where gradients are kept; none after the traced one.
+        positions: Where gradients are kept; none after the traced one, nor before the first.
+        centre: The tokens whose mean logit is taken off: the candidates themselves by default.
+        first: The position from which on parts are measured.
     """
     resid = trace.residuals[-1][position].to(ledger_dtype(trace.logits))
-    ids = torch.tensor(list(candidates), device=resid.device)
-    columns = candidate_unembeddings(architecture, ids, resid.dtype)
+    centre = candidates if centre is None else centre
+    columns = candidate_unembeddings(architecture, candidates, centre, resid.dtype)
     directions = pull_back_through_final_norm(architecture, resid, columns)
     # Made before the sweep: what is kept between its large tensors would keep their memory too.
-    found = _make_room(architecture, trace, position, len(ids), tuple(sorted(positions)))
-    width = (position + 1) * max(architecture.sizes.d_mlp, architecture.sizes.d_model)
+    found = _make_room(
+        architecture, trace, range(first, position + 1), tuple(candidates), tuple(sorted(positions))
+    )
+    width = (position + 1 - first) * max(architecture.sizes.d_mlp, architecture.sizes.d_model)
     step = max(1, COLUMN_ELEMENTS // width)
-    for start in range(0, len(ids), step):
+    for start in range(0, len(candidates), step):
         some = slice(start, start + step)
-        for layer, at in sweep_back(architecture, trace, position, directions[some]):
+        for layer, at in sweep_back(architecture, trace, position, directions[some], first=first):
             _measure(found, some, architecture, trace, layer, at)
     return found
 
@@ -95,11 +106,11 @@ def find_candidate_flow(
 def _make_room(
     architecture: Architecture,
     trace: Trace,
-    position: int,
-    n_candidates: int,
+    measured: range,
+    candidates: tuple[int, ...],
     positions: tuple[int, ...],
 ) -> CandidateFlow:
-    n_layers, n_positions = len(trace.layers), position + 1
+    n_layers, n_candidates, n_positions = len(trace.layers), len(candidates), len(measured)
     n_heads, d_model = architecture.sizes.n_heads, architecture.sizes.d_model
 
     def room(*sizes: int) -> Tensor:
@@ -108,6 +119,8 @@ def _make_room(
     by_position = (n_layers, n_candidates, n_positions)
     gradients = (n_layers, n_candidates, len(positions), d_model)
     return CandidateFlow(
+        candidates=candidates,
+        first=measured.start,
         embed=room(n_candidates, n_positions),
         post=room(*by_position),
         mid=room(*by_position),
@@ -130,25 +143,26 @@ def _measure(
     at: LayerGradient,
 ) -> None:
     """Write down one layer's flows to some of the candidates."""
-    recorded, block, kept = trace.layers[layer], architecture.blocks[layer], list(found.positions)
-    n_positions = at.post.shape[1]
+    recorded, block = trace.layers[layer], architecture.blocks[layer]
+    own = slice(found.first, found.first + at.post.shape[1])
+    kept = [position - found.first for position in found.positions]
     resid_mid = recorded.resid_pre if recorded.resid_mid is None else recorded.resid_mid
-    found.post[layer, some] = _dot(at.post, recorded.resid_post)
-    found.mlp[layer, some] = _dot(at.post, recorded.mlp_out)
-    found.mid[layer, some] = _dot(at.mid, resid_mid)
-    found.attn[layer, some] = _dot(at.mid, recorded.attn_out)
-    found.heads[layer, some] = (at.z * recorded.z[:n_positions].to(at.z)).sum(-1)
-    values = values_in_sweep(block, recorded.ln1[:n_positions].to(at.post))
+    found.post[layer, some] = _dot(at.post, recorded.resid_post[own])
+    found.mlp[layer, some] = _dot(at.post, recorded.mlp_out[own])
+    found.mid[layer, some] = _dot(at.mid, resid_mid[own])
+    found.attn[layer, some] = _dot(at.mid, recorded.attn_out[own])
+    found.heads[layer, some] = (at.z * recorded.z[own].to(at.z)).sum(-1)
+    values = values_in_sweep(block, recorded.ln1[own].to(at.post))
     found.values[layer, some] = (at.v * values).sum(-1)
     found.post_gradients[layer, some] = at.post[:, kept]
     found.mid_gradients[layer, some] = at.mid[:, kept]
     if layer == 0:
-        found.embed[some] = _dot(at.pre, recorded.resid_pre)
+        found.embed[some] = _dot(at.pre, recorded.resid_pre[own])
 
 
 def _dot(
-    gradient: Gradient, vectors: Float[Tensor, "all_pos d_model"]
+    gradient: Gradient, vectors: Float[Tensor, "pos d_model"]
 ) -> Float[Tensor, "candidate pos"]:
     """Each position's dot products with its vector."""
-    own = vectors[: gradient.shape[1]].to(gradient).unsqueeze(-1)
+    own = vectors.to(gradient).unsqueeze(-1)
     return torch.bmm(gradient.transpose(0, 1), own).squeeze(-1).T

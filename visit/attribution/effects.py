@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -22,7 +21,7 @@ from visit.models.architectures import Architecture
 from visit.tracing.gradients import SiteGradient
 from visit.tracing.hooks import run_like
 from visit.tracing.precision import ledger_dtype
-from visit.tracing.sweep import Variant, logits_of_residuals, resume, run_changed
+from visit.tracing.sweep import Resumed, Variant, logits_of_residuals, run_changed
 from visit.tracing.trace import Trace
 
 ROWS_READ = 64
@@ -45,24 +44,20 @@ class Changed:
 
 
 def measure(
-    model: Any,
     architecture: Architecture,
-    trace: Trace,
-    position: int,
+    resume: Callable[[int], Resumed],
     variants: Sequence[Variant],
     tell: Callable[[float], None],
 ) -> Iterator[Changed]:
     """Run every changed pass, those that begin at one position together.
 
     Args:
-        model: The model.
-        architecture: The same, laid open.
-        trace: The plain pass.
-        position: The traced position.
+        architecture: The model.
+        resume: How its blocks run the prompt from some position on.
         variants: The edits of each pass.
         tell: Told how far it is, 0 to 1.
     """
-    passes = _run_all(model, architecture, trace, position, variants, tell)
+    passes = _run_all(architecture, resume, variants, tell)
     for places, last, plain in passes:
         base = logits_of_residuals(architecture, plain[None])[0]
         for some in range(0, len(places), ROWS_READ):
@@ -71,10 +66,8 @@ def measure(
 
 
 def measure_metric(
-    model: Any,
     architecture: Architecture,
-    trace: Trace,
-    position: int,
+    resume: Callable[[int], Resumed],
     variants: Sequence[Variant],
     unembedding: Float[Tensor, " d_model"],
     tell: Callable[[float], None],
@@ -82,16 +75,14 @@ def measure_metric(
     """What every changed pass changes the metric by, without its logits.
 
     Args:
-        model: The model.
-        architecture: The same, laid open.
-        trace: The plain pass.
-        position: The traced position.
+        architecture: The model.
+        resume: How its blocks run the prompt from some position on.
         variants: The edits of each pass.
         unembedding: The metric's, as ``Metric.unembedding`` gives it.
         tell: Told how far it is, 0 to 1.
     """
     moved = [0.0] * len(variants)
-    for places, last, plain in _run_all(model, architecture, trace, position, variants, tell):
+    for places, last, plain in _run_all(architecture, resume, variants, tell):
         with run_like(architecture.unembedding):
             normed = architecture.final_norm.module(torch.cat([last, plain[None]]))
         metrics = normed.to(unembedding) @ unembedding
@@ -100,28 +91,29 @@ def measure_metric(
     return moved
 
 
+def first_position(variant: Variant) -> int:
+    """The first position that it changes."""
+    return min(one.site.position or 0 for one in variant)
+
+
 def _run_all(
-    model: Any,
     architecture: Architecture,
-    trace: Trace,
-    position: int,
+    resume: Callable[[int], Resumed],
     variants: Sequence[Variant],
     tell: Callable[[float], None],
 ) -> Iterator[tuple[list[int], Float[Tensor, "row d_model"], Float[Tensor, " d_model"]]]:
     """Which passes, their last residuals at the traced position, and the plain pass's."""
     by_start: dict[int, list[int]] = {}
     for place, variant in enumerate(variants):
-        start = min(one.site.position or 0 for one in variant)
-        by_start.setdefault(start, []).append(place)
-    ids, done = trace.token_ids[: position + 1], 0
+        by_start.setdefault(first_position(variant), []).append(place)
+    done = 0
     for start, places in sorted(by_start.items()):
-        resumed = resume(model, architecture, ids, start, lambda layer: trace.layers[layer].ln1)
         own = [variants[place] for place in places]
 
         def tell_of_all(part: float, before: int = done, own_part: int = len(own)) -> None:
             tell((before + part * own_part) / len(variants))
 
-        for chosen, last, plain in run_changed(architecture, resumed, own, tell_of_all):
+        for chosen, last, plain in run_changed(architecture, resume(start), own, tell_of_all):
             yield [places[one] for one in chosen], last, plain
         done += len(own)
 
@@ -142,6 +134,7 @@ def predict_all(
     variants: Sequence[Variant],
     unembedding: Float[Tensor, " d_model"],
     live: Iterator[tuple[int, SiteGradient]],
+    first: int = 0,
     tell: Callable[[float], None] = lambda _: None,
 ) -> list[Prediction]:
     """What every variant is predicted to change the metric by.
@@ -153,11 +146,12 @@ def predict_all(
         variants: The edits of each.
         unembedding: The metric's, as ``Metric.unembedding`` gives it.
         live: The gradients of the live pass, the last layer first.
+        first: The first position that any of them changes.
         tell: Told after each layer how far it is, 0 to 1.
     """
     resid = trace.residuals[-1][position].to(ledger_dtype(trace.logits))
     direction = pull_back_through_final_norm(architecture, resid, unembedding.to(resid))
-    held = sweep_back(architecture, trace, position, direction[None])
+    held = sweep_back(architecture, trace, position, direction[None], first=first)
     totals = [[0.0, 0.0, 0.0] for _ in variants]
     edits = [by_layer(variant) for variant in variants]
     lowest, n_layers = min((layer for own in edits for layer in own), default=0), len(trace.layers)
@@ -165,7 +159,7 @@ def predict_all(
         assert layer == same
         gradients = (
             direct_gradient(architecture, trace, layer, position, direction),
-            held_gradient(at_held),
+            held_gradient(at_held, first=first),
             at_live,
         )
         for total, own in zip(totals, edits, strict=True):

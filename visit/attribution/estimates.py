@@ -17,7 +17,7 @@ Source: Nanda 2023, "Attribution patching"; Kramár et al. 2024, "AtP*", section
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import torch
@@ -34,6 +34,7 @@ from visit.tracing.gradients import SiteGradient, gradient_at_last_residual, swe
 from visit.tracing.interventions import Edit
 from visit.tracing.precision import multiply_wide, reading_dtype
 from visit.tracing.sites import value_at
+from visit.tracing.sweep import Resumed
 from visit.tracing.trace import Trace, record
 
 
@@ -83,8 +84,14 @@ def direct_gradient(
     )
 
 
-def held_gradient(at: LayerGradient, column: int = 0) -> SiteGradient:
-    """The gradient at one layer's sites through the held pass, from the flow's own sweep."""
+def held_gradient(at: LayerGradient, column: int = 0, first: int = 0) -> SiteGradient:
+    """The gradient at one layer's sites through the held pass, from the flow's own sweep.
+
+    Args:
+        at: What the sweep gives of the layer.
+        column: Which functional's.
+        first: The position that the sweep began at.
+    """
     return SiteGradient(
         resid_pre=at.pre[column],
         z=at.z[column],
@@ -94,6 +101,7 @@ def held_gradient(at: LayerGradient, column: int = 0) -> SiteGradient:
         mlp_raw=at.mlp_raw[column],
         mlp=at.post[column],
         resid_post=at.post[column],
+        first=first,
     )
 
 
@@ -102,6 +110,7 @@ def live_gradients(
     trace: Trace,
     position: int,
     unembedding: Float[Tensor, " d_model"],
+    resumed: Resumed | None = None,
 ) -> Iterator[tuple[int, SiteGradient]]:
     """The metric's gradient through the live pass at every layer's sites, the last layer first.
 
@@ -110,10 +119,16 @@ def live_gradients(
         trace: The forward pass.
         position: The traced position.
         unembedding: The metric's, as ``Metric.unembedding`` gives it.
+        resumed: From the first position that is asked about; every position by default.
     """
     dtype = reading_dtype(trace.logits.dtype)
     last = gradient_at_last_residual(architecture, trace, position, unembedding.to(dtype))
-    yield from sweep_back_live(architecture, trace, last.to(trace.residuals[-1]))
+    last = last.to(trace.residuals[-1])
+    if resumed is None:
+        yield from sweep_back_live(architecture, trace.layers.calls, last)
+    else:
+        own = last[resumed.start : position + 1]
+        yield from sweep_back_live(architecture, resumed.as_called, own, resumed.start)
 
 
 def integrated_gradients(
@@ -152,9 +167,10 @@ def integrated_gradients(
 def _add(total: SiteGradient | None, more: SiteGradient, factor: float) -> SiteGradient:
     values: dict[str, Any] = {}
     for part in fields(SiteGradient):
-        new, old = getattr(more, part.name), total and getattr(total, part.name)
-        values[part.name] = None if new is None else new * factor + (0 if old is None else old)
-    return SiteGradient(**values)
+        new = getattr(more, part.name)
+        if isinstance(new, Tensor):
+            values[part.name] = new * factor + (0 if total is None else getattr(total, part.name))
+    return replace(more, **values)
 
 
 def predict(
@@ -172,8 +188,7 @@ def predict(
 
 
 def _predict_one(architecture: Architecture, trace: Trace, one: Edit, at: SiteGradient) -> float:
-    site, place = one.site, one.site.position
-    assert place is not None
+    site, place = one.site, _place(at, one)
     block = architecture.blocks[one.layer]
     match site.kind:
         case NodeKind.ATTN_BIAS:
@@ -190,8 +205,7 @@ def _predict_one(architecture: Architecture, trace: Trace, one: Edit, at: SiteGr
 
 def gradient_at(at: SiteGradient, one: Edit) -> Tensor:
     """The part of a layer's gradient that an edit's site has."""
-    site, place = one.site, one.site.position
-    assert place is not None
+    site, place = one.site, _place(at, one)
     match site.kind:
         case NodeKind.EMBED:
             return at.resid_pre[place]
@@ -209,6 +223,13 @@ def gradient_at(at: SiteGradient, one: Edit) -> Tensor:
         case NodeKind.MLP:
             return at.mlp[place]
     return at.resid_post[place]
+
+
+def _place(at: SiteGradient, one: Edit) -> int:
+    """Where the gradient has the edit's position."""
+    position = one.site.position
+    assert position is not None and position >= at.first
+    return position - at.first
 
 
 def _knocked_out(architecture: Architecture, trace: Trace, one: Edit) -> Tensor:

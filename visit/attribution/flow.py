@@ -119,28 +119,27 @@ def sweep_back(
     position: int,
     directions: Float[Tensor, "column d_model"],
     *,
-    alone: bool = False,
+    first: int = 0,
 ) -> Iterator[tuple[int, LayerGradient]]:
     """The gradients of some functionals at every layer, from the last one down.
 
-    Positions after the traced one can't matter and are left out. Nothing at the traced position is
-    read by another one that can, so its own gradients can be had without the others'.
+    Positions after the traced one can't matter and are left out. What is written at a position is
+    read there and later, so the gradients from some position on can be had without the others'.
 
     Args:
         architecture: The model.
         trace: The forward pass.
         position: The traced position.
         directions: Of each functional, its gradient at the last residual of that position.
-        alone: Whether the gradients are of the traced position alone, which is then the only one.
+        first: The position from which on gradients are taken.
     """
     dtype = sweep_dtype(trace)
-    first = position if alone else 0
     n_positions = position + 1 - first
     gradient = directions.new_zeros(len(directions), n_positions, directions.shape[1], dtype=dtype)
     gradient[:, -1] = directions.to(dtype)
     for layer in reversed(range(len(trace.layers))):
         recorded = trace.layers[layer]
-        recorded = _take_position(recorded, position) if alone else recorded
+        recorded = _take_from(recorded, first) if first else recorded
         held = hold_layer(architecture.blocks[layer], recorded, n_positions, dtype)
         held = _hold_memories(held, trace, layer, first)
         at = step_back(held, gradient)
@@ -186,15 +185,14 @@ def hold_layer(
     )
 
 
-def _take_position(recorded: LayerTrace, position: int) -> LayerTrace:
-    """What a layer read and wrote at one position, as if the prompt were it alone."""
-    only = slice(position, position + 1)
+def _take_from(recorded: LayerTrace, first: int) -> LayerTrace:
+    """What a layer read and wrote from a position on, as if the prompt began there."""
     taken = {
-        one.name: value[only]
+        one.name: value[first:]
         for one in fields(recorded)
         if one.name != "attention" and (value := getattr(recorded, one.name)) is not None
     }
-    return replace(recorded, attention=recorded.attention[:, only, only], **taken)
+    return replace(recorded, attention=recorded.attention[:, first:, first:], **taken)
 
 
 def _hold_memories(held: HeldLayer, trace: Trace, layer: int, first: int) -> HeldLayer:

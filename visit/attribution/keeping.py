@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor
 
 from visit.attribution.effects import measure_metric
 from visit.models.architectures import Architecture
-from visit.tracing.sweep import Variant
-from visit.tracing.trace import Trace
+from visit.tracing.sweep import Resumed, Variant
 
 
 def keep_only(
-    model: Any,
     architecture: Architecture,
-    trace: Trace,
-    position: int,
+    resume: Callable[[int], Resumed],
     ablations: Sequence[Variant],
     kept: Sequence[Collection[int]],
     unembedding: Float[Tensor, " d_model"],
@@ -27,10 +23,8 @@ def keep_only(
     """What the metric changes by with only some parts kept, for several choices in one sweep.
 
     Args:
-        model: The model.
-        architecture: The same, laid open.
-        trace: The plain pass.
-        position: The traced position.
+        architecture: The model.
+        resume: How its blocks run the prompt from some position on.
         ablations: Of every part, the edits that ablate it.
         kept: Of every choice, the places of the parts that are not ablated.
         unembedding: The metric's, as ``Metric.unembedding`` gives it.
@@ -45,9 +39,7 @@ def keep_only(
         if left_out:
             variants[choice] = tuple(one for edits in left_out for one in edits)
     changes = [0.0] * len(kept)
-    found = measure_metric(
-        model, architecture, trace, position, [*variants.values()], unembedding, tell
-    )
+    found = measure_metric(architecture, resume, [*variants.values()], unembedding, tell)
     for choice, change in zip(variants, found, strict=True):
         changes[choice] = change
     return changes

@@ -10,10 +10,11 @@ closely. What lifts all of these tokens alike contributes nothing.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from visit.graph.metric import MetricChoice, MetricKind
@@ -122,11 +123,22 @@ def find_candidates(
 
 
 def candidate_unembeddings(
-    architecture: Architecture, candidates: Int[Tensor, " candidate"], dtype: torch.dtype
+    architecture: Architecture,
+    candidates: Sequence[int],
+    centre: Sequence[int],
+    dtype: torch.dtype,
 ) -> Float[Tensor, "candidate d_model"]:
-    """What gives each candidate's logit less the candidates' mean, as ``Metric.unembedding``."""
-    columns = architecture.unembedding[:, candidates].to(dtype).T * architecture.logit_scale
-    return columns - columns.mean(0)
+    """What gives each candidate's logit less a mean, as ``Metric.unembedding`` does.
+
+    Args:
+        architecture: The model.
+        candidates: Their token ids.
+        centre: The tokens whose mean logit is taken off: the candidates themselves, or others.
+        dtype: The ledgers'.
+    """
+    weights, scale = architecture.unembedding, architecture.logit_scale
+    columns, others = (weights[:, list(ids)].to(dtype).T * scale for ids in (candidates, centre))
+    return columns - others.mean(0)
 
 
 def metric_direction(

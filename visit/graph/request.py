@@ -93,7 +93,7 @@ class Request:
             strongest by flow, whichever layers are opened.
         strongest_memories: Likewise of the memories.
         outcome: Whether nodes say which candidates they lift and lower in the end; ``None`` for
-            where that costs little, in short prompts.
+            at the latest positions, where that costs little.
         effects: Whether the heads, attentions, MLPs and memories that are drawn at the traced
             position say what setting them to zero does, measured; ``None`` for as many of them,
             the strongest by flow first, as cost no more than the graph itself. A pass that is

@@ -99,7 +99,7 @@ _ALL = (
         "Outcome",
         "say of each part which candidates it lifts and lowers in the end",
         Topic.METRIC,
-        unset="in short prompts, where it costs little",
+        unset="at the latest positions, where it costs little",
     ),
     Setting("top_k", "Top tokens", "tokens listed at either end of a reading", Topic.METRIC, "K"),
     Setting("layers", "Layers", "the layers to open: all, none, or like 0-5,11", letter="SPEC"),

@@ -2,14 +2,15 @@
 
 It goes back through the model's own blocks one at a time, each run again with the arguments of the
 recorded pass, so that no more than one layer's graph is in memory. Sites are leaves of it: a zero
-added where a site's value is.
+added where a site's value is. What comes before a position cannot read it, so the gradients from
+some position on can be had from a pass that runs from there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -35,6 +36,7 @@ class SiteGradient:
         mlp_raw: At what the MLP's projection or the mixture gives, before any output norm.
         mlp: At what the MLP writes.
         resid_post: At the residual that leaves.
+        first: The position that all begin at.
     """
 
     resid_pre: Float[Tensor, "pos d_model"]
@@ -45,23 +47,27 @@ class SiteGradient:
     mlp_raw: Float[Tensor, "pos d_model"]
     mlp: Float[Tensor, "pos d_model"]
     resid_post: Float[Tensor, "pos d_model"]
+    first: int = 0
 
 
 def sweep_back_live(
-    architecture: Architecture, trace: Trace, last: Float[Tensor, "pos d_model"]
+    architecture: Architecture,
+    calls: Sequence[Call],
+    last: Float[Tensor, "pos d_model"],
+    first: int = 0,
 ) -> Iterator[tuple[int, SiteGradient]]:
     """The gradients at every layer's sites, from the last layer down.
 
     Args:
         architecture: The model.
-        trace: The forward pass.
-        last: The number's gradient at the last residual, every position of the prompt.
+        calls: How the forward pass called each block.
+        last: The number's gradient at the last residual, every position that was run.
+        first: The first of those positions.
 
     Source: Nanda 2023, "Attribution patching"; Syed et al. 2023.
     """
-    for layer in reversed(range(len(trace.layers))):
-        block = architecture.blocks[layer]
-        at = _step_back(block, trace.layers.calls[layer], last)
+    for layer in reversed(range(len(calls))):
+        at = replace(_step_back(architecture.blocks[layer], calls[layer], last), first=first)
         yield layer, at
         last = at.resid_pre
 

@@ -26,7 +26,7 @@ from transformers.cache_utils import Cache, DynamicCache
 
 from visit.models.architectures import Architecture
 from visit.models.architectures.base import Sizes
-from visit.tracing.hooks import named_arguments, run_like
+from visit.tracing.hooks import Call, named_arguments, run_like
 from visit.tracing.interventions import Edit, Window, edit
 from visit.tracing.precision import reading_dtype
 
@@ -78,6 +78,19 @@ class Resumed:
         """How many positions are run."""
         residual: Tensor = self.calls[0]["hidden_states"]
         return residual.shape[1]
+
+    @property
+    def n_bytes(self) -> int:
+        """About the memory it takes; what blocks share is left out."""
+        residuals = [call["hidden_states"] for call in self.calls]
+        remembered = [part for pair in self.remembered if pair is not None for part in pair]
+        return sum(part.nbytes for part in (*residuals, *self.before, *remembered))
+
+    @property
+    def as_called(self) -> tuple[Call, ...]:
+        """How each block was called, so that it can be called again."""
+        own = (self.named(n, call["hidden_states"]) for n, call in enumerate(self.calls))
+        return tuple(Call((), named) for named in own)
 
     def named(self, layer: int, hidden: Float[Tensor, "row pos d_model"]) -> dict[str, Any]:
         """What a block is called with when several passes run together."""
