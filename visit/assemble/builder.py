@@ -27,6 +27,7 @@ from visit.assemble.flows import (
     takes_outcomes,
 )
 from visit.assemble.kept import Kept
+from visit.assemble.named import check_there, resolve_position
 from visit.assemble.route import draw_layer
 from visit.assemble.strongest import Strongest, find_strongest
 from visit.assemble.traced_request import TracedRequest, resid_pre_id
@@ -137,7 +138,7 @@ class Builder:
         Raises:
             RequestError: the position, the target or the layer does not exist.
         """
-        _check_there("layer", layer, len(trace.layers))
+        check_there("layer", layer, len(trace.layers))
         asked = self.resolve(trace, request)
         position = resolve_position(position, len(trace.token_ids))
         asked = replace(asked, opened=frozenset({(layer, position)}))
@@ -193,9 +194,9 @@ class Builder:
         Raises:
             RequestError: the layer or the head does not exist.
         """
-        _check_there("layer", layer, len(trace.layers))
+        check_there("layer", layer, len(trace.layers))
         pattern = trace.layers[layer].attention
-        _check_there("head", head, len(pattern))
+        check_there("head", head, len(pattern))
         return tuple(tuple(row) for row in pattern[head].tolist())
 
     def resolve(self, trace: Trace, request: Request) -> TracedRequest:
@@ -388,24 +389,3 @@ class Builder:
         ):
             draft.add_edge(Edge(source, target, kind, norm=size, direct_logit=amount, flow=amount))
         return dict(zip((final_norm, output), said, strict=True))
-
-
-def _check_there(part: str, number: int, count: int) -> None:
-    if not 0 <= number < count:
-        owner = "the model" if part == "layer" else "each layer"
-        raise RequestError(f"{part} {number} does not exist; {owner} has 0 to {count - 1}")
-
-
-def resolve_position(position: int | None, n_positions: int) -> int:
-    """A position counted from the start: the last one by default, negative ones from the end.
-
-    Raises:
-        RequestError: the prompt does not have it.
-    """
-    if position is None:
-        return n_positions - 1
-    if not -n_positions <= position < n_positions:
-        raise RequestError(
-            f"position {position} does not exist; the prompt has 0 to {n_positions - 1}"
-        )
-    return position % n_positions

@@ -14,8 +14,9 @@ from typing import Any
 from cachetools import LRUCache
 from torch import Tensor
 
-from visit.assemble.builder import Builder, resolve_position
+from visit.assemble.builder import Builder
 from visit.assemble.kept import Kept
+from visit.assemble.named import resolve_position
 from visit.engine.progress import Progress
 from visit.engine.questions import Question
 from visit.errors import ModelError, NotLoaded, RequestError

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from visit import __version__
-from visit.assemble.builder import resolve_position
+from visit.assemble.named import resolve_position
 from visit.assemble.residency import Resident
 from visit.assemble.traced_request import TracedRequest
 from visit.attribution import circuits
