@@ -12,7 +12,7 @@ from typing import Any
 
 from visit.assemble import circuit, effects, ranking, scores, upstream
 from visit.assemble.node_effects import with_effects
-from visit.assemble.residency import Resident
+from visit.assemble.residency import ANSWERS_BYTES, Resident
 from visit.engine.progress import Progress
 from visit.engine.questions import (
     DrawParts,
@@ -34,12 +34,14 @@ from visit.graph.effects import Effects
 from visit.graph.flow import FlowGraph, Node
 from visit.graph.ranking import Ranking
 from visit.graph.scores import Scores
+from visit.graph.sizes import n_bytes
 from visit.graph.upstream import Upstream
 
 _STAGES = {
     "forward": (0.0, 0.15), "ledgers": (0.15, 0.4), "readings": (0.4, 0.8), "effects": (0.8, 1.0),
 }  # fmt: skip
 """The part of the progress bar that each stage of a whole graph fills, by its time."""
+_LARGEST_LOOK = ANSWERS_BYTES // 16
 
 
 @singledispatch
@@ -58,21 +60,22 @@ def answer(question: Question[Any], resident: Resident, tell: Progress) -> Any:
 
 
 def answer_once(question: Question[Any], resident: Resident, tell: Progress) -> Any:
-    """The answer, as ``answer`` has it; what takes long is kept, and not found again soon after.
+    """The answer, as ``answer`` has it; it is kept, and not found again for the same soon after.
 
-    A page that is loaded again asks the same of a model. Looks are not kept: they take no time.
+    A page that is loaded again asks the same of a model. A look that is large for what it costs,
+    as a long prompt's pattern is, is not kept: what took longer would have to go for it.
     """
-    if question.is_look:
-        return answer(question, resident, tell)
     request = question.request
     named = replace(request, model=request.model or resident.info.name)
     key = replace(question, request=named, weights=None, may_load=True)
     kept = resident.answers.get(key)
-    if kept is None:
-        kept = resident.answers[key] = answer(question, resident, tell)
-    else:
+    if kept is not None:
         resident.trace(request, tell)  # which the looks that follow are at
-    return kept
+        return kept
+    found = answer(question, resident, tell)
+    if not question.is_look or n_bytes(found) <= _LARGEST_LOOK:
+        resident.answers[key] = found
+    return found
 
 
 @answer.register
