@@ -123,6 +123,7 @@ def test_what_the_model_does_not_have_is_refused(session: Session, text: str, sa
         (("L5.head2@7 soon",), "how 'soon' is not known"),
         (("L5.head2@7 mean",), "can be measured but not drawn"),
         (("L5.resid_post@7",), "can be measured but not drawn"),
+        (("embed@3",), "a pass without embed@3 can be measured but not drawn; draw one without"),
         (("L5.head2@7", "L5.head2@7 zero"), "changed twice"),
         (("L5.head2@7 knockout",), "cannot be knocked out"),
     ],

@@ -11,13 +11,16 @@ from torch import Tensor
 
 from visit.attribution.estimates import (
     direct_gradient,
+    gradients_of_flow,
     held_gradient,
+    held_gradients,
     integrated_gradients,
     live_gradients,
     predict,
 )
 from visit.attribution.flow import sweep_back
 from visit.attribution.metric import Metric, metric_direction
+from visit.attribution.metric_flow import find_flow
 from visit.errors import RequestError
 from visit.graph.interventions import How, Intervention, Site, Way
 from visit.graph.metric import MetricKind
@@ -33,8 +36,6 @@ KINDS = (
     "attn_bias", "mlp_bias",
 )  # fmt: skip
 STEP = 1e-4
-FEW = ("gpt2", "llama-gqa", "gemma2", "granite", "falcon-7b", "phi-qk-norm", "qwen2-moe", "bloom")
-"""Families that differ in what lies between a site and the residual stream."""
 
 
 @pytest.fixture(params=sorted(set(MAKERS) - {"gpt2-square", "mixtral-square"}))
@@ -97,7 +98,6 @@ def test_from_some_position_on_the_live_gradient_is_that_of_all_positions(tiny: 
                 torch.testing.assert_close(ours, all_[EARLIER:], rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("tiny", FEW, indirect=True)
 def test_direct_and_flow_agree_where_nothing_comes_between(tiny: Specimen):
     """In the last layer, of all but attention's parts, which the MLP after them reads."""
     architecture, trace = tiny.architecture, tiny.trace
@@ -118,7 +118,22 @@ def test_direct_and_flow_agree_where_nothing_comes_between(tiny: Specimen):
             assert ours == pytest.approx(theirs, rel=1e-9, abs=1e-9), name
 
 
-@pytest.mark.parametrize("tiny", FEW, indirect=True)
+def test_the_gradients_of_a_flow_that_was_found_are_those_of_a_sweep(tiny: Specimen):
+    """At every site of every layer, so that a question whose flow is there sweeps back no more."""
+    architecture, trace = tiny.architecture, tiny.trace
+    flow = find_flow(architecture, trace, LAST, CHOICE)
+    unembedding = CHOICE.unembedding(architecture, torch.float64)
+    swept = held_gradients(architecture, trace, LAST, unembedding)
+    for (layer, ours), (same, theirs) in zip(
+        gradients_of_flow(architecture, trace, flow), swept, strict=True
+    ):
+        assert layer == same
+        for part in fields(SiteGradient):
+            torch.testing.assert_close(
+                getattr(ours, part.name), getattr(theirs, part.name), rtol=1e-9, atol=1e-9
+            )
+
+
 def test_the_direct_effect_of_taking_a_part_away_is_minus_its_direct_logit(tiny: Specimen):
     architecture, trace = tiny.architecture, tiny.trace
     direction = metric_direction(architecture, trace.residuals[-1][LAST].double(), CHOICE)
@@ -135,7 +150,6 @@ def test_the_direct_effect_of_taking_a_part_away_is_minus_its_direct_logit(tiny:
         assert predict(architecture, trace, earlier, at) == 0
 
 
-@pytest.mark.parametrize("tiny", FEW, indirect=True)
 def test_a_knock_out_is_estimated_by_the_mix_it_leaves(tiny: Specimen):
     """What the head writes then is known: the estimate is that of a patch with it."""
     site = Site.parse("L1.head1@6<2")

@@ -396,6 +396,14 @@ def test_a_chat_that_cannot_be_read_is_refused_before_a_model_is_loaded(
     assert session.loaded == []
 
 
+def test_a_pass_without_an_embedding_is_refused_in_one_line_before_a_model_is_loaded(
+    session: FakeSession, capsys: pytest.CaptureFixture[str]
+):
+    line = complaint(capsys, ["trace", "Paris is", "--without", "embed@3"])
+    assert line.startswith("a pass without embed@3 can be measured but not drawn; draw one without")
+    assert session.loaded == []
+
+
 def test_a_chat_of_a_model_without_a_template_is_one_line(capsys: pytest.CaptureFixture[str]):
     assert complaint(capsys, ["trace", "--chat", "hello"]) == (
         "this model has no chat template; give the prompt as text, not as chat"

@@ -121,7 +121,7 @@ def test_a_question_bears_its_name_and_its_request_as_a_document_does():
         ({"question": "Explain", "request": {"prompt": ""}}, "the prompt is empty"),
         (
             {"question": "Explain", "request": {"prompt": "a", "rank_by": "luck"}},
-            "rank_by is 'luck'; give flow, logit, share or norm",
+            "rank_by is 'luck'; give flow, effect, logit, share or norm",
         ),
         (
             {"question": "OpenBlock", "request": {"prompt": "a"}, "layer": 1},

@@ -98,6 +98,14 @@ def test_a_request_needs_a_prompt():
         request_from_data({})
 
 
+def test_ranking_by_an_effect_that_is_not_to_be_measured_is_refused():
+    with pytest.raises(
+        RequestError, match=r"rank_by is effect, but effects is False.*leave effects"
+    ):
+        Request("x", rank_by=RankBy.EFFECT, effects=False)
+    assert Request("x", rank_by=RankBy.EFFECT).effects is None
+
+
 MISTAKES = {
     "prompt": (5, "prompt is 5; give text"),
     "layers": (None, "layers is None; give text"),
@@ -106,7 +114,7 @@ MISTAKES = {
     "memories": ("8", "memories is '8'; give a whole number"),
     "anti_memories": (float("inf"), "anti_memories is inf; give a whole number"),
     "threshold": (10**400, r"threshold is 1000.*0; give a number"),
-    "rank_by": ("size", "rank_by is 'size'; give flow, logit, share or norm"),
+    "rank_by": ("size", "rank_by is 'size'; give flow, effect, logit, share or norm"),
     "metric": ("rank", "metric is 'rank'; give choice, centred or logit"),
     "candidates": (1, "candidates is 1; give 2 or more"),
     "route": ("norm", "route is 'norm'; give flow or share"),

@@ -15,7 +15,7 @@ def test_every_field_that_says_how_much_is_drawn_is_a_setting_and_no_other_is():
 
 def test_a_setting_knows_its_type_its_default_and_its_choices_from_the_request():
     assert (SETTINGS["heads"].takes, SETTINGS["heads"].default) == (int, 10)
-    assert SETTINGS["rank_by"].choices == ("flow", "logit", "share", "norm")
+    assert SETTINGS["rank_by"].choices == ("flow", "effect", "logit", "share", "norm")
     assert (SETTINGS["outcome"].takes, SETTINGS["outcome"].choices) == (bool, ("true", "false"))
 
 

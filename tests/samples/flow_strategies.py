@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -220,14 +221,23 @@ _asked = {
     "target_id": st.none() | counts,
     "versus_id": st.none() | counts,
 }
+
+
+def _request(**asked: Any) -> Request:
+    """A request of fields that may contradict each other, without the contradiction."""
+    if asked["rank_by"] is RankBy.EFFECT and asked["effects"] is False:
+        asked["effects"] = None
+    return Request(**asked)
+
+
 _ids = st.lists(counts, min_size=1, max_size=4).map(tuple)
 requests = st.builds(
-    Request,
+    _request,
     prompt=texts.filter(bool),
     bos=st.none() | st.booleans(),
     chat=st.booleans(),
     **_asked,
-) | st.builds(Request, prompt=texts, prompt_ids=_ids, **_asked)
+) | st.builds(_request, prompt=texts, prompt_ids=_ids, **_asked)
 
 
 @st.composite

@@ -7,10 +7,11 @@ it; the queue, progress, cancelling and the app carry it as they do the others.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import singledispatch
+from functools import partial, singledispatch
 from typing import Any
 
 from visit.assemble import circuit, effects, ranking, scores, upstream
+from visit.assemble.measured_parts import measure_parts
 from visit.assemble.node_effects import with_effects
 from visit.assemble.residency import ANSWERS_BYTES, Resident
 from visit.engine.progress import Progress
@@ -38,7 +39,8 @@ from visit.graph.sizes import n_bytes
 from visit.graph.upstream import Upstream
 
 _STAGES = {
-    "forward": (0.0, 0.15), "ledgers": (0.15, 0.4), "readings": (0.4, 0.8), "effects": (0.8, 1.0),
+    "forward": (0.0, 0.15), "ranking": (0.15, 0.15), "ledgers": (0.15, 0.4),
+    "readings": (0.4, 0.8), "effects": (0.8, 1.0),
 }  # fmt: skip
 """The part of the progress bar that each stage of a whole graph fills, by its time."""
 _LARGEST_LOOK = ANSWERS_BYTES // 16
@@ -87,17 +89,23 @@ def explain(question: Explain, resident: Resident, tell: Progress) -> FlowGraph:
         tell(stage, begins + part * (ends - begins))
 
     trace = resident.trace(question.request, tell_of_whole)
-    flow = resident.builder.whole(trace, question.request, tell_of_whole, question.also)
     asked = resident.builder.resolve(trace, question.request)
-    return with_effects(flow, resident, asked, tell_of_whole)
+    resume = partial(resident.resume, trace, asked.position)
+    measured = measure_parts(asked, resume, tell_of_whole)
+    flow = resident.builder.whole(trace, question.request, tell_of_whole, question.also, measured)
+    return with_effects(flow, resident, replace(asked, measured=measured), tell_of_whole)
 
 
 @answer.register
 def open_block(question: OpenBlock, resident: Resident, tell: Progress) -> FlowGraph:
     """One block alone, opened at one position."""
-    trace = resident.trace(question.request, tell)
-    flow = resident.builder.block(trace, question.request, question.layer, question.position)
-    return with_effects(flow, resident, resident.builder.resolve(trace, question.request), tell)
+    request, block = question.request, (question.layer, question.position)
+    trace = resident.trace(request, tell)
+    asked = resident.builder.resolve_block(trace, request, *block)
+    resume = partial(resident.resume, trace, asked.position)
+    measured = measure_parts(asked, resume, tell, opened_alone=True)
+    flow = resident.builder.block(trace, request, *block, measured)
+    return with_effects(flow, resident, replace(asked, measured=measured), tell)
 
 
 @answer.register

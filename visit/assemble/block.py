@@ -165,7 +165,9 @@ def draw_heads(
     gradient = asked.gradient_of_attn(layer, position)
     lines = lines_from_vectors(parts, whole, asked.direction_at(position), gradient)
     attn = NodeId(NodeKind.ATTN, position, layer)
-    strength = lines.select(torch.arange(n_heads)).strength(asked.request.rank_by)
+    ranked = lines.select(torch.arange(n_heads))
+    effects = asked.measured.among(NodeKind.HEAD, layer, position, range(n_heads), ranked.norm)
+    strength = ranked.strength(asked.request.rank_by, effects)
     chosen = circuits.strongest(strength, count)
     chosen = add_chosen(chosen, asked.strongest.heads_at(layer, position))
 

@@ -29,7 +29,7 @@ from visit.assemble.flows import (
 from visit.assemble.kept import Kept
 from visit.assemble.named import check_there, resolve_position
 from visit.assemble.route import draw_layer
-from visit.assemble.strongest import Strongest, find_strongest
+from visit.assemble.strongest import Measured, Strongest, find_strongest
 from visit.assemble.traced_request import TracedRequest, resid_pre_id
 from visit.attribution.metric import (
     audit_logit,
@@ -90,7 +90,12 @@ class Builder:
 
     @torch.inference_mode()
     def whole(
-        self, trace: Trace, request: Request, progress: Progress, also: Sequence[str] = ()
+        self,
+        trace: Trace,
+        request: Request,
+        progress: Progress,
+        also: Sequence[str] = (),
+        measured: Measured | None = None,
     ) -> FlowGraph:
         """The route of the traced position, with the requested layers opened at it.
 
@@ -99,11 +104,12 @@ class Builder:
             request: What to draw.
             progress: Told how far each of ``ledgers`` and ``readings`` is, 0 to 1.
             also: Heads, MLPs and memories that are drawn whatever their strength, by their ids.
+            measured: The effects that parts rank by, where they do; the others rank by flow.
 
         Raises:
             RequestError: the position, the target, a layer or one of those parts does not exist.
         """
-        asked = self.resolve(trace, request)
+        asked = self.resolve(trace, request, measured)
         asked = replace(asked, strongest=asked.strongest.with_sites(self._sites(asked, also)))
         draft, loads = Draft(), {asked.position: 1.0}
         n_layers = len(trace.layers)
@@ -132,16 +138,21 @@ class Builder:
         return sites
 
     @torch.inference_mode()
-    def block(self, trace: Trace, request: Request, layer: int, position: int) -> FlowGraph:
+    def block(
+        self,
+        trace: Trace,
+        request: Request,
+        layer: int,
+        position: int,
+        measured: Measured | None = None,
+    ) -> FlowGraph:
         """One block alone, opened at one position, in the same terms as the whole.
 
         Raises:
             RequestError: the position, the target or the layer does not exist.
         """
-        check_there("layer", layer, len(trace.layers))
-        asked = self.resolve(trace, request)
+        asked = self.resolve_block(trace, request, layer, position, measured)
         position = resolve_position(position, len(trace.token_ids))
-        asked = replace(asked, opened=frozenset({(layer, position)}))
         draft, values = Draft(), values_by_source(self._architecture, trace, layer)
         draw_layer(draft, asked, layer, {position: 1.0}, values)
         open_block(draft, asked, layer, position, values)
@@ -199,8 +210,32 @@ class Builder:
         check_there("head", head, len(pattern))
         return tuple(tuple(row) for row in pattern[head].tolist())
 
-    def resolve(self, trace: Trace, request: Request) -> TracedRequest:
+    def resolve_block(
+        self,
+        trace: Trace,
+        request: Request,
+        layer: int,
+        position: int,
+        measured: Measured | None = None,
+    ) -> TracedRequest:
+        """A trace with what is asked of it, one block of it opened at one position.
+
+        Raises:
+            RequestError: the position, the target or the layer does not exist.
+        """
+        check_there("layer", layer, len(trace.layers))
+        place = layer, resolve_position(position, len(trace.token_ids))
+        return replace(self.resolve(trace, request, measured), opened=frozenset({place}))
+
+    def resolve(
+        self, trace: Trace, request: Request, measured: Measured | None = None
+    ) -> TracedRequest:
         """A trace with what is asked of it: which position, towards which token and metric.
+
+        Args:
+            trace: The forward pass.
+            request: What is asked.
+            measured: The effects that parts rank by, where they do.
 
         Raises:
             RequestError: the position, the target or a layer does not exist.
@@ -231,7 +266,8 @@ class Builder:
             candidates=candidates,
             direction=metric_direction(self._architecture, resid, metric),
             flow=flow,
-            strongest=find_strongest(flow, request.strongest, request.strongest_memories),
+            strongest=find_strongest(flow, request.strongest, request.strongest_memories, measured),
+            measured=measured or Measured(),
         )
 
     def _target(self, trace: Trace, position: int, request: Request) -> Target:

@@ -73,8 +73,10 @@ class Draft:
         flows = None if lines.flow is None else lines.flow.tolist()
         proximities = None if lines.proximity is None else lines.proximity.tolist()
         # What a residual carries is split over positions, and no other ledger hands it on.
-        absolute = lines.absolute_share if ledger is Ledger.POSITIONS else None
-        absolutes = None if absolute is None else absolute.tolist()
+        shares_folded, flows_folded = (
+            None if absolute is None or ledger is not Ledger.POSITIONS else absolute.tolist()
+            for absolute in (lines.absolute_share, lines.absolute_flow)
+        )
         for i, source in enumerate(sources):
             self.add_edge(
                 Edge(
@@ -88,7 +90,8 @@ class Draft:
                     proximity=None if proximities is None else proximities[i],
                     attention=None if attentions is None else attentions[i],
                     activation=None if activations is None else activations[i],
-                    absolute_share=None if absolutes is None else absolutes[i],
+                    absolute_share=None if shares_folded is None else shares_folded[i],
+                    absolute_flow=None if flows_folded is None else flows_folded[i],
                     flow=None if flows is None else flows[i],
                 )
             )

@@ -18,7 +18,12 @@ from visit.assemble.site_sets import find_sites
 from visit.assemble.traced_request import TracedRequest
 from visit.attribution import effects as arithmetic
 from visit.attribution.effects import Changed, Prediction
-from visit.attribution.estimates import integrated_gradients, live_gradients
+from visit.attribution.estimates import (
+    gradients_of_flow,
+    held_gradients,
+    integrated_gradients,
+    live_gradients,
+)
 from visit.engine.progress import Progress, part_of
 from visit.engine.questions import Measure
 from visit.errors import RequestError
@@ -33,6 +38,7 @@ from visit.graph.effects import (
 )
 from visit.graph.flow import TokenProbability
 from visit.graph.interventions import How, Intervention, Site, Unit
+from visit.tracing.gradients import SiteGradient
 from visit.tracing.interventions import edits_from
 from visit.tracing.precision import reading_dtype
 from visit.tracing.sites import check_intervention
@@ -230,11 +236,20 @@ class _Job:
                 asked.position,
                 self.variants,
                 unembedding,
+                self._held(unembedding, first),
                 live,
-                first,
                 lambda part: tell("effects", part),
             )
         )
+
+    def _held(
+        self, unembedding: Float[Tensor, " d_model"], first: int
+    ) -> Iterator[tuple[int, SiteGradient]]:
+        """The held pass's gradients; of the metric they are those that its flow was found by."""
+        asked = self.asked
+        if self.question.unit is Unit.METRIC:
+            return gradients_of_flow(asked.architecture, asked.trace, asked.flow, first)
+        return held_gradients(asked.architecture, asked.trace, asked.position, unembedding, first)
 
     def _unembedding(self) -> Float[Tensor, " d_model"] | None:
         """Of what changes are of; ``None`` for the divergence, which is flat at the plain pass."""

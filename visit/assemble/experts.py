@@ -38,7 +38,9 @@ def draw_experts(draft: Draft, asked: TracedRequest, layer: int, position: int) 
     lines = lines_from_vectors(
         parts, whole, asked.direction_at(position), asked.gradient_of_mlp(layer, position)
     )
-    strength = lines.select(torch.arange(n_routed)).strength(asked.request.rank_by)
+    ranked = lines.select(torch.arange(n_routed))
+    effects = asked.measured.among(NodeKind.EXPERT, layer, position, numbers, ranked.norm)
+    strength = ranked.strength(asked.request.rank_by, effects)
     chosen = circuits.strongest(strength, asked.request.memories)
     left_out = circuits.others(chosen, n_routed)
 

@@ -2,7 +2,8 @@
 
 Each is set to zero and the rest of the pass run again, all of them in one sweep. By default that is
 done of as many parts, the strongest by flow first, as cost no more than the graph itself: counted
-in multiplications of matrix products, so that the same request always has the same answer.
+in multiplications of matrix products, so that the same request always has the same answer. Where
+parts rank by effect all that are drawn are measured, most of them before (``measured_parts``).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from torch import Tensor
 
 from visit.assemble.flows import first_with_outcome
 from visit.assemble.residency import Resident
+from visit.assemble.strongest import Part
 from visit.assemble.traced_request import TracedRequest
 from visit.attribution import effects as arithmetic
 from visit.attribution.estimates import live_gradients, predict
@@ -28,6 +30,7 @@ from visit.graph.effect import Effect, agreement_of
 from visit.graph.flow import FlowGraph, Node, NodeId, NodeKind
 from visit.graph.index import Index
 from visit.graph.interventions import Site
+from visit.graph.request import RankBy
 from visit.tracing.interventions import Edit
 from visit.tracing.precision import reading_dtype
 from visit.tracing.sweep import Resumed, Variant
@@ -56,23 +59,25 @@ def with_effects(
     nodes = _choose(flow, asked)
     if not nodes:
         return flow
-    variants = [_zero(node) for node in nodes]
     unembedding = asked.metric.unembedding(
         asked.architecture, reading_dtype(asked.trace.logits.dtype)
     )
     resume = partial(resident.resume, asked.trace, asked.position)
-    moved = arithmetic.measure_metric(
+    moved = {node.id: one for node in nodes if (one := _measured_before(asked, node)) is not None}
+    left = [node for node in nodes if node.id not in moved]
+    found_now = arithmetic.measure_metric(
         asked.architecture,
         resume,
-        variants,
+        [_zero(node) for node in left],
         unembedding,
         lambda part: tell("effects", part),
     )
-    estimates = _estimate(asked, nodes, variants, unembedding, resume(asked.position))
+    moved |= {node.id: measured for node, measured in zip(left, found_now, strict=True)}
+    estimates = _estimate(asked, nodes, unembedding, resume(asked.position))
     index = Index(flow)
     found: dict[NodeId, Effect] = {}
-    for node, measured, estimate in zip(nodes, moved, estimates, strict=True):
-        direct = index.direct_logit(node.id)
+    for node, estimate in zip(nodes, estimates, strict=True):
+        measured, direct = moved[node.id], index.direct_logit(node.id)
         if math.isfinite(measured) and direct is not None and node.flow is not None:
             sites = (Site.from_node(node.id),)
             found[node.id] = Effect(sites, measured, 0.0 - direct, 0.0 - node.flow, estimate)
@@ -86,7 +91,6 @@ def with_effects(
 def _estimate(
     asked: TracedRequest,
     nodes: Sequence[Node],
-    variants: Sequence[Variant],
     unembedding: Float[Tensor, " d_model"],
     resumed: Resumed,
 ) -> list[float]:
@@ -99,7 +103,7 @@ def _estimate(
     live = live_gradients(architecture, trace, asked.position, unembedding, resumed)
     for layer, at in live:
         for place in places[layer]:
-            estimates[place] = predict(architecture, trace, variants[place], at)
+            estimates[place] = predict(architecture, trace, _zero(nodes[place]), at)
         if layer == lowest:
             break  # nothing is changed below
     return estimates
@@ -110,14 +114,27 @@ def _zero(node: Node) -> Variant:
     return (Edit(Site.from_node(node.id)),)
 
 
+def _measured_before(asked: TracedRequest, node: Node) -> float | None:
+    """A node's effect where the graph's parts were ranked by it."""
+    id_ = node.id
+    if id_.layer is None:
+        return None
+    return asked.measured.get(Part(id_.kind, id_.layer, id_.position, id_.number or 0))
+
+
 def _choose(flow: FlowGraph, asked: TracedRequest) -> list[Node]:
     """The nodes to measure, the strongest by flow first; of a pass that is changed, none."""
     request, position = asked.request, asked.position
     if request.effects is False or request.interventions:
         return []
-    there = [n for n in flow.nodes if n.id.kind in MEASURED and n.id.position == position]
+    there = [
+        node
+        for node in flow.nodes
+        if node.id.position == position
+        and (node.id.kind in MEASURED or _measured_before(asked, node) is not None)
+    ]
     there.sort(key=lambda node: (-abs(node.flow or 0.0), str(node.id)))
-    if request.effects:
+    if request.effects or request.rank_by is RankBy.EFFECT:
         return there
     left = _budget(asked, len(flow.nodes))
     layer, n_layers = _cost_of_layer(asked), asked.architecture.sizes.n_layers

@@ -132,9 +132,9 @@ def _draw_rows(
         bias_id = draft.add_node(NodeId(bias_kind, position, layer), once.total)
         draft.add_ledger(ledger, whole_id, [bias_id], once.lines)
     draft.note_error(audit_residual(total, whole))
-    chosen = circuits.strongest_of_either_sign(
-        added.lines.signed(asked.request.rank_by, coefficients), *counts
-    )
+    effects = asked.measured.among(row_kind, layer, position, range(len(rows)), coefficients)
+    signed = added.lines.signed(asked.request.rank_by, coefficients, effects)
+    chosen = circuits.strongest_of_either_sign(signed, *counts)
     chosen = add_chosen(chosen, named)
     signs = torch.where(coefficients[chosen] < 0, -1.0, 1.0).to(coefficients).unsqueeze(1)
     drawn = apply_gain(rows[chosen].to(coefficients), gains, position)

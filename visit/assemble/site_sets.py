@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from visit.assemble.traced_request import TracedRequest
 from visit.attribution import circuits
-from visit.attribution.flow import sweep_back
+from visit.attribution.estimates import gradients_of_flow
 from visit.errors import RequestError
 from visit.graph.interventions import SORTS, Positions, Site
 from visit.graph.kinds import NodeKind
@@ -41,14 +41,18 @@ def find_sites(
 
 
 def _sites_of_sort(
-    asked: TracedRequest, kind: NodeKind, positions: Positions, memories: int
+    asked: TracedRequest, kind: NodeKind, which: Positions, n_memories: int
 ) -> Iterator[Site]:
-    for position in _positions(asked, positions):
+    positions = _positions(asked, which)
+    memories: dict[int | None, list[Site]] = {}
+    if kind is NodeKind.MEMORY_VALUE:
+        memories = _strongest_memories(asked, positions, n_memories)
+    for position in positions:
         if kind is NodeKind.EMBED:
             yield Site(kind, position)
             continue
         if kind is NodeKind.MEMORY_VALUE:
-            yield from _strongest_memories(asked, position, memories)
+            yield from memories[position]
             continue
         for layer in range(len(asked.trace.layers)):
             if kind is NodeKind.HEAD:
@@ -67,16 +71,25 @@ def _positions(asked: TracedRequest, which: Positions) -> list[int | None]:
     return list(range(asked.position + 1))
 
 
-def _strongest_memories(asked: TracedRequest, position: int | None, count: int) -> list[Site]:
+def _strongest_memories(
+    asked: TracedRequest, positions: list[int | None], count: int
+) -> dict[int | None, list[Site]]:
     """Each layer's strongest memories by flow; those at the traced position for all together."""
-    place = asked.position if position is None else position
-    sites = []
-    sweep = sweep_back(asked.architecture, asked.trace, asked.position, asked.direction[None])
-    for layer, at in sweep:
+    places = [asked.position if position is None else position for position in positions]
+    found: dict[int | None, list[Site]] = {position: [] for position in positions}
+    first = min(places)
+    rows = [place - first for place in places]
+    for layer, at in gradients_of_flow(asked.architecture, asked.trace, asked.flow, first):
         activation = asked.trace.layers[layer].activation
         if activation is None or at.activation is None:
             continue  # a mixture has experts
-        flows = at.activation[0, place] * activation[place].to(at.activation)
-        numbers = circuits.strongest(flows.abs(), count).tolist()
-        sites += [Site(NodeKind.MEMORY_VALUE, position, layer, number) for number in numbers]
-    return sorted(sites, key=lambda site: site.layer or 0)
+        flows = at.activation[rows] * activation[places].to(at.activation)
+        chosen = circuits.strongest(flows.abs(), count).tolist()
+        for position, numbers in zip(positions, chosen, strict=True):
+            found[position] += [
+                Site(NodeKind.MEMORY_VALUE, position, layer, number) for number in numbers
+            ]
+    return {
+        position: sorted(sites, key=lambda site: site.layer or 0)
+        for position, sites in found.items()
+    }

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jaxtyping import Float
 from torch import Tensor
 
-from visit.assemble.strongest import Strongest
+from visit.assemble.strongest import Measured, Strongest
 from visit.attribution.metric import Metric
 from visit.attribution.metric_flow import MetricFlow
 from visit.graph.flow import NodeId, NodeKind, Target
@@ -34,6 +34,7 @@ class TracedRequest:
         direction: A part's dot product with it is the part's direct logit.
         flow: The metric's flow through the whole pass.
         strongest: The parts that are drawn whichever layers are opened.
+        measured: What removing parts does, where parts rank by that.
     """
 
     architecture: Architecture
@@ -48,6 +49,7 @@ class TracedRequest:
     direction: Float[Tensor, " d_model"]
     flow: MetricFlow
     strongest: Strongest
+    measured: Measured = field(default_factory=Measured)
 
     def direction_at(self, position: int) -> Tensor | None:
         """The direct logit's direction where there is one: at the traced position."""

@@ -12,10 +12,8 @@ from torch import Tensor
 from visit.attribution.estimates import (
     by_layer,
     direct_gradient,
-    held_gradient,
     predict,
 )
-from visit.attribution.flow import sweep_back
 from visit.attribution.metric import pull_back_through_final_norm
 from visit.models.architectures import Architecture
 from visit.tracing.gradients import SiteGradient
@@ -133,8 +131,8 @@ def predict_all(
     position: int,
     variants: Sequence[Variant],
     unembedding: Float[Tensor, " d_model"],
+    held: Iterator[tuple[int, SiteGradient]],
     live: Iterator[tuple[int, SiteGradient]],
-    first: int = 0,
     tell: Callable[[float], None] = lambda _: None,
 ) -> list[Prediction]:
     """What every variant is predicted to change the metric by.
@@ -145,13 +143,12 @@ def predict_all(
         position: The traced position.
         variants: The edits of each.
         unembedding: The metric's, as ``Metric.unembedding`` gives it.
-        live: The gradients of the live pass, the last layer first.
-        first: The first position that any of them changes.
+        held: The gradients of the held pass, the last layer first.
+        live: Likewise of the live pass.
         tell: Told after each layer how far it is, 0 to 1.
     """
     resid = trace.residuals[-1][position].to(ledger_dtype(trace.logits))
     direction = pull_back_through_final_norm(architecture, resid, unembedding.to(resid))
-    held = sweep_back(architecture, trace, position, direction[None], first=first)
     totals = [[0.0, 0.0, 0.0] for _ in variants]
     edits = [by_layer(variant) for variant in variants]
     lowest, n_layers = min((layer for own in edits for layer in own), default=0), len(trace.layers)
@@ -159,7 +156,7 @@ def predict_all(
         assert layer == same
         gradients = (
             direct_gradient(architecture, trace, layer, position, direction),
-            held_gradient(at_held, first=first),
+            at_held,
             at_live,
         )
         for total, own in zip(totals, edits, strict=True):

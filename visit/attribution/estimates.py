@@ -24,15 +24,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from visit.attribution.flow import LayerGradient
+from visit.attribution.flow import LayerGradient, sweep_back
 from visit.attribution.ledgers import apply_gain
+from visit.attribution.metric import pull_back_through_final_norm
+from visit.attribution.metric_flow import MetricFlow
 from visit.graph.interventions import Site
 from visit.graph.kinds import NodeKind
 from visit.models.architectures import Architecture
-from visit.models.architectures.base import Mlp
+from visit.models.architectures.base import Block, Mlp
 from visit.tracing.gradients import SiteGradient, gradient_at_last_residual, sweep_back_live
 from visit.tracing.interventions import Edit
-from visit.tracing.precision import multiply_wide, reading_dtype
+from visit.tracing.precision import ledger_dtype, multiply_wide, reading_dtype
 from visit.tracing.sites import value_at
 from visit.tracing.sweep import Resumed
 from visit.tracing.trace import Trace, record
@@ -67,21 +69,90 @@ def direct_gradient(
     whole = at_position(direction)
     attn_raw = apply_gain(direction, recorded.attn_gain, position)
     mlp_raw = apply_gain(direction, recorded.mlp_gain, position)
-    w_o = block.attention.w_o
-    z = multiply_wide(attn_raw[None], w_o.flatten(0, 1).T)[0].unflatten(0, w_o.shape[:2])
-    activation = None
-    if isinstance(block.mlp, Mlp):
-        activation = at_position(multiply_wide(mlp_raw[None], block.mlp.w_out.T)[0])
+    activation = _at_memories(block, mlp_raw[None])
     return SiteGradient(
         resid_pre=whole,
-        z=at_position(z),
+        z=at_position(_at_heads(block, attn_raw[None])[0]),
         attn_raw=at_position(attn_raw),
         attn=whole,
-        activation=activation,
+        activation=None if activation is None else at_position(activation[0]),
         mlp_raw=at_position(mlp_raw),
         mlp=whole,
         resid_post=whole,
     )
+
+
+def _at_heads(
+    block: Block, attn_raw: Float[Tensor, "pos d_model"]
+) -> Float[Tensor, "pos head d_head"]:
+    """From the gradient at the output projection's result to that at each head's mix of values."""
+    w_o = block.attention.w_o
+    z: Tensor = multiply_wide(attn_raw, w_o.flatten(0, 1).T).unflatten(1, w_o.shape[:2])
+    return z
+
+
+def _at_memories(
+    block: Block, mlp_raw: Float[Tensor, "pos d_model"]
+) -> Float[Tensor, "pos d_mlp"] | None:
+    """Likewise to each memory's activation; ``None`` of a mixture of experts."""
+    return multiply_wide(mlp_raw, block.mlp.w_out.T) if isinstance(block.mlp, Mlp) else None
+
+
+def gradients_of_flow(
+    architecture: Architecture, trace: Trace, flow: MetricFlow, first: int = 0
+) -> Iterator[tuple[int, SiteGradient]]:
+    """The metric's gradient through the held pass at every layer's sites, the last layer first.
+
+    Args:
+        architecture: The model.
+        trace: The forward pass.
+        flow: The metric's, which holds its gradients in the residual stream.
+        first: The first position that they are wanted at.
+    """
+    for layer in reversed(range(len(trace.layers))):
+        block, recorded = architecture.blocks[layer], trace.layers[layer]
+        seen = slice(first, len(flow.mid[layer]))
+        mid, post = flow.mid[layer][seen], flow.residual[layer + 1][seen]
+        attn_raw, mlp_raw = (
+            gradient if gain is None else gradient * gain[seen].to(gradient)
+            for gradient, gain in ((mid, recorded.attn_gain), (post, recorded.mlp_gain))
+        )
+        yield (
+            layer,
+            SiteGradient(
+                resid_pre=flow.residual[layer][seen],
+                z=_at_heads(block, attn_raw),
+                attn_raw=attn_raw,
+                attn=mid,
+                activation=_at_memories(block, mlp_raw),
+                mlp_raw=mlp_raw,
+                mlp=post,
+                resid_post=post,
+                first=first,
+            ),
+        )
+
+
+def held_gradients(
+    architecture: Architecture,
+    trace: Trace,
+    position: int,
+    unembedding: Float[Tensor, " d_model"],
+    first: int = 0,
+) -> Iterator[tuple[int, SiteGradient]]:
+    """The same of any functional, by a sweep of its own.
+
+    Args:
+        architecture: The model.
+        trace: The forward pass.
+        position: The traced position.
+        unembedding: The functional's gradient at the normed residual.
+        first: The first position that they are wanted at.
+    """
+    resid = trace.residuals[-1][position].to(ledger_dtype(trace.logits))
+    direction = pull_back_through_final_norm(architecture, resid, unembedding.to(resid))
+    for layer, at in sweep_back(architecture, trace, position, direction[None], first=first):
+        yield layer, held_gradient(at, first=first)
 
 
 def held_gradient(at: LayerGradient, column: int = 0, first: int = 0) -> SiteGradient:

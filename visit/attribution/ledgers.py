@@ -27,6 +27,7 @@ class Lines:
         direct_logit: Its own part of the metric; ``None`` off the traced position.
         proximity: Ferrando & Voita's, adding to 1, or ``None`` where it is not taken.
         absolute_share: Of folded parts: their shares without signs, added up; ``None`` of one part.
+        absolute_flow: Likewise their flows.
         flow: How much of the metric passes through it, or ``None`` where that is not taken.
     """
 
@@ -35,6 +36,7 @@ class Lines:
     direct_logit: Float[Tensor, "*ledger part"] | None
     proximity: Float[Tensor, "*ledger part"] | None = None
     absolute_share: Float[Tensor, "*ledger part"] | None = None
+    absolute_flow: Float[Tensor, "*ledger part"] | None = None
     flow: Float[Tensor, "*ledger part"] | None = None
 
     def select(self, places: Int[Tensor, " chosen"] | int) -> Lines:
@@ -48,8 +50,12 @@ class Lines:
     def fold(self, vector: Float[Tensor, " d_model"]) -> Lines:
         """All the lines as one, for the vector that their parts add up to."""
         sums = self._apply(lambda numbers: numbers.sum(0, keepdim=True))
-        absolute = self.share.abs().sum(0, keepdim=True)
-        return replace(sums, norm=vector.norm().unsqueeze(0), absolute_share=absolute)
+        share, flow = (
+            None if signed is None else signed.abs().sum(0, keepdim=True)
+            for signed in (self.share, self.flow)
+        )
+        norm = vector.norm().unsqueeze(0)
+        return replace(sums, norm=norm, absolute_share=share, absolute_flow=flow)
 
     def _apply(self, change: Callable[[Tensor], Tensor]) -> Lines:
         """Apply a function to every number of the lines."""
@@ -62,22 +68,33 @@ class Lines:
             flow=None if flow is None else change(flow),
         )
 
-    def strength(self, rank_by: str) -> Float[Tensor, "*ledger part"]:
-        """What ``rank_by`` (flow, logit, share or norm) calls strong, without sign.
+    def strength(
+        self, rank_by: str, effects: Float[Tensor, "*ledger part"] | None = None
+    ) -> Float[Tensor, "*ledger part"]:
+        """What ``rank_by`` (flow, effect, logit, share or norm) calls strong, without sign.
 
         Off the traced position no part has a direct logit, and ``logit`` ranks by share.
+
+        Args:
+            rank_by: The measure.
+            effects: What removing each part changes the metric by, 0 where that is not known;
+                ``None`` where it is of none, and ``effect`` ranks by flow.
         """
         if rank_by == "norm":
             return self.norm
-        return self.signed(rank_by, self.share).abs()
+        return self.signed(rank_by, self.share, effects).abs()
 
     def signed(
-        self, rank_by: str, coefficient: Float[Tensor, "*ledger part"]
+        self,
+        rank_by: str,
+        coefficient: Float[Tensor, "*ledger part"],
+        effects: Float[Tensor, "*ledger part"] | None = None,
     ) -> Float[Tensor, "*ledger part"]:
         """The same with a sign; a norm takes that of the part's coefficient."""
         if rank_by == "norm":
             return self.norm * coefficient.sign()
-        measured = {"flow": self.flow, "logit": self.direct_logit}.get(rank_by)
+        given = self.flow if effects is None else -effects
+        measured = {"flow": self.flow, "effect": given, "logit": self.direct_logit}.get(rank_by)
         return self.share if measured is None else measured
 
 

@@ -37,7 +37,7 @@ _NODE_COLUMNS = (
 ).split()
 _EDGE_COLUMNS = (
     "source target key kind ledger norm share direct_logit proximity attention activation "
-    "absolute_share flow"
+    "absolute_share absolute_flow flow"
 ).split()
 _TEXT_COLUMNS = {"label", "note_name", "note_text", "note_group"}
 

@@ -57,6 +57,7 @@ _MEASURES = (
     "attention",
     "activation",
     "absolute_share",
+    "absolute_flow",
     "flow",
 )
 _HAS_SOURCE = {NodeKind.KEY, NodeKind.VALUE}

@@ -185,6 +185,7 @@ class Edge:
             its query to a key; on ``positions`` lines the mean over heads.
         activation: A memory's coefficient, or an expert's routing weight.
         absolute_share: Of a ``positions_rest``: its parts' shares without their signs, added up.
+        absolute_flow: Likewise their flows.
         flow: How much of the metric passes along it, signed, with all that follows held as it was;
             absent where the edge only steers.
     """
@@ -200,6 +201,7 @@ class Edge:
     attention: float | None = None
     activation: float | None = None
     absolute_share: float | None = None
+    absolute_flow: float | None = None
     flow: float | None = None
 
     @property

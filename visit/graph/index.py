@@ -210,8 +210,10 @@ def _carry_flow(index: Index) -> tuple[dict[EdgeId, float], dict[NodeId, float]]
         leaving = index.out_of.get(node_id, ())
         for edge in leaving:
             steered = carries.get(edge.target, 0.0)
-            carried[edge_id(edge)] = steered if edge.flow is None else part(edge.flow)
+            carried[edge_id(edge)] = steered if edge.flow is None else part(_flow_of(edge))
         steered = min(sum((carried[edge_id(edge)] for edge in leaving), 0.0), 1.0)
+        # The flows of positions in a rest do not cancel out, which its own flow has done.
+        own = None if node_id.kind is NodeKind.POSITIONS_REST else own
         carries[node_id] = steered if own is None else part(own)
     return carried, carries
 
@@ -245,6 +247,11 @@ def _carry_share(index: Index) -> tuple[dict[EdgeId, float], dict[NodeId, float]
 def _size(edge: Edge) -> float:
     """What an edge weighs in its ledger: the shares of positions in a rest do not cancel out."""
     return abs(edge.share or 0.0) if edge.absolute_share is None else edge.absolute_share
+
+
+def _flow_of(edge: Edge) -> float:
+    """Likewise its flow, whose sign does not matter."""
+    return (edge.flow or 0.0) if edge.absolute_flow is None else edge.absolute_flow
 
 
 def _hands_on(edge: Edge) -> bool:

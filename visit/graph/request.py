@@ -40,9 +40,13 @@ Drawn = Annotated[_T, _DRAWN]
 
 
 class RankBy(StrEnum):
-    """What makes a part strong enough to be drawn."""
+    """What makes a part strong enough to be drawn.
+
+    ``EFFECT`` is measured at the traced position, and flow where it is not.
+    """
 
     FLOW = "flow"
+    EFFECT = "effect"
     LOGIT = "logit"
     SHARE = "share"
     NORM = "norm"
@@ -84,20 +88,22 @@ class Request:
         top_k: How many tokens a reading lists at either end.
         threshold: The smallest part of the metric's absolute flow, or of the traced residual, that
             an attention edge between positions must carry to be drawn, from 0 to 1.
-        rank_by: What makes a part strong enough to be drawn.
+        rank_by: What makes a part strong enough to be drawn. ``EFFECT`` has the parts of the traced
+            position measured, the whole model's for ``strongest`` too; whatever is not measured (at
+            an earlier position, in a pass that is changed already) ranks by flow.
         metric: What the target is explained towards.
         candidates: How many of the likeliest next tokens the choice and outcomes are among.
         route: Whether the edges between positions are drawn by the metric's flow, or by their share
             of the traced residual.
         strongest: How many of the heads and MLPs of all layers and positions are drawn, the
-            strongest by flow, whichever layers are opened.
+            strongest by flow, or by effect where parts rank by it, whichever layers are opened.
         strongest_memories: Likewise of the memories.
         outcome: Whether nodes say which candidates they lift and lower in the end; ``None`` for
             at the latest positions, where that costs little.
         effects: Whether the heads, attentions, MLPs and memories that are drawn at the traced
             position say what setting them to zero does, measured; ``None`` for as many of them,
-            the strongest by flow first, as cost no more than the graph itself. A pass that is
-            changed already is not measured again.
+            the strongest by flow first, as cost no more than the graph itself, or for all of them
+            where parts rank by effect. A pass that is changed already is not measured again.
         bos: Whether a BOS token comes first: ``True`` for one, ``False`` for none, ``None`` for
             what the tokenizer does by itself (in a chat, the template).
         chat: Whether the prompt is a chat for the model's template: messages in JSON, or
@@ -151,6 +157,11 @@ class Request:
         for name, hint in hints_of(Request).items():
             object.__setattr__(self, name, value_from_given(name, hint, getattr(self, name)))
         object.__setattr__(self, "interventions", texts_of_interventions(self.interventions))
+        if self.rank_by is RankBy.EFFECT and self.effects is False:
+            raise RequestError(
+                "rank_by is effect, but effects is False, so that none is measured; leave effects "
+                "out, or rank by flow"
+            )
         if self.prompt_ids is None:
             if not self.prompt:
                 raise RequestError("the prompt is empty; give at least one token of text")

@@ -120,7 +120,12 @@ _ALL = (
         "positions",
         letter="PART",
     ),
-    Setting("rank_by", "Rank by", "what makes a part strong enough to be drawn"),
+    Setting(
+        "rank_by",
+        "Rank by",
+        "what makes a part strong enough to be drawn; effect is measured at the traced position, "
+        "and flow elsewhere",
+    ),
     Setting(
         "route",
         "Route by",
@@ -129,7 +134,8 @@ _ALL = (
     Setting(
         "strongest",
         "Strongest parts",
-        "heads and MLPs of all layers and positions that are drawn, the strongest by flow",
+        "heads and MLPs of all layers and positions that are drawn, the strongest by flow, or by "
+        "effect where parts rank by it",
     ),
     Setting(
         "strongest_memories",
@@ -140,7 +146,8 @@ _ALL = (
         "effects",
         "Effects",
         "measure what removing each part drawn at the traced position does",
-        unset="as many, the strongest by flow first, as cost no more than the graph itself",
+        unset="as many, the strongest by flow first, as cost no more than the graph itself; all "
+        "where parts rank by effect",
     ),
 )
 SETTINGS = MappingProxyType({setting.name: setting for setting in _ALL})

@@ -17,7 +17,8 @@ _NODE, _EDGE, _LISTED, _TEXT, _VALUE = 900, 900, 120, 50, 32
 def n_bytes(kept: object) -> int:
     """About how much memory something takes, of whatever type."""
     if isinstance(kept, Node):
-        return _NODE + _of_reading(kept.reading) + _of_outcome(kept.outcome)
+        effect = 0 if kept.effect is None else n_bytes(kept.effect)
+        return _NODE + _of_reading(kept.reading) + _of_outcome(kept.outcome) + effect
     if isinstance(kept, Edge):
         return _EDGE
     if isinstance(kept, Index):

@@ -14,8 +14,10 @@ from sample import FakeEngine, make_flow, with_flow
 
 from visit.engine.questions import ReadLens, ReadPattern
 from visit.formats.document import flow_from_json, json_from_flow
+from visit.graph.effect import Effect
 from visit.graph.flow import FlowGraph, Outcome, TokenFlow, TokenProbability
 from visit.graph.index import Index
+from visit.graph.interventions import SITE_KINDS, Site
 from visit.graph.request import Request
 from visit.graph.sizes import n_bytes
 from visit.web.state.graphs import Graphs
@@ -32,6 +34,18 @@ def with_outcomes(flow: FlowGraph) -> FlowGraph:
     listed = tuple(TokenFlow(n, f" word{n}", n / 7) for n in range(5))
     flowing = with_flow(flow)
     nodes = tuple(replace(node, outcome=Outcome(listed, listed)) for node in flowing.nodes)
+    return replace(flowing, nodes=nodes)
+
+
+def with_effects(flow: FlowGraph) -> FlowGraph:
+    """The graph with an effect on every node that can be removed."""
+    flowing = with_flow(flow)
+    nodes = tuple(
+        replace(node, effect=Effect((Site.from_node(node.id),), n / 7, n / 9, n / 11, n / 13))
+        if node.id.kind in SITE_KINDS
+        else node
+        for n, node in enumerate(flowing.nodes)
+    )
     return replace(flowing, nodes=nodes)
 
 
@@ -131,10 +145,19 @@ def test_answers_of_any_type_are_weighed():
     engine = FakeEngine()
     nodes = engine.ask(ReadLens(REQUEST, (0, 1)))
     assert n_bytes(nodes) > sum(n_bytes(node.reading.top) for node in nodes)
+    node, effect = nodes[0], Effect((Site.parse("L5.head3@7"),), 1.0, 2.0, 3.0, 4.0)
+    assert n_bytes(replace(node, effect=effect)) > n_bytes(node) + 200
     assert n_bytes(((1.0, 0.0), (0.25, 0.75))) < n_bytes("a word" * 50) < n_bytes(nodes)
 
 
-@pytest.mark.parametrize("flow", [make_flow(n_layers=1), with_outcomes(make_flow(n_layers=1))])
+@pytest.mark.parametrize(
+    "flow",
+    [
+        make_flow(n_layers=1),
+        with_outcomes(make_flow(n_layers=1)),
+        with_effects(make_flow(n_layers=1)),
+    ],
+)
 def test_a_graph_weighs_on_the_shelf_what_it_takes_in_memory(flow: FlowGraph):
     """By tracemalloc, the look-ups of its index with it."""
     text = json_from_flow(flow)

@@ -13,6 +13,7 @@ from visit.web.screen.examples import EXAMPLES
 
 STAGES = {
     "forward": "Running the model",
+    "ranking": "Measuring what removing each part does",
     "ledgers": "Adding up the parts",
     "readings": "Reading every part in the model's words",
     "drawing": "Drawing",
