@@ -279,7 +279,7 @@ def test_a_comparison_of_two_tokens_is_the_difference_of_their_direct_logits(nam
     assert both.audit.logit < 1e-9
     n_compared = 0
     for mine, yours, difference in zip(ours.edges, theirs.edges, both.edges, strict=True):
-        same = {"direct_logit": None, "flow": None}
+        same = {"direct_logit": None, "flow": None, "absolute_flow": None}
         assert replace(difference, **same) == replace(mine, **same)
         if mine.flow is not None:
             assert difference.flow == pytest.approx(mine.flow - yours.flow, abs=1e-9)

@@ -248,7 +248,7 @@ def logits_of_residuals(
     with run_like(architecture.unembedding):
         normed: Tensor = architecture.final_norm.module(resid)
     dtype = reading_dtype(normed.dtype)
-    products: Tensor = normed.to(dtype) @ architecture.unembedding.to(dtype)
-    products *= architecture.logit_scale
+    scaled = normed.to(dtype) * architecture.logit_scale
+    products: Tensor = scaled @ architecture.unembedding.to(dtype)
     bias = architecture.unembedding_bias
     return products if bias is None else products + bias.to(dtype)
