@@ -96,20 +96,24 @@ def test_outcomes_of_all_drawn_parts(benchmark: BenchmarkFixture, loaded: Loaded
     timed(benchmark, find)
 
 
-@pytest.mark.parametrize("with_flow", [True, False])
-def test_graph_with_flow(benchmark: BenchmarkFixture, loaded: Loaded, with_flow: bool):
-    """Without: the sweep is taken once before, so that only what else flow adds is left in."""
-    session = Session(loaded)
-    request = Request(numbered_prompt(8), outcome=False, strongest=0)
-    kept = list[Any]()
+GRAPHS = {
+    "plain": (False, Request(numbered_prompt(8), outcome=False, strongest=0, effects=False)),
+    "flow": (True, Request(numbered_prompt(8), outcome=False, strongest=0, effects=False)),
+    "effects": (True, Request(numbered_prompt(8), outcome=False, strongest=0)),
+}
+"""Graphs of one prompt: whether its flow is found for each anew, and what is asked."""
 
-    def once(*given: Any) -> Any:
-        if not kept:
-            kept.append(find_flow(*given))
-        return kept[0]
 
-    if with_flow:
-        timed(benchmark, lambda: session.explain(request))
-        return
-    with patch("visit.assemble.find_flow", once):
-        timed(benchmark, lambda: session.explain(request))
+@pytest.mark.parametrize("what", GRAPHS)
+def test_graph_with(benchmark: BenchmarkFixture, loaded: Loaded, what: str):
+    """Plain: the sweep is taken once before, so that only what else flow adds is left in."""
+    session, (finds_flow, request) = Session(loaded), GRAPHS[what]
+
+    def explain() -> Any:
+        session.resident.graphs.clear()
+        if finds_flow:
+            session.resident.builder._flows._kept.clear()
+        return session.explain(request)
+
+    flow = timed(benchmark, explain)
+    benchmark.extra_info["effects"] = sum(node.effect is not None for node in flow.nodes)
