@@ -115,7 +115,8 @@ def _of_flow(seconds: Mapping[str, float]) -> list[Goal]:
     ]
     ratios += [
         ("outcomes / their products", "outcomes_of_all_drawn_parts", "outcomes_floor", 1.6),
-        ("graph with flow / without", "graph_with_flow[True]", "graph_with_flow[False]", 1.15),
+        ("graph with flow / without", "graph_with[flow]", "graph_with[plain]", 1.15),
+        ("graph with effects / without", "graph_with[effects]", "graph_with[flow]", 1.6),
     ]
     return [
         at_most(what, seconds[found] / seconds[base], most, "×")

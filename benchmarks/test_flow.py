@@ -110,9 +110,9 @@ def test_graph_with(benchmark: BenchmarkFixture, loaded: Loaded, what: str):
     session, (finds_flow, request) = Session(loaded), GRAPHS[what]
 
     def explain() -> Any:
-        session.resident.graphs.clear()
+        session.resident.answers.clear()
         if finds_flow:
-            session.resident.builder._flows._kept.clear()
+            session.resident.builder._kept.clear()
         return session.explain(request)
 
     flow = timed(benchmark, explain)

@@ -242,7 +242,7 @@ def test_a_changed_pass_is_ranked_by_flow(session: Session):
 
 def test_progress_says_that_parts_are_ranked_and_never_goes_back(session: Session):
     told: list[tuple[str, float]] = []
-    session.resident.graphs.clear()
+    session.resident.answers.clear()
     session.explain(replace(ASKED, prompt="Rome is"), lambda *said: told.append(said))
     assert [part for _, part in told] == sorted(part for _, part in told)
     assert "ranking" in {stage for stage, _ in told}

@@ -101,7 +101,7 @@ def open_block(question: OpenBlock, resident: Resident, tell: Progress) -> FlowG
     """One block alone, opened at one position."""
     request, block = question.request, (question.layer, question.position)
     trace = resident.trace(request, tell)
-    asked = resident.builder.resolve_block(trace, request, *block)
+    asked = resident.builder.resolve(trace, request).open_alone(*block)
     resume = partial(resident.resume, trace, asked.position)
     measured = measure_parts(asked, resume, tell, opened_alone=True)
     flow = resident.builder.block(trace, request, *block, measured)

@@ -58,14 +58,12 @@ from visit.graph.flow import (
     Target,
     TokenProbability,
 )
-from visit.graph.interventions import Intervention, Site
 from visit.graph.request import Request, layers_from_spec
 from visit.lens.readings import Reader
 from visit.models.architectures import Architecture
 from visit.models.rows import KINDS, is_static
 from visit.models.tokens import Tokens
 from visit.tracing.precision import ledger_dtype
-from visit.tracing.sites import check_intervention
 from visit.tracing.trace import Trace
 
 N_PREDICTIONS = 10
@@ -110,7 +108,7 @@ class Builder:
             RequestError: the position, the target, a layer or one of those parts does not exist.
         """
         asked = self.resolve(trace, request, measured)
-        asked = replace(asked, strongest=asked.strongest.with_sites(self._sites(asked, also)))
+        asked = replace(asked, strongest=asked.strongest.with_sites(asked.sites(also)))
         draft, loads = Draft(), {asked.position: 1.0}
         n_layers = len(trace.layers)
         for layer in reversed(range(n_layers)):
@@ -126,17 +124,6 @@ class Builder:
             draw_strongest(draft, asked, layer, values)
         return self._finish(draft, asked, progress, with_output=True)
 
-    def _sites(self, asked: TracedRequest, texts: Sequence[str]) -> list[Site]:
-        """Parts by their ids, known to be the model's.
-
-        Raises:
-            RequestError: there is no such part, or it comes after the traced position.
-        """
-        sites = [Site.parse(text) for text in texts]
-        for site in sites:
-            check_intervention(self._architecture, Intervention(site), asked.position)
-        return sites
-
     @torch.inference_mode()
     def block(
         self,
@@ -151,8 +138,8 @@ class Builder:
         Raises:
             RequestError: the position, the target or the layer does not exist.
         """
-        asked = self.resolve_block(trace, request, layer, position, measured)
-        position = resolve_position(position, len(trace.token_ids))
+        asked = self.resolve(trace, request, measured).open_alone(layer, position)
+        ((_, position),) = asked.opened
         draft, values = Draft(), values_by_source(self._architecture, trace, layer)
         draw_layer(draft, asked, layer, {position: 1.0}, values)
         open_block(draft, asked, layer, position, values)
@@ -171,7 +158,7 @@ class Builder:
             RequestError: the position, the target or a part does not exist.
         """
         asked = self.resolve(trace, request)
-        chosen = Strongest().with_sites(self._sites(asked, named))
+        chosen = Strongest().with_sites(asked.sites(named))
         asked = replace(asked, opened=frozenset(), strongest=chosen)
         draft = Draft()
         for layer in sorted({part.layer for part in chosen.parts}, reverse=True):
@@ -209,23 +196,6 @@ class Builder:
         pattern = trace.layers[layer].attention
         check_there("head", head, len(pattern))
         return tuple(tuple(row) for row in pattern[head].tolist())
-
-    def resolve_block(
-        self,
-        trace: Trace,
-        request: Request,
-        layer: int,
-        position: int,
-        measured: Measured | None = None,
-    ) -> TracedRequest:
-        """A trace with what is asked of it, one block of it opened at one position.
-
-        Raises:
-            RequestError: the position, the target or the layer does not exist.
-        """
-        check_there("layer", layer, len(trace.layers))
-        place = layer, resolve_position(position, len(trace.token_ids))
-        return replace(self.resolve(trace, request, measured), opened=frozenset({place}))
 
     def resolve(
         self, trace: Trace, request: Request, measured: Measured | None = None

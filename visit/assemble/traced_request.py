@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from jaxtyping import Float
 from torch import Tensor
 
+from visit.assemble.named import check_there, resolve_position
 from visit.assemble.strongest import Measured, Strongest
 from visit.attribution.metric import Metric
 from visit.attribution.metric_flow import MetricFlow
 from visit.graph.flow import NodeId, NodeKind, Target
+from visit.graph.interventions import Intervention, Site
 from visit.graph.request import Request
 from visit.models.architectures import Architecture
+from visit.tracing.sites import check_intervention
 from visit.tracing.trace import Trace
 
 
@@ -50,6 +53,27 @@ class TracedRequest:
     flow: MetricFlow
     strongest: Strongest
     measured: Measured = field(default_factory=Measured)
+
+    def open_alone(self, layer: int, position: int) -> TracedRequest:
+        """The same with one block opened at one position, and no other.
+
+        Raises:
+            RequestError: the layer or the position does not exist.
+        """
+        check_there("layer", layer, len(self.trace.layers))
+        place = layer, resolve_position(position, len(self.trace.token_ids))
+        return replace(self, opened=frozenset({place}))
+
+    def sites(self, texts: Sequence[str]) -> list[Site]:
+        """Parts by their ids, known to be the model's.
+
+        Raises:
+            RequestError: there is no such part, or it comes after the traced position.
+        """
+        sites = [Site.parse(text) for text in texts]
+        for site in sites:
+            check_intervention(self.architecture, Intervention(site), self.position)
+        return sites
 
     def direction_at(self, position: int) -> Tensor | None:
         """The direct logit's direction where there is one: at the traced position."""
