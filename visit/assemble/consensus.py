@@ -17,8 +17,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from visit import __version__
-from visit.assemble.builder import resolve_position
 from visit.assemble.consensus_numbers import Numbers
+from visit.assemble.named import resolve_position
 from visit.assemble.residency import Resident
 from visit.attribution.batch_flow import find_batch_flow
 from visit.attribution.metric import Metric, choose_metric, find_candidates
