@@ -7,10 +7,12 @@
   const V = window.visit;
   const WAYS = ["zero", "mean", "resample", "patch"];
   const FROM_ANOTHER = ["resample", "patch"];
-  // Of the pass that is shown: what is off in it, and what the tray says of it; of the tab, its last answer;
+  // Of the pass that is shown: what is off in it, whether it is held against another prompt's, and what the
+  // tray says of it; of the tab, its last answer;
   // and the colouring before that of the difference.
   const own = {
     off: /** @type {string[]} */ ([]),
+    compared: false,
     said: /** @type {Panels} */ ({}),
     answer: /** @type {CauseAnswer | null} */ (null),
     colouring: "kind",
@@ -74,21 +76,22 @@
     const bar = V.$("what-if");
     if (!bar) return;
     const collected = [...V.state.collected];
-    bar.hidden = !collected.length && !own.off.length;
+    bar.hidden = !collected.length && !own.off.length && !own.compared;
     if (bar.hidden) return;
     const doing = isDrawn() ? "Run without them" : "Measure without them";
     const isDone = !collected.length || (isDrawn() && isOffNow());
     const buttons = isDone ? [] : [make("button", { class: "primary", "data-run": "" }, doing)];
     if (own.off.length) buttons.push(make("button", { "data-run": "plain" }, "Back to the plain pass"));
     else buttons.push(make("button", { class: "quiet", "data-clear": "" }, "Clear"));
-    V.part("what-if-sites").replaceChildren(
-      ...[
-        make("span", { class: "what-if-name" }, own.off.length ? "Without" : "What if"),
-        make("span", { class: "cause-chips" }, ...collected.map(chip)),
-        waySelect(),
-        ...buttons,
-      ].map(V.build),
-    );
+    const sites = [
+      make("span", { class: "what-if-name" }, own.off.length ? "Without" : "What if"),
+      make("span", { class: "cause-chips" }, ...collected.map(chip)),
+      waySelect(),
+      ...buttons,
+    ];
+    const isCompared = own.compared && !collected.length;
+    const shown = isCompared ? [make("span", { class: "what-if-name" }, "Compared")] : sites;
+    V.part("what-if-sites").replaceChildren(...shown.map(V.build));
     V.fill(own.said);
   }
 
@@ -102,6 +105,12 @@
     const isMeasured = !isDrawn() && words.length > 0;
     const data = { sites: words.map(textOf), how, second, asked: Date.now() };
     V.setProps(isMeasured ? "weigh" : "run", { data });
+  }
+
+  function compareWithSecond() {
+    const { second } = V.state;
+    V.setPane({ name: "flow" });
+    V.setProps("compare", { data: { second, asked: Date.now() } });
   }
 
   // ------------------------------------------------------------------ the tab
@@ -171,9 +180,10 @@
   document.addEventListener("click", (event) => {
     const target = V.element(event.target);
     const button = target.closest("button");
-    const { collect, drop: dropped, run: asked, clear, tab } = button?.dataset ?? {};
+    const { collect, drop: dropped, run: asked, clear, compare, tab } = button?.dataset ?? {};
     if (collect !== undefined) V.collect(collect);
     else if (dropped !== undefined) drop(dropped);
+    else if (compare !== undefined) compareWithSecond();
     else if (clear !== undefined) V.set("collected", new Set());
     else if (asked !== undefined) run(asked === "plain" ? [] : [...V.state.collected]);
     else if (tab === "causes") V.set("site", null);
@@ -200,15 +210,18 @@
 
   Object.assign(window.dash_clientside.visit, {
     // What is off in the pass that is shown now.
-    changed(/** @type {{ off: string[], panels: Panels } | null} */ data) {
+    changed(/** @type {{ off: string[], compared: boolean, panels: Panels } | null} */ data) {
       if (!data) return;
-      const wasOff = own.off.length > 0;
+      const wasDiffering = own.off.length > 0 || own.compared;
       own.off = data.off.map(wordOf);
+      own.compared = data.compared;
       own.said = data.panels;
-      if (own.off.length) {
-        if (!wasOff && V.state.colouring !== "difference") own.colouring = V.state.colouring;
+      if (own.off.length || own.compared) {
+        if (!wasDiffering && V.state.colouring !== "difference") own.colouring = V.state.colouring;
         V.set("colouring", "difference");
-        V.set("collected", new Set(own.off));
+        if (own.off.length) V.set("collected", new Set(own.off));
+        // Nobody typed the compared prompt into the header.
+        if (own.compared && V.state.view) V.showRequest(V.state.view);
       } else if (V.state.colouring === "difference") V.set("colouring", own.colouring);
       show();
     },

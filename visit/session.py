@@ -20,6 +20,7 @@ from visit.engine.questions import (
     OpenBlock,
     Pattern,
     Question,
+    ReadConsensus,
     ReadLens,
     ReadPattern,
     ReadUpstream,
@@ -29,6 +30,7 @@ from visit.engine.queue import Queue
 from visit.errors import RequestError
 from visit.graph.circuit import Circuit
 from visit.graph.compare import Difference
+from visit.graph.consensus import Consensus
 from visit.graph.effects import Effects
 from visit.graph.flow import FlowGraph, ModelInfo, Node
 from visit.graph.request import Request
@@ -299,6 +301,31 @@ class Session:
         return self.ask(
             FindCircuit(request, parts, **named) if parts else FindCircuit(request, **named)
         )
+
+    def consensus(
+        self,
+        request: Request,
+        values: Sequence[str] | Sequence[Sequence[str]],
+        template: str = "",
+        progress: Progress | None = None,
+        **named: Any,
+    ) -> Consensus:
+        """What parts do over many prompts with the same slots: asks ``ReadConsensus``.
+
+        Args:
+            request: What all prompts have in common; its own prompt is not read.
+            values: What stands in the template's slots, a text each prompt where it has one slot;
+                without a template, the prompts.
+            template: A text with slots, like ``The capital of {country} is``.
+            progress: As in ``ask``; the stage of the answer is ``prompts``.
+            named: The question's other fields, such as ``effects=False``.
+
+        Raises:
+            VisitError: none of the prompts can be read; the text says why.
+        """
+        rows = tuple((row,) if isinstance(row, str) else tuple(row) for row in values)
+        given = {"lines": tuple(range(1, len(rows) + 1)), "targets": ("",) * len(rows), **named}
+        return self.ask(ReadConsensus(request, rows, template=template, **given), progress)
 
     def upstream(self, request: Request, node: str, count: int = 30) -> Upstream:
         """What feeds a part: asks ``ReadUpstream``.

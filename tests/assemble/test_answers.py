@@ -14,6 +14,11 @@ from specimens import save_tiny_model
 from visit.assemble.answers import answer
 from visit.assemble.residency import Resident
 from visit.engine.progress import Progress
+from visit.engine.question_data import (
+    data_from_question,
+    kinds_of_question,
+    question_from_data,
+)
 from visit.engine.questions import (
     DrawParts,
     Explain,
@@ -21,9 +26,6 @@ from visit.engine.questions import (
     Question,
     ReadLens,
     ReadPattern,
-    data_from_question,
-    kinds_of_question,
-    question_from_data,
 )
 from visit.errors import Cancelled, RequestError
 from visit.graph.request import Request

@@ -8,6 +8,11 @@ from typing import Any, get_args
 
 import pytest
 
+from visit.engine.question_data import (
+    data_from_question,
+    kinds_of_question,
+    question_from_data,
+)
 from visit.engine.questions import (
     DrawParts,
     Explain,
@@ -16,13 +21,11 @@ from visit.engine.questions import (
     OpenBlock,
     Question,
     RankParts,
+    ReadConsensus,
     ReadLens,
     ReadPattern,
     ReadUpstream,
     SplitScore,
-    data_from_question,
-    kinds_of_question,
-    question_from_data,
 )
 from visit.errors import RequestError
 from visit.graph.circuit import Score
@@ -62,6 +65,7 @@ SAMPLES: list[Question[Any]] = [
     FindCircuit(REQUEST, ("mlp",), Score.FLOW, "zero", threshold=0.5, points=9),
     FindCircuit(REQUEST, sites=("L1.head0@2",), reference=("Paris is",), checks=0),
     SplitScore(REQUEST, "L1.head0@2", source=-2, count=12),
+    ReadConsensus(REQUEST, (("Rome",), ("Oslo",)), (1, 3), ("", " a"), template="{city} is"),
 ]
 
 

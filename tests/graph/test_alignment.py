@@ -34,17 +34,16 @@ def test_every_position_has_a_column_in_order_and_the_traced_stand_together(
     if len(first) == len(second):
         assert made.by is AlignedBy.POSITION
     else:
-        assert all(first[i] == second[j] for i, j in both(made.columns)[:-1])
-        assert len(both(made.columns)) == 1 + longest(first[:-1], second[:-1])
+        alike = [first[i] == second[j] for i, j in both(made.columns)[:-1]]
+        assert sum(alike) == longest(first[:-1], second[:-1])
 
 
-def test_a_longer_value_takes_columns_of_its_own():
+def test_values_stand_side_by_side_from_their_last_tokens():
     """The capital of New Zealand is / The capital of Japan is."""
     made = align_tokens([1, 2, 3, 8, 9, 4], [1, 2, 3, 7, 4], (5, 4))
     assert made.by is AlignedBy.COMMON_SEQUENCE
     assert made.columns == (
-        Column(0, 0), Column(1, 1), Column(2, 2), Column(3, None), Column(4, None),
-        Column(None, 3), Column(5, 4),
+        Column(0, 0), Column(1, 1), Column(2, 2), Column(3, None), Column(4, 3), Column(5, 4),
     )  # fmt: skip
 
 

@@ -66,10 +66,10 @@ def test_prompts_of_other_lengths_share_the_columns_of_their_common_tokens():
     )
     difference = compare(shorter, longer)
     held = {node.id: node.held for node in difference.nodes if node.id.kind == "embed"}
-    assert [held[NodeId.parse(f"embed@{at}")].value for at in range(10)] == [
-        "both", "both", "both", "first", "second", "second", "both", "both", "both", "both",
+    assert [held[NodeId.parse(f"embed@{at}")].value for at in range(9)] == [
+        "both", "both", "both", "second", "both", "both", "both", "both", "both",
     ]  # fmt: skip
-    assert difference.column == 9
+    assert difference.column == 8
 
 
 def test_parts_that_the_other_graph_holds_are_named_by_ones_own_ids():

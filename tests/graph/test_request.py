@@ -14,7 +14,7 @@ from flow_strategies import requests, small_flow
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visit.engine.questions import question_from_data
+from visit.engine.question_data import question_from_data
 from visit.errors import RequestError
 from visit.formats.document import flow_from_json, json_from_flow
 from visit.graph.fields import hints_of, text_from_value

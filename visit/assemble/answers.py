@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial, singledispatch
 from typing import Any
 
-from visit.assemble import circuit, effects, ranking, scores, upstream
+from visit.assemble import circuit, consensus, effects, ranking, scores, upstream
 from visit.assemble.measured_parts import measure_parts
 from visit.assemble.node_effects import with_effects
 from visit.assemble.residency import ANSWERS_BYTES, Resident
@@ -24,6 +24,7 @@ from visit.engine.questions import (
     Pattern,
     Question,
     RankParts,
+    ReadConsensus,
     ReadLens,
     ReadPattern,
     ReadUpstream,
@@ -31,6 +32,7 @@ from visit.engine.questions import (
 )
 from visit.errors import RequestError
 from visit.graph.circuit import Circuit
+from visit.graph.consensus import Consensus
 from visit.graph.effects import Effects
 from visit.graph.flow import FlowGraph, Node
 from visit.graph.ranking import Ranking
@@ -145,6 +147,12 @@ def split_score(question: SplitScore, resident: Resident, tell: Progress) -> Sco
 def measure(question: Measure, resident: Resident, tell: Progress) -> Effects:
     """What changes at some sites do to the metric."""
     return effects.measure(question, resident, tell)
+
+
+@answer.register
+def read_consensus(question: ReadConsensus, resident: Resident, tell: Progress) -> Consensus:
+    """What parts do over many prompts."""
+    return consensus.read_consensus(question, resident, tell)
 
 
 @answer.register

@@ -20,6 +20,7 @@ from visit.cli import (
     atlas,
     circuit,
     compare,
+    consensus,
     export,
     models,
     serve,
@@ -68,6 +69,9 @@ COMMANDS: dict[str, Command | Group] = {
         "see why a head attends: one score by the parts of its query and key",
         why.describe,
         why.run,
+    ),
+    "consensus": Command(
+        "see what holds over many prompts with the same slots", consensus.describe, consensus.run
     ),
     "serve": Command("open the app with a model in memory", serve.describe_serve, serve.serve),
     "show": Command(

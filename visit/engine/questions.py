@@ -12,14 +12,14 @@ and a handler of it in ``visit.assemble.answers``. It needs no entry anywhere el
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from visit.errors import RequestError
 from visit.graph.circuit import Circuit, Score
+from visit.graph.consensus import Consensus
 from visit.graph.effects import Effects
-from visit.graph.fields import Range, hints_of, plain_from_value, value_from_given
+from visit.graph.fields import Range, hints_of, value_from_given
 from visit.graph.flow import FlowGraph, Node
 from visit.graph.interventions import ABLATING_WAYS, How, Positions, Unit
 from visit.graph.ranking import Ranking
@@ -29,10 +29,9 @@ from visit.graph.request import (
     CountFromTwo,
     PartOfOne,
     Request,
-    data_from_request,
-    request_from_data,
 )
 from visit.graph.scores import Scores
+from visit.graph.template import Template
 from visit.graph.upstream import Upstream
 
 Answer = TypeVar("Answer", covariant=True)
@@ -312,63 +311,40 @@ def _settle(question: Question[Any]) -> None:
         object.__setattr__(question, name, value)
 
 
-def kinds_of_question() -> dict[str, type[Question[Any]]]:
-    """Every question that is defined, by its name; one that is made of another among them.
+@dataclass(frozen=True)
+class ReadConsensus(Question[Consensus]):
+    """What parts do over many prompts with the same slots, on average and how surely.
 
-    Raises:
-        ValueError: two have the same name, so that JSON could not tell them apart.
+    The request says what all prompts have in common; its own prompt is not read.
+
+    Attributes:
+        values: Of each prompt, what stands in the template's slots, in order; without a template,
+            the prompt itself.
+        lines: Where each stands in its file, from 1, to name one that cannot be read.
+        targets: The token to explain of each; empty for the request's, or the model's own.
+        template: A text with slots, like ``The capital of {country} is``.
+        strongest: Of how many parts a part is among the strongest of a prompt.
+        effects: Whether every head and MLP is set to zero at the traced position and measured.
+        batch: How many prompts run together at most.
     """
-    found: dict[str, type[Question[Any]]] = {}
-    waiting = list(Question.__subclasses__())
-    while waiting:
-        kind = waiting.pop()
-        waiting += kind.__subclasses__()
-        if found.setdefault(kind.__name__, kind) is not kind:
-            modules = " and ".join(sorted({kind.__module__, found[kind.__name__].__module__}))
-            raise ValueError(f"two questions are named {kind.__name__}, in {modules}; rename one")
-    return found
 
+    values: tuple[tuple[str, ...], ...]
+    lines: tuple[CountFromOne, ...]
+    targets: tuple[str, ...]
+    template: str = ""
+    strongest: CountFromOne = 20
+    effects: bool = True
+    batch: CountFromOne = 16
 
-def data_from_question(question: Question[Any]) -> dict[str, Any]:
-    """A question as JSON has it, with its name under ``question``.
+    def __post_init__(self) -> None:
+        """Refuse rows that do not belong together.
 
-    What is as by default is absent.
-    """
-    plain = {
-        one.name: plain_from_value(value)
-        for one in fields(question)
-        if one.name != "request" and (value := getattr(question, one.name)) != one.default
-    }
-    request = data_from_request(question.request)
-    return {"question": type(question).__name__, "request": request, **plain}
-
-
-def question_from_data(data: object) -> Question[Any]:
-    """Read a question back; the inverse of ``data_from_question``.
-
-    Fields that this version does not know are passed over.
-
-    Raises:
-        RequestError: there is no such question, a field of it is missing or of another type, or no
-            model could serve its request.
-    """
-    if not isinstance(data, Mapping):
-        raise RequestError(f"a question is an object with its fields, not {type(data).__name__}")
-    name, kinds = data.get("question"), kinds_of_question()
-    if not isinstance(name, str) or name not in kinds:
-        known = ", ".join(sorted(kinds))
-        raise RequestError(f"question {name!r} is not known; ask one of {known}")
-    kind: type = kinds[name]
-    for one in fields(kind):
-        if one.name not in data and one.default is MISSING:
-            raise RequestError(f"the question {name} lacks its {one.name}; give it")
-    hints = {one.name: hints_of(kind)[one.name] for one in fields(kind) if one.name in data}
-    try:
-        question: Question[Any] = kind(**{n: _read(n, hint, data[n]) for n, hint in hints.items()})
-    except RequestError as error:
-        raise RequestError(f"the question {name} cannot be read: {error}") from None
-    return question
-
-
-def _read(name: str, hint: Any, given: object) -> Any:
-    return request_from_data(given) if hint is Request else value_from_given(name, hint, given)
+        Raises:
+            RequestError: there is no prompt, a row lacks something, or the template has no slots.
+        """
+        _settle(self)
+        n_slots = len(Template.parse(self.template).names) if self.template else 1
+        if not self.values or not len(self.values) == len(self.lines) == len(self.targets):
+            raise RequestError("give at least one prompt, each with its line and target")
+        if any(len(row) != n_slots for row in self.values):
+            raise RequestError(f"each prompt has {n_slots} values, one a slot of the template")

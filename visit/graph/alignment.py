@@ -2,7 +2,9 @@
 
 Prompts of equal length stand side by side, position by position. Others are laid along their
 longest common sequence of tokens, with the traced positions always together: they are what is
-compared. A token that has none beside it has a column of its own.
+compared. What lies between two common tokens, ``New Zealand`` here and ``Japan`` there, is laid
+side by side from its last token, where a model has read all of it. A token that has none beside it
+has a column of its own.
 """
 
 from __future__ import annotations
@@ -82,19 +84,29 @@ def _moved(column: Column, first: int, second: int) -> Column:
 
 
 def _lay(first: Sequence[int], second: Sequence[int]) -> Iterator[Column]:
-    """Columns along the longest common sequence; between two of them, the first prompt's first."""
+    """Columns along the longest common sequence, with what lies between two of its tokens."""
     lengths = _common_lengths(first, second)
-    i = j = 0
-    while i < len(first) or j < len(second):
-        if i < len(first) and j < len(second) and first[i] == second[j]:
+    i = j = begin_i = begin_j = 0
+    while i < len(first) and j < len(second):
+        if first[i] == second[j]:
+            yield from _beside(range(begin_i, i), range(begin_j, j))
             yield Column(i, j)
             i, j = i + 1, j + 1
-        elif j == len(second) or (i < len(first) and lengths[i + 1][j] >= lengths[i][j + 1]):
-            yield Column(i, None)
+            begin_i, begin_j = i, j
+        elif lengths[i + 1][j] >= lengths[i][j + 1]:
             i += 1
         else:
-            yield Column(None, j)
             j += 1
+    yield from _beside(range(begin_i, len(first)), range(begin_j, len(second)))
+
+
+def _beside(first: range, second: range) -> Iterator[Column]:
+    """What stands in the same place without being alike: side by side from the ends."""
+    n_both = min(len(first), len(second))
+    yield from (Column(at, None) for at in first[: len(first) - n_both])
+    yield from (Column(None, at) for at in second[: len(second) - n_both])
+    ends = zip(first[len(first) - n_both :], second[len(second) - n_both :], strict=True)
+    yield from (Column(*pair) for pair in ends)
 
 
 def _common_lengths(first: Sequence[int], second: Sequence[int]) -> list[list[int]]:

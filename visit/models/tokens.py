@@ -97,6 +97,25 @@ class Tokens:
             for position, piece in enumerate(pieces)
         )
 
+    def offsets(self, text: str, n_tokens: int) -> list[tuple[int, int]]:
+        """Where in a text each token stands that the model reads of it.
+
+        Args:
+            text: The prompt.
+            n_tokens: How many the model reads: those that are put before the text stand nowhere.
+
+        Raises:
+            RequestError: the tokenizer does not know.
+        """
+        if not self._tokenizer.is_fast:
+            raise RequestError(
+                "this model's tokenizer does not say where in a text its tokens stand; give "
+                "prompts of equal length without a template"
+            )
+        read = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        found = [(int(start), int(stop)) for start, stop in read["offset_mapping"]]
+        return [(0, 0)] * (n_tokens - len(found)) + found[max(0, len(found) - n_tokens) :]
+
     def text(self, id_: int) -> str:
         r"""The text a token stands for: leading space kept, lone bytes written like ``\xe6``."""
         return self._texts[id_]

@@ -129,7 +129,11 @@ def run_like(like: Tensor) -> Iterator[None]:
 def watch(
     block: Block, home: torch.device, done: Callable[[LayerTrace, Call], None]
 ) -> Iterator[None]:
-    """Capture a block's tensors whenever it runs, move them to the home device, and name them."""
+    """Capture a block's tensors whenever it runs, move them to the home device, and name them.
+
+    Prompts that run together are captured as one: their positions one after another, and none of
+    them in another's pattern.
+    """
     caught: dict[nn.Module, tuple[Tensor, Any]] = {}
     projections = (block.attention.output, block.mlp.output)
 
@@ -144,7 +148,7 @@ def watch(
     def end(module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
         catch(module, inputs, named, output)
         call = Call(inputs, named)
-        layer = _layer_from_catches(block, _Catches(caught, call.residual.shape[1], home))
+        layer = _layer_from_catches(block, _Catches(caught, call.residual[..., 0].numel(), home))
         caught.clear()
         done(layer, call)
 
@@ -210,8 +214,11 @@ class _Catches:
         return self.caught[module][1]
 
     def pattern(self, attention: nn.Module) -> Tensor:
-        pattern: Tensor = self.caught[attention][1][1][0]
-        return pattern.to(self.device)
+        patterns: Tensor = self.caught[attention][1][1]
+        if len(patterns) == 1:
+            return patterns[0].to(self.device)
+        by_head = (torch.block_diag(*one) for one in patterns.transpose(0, 1))
+        return torch.stack([*by_head]).to(self.device)
 
 
 def _layer_from_catches(block: Block, catches: _Catches) -> LayerTrace:

@@ -50,7 +50,12 @@ class _Remembered(DynamicCache):
         recorded = self._recorded[layer_idx]
         if recorded is None:
             return key_states, value_states
-        keys, values = (part.expand(len(key_states), -1, -1, -1) for part in recorded)
+        # A view where it is of one prompt; of several, each in its turn, as the rows have them.
+        times = len(key_states) // len(recorded[0])
+        keys, values = (
+            part.expand(times, -1, -1, -1) if len(part) == 1 else part.repeat(times, 1, 1, 1)
+            for part in recorded
+        )
         return torch.cat([keys, key_states], -2), torch.cat([values, value_states], -2)
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
@@ -66,12 +71,25 @@ class Resumed:
         calls: What each block was called with there, by name.
         before: What attention reads at the earlier positions, a tensor for each layer.
         remembered: Each layer's keys and values of the earlier positions.
+        entering: Of several prompts of equal length that run together: what enters each layer at
+            the positions that are run. Of one, the calls have it.
     """
 
     start: int
     calls: tuple[dict[str, Any], ...]
     before: tuple[Tensor, ...]
     remembered: tuple[tuple[Tensor, Tensor] | None, ...]
+    entering: tuple[Float[Tensor, "prompt pos d_model"], ...] = ()
+
+    def enter(self, layer: int) -> Float[Tensor, "prompt pos d_model"]:
+        """What enters a layer in the plain pass of each prompt."""
+        residual: Tensor = self.calls[layer]["hidden_states"]
+        return self.entering[layer] if self.entering else residual
+
+    @property
+    def n_prompts(self) -> int:
+        """How many prompts run together."""
+        return len(self.entering[0]) if self.entering else 1
 
     @property
     def n_positions(self) -> int:
@@ -127,13 +145,13 @@ def resume(
         calls.append(named_arguments(module, inputs, named))
 
     cache = DynamicCache(config=model.config)
-    # transformers 5.24 calls it otherwise than those before.
-    named = "cache" if "cache" in signature(model.forward).parameters else "past_key_values"
-    remembering = {named: cache}
+    remembering = {naming_cache(model): cache}
     with run_like(architecture.unembedding), ExitStack() as stack:
         if start:
             model(input_ids=ids[:, :start], use_cache=True, **remembering)
-        remembered = tuple(_kept(cache, layer) for layer in range(architecture.sizes.n_layers))
+        remembered = tuple(
+            kept_of_cache(cache, layer) for layer in range(architecture.sizes.n_layers)
+        )
         for block in architecture.outline:
             hook = block.module.register_forward_pre_hook(catch, with_kwargs=True)
             stack.callback(hook.remove)
@@ -142,7 +160,13 @@ def resume(
     return Resumed(start, tuple(calls), earlier, remembered)
 
 
-def _kept(cache: DynamicCache, layer: int) -> tuple[Tensor, Tensor] | None:
+def naming_cache(model: Any) -> str:
+    """What a model calls its cache: transformers 5.24 otherwise than those before."""
+    return "cache" if "cache" in signature(model.forward).parameters else "past_key_values"
+
+
+def kept_of_cache(cache: DynamicCache, layer: int) -> tuple[Tensor, Tensor] | None:
+    """A layer's keys and values, where the cache keeps any."""
     if layer >= len(cache.layers):
         return None
     kept: Any = cache.layers[layer]
@@ -171,16 +195,37 @@ def run_changed(
         Which passes, their last residuals at the traced position, and the plain pass's, run
         beside them.
     """
+    together = run_changed_together(
+        architecture, resumed, variants, tell, chunk_elements=chunk_elements
+    )
+    for chosen, last, plain in together:
+        yield chosen, last[:, 0], plain[0]
+
+
+def run_changed_together(
+    architecture: Architecture,
+    resumed: Resumed,
+    variants: Sequence[Variant],
+    tell: Callable[[float], None] = lambda _: None,
+    *,
+    chunk_elements: int = CHUNK_ELEMENTS,
+) -> Iterator[
+    tuple[list[int], Float[Tensor, "row prompt d_model"], Float[Tensor, "prompt d_model"]]
+]:
+    """The same of several prompts at once, each with every one of the changes.
+
+    The changes must not depend on the prompt: setting to zero, or scaling. ``run_changed`` says
+    what is given and yielded.
+    """
     order = sorted(range(len(variants)), key=lambda place: _first_layer(variants[place]))
-    rows = rows_at_once(architecture.sizes, resumed, chunk_elements)
+    rows = max(1, rows_at_once(architecture.sizes, resumed, chunk_elements) // resumed.n_prompts)
     for begin in range(0, len(order), rows):
         chosen = order[begin : begin + rows]
 
         def tell_of_all(part: float, begin: int = begin, n: int = len(chosen)) -> None:
             tell((begin + part * n) / len(order))
 
-        own = [variants[place] for place in chosen]
-        last = _run(architecture, resumed, own, tell_of_all)
+        last = _run(architecture, resumed, [variants[place] for place in chosen], tell_of_all)
         yield chosen, last[1:], last[0]
 
 
@@ -201,31 +246,37 @@ def _run(
     resumed: Resumed,
     variants: Sequence[Variant],
     tell: Callable[[float], None],
-) -> Float[Tensor, "row d_model"]:
+) -> Float[Tensor, "row prompt d_model"]:
     """The last residuals at the traced position: the plain pass's, then those of the changed.
 
-    The variants are in the order of the layers that they are first changed in.
+    Of each pass a row for every prompt. The variants are in the order of the layers that they are
+    first changed in.
     """
+    n_prompts = resumed.n_prompts
     begins = [_first_layer(variant) for variant in variants]
-    by_layer = _gather(variants)
+    by_layer = _gather(variants, n_prompts)
     first, n_layers = begins[0], len(resumed.calls)
-    hidden: Tensor = resumed.calls[first]["hidden_states"]
+    hidden = resumed.enter(first)
     for layer in range(first, n_layers):
         with run_like(architecture.unembedding):
             n_new = begins.count(layer)
             if n_new:
-                hidden = torch.cat([hidden, hidden[:1].expand(n_new, -1, -1)])
+                hidden = torch.cat([hidden, hidden[:n_prompts].repeat(n_new, 1, 1)])
             block = architecture.blocks[layer]
             window = Window(resumed.start, resumed.before[layer] if resumed.before else None)
             with edit(block, by_layer.get(layer, ()), window):
                 output = block.module(**resumed.named(layer, hidden))
             hidden = output[0] if isinstance(output, tuple) else output
         tell((layer + 1 - first) / (n_layers - first))
-    return hidden[:, -1].to(architecture.unembedding.device)
+    last = hidden[:, -1].to(architecture.unembedding.device)
+    by_pass: Tensor = last.unflatten(0, (-1, n_prompts))
+    return by_pass
 
 
-def _gather(variants: Sequence[Variant]) -> dict[int, list[Edit]]:
-    """Each edit by its layer, in the rows of all variants that share it; row 0 is the plain pass.
+def _gather(variants: Sequence[Variant], n_prompts: int) -> dict[int, list[Edit]]:
+    """Each edit by its layer, in the rows of all variants that share it; the plain pass is first.
+
+    Each pass has a row for every prompt.
 
     One that many passes make is one change of many rows. Edits of one pass stay in their order.
     """
@@ -234,7 +285,7 @@ def _gather(variants: Sequence[Variant]) -> dict[int, list[Edit]]:
     for row, variant in enumerate(variants, start=1):
         for one in variant:
             edits[id(one)] = one
-            rows.setdefault(id(one), []).append(row)
+            rows.setdefault(id(one), []).extend(range(row * n_prompts, (row + 1) * n_prompts))
     by_layer: dict[int, list[Edit]] = {}
     for key, one in edits.items():
         by_layer.setdefault(one.layer, []).append(one.in_rows(rows[key]))

@@ -26,7 +26,7 @@ from visit.graph.request import Request
 from visit.text import size
 from visit.web import ids, inspector
 from visit.web.asking.prompt_form import abilities
-from visit.web.causes.callbacks import find_plain, register_causes
+from visit.web.causes.callbacks import find_before, register_causes
 from visit.web.causes.difference import mark_differences
 from visit.web.exports.downloads import download
 from visit.web.exports.offline import estimate_bytes
@@ -92,11 +92,11 @@ def _register_graph(calls: Calls, engine: Engine | None, graphs: Graphs) -> None
         said = {"parts": parts, "by": by, "kept": kept, "unfolded": unfolded, "room": room}
         look = Look.parse(said)
         index = await graphs.find_shown(view, look.kept)
-        plain = await find_plain(view, graphs)
+        before = await find_before(view, graphs)
 
         def make(index: Index, look: Look) -> tuple[Any, Any]:
             drawn, made = elements.draw(index, view.opened, look, notes=view.notes)
-            marked = mark_differences(made, index, plain)
+            marked = mark_differences(made, index, before)
             return marked, {ids.NOTE: trees(note(index, drawn))}
 
         if look.by is By.EFFECT:

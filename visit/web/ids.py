@@ -106,8 +106,9 @@ EXPORT = "export"
 GROWN = "grown"
 MEASURE = "measure"
 
-# What is to be run or measured without the collected sites.
+# What is to be run or measured without the collected sites, or held against what is shown.
 RUN = "run"
+COMPARE = "compare"
 WEIGH = "weigh"
 
 # What the server tells the scripts. Panels are trees by the part of the screen that they fill.

@@ -17,7 +17,7 @@ COLOURINGS = {
     "rank": "target's rank",
     "entropy": "entropy",
     "logit": "direct logit",
-    "difference": "difference to the plain pass",
+    "difference": "difference to the other pass",
 }
 WIDTHS = {
     "carried": "part it carries",

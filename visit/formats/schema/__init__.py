@@ -22,6 +22,7 @@ EFFECTS = "visit.effects/1"
 DIFFERENCE = "visit.difference/1"
 CIRCUIT = "visit.circuit/1"
 SCORES = "visit.scores/1"
+CONSENSUS = "visit.consensus/1"
 _FILES = {
     NAME: "flow-2.json",
     FIRST: "flow-1.json",
@@ -29,6 +30,7 @@ _FILES = {
     DIFFERENCE: "difference-1.json",
     CIRCUIT: "circuit-1.json",
     SCORES: "scores-1.json",
+    CONSENSUS: "consensus-1.json",
 }
 _KINDS = {
     (NAME, FIRST): "a flow document",
@@ -36,6 +38,7 @@ _KINDS = {
     (DIFFERENCE,): "a difference document",
     (CIRCUIT,): "a circuit document",
     (SCORES,): "a scores document",
+    (CONSENSUS,): "a consensus document",
 }
 _LONGEST_MESSAGE = 160
 

@@ -25,6 +25,14 @@ def plain(request: Request) -> Request:
     return replace(request, interventions=())
 
 
+def of_other_prompt(request: Request, prompt: str) -> Request:
+    """The same asked of another prompt, which is explained towards its own answer."""
+    return replace(
+        request, prompt=prompt, prompt_ids=None, target=None, target_id=None, versus=None,
+        versus_id=None,
+    )  # fmt: skip
+
+
 @asynccontextmanager
 async def under_way() -> AsyncIterator[None]:
     """The page shows that something runs, until it has ended one way or the other."""
@@ -61,10 +69,7 @@ async def patch_from(
         VisitError: the prompts do not fit, or nothing can be measured.
     """
     mine = plain(view.request)
-    theirs = replace(
-        mine, prompt=second, prompt_ids=None, target=None, target_id=None, versus=None,
-        versus_id=None,
-    )  # fmt: skip
+    theirs = of_other_prompt(mine, second)
     other = await graphs.answer(view, ask_answer(theirs), progress_to_page())
     assert other is not None
     if len(other.tokens) != len(flow.tokens):

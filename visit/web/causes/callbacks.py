@@ -16,6 +16,7 @@ from visit.graph.kinds import NodeKind
 from visit.graph.request import Request
 from visit.web import ids
 from visit.web.causes.asking import plain, under_way
+from visit.web.causes.compared import register_comparing, say_difference
 from visit.web.causes.controls import RESULT, WAYS
 from visit.web.causes.pane_callbacks import register_pane
 from visit.web.causes.sites import site_from_text, site_of
@@ -44,6 +45,7 @@ def register_causes(calls: Calls, engine: Engine, graphs: Graphs, shelf: Shelf) 
     """
     _register_without(calls, graphs)
     _register_what_if(calls, engine, graphs, shelf)
+    register_comparing(calls, engine, graphs, shelf)
     register_pane(calls, graphs)
 
 
@@ -157,6 +159,11 @@ def _reference(way: Way, second: str | None) -> tuple[str, ...]:
 # ------------------------------------------------------------------ without several
 
 
+async def find_before(view: View, graphs: Graphs) -> FlowGraph | None:
+    """What a view's graph is held against: the plain pass, or another prompt's; or nothing."""
+    return await find_plain(view, graphs) or graphs.find_beside(view)
+
+
 async def find_plain(view: View, graphs: Graphs) -> FlowGraph | None:
     """The plain pass's graph of a view of a changed one; ``None`` of a plain view."""
     if not view.request.interventions:
@@ -239,8 +246,15 @@ def _register_what_if(calls: Calls, engine: Engine, graphs: Graphs, shelf: Shelf
                 before, (before.target.prob, now.target.prob), (before.metric.value, change),
                 (best.text, best.prob),
             )  # fmt: skip
+        beside = graphs.find_beside(view)
+        if beside is not None and index is not None:
+            said = await calls.jobs.tap(lambda: say_difference(beside, index.flow))
         sites = [str(Intervention.parse(text)) for text in view.request.interventions]
-        return {"off": sites, "panels": {ids.WHAT_IF_SAID: trees(said)}}
+        return {
+            "off": sites,
+            "compared": beside is not None,
+            "panels": {ids.WHAT_IF_SAID: trees(said)},
+        }
 
     calls.add(say, Output(ids.CHANGED, "data"), Input(ids.KEY, "data"), State(ids.VIEW, "data"))
 

@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 from visit.web import ids
 from visit.web.causes.agreement import PREDICTIONS
 from visit.web.causes.controls import second_prompt
-from visit.web.parts import aria, by_keyboard, choice
+from visit.web.parts import aria, by_keyboard, choice, data
 from visit.web.theme import CLEAR
 from visit.web.trees import Tree, trees
 
@@ -81,5 +81,14 @@ def pane_panels() -> dict[str, list[Tree]]:
     """The pane's controls, by the part that they fill."""
     return {
         ids.AGREEMENT_BY: trees([choice("Predicted by", "cause-predicted", PREDICTIONS)]),
-        ids.PATCHING_FROM: trees([second_prompt("second-of-pane")]),
+        ids.PATCHING_FROM: trees(
+            [
+                second_prompt("second-of-pane"),
+                html.Button(
+                    "Compare with it",
+                    title="Explain the second prompt, coloured by how its flow differs from this",
+                    **data(compare=""),
+                ),
+            ]
+        ),
     }

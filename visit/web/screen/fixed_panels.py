@@ -198,7 +198,7 @@ def legend() -> list[Component]:
         _scale("rank", "target's rank: first", "last"),
         _scale("entropy", "entropy: low", "high"),
         _scale("logit", "direct logit: against", "along"),
-        _scale("difference", "flow against the plain pass: less", "more"),
+        _scale("difference", "flow against the other pass: less", "more"),
         html.Span(
             [
                 html.Span(

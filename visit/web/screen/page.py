@@ -121,7 +121,7 @@ def _stores(page: str, view: View | None, request: Request | None) -> list[Compo
         *(ids.GRAPH_PANELS, ids.COUNTS, ids.DRAWN_PANELS, ids.INSPECTOR_PANELS),
         *(ids.GROWN, ids.SEARCHABLE),
         *(ids.MEASURE, ids.RANKING, ids.SETTINGS_PROBLEMS),
-        *(ids.RUN, ids.WEIGH, ids.CHANGED, ids.WEIGHED),
+        *(ids.RUN, ids.COMPARE, ids.WEIGH, ids.CHANGED, ids.WEIGHED),
         *(ids.CAUSES_PANELS, ids.AGREEMENT_PANELS, ids.PATCHING_PANELS),
     )
     given: dict[str, Any] = {

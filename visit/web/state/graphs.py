@@ -12,7 +12,7 @@ from visit.engine.progress import Progress
 from visit.engine.protocol import Engine
 from visit.engine.questions import Answer, DrawParts, Explain, OpenBlock, Question
 from visit.errors import VisitError
-from visit.graph.flow import NodeId, NodeKind
+from visit.graph.flow import FlowGraph, NodeId, NodeKind
 from visit.graph.index import Index, is_whole, merge
 from visit.graph.kinds import BLOCKS, NODES
 from visit.graph.request import Request
@@ -158,6 +158,10 @@ class Graphs:
             whole = held
             grown = await self._jobs.tap(lambda: Index(merge(whole.flow, drawn)))
             return self._shelf.keep(view.key, grown)
+
+    def find_beside(self, view: View) -> FlowGraph | None:
+        """The graph of another prompt that the view's is held against, if it is against any."""
+        return self._shelf.get_beside(view.key)
 
     def can_ask(self, view: View) -> bool:
         """Whether there is an engine that may be asked about the view's graph."""

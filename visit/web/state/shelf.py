@@ -20,6 +20,10 @@ from visit.graph.index import Index
 from visit.graph.limits import SHELF_BYTES
 from visit.graph.sizes import n_bytes
 
+_BESIDE = "beside"
+_Place = str | tuple[str, Question[Any] | str]
+"""A graph's key, or with it a question about it, or that it is held against another."""
+
 
 class Shelf:
     """Graphs by key, and answers about them; what was used longest ago is dropped first.
@@ -29,7 +33,7 @@ class Shelf:
 
     def __init__(self, max_bytes: int = SHELF_BYTES) -> None:
         # An entry larger than the limit counts as exactly the limit, so it is kept alone.
-        self._kept: LRUCache[str | tuple[str, Question[Any]], Any] = LRUCache(
+        self._kept: LRUCache[_Place, Any] = LRUCache(
             max_bytes, getsizeof=lambda kept: min(n_bytes(kept), max_bytes)
         )
         self._lock = threading.Lock()
@@ -63,11 +67,20 @@ class Shelf:
         """Keep an answer to a question about a graph."""
         self._set((key, question), (answer,))
 
-    def _get(self, place: str | tuple[str, Question[Any]]) -> Any:
+    def get_beside(self, key: str) -> FlowGraph | None:
+        """The graph that one is held against, if it is against any."""
+        flow: FlowGraph | None = self._get((key, _BESIDE))
+        return flow
+
+    def keep_beside(self, key: str, flow: FlowGraph) -> None:
+        """Keep the graph that one is held against."""
+        self._set((key, _BESIDE), flow)
+
+    def _get(self, place: _Place) -> Any:
         with self._lock:
             return self._kept.get(place)
 
-    def _set(self, place: str | tuple[str, Question[Any]], kept: Any) -> None:
+    def _set(self, place: _Place, kept: Any) -> None:
         with self._lock:
             self._kept.pop(place, None)  # else others would make room for it twice
             self._kept[place] = kept

@@ -32,4 +32,11 @@ WORDS = (
         TOPIC,
         "Of a part without which the prediction moves the other way than its direct logit says.",
     ),
+    Word(
+        "difference",
+        TOPIC,
+        "How much more or less of a prompt's metric flows through a part than in another prompt, "
+        "or in the plain pass: the shown one's flow less the other's. Each prompt is explained "
+        "towards its own answer.",
+    ),
 )

@@ -1,0 +1,86 @@
+"""Files of prompts: what is read of each kind, and what is said of a line that says none."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+from visit.errors import RequestError
+from visit.formats.prompts import PromptRow, read_prompts
+from visit.graph.consensus import LeftOut
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8", newline="")
+    return path
+
+
+def test_text_has_a_prompt_a_line_and_empty_lines_are_passed_over(tmp_path: Path):
+    rows, left_out = read_prompts(write(tmp_path, "a.txt", "\ufeffOne is\r\n\r\n Two is\r\n"))
+    assert rows == [PromptRow(1, ("One is",)), PromptRow(3, (" Two is",))]
+    assert left_out == []
+
+
+def test_json_lines_name_what_is_wrong_with_each(tmp_path: Path):
+    lines = [
+        '{"prompt": "One is", "target": " two"}', "{", "[1]", '{"text": "x"}', '{"prompt": 3}',
+        '{"prompt": ""}', '{"prompt": "Two is", "target": null}',
+    ]  # fmt: skip
+    rows, left_out = read_prompts(write(tmp_path, "a.jsonl", "\n".join(lines)))
+    assert rows == [PromptRow(1, ("One is",), " two"), PromptRow(7, ("Two is",))]
+    assert [one.line for one in left_out] == [2, 3, 4, 5, 6]
+    assert left_out[0].reason.startswith("it is not JSON: ")
+    assert left_out[2:] == [
+        LeftOut(4, "it has no prompt; give one"), LeftOut(5, "its prompt is 3; give text"),
+        LeftOut(6, "its prompt is empty; give text"),
+    ]  # fmt: skip
+
+
+def test_a_table_has_a_column_a_slot_and_broken_lines_by_their_own_number(tmp_path: Path):
+    text = 'a,b,target\nRome,Oslo, Bern\n"one\nline",Kyiv,\nBonn\nBari,Graz,x,y\n'
+    rows, left_out = read_prompts(write(tmp_path, "a.csv", text), ("a", "b", "a"))
+    assert rows == [PromptRow(2, ("Rome", "Oslo"), " Bern"), PromptRow(4, ("one\nline", "Kyiv"))]
+    assert left_out == [
+        LeftOut(5, "it has no b; give one"),
+        LeftOut(6, "it has more fields than the first line has names"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.csv", "x,y\n1,2\n", "has no column 'a'; it has x, y"),
+        ("a.txt", "\n \n", "holds no prompt; give a file with one a line"),
+        ("gone/a.txt", None, "cannot be read: no such file"),
+    ],
+)
+def test_what_is_wrong_with_the_file_is_one_line(
+    tmp_path: Path, name: str, text: str | None, said: str
+):
+    path = tmp_path / name if text is None else write(tmp_path, name, text)
+    with pytest.raises(RequestError, match=said):
+        read_prompts(path, ("a",))
+
+
+def test_text_has_no_columns_for_several_slots(tmp_path: Path):
+    with pytest.raises(RequestError, match="the template has 2 slots; give CSV"):
+        read_prompts(write(tmp_path, "a.txt", "x"), ("a", "b"))
+
+
+def test_parquet_is_read_where_pyarrow_is_and_else_named(tmp_path: Path):
+    path = tmp_path / "a.parquet"
+    if importlib.util.find_spec("pyarrow") is None:
+        path.write_bytes(b"PAR1")
+        with pytest.raises(RequestError, match="pip install pyarrow"):
+            read_prompts(path)
+        return
+    pyarrow = importlib.import_module("pyarrow")
+    parquet = importlib.import_module("pyarrow.parquet")
+    parquet.write_table(pyarrow.table(json.loads('{"prompt": ["One is", null]}')), path)
+    rows, left_out = read_prompts(path)
+    assert rows == [PromptRow(1, ("One is",))]
+    assert [one.line for one in left_out] == [2]
