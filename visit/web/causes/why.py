@@ -118,7 +118,7 @@ def _name(id_: NodeId, index: Index) -> Component:
     if id_.kind in _BIASES:
         return html.Span(_BIASES[id_.kind], className="said")
     name = html.Span(name_part(id_), className="part-name")
-    if id_ in index.nodes or id_.kind is NodeKind.HEAD:
+    if id_ in index.nodes or id_.kind in (NodeKind.HEAD, NodeKind.MLP):
         made = [swatch(id_), name]
         return html.Button(made, className="go", title=str(id_), **leads_to(index, id_))
     return html.Span([swatch(id_), name], className="go-less", title=str(id_))
