@@ -106,6 +106,8 @@ def test_three_heads_are_left_out_a_prompt_is_patched_and_a_source_knocked_out(o
     wait_until(lambda: chosen.count(), "the knocked-out source")
     assert knocked.measured is not None
     assert signed(knocked.measured) in result(screen)
+    wait_until(lambda: page.locator(".score-parts").count() == 2, "why it looks there")
+    assert signed(session.why(request, head, 3).score) in result(screen)
 
     # Agreement and the maps.
     page.get_by_role("button", name="Causes", exact=True).click()

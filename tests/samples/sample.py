@@ -23,6 +23,7 @@ from visit.engine.questions import (
     RankParts,
     ReadLens,
     ReadPattern,
+    SplitScore,
 )
 from visit.engine.queue import Queue
 from visit.errors import RequestError
@@ -463,6 +464,10 @@ class FakeEngine:
                 answered = make_ranking(self.make(request))
             case Measure(request, parts, estimate_only=estimate_only):
                 answered = make_effects(self.make(request), parts, estimate_only)
+            case SplitScore():
+                from sample_scores import make_scores  # which is made of what is made here
+
+                answered = make_scores()
             case _:
                 raise RequestError(f"nothing here answers {question}")
         return cast("Answer", answered)

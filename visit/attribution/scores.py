@@ -116,23 +116,30 @@ def split_scores(
     """
     n_sources, rows = max(readers) + 1, list(readers)
     seen = scored.seen[rows, :n_sources]
-    q, k = scored.query.whole[rows], scored.key.whole[:n_sources]
-    of_query, of_key, queries, keys = list[Tensor](), list[Tensor](), list[Tensor](), list[Tensor]()
+    q, k = scored.query.whole[rows] * scored.scale, scored.key.whole[:n_sources] * scored.scale
+    mean = seen.to(k) / seen.sum(-1, keepdim=True)
+    offered = k - (mean @ k).unsqueeze(1)
+    n_parts = len(list_parts(architecture, scored.layer, scored.head, 0, NodeKind.QUERY))
+    query, key = q.new_empty(2, len(rows), n_parts, n_sources)
+    queries, keys, done = list[Tensor](), list[Tensor](), 0
     for q_parts, k_parts in _project(architecture, trace, scored, rows, n_sources):
-        of_query.append(torch.einsum("rpd,sd->rps", q_parts, k))
-        of_key.append(torch.einsum("spd,rd->rps", k_parts, q))
+        some = slice(done, done + q_parts.shape[1])
+        query[:, some] = q_parts @ offered.transpose(1, 2)
+        key[:, some] = torch.einsum("spd,rd->rps", k_parts, q)
+        done = some.stop
         if source is not None:
             queries.append(q_parts)
-            keys.append(torch.einsum("rs,spd->rpd", _against_mean(seen, source, k), k_parts))
+            keys.append(k_parts[source] - torch.einsum("rs,spd->rpd", mean, k_parts))
     pairs: Tensor | None = None
     if source is not None:
         pairs = torch.einsum("rpd,rqd->rpq", torch.cat(queries, 1), torch.cat(keys, 1))
-        pairs = pairs * scored.scale
+        pairs *= scored.scale
+    key -= key @ mean.unsqueeze(-1)
     return ScoreSplit(
         scores=less_mean(scored.scores[rows, :n_sources], seen),
         bias=less_mean(scored.bias[rows, :n_sources], seen),
-        query=less_mean(torch.cat(of_query, 1) * scored.scale, seen.unsqueeze(1)),
-        key=less_mean(torch.cat(of_key, 1) * scored.scale, seen.unsqueeze(1)),
+        query=query,
+        key=key,
         pairs=pairs,
     )
 
@@ -163,15 +170,6 @@ def written_at(
     return torch.cat(written)
 
 
-def _against_mean(
-    seen: Bool[Tensor, "reader source"], source: int, like: Tensor
-) -> Float[Tensor, "reader source"]:
-    """The weights that take a source's value less the mean over those seen, for each reader."""
-    weights = -seen.to(like) / seen.sum(-1, keepdim=True)
-    weights[:, source] += 1.0
-    return weights
-
-
 def _project(
     architecture: Architecture,
     trace: Trace,
@@ -180,43 +178,55 @@ def _project(
     n_sources: int,
 ) -> Iterator[_Parts]:
     """Every part's query at the readers and its key at the sources, some parts at a time."""
-    query, key, sources = scored.query, scored.key, list(range(n_sources))
-    weight = torch.cat([query.weight, key.weight], dim=1)
-    width = query.weight.shape[1]
+    sources = list(range(n_sources))
+    sides = ((scored.query, readers), (scored.key, sources))
 
-    def finish(raw: Float[Tensor, "source part both"]) -> _Parts:
-        own, offered = raw[readers, :, :width], raw[..., width:]
-        return query.finish(own, readers), key.finish(offered, sources)
+    def finish(raw: Iterator[Float[Tensor, "some_pos part d_head"]]) -> _Parts:
+        query, key = (
+            side.finish(each, places) for (side, places), each in zip(sides, raw, strict=True)
+        )
+        return query, key
 
-    yield finish((trace.residuals[0][:n_sources].to(weight) @ weight).unsqueeze(1))
+    embeddings = trace.residuals[0].to(scored.query.weight)
+    yield finish((embeddings[places] @ side.weight).unsqueeze(1) for side, places in sides)
     for number in range(scored.layer):
         block, recorded = architecture.blocks[number], trace.layers[number]
-        yield finish(_project_layer(block, recorded, weight, n_sources))
-    if len(query.constants):
-        yield query.constant_parts(readers), key.constant_parts(sources)
+        yield finish(_project_layer(block, recorded, side.weight, at) for side, at in sides)
+    if len(scored.query.constants):
+        yield scored.query.constant_parts(readers), scored.key.constant_parts(sources)
 
 
 def _project_layer(
-    block: Block, recorded: LayerTrace, weight: Float[Tensor, "d_model both"], n_sources: int
-) -> Float[Tensor, "source part both"]:
-    """What a layer wrote, times the weights: its heads, attention's bias, its MLP.
+    block: Block,
+    recorded: LayerTrace,
+    weight: Float[Tensor, "d_model d_head"],
+    positions: list[int],
+) -> Float[Tensor, "some_pos part d_head"]:
+    """What a layer wrote at some positions, times the weights: heads, attention's bias, MLP.
 
-    The weights of every head and of the one that reads are multiplied first, so that no head's
-    vector is made at any position.
+    Of many positions, the weights are multiplied with each other first, so that no head's vector is
+    made anywhere; of few, that would be the longer way.
     """
     attention = block.attention
     gain, scale = _gain_and_scale(block.attn_norm, block.write_scale, recorded.attn_gain)
     gained = weight if gain is None else weight * gain.to(weight).unsqueeze(1)
-    w_o = attention.w_o
-    through = (w_o.flatten(0, 1).to(weight) @ gained).unflatten(0, w_o.shape[:2])
-    parts = torch.einsum("shd,hdc->shc", recorded.z[:n_sources].to(weight), through)
-    if attention.b_o is not None:
-        bias = attention.b_o.to(weight) @ gained
-        parts = torch.cat([parts, bias.expand(n_sources, 1, -1)], dim=1)
+    w_o, z = attention.w_o.to(weight), recorded.z[positions].to(weight)
+    n_heads, d_head, d_model = w_o.shape
+    through = n_heads * d_head * d_model * weight.shape[1]
+    bias = attention.b_o
+    n_written = n_heads + (bias is not None)
+    parts = z.new_empty(len(positions), n_written + 1, weight.shape[1])
+    if len(positions) * n_heads * d_model * (d_head + weight.shape[1]) < through:
+        parts[:, :n_heads] = torch.einsum("shd,hdm->shm", z, w_o) @ gained
+    else:
+        both = (w_o.flatten(0, 1) @ gained).unflatten(0, (n_heads, d_head))
+        parts[:, :n_heads] = torch.einsum("shd,hdc->shc", z, both)
+    if bias is not None:
+        parts[:, n_heads] = bias.to(weight) @ gained
     if scale is not None:
-        parts = parts * scale[:n_sources].to(parts).view(-1, 1, 1)
-    mlp = recorded.mlp_out[:n_sources].to(weight) @ weight
-    return torch.cat([parts, mlp.unsqueeze(1)], dim=1)
+        parts[:, :n_written] *= scale[positions].to(parts).view(-1, 1, 1)
+    parts[:, n_written] = recorded.mlp_out[positions].to(weight) @ weight
+    return parts
 
 
 def _gain_and_scale(

@@ -8,9 +8,10 @@ from typing import Any
 from dash import Input, Output, State, no_update, set_props
 
 from visit.engine.protocol import Engine
-from visit.engine.questions import Explain, Measure
+from visit.engine.questions import Explain, Measure, SplitScore
 from visit.errors import RequestError, VisitError
 from visit.graph.flow import FlowGraph, NodeId
+from visit.graph.index import Index
 from visit.graph.interventions import NEED_REFERENCE, How, Intervention, Site, Way
 from visit.graph.kinds import NodeKind
 from visit.graph.request import Request
@@ -20,6 +21,7 @@ from visit.web.causes.compared import register_comparing, say_difference
 from visit.web.causes.controls import RESULT, WAYS
 from visit.web.causes.pane_callbacks import register_pane
 from visit.web.causes.sites import site_from_text, site_of
+from visit.web.causes.why import COUNT, why_there
 from visit.web.causes.without import cannot, measured, say_change, say_together, sources
 from visit.web.inspector.needs import Tab
 from visit.web.server.calls import Calls
@@ -76,6 +78,10 @@ def _register_without(calls: Calls, graphs: Graphs) -> None:
             # The head itself is shown while its sources are measured.
             set_props(ids.CAUSES_PANELS, {"data": _panels(picked, made)})
             made = made + await _measure_sources(site, view, index.flow, graphs)
+        elif site is not None and site.source is not None:
+            # What is measured is shown while the score is taken apart.
+            set_props(ids.CAUSES_PANELS, {"data": _panels(picked, made)})
+            made = made + await _say_why(site, view, index, graphs)
         return _panels(picked, made)
 
     calls.add(
@@ -134,6 +140,16 @@ async def _measure_sources(site: Site, view: View, flow: FlowGraph, graphs: Grap
     question = Measure(plain(view.request), parts, how=str(Way.KNOCKOUT))
     effects = await graphs.answer(view, question)
     return [] if effects is None else sources(effects, flow)
+
+
+async def _say_why(site: Site, view: View, index: Index, graphs: Graphs) -> list[Any]:
+    """Why the head looks at the source, in the pass that is shown, or why that is not known."""
+    question = SplitScore(view.request, str(site.node), site.source, COUNT)
+    try:
+        scores = await graphs.answer(view, question)
+    except VisitError as problem:
+        return cannot(str(problem))
+    return [] if scores is None else why_there(scores, index)
 
 
 def ask_without(request: Request, site: Site, how: str | None, second: str | None) -> Measure:

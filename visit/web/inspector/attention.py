@@ -72,7 +72,11 @@ def attention_tab(index: Index, node: Node, pattern: Pattern | None) -> list[Com
     }
     source = node.id.position if node.id.kind in SOURCES else None
     if pattern is None or head.position >= len(pattern):
-        said = hint("What the document holds of this head: its drawn sources, not the whole row.")
+        said = hint(
+            "What the document holds of this head: its drawn sources, not the whole row. Why it "
+            "looks at one is computed with the model: trace the prompt in visit serve, or ask "
+            "visit why."
+        )
         table = _root(index, head.position, list(known.values()), source, said)
         return [table, *circuits(index, head)]
     row = pattern[head.position]
@@ -126,7 +130,10 @@ def _root(
 def _picture(index: Index, reader: int, source: int | None, pattern: Pattern) -> list[Component]:
     texts = index.flow.shown
     shown = window(len(texts), reader)
-    said = ["Each row is a reader, each column a source; a token stands where both meet."]
+    said = [
+        "Each row is a reader, each column a source; a token stands where both meet. A cell says "
+        "why it is read, and what would be said if it were not."
+    ]
     if len(shown) < len(texts):
         said.append(
             f" Tokens {shown.start} to {shown.stop - 1} of {len(texts)}: the {WINDOW} around the "

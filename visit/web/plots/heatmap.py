@@ -25,7 +25,7 @@ LEVELS = 12
 """Attention is drawn in so many steps of darkness; each is one path, so 48 tokens are quick."""
 
 
-_SAYS = "Attention: the arrow keys move from cell to cell, Enter knocks the source out"
+_SAYS = "Attention: the arrow keys move from cell to cell, Enter says why it is read"
 
 
 def window(n_tokens: int, reader: int) -> range:

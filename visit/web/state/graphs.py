@@ -22,7 +22,7 @@ from visit.web.state.jobs import Jobs, ask
 from visit.web.state.shelf import Shelf
 from visit.web.state.view import View
 
-_ALONE = frozenset({NodeKind.HEAD, NodeKind.MEMORY_VALUE})
+_ALONE = frozenset({NodeKind.HEAD, NodeKind.MEMORY_VALUE, NodeKind.MLP})
 """What is fetched without the rest of its block."""
 
 

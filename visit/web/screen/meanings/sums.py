@@ -31,6 +31,16 @@ WORDS = (
         also=("direct logit attribution", "DLA", "direct effect"),
     ),
     Word(
+        "score",
+        TOPIC,
+        "What a head's query and a source's key make together, before the softmax turns the scores "
+        "of all sources into attention. Only differences count, so it is told less the mean over "
+        "the sources that the reader sees. With the norms' scales held it is a sum over the parts "
+        "of the query, and over those of the key.",
+        "query · key · scale, both rotated",
+        also=("attention logit", "pre-softmax attention"),
+    ),
+    Word(
         "flow",
         TOPIC,
         "How much of the metric passes through a part, through all later layers, with attention "
