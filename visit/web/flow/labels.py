@@ -59,7 +59,7 @@ def shorten_token(shown: str) -> str:
 def measure_width(text: str) -> float:
     """How wide a part with a label is, in pixels."""
     longest = max(sum(map(_measure_letter, line)) for line in text.split("\n"))
-    return max(_NARROWEST, longest + 8.0)
+    return max(_NARROWEST, longest + 6.0)
 
 
 def _measure_letter(letter: str) -> float:
