@@ -195,7 +195,7 @@
     const at = table.source[row];
     const position = table.position[row];
     const name = [tree("span", { class: `swatch ${table.role[row]}` }), tree("span", { class: "part-name" }, table.name[row])];
-    if (position !== table.traced) name.push(tree("span", { class: "said" }, "at ", token(table.prompt[position])));
+    if (position !== table.traced) name.push(tree("span", { class: "said" }, "@", token(table.prompt[position])));
     const flag = table.flag[row];
     if (flag) name.push(tree("span", { class: `flagged ${flag}`, title: FLAGS[flag] }, flag === "reversed" ? "↯" : "⟲"));
     const source = at === null ? [] : [tree("span", { title: `attention ${Math.round(100 * (table.attention[row] ?? 0))} %` }, token(table.prompt[at]))];

@@ -9,6 +9,8 @@ import pytest
 from screen import CY, Screen, wait_until
 from smollm2 import PROMPT
 
+from visit.web.marks import BAR_INSET
+
 pytestmark = [pytest.mark.browser, pytest.mark.real_model]
 
 SEEN = f"""() => {{
@@ -97,7 +99,8 @@ def test_the_indirect_object_is_explained_by_both_names_and_the_strongest_heads_
     sizes = [float(number.strip("+−")) for number in numbers]
     most = float(bar.inner_text().partition("±")[2])
     for data, size in zip(drawn, sizes, strict=True):
-        assert abs(float(data["bar"].removesuffix("%")) - 100 * size / most) <= 1
+        bar = data["w"] * float(data["bar"].removesuffix("%")) / 100
+        assert bar / (data["w"] - 2 * BAR_INSET) == pytest.approx(size / most, abs=0.01)
     wait_until(lambda: "drawn=effect" in screen.ask("location.search"), "the address")
 
 

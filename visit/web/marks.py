@@ -89,8 +89,8 @@ WIDEST_THREAD = 13.0
 """How wide a thread is that carries all."""
 LINE = 1.15
 """How far apart the lines of a label are, of its letters' size."""
-BAR = 4.0
-"""How high a part's bar is, along the lower edge of its node."""
+BAR, BAR_INSET = 4.0, 7.0
+"""How high a part's bar is, along the lower edge of its node, and how far from its corners."""
 THIN, THICK = 0.7, 4.0
 """The widths of an edge that carries next to nothing and of one that carries much."""
 PALE, STRONG = 0.32, 0.9

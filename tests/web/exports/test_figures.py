@@ -7,10 +7,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from sample import make_flow
+from sample import make_effects, make_flow
 
 from visit.graph.flow import NodeId
 from visit.graph.index import Index
+from visit.graph.parts import By
 from visit.graph.request import Request
 from visit.web.exports.figures.paper import POINTS_PER_MM, Paper
 from visit.web.exports.figures.sheet import FIGURE, Sheet
@@ -97,6 +98,15 @@ def test_a_figure_says_what_it_is_of():
     about = " ".join(texts[2:5])
     assert FLOW.model.name in about and "target ·Tokyo" in about and "metric: " in about
     assert said(figure(Paper(title="My own  title")))[0] == "My own  title"
+
+
+def test_by_effect_the_bars_are_effects_and_the_legend_says_so():
+    effects = make_effects(FLOW, ("L1.head1@7", "L2.mlp@7")).effects
+    most = max(abs(one.measured) for one in effects)
+    texts = said(figure(look=Look(by=By.EFFECT), flow=Index(FLOW).with_effects(effects).flow))
+    at = texts.index("bar: a part's effect, 0 to")
+    assert texts[at + 1] == f"{most:.3g}"
+    assert "bar: a part's flow, 0 to" in said(figure(look=Look(by=By.EFFECT)))  # none is measured
 
 
 def test_the_legend_has_what_is_drawn_with_its_scale_in_numbers():

@@ -18,7 +18,7 @@ from visit.web.flow.labels import shorten_token
 from visit.web.flow.placement import Plan
 from visit.web.flow.rows import spread
 from visit.web.look import Look, Room
-from visit.web.marks import SMALLEST
+from visit.web.marks import BAR_INSET, SMALLEST
 
 EVERY_WAY_OPEN = [
     (),
@@ -133,7 +133,9 @@ def test_a_part_says_its_name_its_token_and_its_measure():
         flow = index.nodes[NodeId.parse(data["id"])].flow
         assert data["label"].endswith("−Paris" if flow < 0 else "Kyoto")
         assert data["sign"] == ("minus" if flow < 0 else "plus")
-        assert float(data["bar"][:-1]) == pytest.approx(max(3, 100 * abs(flow) / most), abs=0.6)
+        long = (data["w"] - 2 * BAR_INSET) * abs(flow) / most
+        bar = data["w"] * float(data["bar"][:-1]) / 100
+        assert bar == pytest.approx(max(2, long), abs=0.1)
 
 
 def test_special_tokens_are_short_in_labels():

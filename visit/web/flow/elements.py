@@ -26,7 +26,7 @@ from visit.web.flow.labels import LETTER, PARTS, label, measure_width
 from visit.web.flow.placement import Box
 from visit.web.flow.widths import find_widest
 from visit.web.look import Look, Room
-from visit.web.marks import KINDS, SMALLEST, edge_width
+from visit.web.marks import BAR_INSET, KINDS, SMALLEST, edge_width
 from visit.web.theme import GROUPS
 from visit.web.words import outcome_sides, place, signed, title
 
@@ -39,6 +39,8 @@ _SIZES = {
     NodeKind.LN1: (13.0, 13.0),
     NodeKind.LN2: (13.0, 13.0),
 }
+_LEAST_BAR = 2.0
+"""How long the bar of any part is at least that is not idle, in pixels."""
 LEAST_ON_SCREEN = 10.0
 """How high letters are on the screen at least, in pixels."""
 _PART_HEIGHT, _OTHER_SIZE, _OUTPUT_HEIGHT = 36.0, (76.0, 23.0), 36.0
@@ -180,7 +182,7 @@ def _node(
         "data": {
             **({} if level is None else {"logit": round(level, 4)}),
             **steps,
-            **(_case(index, node, drawn, most) if node.id.kind in PARTS else {}),
+            **(_case(index, node, drawn, most, box.width) if node.id.kind in PARTS else {}),
             "id": str(node.id),
             "kind": str(node.id.kind),
             "family": str(row.role),
@@ -201,13 +203,16 @@ def _node(
     }
 
 
-def _case(index: Index, node: Node, drawn: Selection, most: float) -> dict[str, Any]:
-    """How strong a part is as its bar, in percent of the strongest, and its place among all."""
+def _case(index: Index, node: Node, drawn: Selection, most: float, width: float) -> dict[str, Any]:
+    """How strong a part is, as its bar in percent of its own width, and its place among all.
+
+    The strongest part's bar reaches from corner to corner.
+    """
     size = find_strength(index, node.id, drawn.by) or 0.0
-    bar = max(3, round(100 * min(1.0, abs(size) / most))) if size else 0
+    bar = max(_LEAST_BAR, (width - 2 * BAR_INSET) * min(1.0, abs(size) / most)) if size else 0.0
     placed = drawn.places.get(node.id)
     return {
-        "bar": f"{bar}%",
+        "bar": f"{100 * bar / width:.1f}%",
         "sign": "minus" if size < 0 else "plus",
         **({} if placed is None else {"place": placed}),
     }

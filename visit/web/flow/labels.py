@@ -11,7 +11,10 @@ from visit.text import n_columns, shorten, visible
 from visit.web.words import name_part
 
 LETTER = 6.5
-"""How wide a letter of a part's label is, on average, in pixels."""
+"""How wide a letter is on average, in pixels, of those of 12 pixels."""
+_WIDTHS = {**dict.fromkeys("iljtfrI.,:;'|!()[]· ", 4.4), **dict.fromkeys("mwMW−@%…", 10.4)}
+_CAPITAL, _OTHER = 7.6, 7.3
+"""How wide letters of a part's label are in the widest of its fonts, in pixels."""
 _MOST = 9
 _NARROWEST = 44.0
 _SPECIAL = re.compile(r"<\|(.+)\|>")
@@ -55,8 +58,13 @@ def shorten_token(shown: str) -> str:
 
 def measure_width(text: str) -> float:
     """How wide a part with a label is, in pixels."""
-    longest = max(n_columns(line) for line in text.split("\n"))
-    return max(_NARROWEST, longest * LETTER + 12.0)
+    longest = max(sum(map(_measure_letter, line)) for line in text.split("\n"))
+    return max(_NARROWEST, longest + 6.0)
+
+
+def _measure_letter(letter: str) -> float:
+    other = _CAPITAL if letter.isupper() else _OTHER
+    return _WIDTHS.get(letter, other * max(1.0, 0.82 * n_columns(letter)))
 
 
 def _mark_source(node_id: NodeId) -> str:

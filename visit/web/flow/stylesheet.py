@@ -14,6 +14,7 @@ from visit.graph.kinds import SHAPES
 from visit.web.look import COLOURINGS, WIDTHS
 from visit.web.marks import (
     BAR,
+    BAR_INSET,
     EDGE_DASH,
     FAMILIES,
     FRAME,
@@ -196,7 +197,7 @@ def _bars(theme: Theme) -> list[Rule]:
                 "background-fit": "none",
                 "background-width": "data(bar)",
                 "background-height": f"{BAR}px",
-                "background-position-x": "0%",
+                "background-position-x": f"{BAR_INSET}px",
                 "background-position-y": "100%",
                 "background-image-smoothing": "no",
                 "text-margin-y": -BAR / 2,

@@ -48,7 +48,8 @@ def list_entries(
     edges = [one for one in data if "source" in one]
     if drawn.places:
         most = find_strongest(index, drawn)
-        yield Entry("bar: a part's flow, 0 to", (_bar(theme.plus),), _STROKE, f"{most:.3g}")
+        words = f"bar: a part's {drawn.by}, 0 to"
+        yield Entry(words, (_bar(theme.plus),), _STROKE, f"{most:.3g}")
         yield Entry("against it", (_bar(theme.minus),), _STROKE)
     stroke = 2.0 / letters
     for sign, words in (("plus", "flow for the target"), ("minus", "flow against it")):

@@ -18,6 +18,7 @@ from visit.web.flow.frame import Element
 from visit.web.look import Look
 from visit.web.marks import (
     BAR,
+    BAR_INSET,
     BORDER_DASH,
     EDGE_DASH,
     HALO,
@@ -82,7 +83,7 @@ class Pen:
         add(
             parent,
             "rect",
-            x=at["x"] - data["w"] / 2,
+            x=at["x"] - data["w"] / 2 + BAR_INSET,
             y=at["y"] + data["h"] / 2 - BAR,
             width=data["w"] * float(data["bar"].removesuffix("%")) / 100,
             height=BAR,
