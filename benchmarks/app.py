@@ -205,6 +205,7 @@ def _open(page: Page, figures: Figures, rounds: int) -> None:
 
 def _rank(page: Page, figures: Figures, rounds: int) -> None:
     """The table of all parts by one measure after the other, once they are all measured."""
+    page.evaluate("visit.pick(null)")
     until(lambda: page.evaluate("visitWatch.ranked()"), "all parts to be ranked")
     for name in ("share", "norm", "flow", "logit")[: rounds + 1]:
         page.evaluate("name => visitWatch.rank(name)", name)
