@@ -1,8 +1,8 @@
 """How quick the app is in a real browser: ``python benchmarks/app.py --rounds 5``.
 
-The server is the app with the bundled model in a process of its own, the browser a headless
-Chromium with software rendering (``VISIT_BROWSER`` names another). The mouse is real; the times
-are taken in the page by its own clock (``watch.js``), up to the frame that shows the effect.
+The server is the app with the bundled model (or ``--model``) in a process of its own, the browser a
+headless Chromium with software rendering (``VISIT_BROWSER`` names another). The mouse is real; the
+times are taken in the page by its own clock (``watch.js``), up to the frame that shows the effect.
 Exits with 1 when a median is above its target, or anything was fetched from outside.
 """
 
@@ -51,6 +51,7 @@ NEAR = 20
 READY, PAINTED, TRACED = "page ready", "route painted after the trace", "trace, asked to painted"
 TAP, HOVER, OPEN = "tap to inspector", "hover to tooltip", "opening a block"
 DRAG = "parts shown, one step"
+RANKS, WITHOUT, RUN = "parts panel, sorted anew", "without it, tap to numbers", "run without them"
 TARGETS: dict[str, float | None] = {
     READY: 3000,
     PAINTED: 1000,
@@ -59,8 +60,13 @@ TARGETS: dict[str, float | None] = {
     HOVER: 40,
     DRAG: 60,
     OPEN: 500,
+    RANKS: 300,
+    WITHOUT: 300,
+    RUN: None,
 }
 """Milliseconds that a median may take; ``None`` is only told."""
+RUN_TRACES = 1.5
+"""How many traces the pass without some parts may take."""
 
 
 @dataclass
@@ -87,6 +93,8 @@ class Figures:
             for name, target in TARGETS.items()
             if target is not None and not quantile(self.took[name], 0.5) <= target
         ]
+        if not quantile(self.took[RUN], 0.5) <= RUN_TRACES * quantile(self.took[TRACED], 0.5):
+            late.append(RUN)
         return late + (["outside requests"] if self.outside else [])
 
 
@@ -103,6 +111,8 @@ def measure(browser: Browser, url: str, rounds: int) -> Figures:
         _hover(page, figures, rounds)
         _tap(page, figures, rounds)
         _open(page, figures, rounds)
+        _rank(page, figures, rounds)
+        _leave_out(page, figures, rounds)
     with opened(browser, crowded(browser, url), figures) as page:
         figures.n_elements = page.evaluate("visitWatch.count()")
         for _ in range(rounds):
@@ -190,6 +200,33 @@ def _open(page: Page, figures: Figures, rounds: int) -> None:
         page.locator("#close-all").click()
         page.locator("#fit").click()
         page.mouse.move(1435, 5)
+        _settle(page)
+
+
+def _rank(page: Page, figures: Figures, rounds: int) -> None:
+    """The table of all parts by one measure after the other, once they are all measured."""
+    page.evaluate("visit.pick(null)")
+    until(lambda: page.evaluate("visitWatch.ranked()"), "all parts to be ranked")
+    for name in ("share", "norm", "flow", "logit")[: rounds + 1]:
+        page.evaluate("name => visitWatch.rank(name)", name)
+        figures.took[RANKS].append(_duration(_result(page, f"the parts by {name}")))
+        _settle(page)
+
+
+def _leave_out(page: Page, figures: Figures, rounds: int) -> None:
+    """What some heads cause, one by one; then the pass without them, and back, several times."""
+    page.evaluate("visit.set('tab', 'causes')")
+    for site in page.evaluate("visitWatch.heads()")[:3]:
+        page.evaluate("site => visitWatch.without(site)", site)
+        figures.took[WITHOUT].append(_duration(_result(page, f"what {site} causes")))
+        page.locator(f'#causes-result [data-collect="{site}"]').click()
+        _settle(page)
+    for _ in range(rounds):
+        page.evaluate("visitWatch.open()")
+        page.get_by_role("button", name="Run without them").click()
+        figures.took[RUN].append(_duration(_result(page, "the pass without them")))
+        _settle(page)
+        page.locator("#undo").click()
         _settle(page)
 
 
@@ -310,18 +347,21 @@ def main() -> int:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5, metavar="N")
+    parser.add_argument("--model", metavar="M", default="mini", help="what the server loads")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where the figures go, too")
     asked = parser.parse_args()
     end_on_sigterm()
     if asked.rounds < 1:
         parser.error("--rounds must be at least 1")
     path = os.environ.get("VISIT_BROWSER") or shutil.which("chromium")
-    with served() as server, sync_playwright() as playwright:
+    with served("--model", asked.model) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         figures = measure(browser, server.url, asked.rounds)
         version = browser.version
         browser.close()
-    print(f"Chromium {version}, {os.cpu_count()} cores, {asked.rounds} rounds\n")
+    load = " ".join(f"{one:.1f}" for one in os.getloadavg())
+    print(f"{asked.model}, Chromium {version}, {os.cpu_count()} cores, load {load}, ", end="")
+    print(f"{asked.rounds} rounds\n")
     print(report(figures))
     if asked.json:
         kept = {

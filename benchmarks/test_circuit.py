@@ -6,6 +6,8 @@ set to zero. The goal is the time of 25 plain forward passes.
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
@@ -57,9 +59,12 @@ def test_circuit_curve(
     def curve() -> list[float]:
         with torch.inference_mode():
             return keep_only(
-                loaded.model, asked.architecture, trace, asked.position, ablations, kept,
+                asked.architecture,
+                partial(resident.resume, trace, asked.position),
+                ablations,
+                kept,
                 unembedding,
-            )  # fmt: skip
+            )
 
     changes = timed(benchmark, curve, rounds=3)
     assert len(changes) == N_POINTS

@@ -14,8 +14,8 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from visit.tracing.trace import Trace
 
-KEPT_BYTES = 64 << 20
-"""How much memory it may take: of SmolLM2, what four prompts of 8 tokens need."""
+KEPT_BYTES = 128 << 20
+"""How much memory it may take: of SmolLM2, what seven prompts of 8 tokens need, or one of 330."""
 
 
 @runtime_checkable
