@@ -74,7 +74,7 @@ def test_cells_and_links_are_reached_by_the_arrow_keys(open_app):
     effects = session.measure(Request(PROMPT), "heads", "mlp").effects
     least = min(effects, key=lambda one: one.measured or 0.0)
     page.focus("[data-cells=agreement]")
-    said = move(screen, "ArrowDown", *["ArrowLeft"] * 40)
+    said = move(screen, "ArrowDown", *["ArrowLeft"] * 12)
     assert said.startswith("L5 MLP, measured") and f"{least.measured:+.2f}"[1:] in said
     page.keyboard.press("Enter")
     wait_until(lambda: screen.ask("visit.state.picked") == str(least.sites[0].node), "the part")
