@@ -159,9 +159,9 @@ def say_agreement(effects: Effects, predicted: str) -> list[Component]:
         html.Dl(numbers, className="numbers"),
         html.P(
             [
-                html.Span(className="swatch attention"),
+                html.Span(className="swatch attention point"),
                 html.Span("heads"),
-                html.Span(className="swatch mlp"),
+                html.Span(className="swatch mlp point"),
                 html.Span("MLPs"),
                 html.Span("dotted: both agree"),
             ],
