@@ -12,7 +12,7 @@
 
   // By the data-cells of the part that takes the focus.
   /** @type {Record<string, (place: HTMLElement) => Cell[]>} */
-  const READERS = { parts: partsOf, attention: sourcesOf, sankey: linksOf, patching: patchesOf };
+  const READERS = { parts: partsOf, attention: sourcesOf, sankey: linksOf, patching: patchesOf, agreement: pointsOf };
 
   // Heads × layers: a group each, which a click finds.
   function partsOf(/** @type {HTMLElement} */ place) {
@@ -77,6 +77,17 @@
           return [{ box, words: plainOf(text[row][column]), act }];
         }),
       );
+    });
+  }
+
+  // Predicted against measured (visit/web/causes/agreement.py): Plotly binds its number to each point.
+  function pointsOf(/** @type {HTMLElement} */ place) {
+    return [...place.querySelectorAll(".scatterlayer .point")].map((element) => {
+      const [{ trace }] = /** @type {ScatterDrawn[]} */ (/** @type {any} */ (element.closest(".trace")).__data__);
+      const { i } = /** @type {ScatterDrawn} */ (/** @type {any} */ (element).__data__);
+      const { text, customdata } = trace;
+      const act = () => V.showInFlow(customdata[i]);
+      return { box: element.getBoundingClientRect(), words: plainOf(text[i]), act };
     });
   }
 

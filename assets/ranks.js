@@ -7,6 +7,7 @@
   const AT_ONCE = 60; // rows, and as many more on demand
   const IN_MAP = 24; // parts of the parts × tokens map
   const WIDTH = 330; // of a map, in units of its own
+  const UNDER_WORDS = 45; // per cent of a colour at most where a number is read on it (WCAG AA in every theme)
 
   /** @type {RankColumns | null} */
   let columns = null;
@@ -69,8 +70,8 @@
   const towards = (by, part) => (by === "effect" || by === "estimate" ? -part : part);
 
   // The colour of a part of the largest, signed towards the target: the theme's two hues, from its middle on.
-  function shade(/** @type {number} */ part) {
-    const depth = Math.round(100 * Math.sqrt(Math.min(1, Math.abs(part))));
+  function shade(/** @type {number} */ part, deepest = 100) {
+    const depth = Math.round(deepest * Math.sqrt(Math.min(1, Math.abs(part))));
     return `color-mix(in srgb, var(--${part < 0 ? "minus" : "plus"}) ${depth}%, var(--middle))`;
   }
 
@@ -254,7 +255,7 @@
         { "data-node": table.id[row] },
         tree("th", { scope: "row" }, tree("button", { class: "go", "data-node": table.id[row] }, table.name[row])),
         ...table.tokens[row].map((flow, at) =>
-          tree("td", { class: "number", style: `background: ${shade(flow / most)}`, title: `${table.name[row]} to ${table.next[at]}: ${signed(flow)}` }, Math.abs(flow) < most / 20 ? "" : flow.toFixed(1).replace("-", "−")),
+          tree("td", { class: "number", style: `background: ${shade(flow / most, UNDER_WORDS)}`, title: `${table.name[row]} to ${table.next[at]}: ${signed(flow)}` }, Math.abs(flow) < most / 20 ? "" : flow.toFixed(1).replace("-", "−")),
         ),
       ),
     );

@@ -360,6 +360,10 @@ interface SankeyDrawn {
   node?: { pointNumber: number };
   link: { pointNumber: number };
 }
+interface ScatterDrawn {
+  i: number;
+  trace: { text: string[]; customdata: string[] };
+}
 interface HeatmapTrace {
   yaxis: string;
   text: string[][];

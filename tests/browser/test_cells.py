@@ -68,3 +68,13 @@ def test_cells_and_links_are_reached_by_the_arrow_keys(open_app):
     page.keyboard.press("Enter")
     wait_until(lambda: screen.ask("visit.state.pane.name") == "flow", "the flow")
     assert screen.ask("visit.state.picked") == "embed@3"
+
+    screen.ask("visit.setPane({ name: 'causes' })")
+    wait_until(page.locator("#agreement .scatterlayer .point").count, "the points")
+    effects = session.measure(Request(PROMPT), "heads", "mlp").effects
+    least = min(effects, key=lambda one: one.measured or 0.0)
+    page.focus("[data-cells=agreement]")
+    said = move(screen, "ArrowDown", *["ArrowLeft"] * 12)
+    assert said.startswith("L5 MLP, measured") and f"{least.measured:+.2f}"[1:] in said
+    page.keyboard.press("Enter")
+    wait_until(lambda: screen.ask("visit.state.picked") == str(least.sites[0].node), "the part")

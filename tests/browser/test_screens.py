@@ -49,10 +49,10 @@ CUT = """() => [...document.querySelectorAll(
 
 # What stands in a row must not stick out of it.
 OUTSIDE = """() => [
-    '.top', '.second', '.toolbar', '.legend', '.dock-head', '.side',
+    '.top', '.second', '.toolbar', '.below', '.dock-head', '.side',
 ].flatMap(row => {
     const frame = document.querySelector(row).getBoundingClientRect();
-    return [...document.querySelectorAll(`${row} > *, ${row} .tool > *`)]
+    return [...document.querySelectorAll(`${row} > *, ${row} :is(.tool, .legend, .note) > *`)]
         .filter(e => e.getBoundingClientRect().width > 0)
         .filter(e => e.getBoundingClientRect().right > frame.right + 1)
         .map(e => `${row}: ${e.outerHTML.slice(0, 100)}`);
@@ -102,6 +102,12 @@ def parts(screen: Screen) -> None:
     screen.page.keyboard.press("ArrowRight")
 
 
+def tokens(screen: Screen) -> None:
+    """What parts do to the next tokens, as a map of numbers."""
+    screen.ask("visit.set('overview', 'tokens')")
+    wait_until(screen.page.locator(".token-map").count, "the map")
+
+
 def settings(screen: Screen) -> None:
     screen.page.locator(".menu.settings > summary").click()
 
@@ -125,7 +131,7 @@ def figure_dialog(screen: Screen) -> None:
 
 STATES = [
     *(route, opened_head, opened_mlp, sankey, attention, where),
-    *(parts, settings, causes_tab, causes_pane, figure_dialog),
+    *(parts, tokens, settings, causes_tab, causes_pane, figure_dialog),
 ]
 
 
@@ -154,7 +160,10 @@ def screen(dressed: Screen) -> Iterator[Screen]:
     flow = dressed.page.get_by_role("button", name="Flow", exact=True)
     if flow.get_attribute("aria-pressed") != "true":
         flow.click()
-    dressed.ask("() => { visit.closeAll(); visit.pick(null); visit.set('tab', 'words'); }")
+    dressed.ask(
+        "() => { visit.closeAll(); visit.pick(null); visit.set('tab', 'words');"
+        " visit.set('overview', 'parts'); }"
+    )
     wait_until(lambda: not dressed.ask(f"{CY}.nodes('[open = 1]').length"), "the blocks to close")
     dressed.page.keyboard.press("f")
 

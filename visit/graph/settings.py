@@ -88,7 +88,7 @@ _ALL = (
         "metric",
         "Metric",
         "the target's logit less the candidates' mean (choice), less the mean of all tokens "
-        "(centred), or itself (logit); with --versus, less the other token's",
+        "(centred), or itself (logit); with a token to compare with (versus), less that one's",
         Topic.METRIC,
     ),
     Setting(

@@ -269,7 +269,7 @@ def test_a_disk_without_room_is_said_before_anything_is_written(
 def test_a_model_larger_than_memory_is_refused_before_it_is_converted(
     gguf: Path, conversions: list[Path], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("visit.models.loading.free_bytes", lambda _: 1000)
+    monkeypatch.setattr("visit.models.loading.loader.free_bytes", lambda _: 1000)
     with pytest.raises(ModelError, match=r"needs about .* for its weights in float32"):
         load(str(gguf))
     assert conversions == []

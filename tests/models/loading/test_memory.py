@@ -69,8 +69,10 @@ def test_what_is_free_is_what_the_container_leaves(tmp_path: Path, monkeypatch: 
 def test_a_model_that_cannot_fit_is_refused_before_it_is_loaded(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("visit.models.loading.free_bytes", lambda _: 50_000)
-    monkeypatch.setattr("visit.models.loading.model_at", lambda *_: pytest.fail("it was loaded"))
+    monkeypatch.setattr("visit.models.loading.loader.free_bytes", lambda _: 50_000)
+    monkeypatch.setattr(
+        "visit.models.loading.loader.model_at", lambda *_: pytest.fail("it was loaded")
+    )
     for dtype, said in (
         ("float32", r"115 kB for its weights in float32, .* --dtype bfloat16 \(57.3 kB\), --dev"),
         ("bfloat16", "weights in bfloat16, and cpu has 50 kB left; give --device-map auto, or a"),

@@ -29,10 +29,10 @@ from visit.graph.request import Request
 from visit.text import visible
 from visit.web import inspector
 from visit.web.inspector import DOCUMENT_TABS, Tab, node_panel, wants
-from visit.web.inspector.depths import depth_of
-from visit.web.inspector.ledger import logit_rows
 from visit.web.inspector.needs import TabAnswer
-from visit.web.inspector.waterfall import LINES_SHOWN, By, Row, fold, steps
+from visit.web.inspector.tabs.depths import depth_of
+from visit.web.inspector.tabs.ledger import logit_rows
+from visit.web.inspector.tabs.waterfall import LINES_SHOWN, By, Row, fold, steps
 from visit.web.plots.heatmap import LEVELS, WINDOW, level, window
 from visit.web.trees import Tree, trees
 from visit.web.words import percent, signed
@@ -466,6 +466,16 @@ def test_a_head_s_row_is_listed_and_given_to_the_tokens():
     assert {r["attributes"].get("data-node") for r in rows} - {None} == {
         name for name in taken if ".value" in name
     }
+
+
+@pytest.mark.parametrize("tabs", [DOCUMENT_TABS, tuple(Tab)], ids=["document", "engine"])
+def test_the_map_promises_a_knock_out_only_where_one_can_be_measured(tabs: tuple[Tab, ...]):
+    node = INDEX.nodes[NodeId.parse("L1.head2@7")]
+    pattern = answer(Tab.ATTENTION, node.id)
+    made = trees(node_panel(INDEX, node, Tab.ATTENTION, pattern, tabs=tabs))
+    (frame,) = having(made, "data-cells", "attention")
+    assert ("knocks" in frame["attributes"]["aria-label"]) == (Tab.CAUSES in tabs)
+    assert ("is-live" in frame["attributes"]["class"]) == (Tab.CAUSES in tabs)
 
 
 def test_a_source_s_part_marks_the_row_that_reads_it_and_its_own_column():

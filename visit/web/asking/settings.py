@@ -61,11 +61,16 @@ def _build_row(setting: Setting, served: Request) -> Component:
         [
             html.Label(setting.label, htmlFor=name),
             _build_field(setting, attributes),
-            html.Span(setting.says, id=says, className="hint"),
+            html.Span(_explain(setting), id=says, className="hint"),
             html.Span(id=problem, className="problem", role="status"),
         ],
         className="setting",
     )
+
+
+def _explain(setting: Setting) -> str:
+    """What a field chooses, and what it stands for while nothing is chosen."""
+    return f"{setting.says}; auto: {setting.unset}" if setting.unset else setting.says
 
 
 def _build_field(setting: Setting, attributes: dict[str, Any]) -> Any:
@@ -75,7 +80,7 @@ def _build_field(setting: Setting, attributes: dict[str, Any]) -> Any:
         return field(**typed, **attributes)
     options = [html.Option(_WORDS.get(choice, choice), value=choice) for choice in setting.choices]
     if setting.unset:
-        options.insert(0, html.Option(setting.unset.partition(",")[0], value=""))
+        options.insert(0, html.Option("auto", value=""))
     return html.Select(options, **attributes)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from dash import html
@@ -63,7 +64,7 @@ def agreement_figure(effects: Effects, flow: FlowGraph, predicted: str, theme: T
             shapes=[{"type": "line", "x0": span[0], "y0": span[0], "x1": span[1], "y1": span[1],
                      "line": {"color": theme.faint, "width": 1, "dash": "dot"},
                      "layer": "below"}],
-            annotations=[_name(pair, flow, theme) for pair in named],
+            annotations=[_name(pair, span, flow, theme) for pair in named],
             hovermode="closest",
         ),
     }  # fmt: skip
@@ -118,14 +119,19 @@ def _tip(effect: Effect, flow: FlowGraph) -> str:
     return "<br>".join([*lines, *([str(effect.flag)] if effect.flag else [])])
 
 
-def _name(pair: tuple[Effect, float, float], flow: FlowGraph, theme: Theme) -> dict[str, Any]:
+def _name(
+    pair: tuple[Effect, float, float], span: Sequence[float], flow: FlowGraph, theme: Theme
+) -> dict[str, Any]:
+    """A point's name above it; near an end of the axis it leads away from the numbers there."""
     effect, measured, predicted = pair
+    across = (measured - span[0]) / (span[1] - span[0])
     return {
         "x": measured,
         "y": predicted,
         "text": literal(name_site(effect.sites[0], flow)),
         "showarrow": False,
         "yshift": 11,
+        "xanchor": "left" if across < 0.12 else "right" if across > 0.88 else "center",
         "font": {"size": 10.5, "color": theme.soft},
     }
 
@@ -153,9 +159,9 @@ def say_agreement(effects: Effects, predicted: str) -> list[Component]:
         html.Dl(numbers, className="numbers"),
         html.P(
             [
-                html.Span(className="swatch attention"),
+                html.Span(className="swatch attention point"),
                 html.Span("heads"),
-                html.Span(className="swatch mlp"),
+                html.Span(className="swatch mlp point"),
                 html.Span("MLPs"),
                 html.Span("dotted: both agree"),
             ],

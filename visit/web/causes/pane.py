@@ -23,6 +23,7 @@ _EMPTY: dict[str, Any] = {
         "plot_bgcolor": CLEAR,
     },
 }
+_AGREEMENT_SAYS = "Parts as points: the arrow keys move, Enter goes to the part in the flow"
 _PATCHING_SAYS = "Maps over the layers: the arrow keys move, Enter goes to the part in the flow"
 _CONFIG: Any = {"displayModeBar": False, "scrollZoom": False}
 
@@ -37,6 +38,7 @@ def build_pane() -> Component:
                 ids.AGREEMENT_SAID,
                 ids.AGREEMENT,
                 html.Div(id=ids.AGREEMENT_BY),
+                by_keyboard("agreement", _AGREEMENT_SAYS),
             ),
             _section(
                 "Patch from another prompt",
@@ -57,7 +59,7 @@ def _section(
     said: str,
     figure: str,
     controls: Component,
-    of_figure: dict[str, Any] | None = None,
+    of_figure: dict[str, Any],
 ) -> Component:
     return html.Section(
         [
@@ -69,7 +71,7 @@ def _section(
                     id=figure, figure=_EMPTY, config=_CONFIG, responsive=True, className="figure"
                 ),
                 className="causes-figure",
-                **(of_figure or {}),
+                **of_figure,
             ),
         ],
         className="causes-section",

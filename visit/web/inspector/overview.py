@@ -13,8 +13,8 @@ from visit.graph.flow import FlowGraph, ModelInfo, Note
 from visit.graph.index import Index
 from visit.graph.relations import sum_logits
 from visit.text import one_line
-from visit.web.inspector.ledger import logit_rows, logit_section
 from visit.web.inspector.pieces import Said, facts, go, hint
+from visit.web.inspector.tabs.ledger import logit_rows, logit_section
 from visit.web.parts import aria, data, term, word
 from visit.web.ranking.panel import parts_section, tokens_section
 from visit.web.words import metric_sentence, metric_words, percent, place, signed, title

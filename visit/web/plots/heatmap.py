@@ -24,8 +24,8 @@ LINE_HEIGHT = 12
 LEVELS = 12
 """Attention is drawn in so many steps of darkness; each is one path, so 48 tokens are quick."""
 
-
-_SAYS = "Attention: the arrow keys move from cell to cell, Enter says why it is read"
+_SAYS = "Attention: the arrow keys move from cell to cell"
+_ASKS = ", Enter says why it is read"
 
 
 def window(n_tokens: int, reader: int) -> range:
@@ -42,6 +42,8 @@ def heatmap(
     shown: range,
     reader: int,
     source: int | None,
+    *,
+    is_live: bool = False,
 ) -> Component:
     """The pattern among the tokens of a window, with the reader's row and the source's column.
 
@@ -51,6 +53,7 @@ def heatmap(
         shown: The tokens that are drawn.
         reader: The position whose row is marked.
         source: The position whose column is marked, if any.
+        is_live: Whether a model can be asked what a knock-out causes.
     """
     cell = min(LARGEST_CELL, (WIDTH - LABEL) / len(shown))
     side = cell * len(shown)
@@ -93,8 +96,8 @@ def heatmap(
                 drawn,
             )
         ],
-        className="heatmap-frame",
-        **by_keyboard("attention", _SAYS),
+        className="heatmap-frame is-live" if is_live else "heatmap-frame",
+        **by_keyboard("attention", _SAYS + (_ASKS if is_live else "")),
     )
 
 

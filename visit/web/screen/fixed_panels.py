@@ -66,7 +66,7 @@ def toolbar(*, with_server: bool, with_engine: bool) -> list[Component]:
         *views,
         html.Div(
             [
-                html.Label("Parts shown", htmlFor=ids.COUNT),
+                html.Label(["Parts", html.Span(" shown", className="if-room")], htmlFor=ids.COUNT),
                 field(id=ids.COUNT, type="range", min="0", max="1", step="1", value="0"),
                 html.Output("", id=ids.COUNT_TEXT, htmlFor=ids.COUNT),
                 html.Label("by", htmlFor=ids.COUNT_BY),
@@ -82,7 +82,10 @@ def toolbar(*, with_server: bool, with_engine: bool) -> list[Component]:
         ),
         html.Div(
             [
-                html.Span(["flow ", term("unexplained")], className="hint"),
+                html.Span(
+                    [html.Span("flow ", className="if-room"), term("unexplained")],
+                    className="hint",
+                ),
                 html.Output("0 %", id=ids.UNEXPLAINED),
             ],
             className="tool of-flow",

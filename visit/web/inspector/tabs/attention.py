@@ -52,8 +52,17 @@ def reads_tokens(node_id: NodeId) -> bool:
     return node_id.kind is NodeKind.ATTN or node_id.head is not None
 
 
-def attention_tab(index: Index, node: Node, pattern: Pattern | None) -> list[Component]:
-    """The pattern of the node's head, and the row of the position that reads."""
+def attention_tab(
+    index: Index, node: Node, pattern: Pattern | None, *, is_live: bool = False
+) -> list[Component]:
+    """The pattern of the node's head, and the row of the position that reads.
+
+    Args:
+        index: The graph.
+        node: A node in it.
+        pattern: Its head's, where it is known.
+        is_live: Whether a model can be asked what a knock-out causes.
+    """
     if node.id.kind is NodeKind.ATTN:
         return _of_attention(index, node.id)
     head = head_of(index, node.id)
@@ -88,7 +97,7 @@ def attention_tab(index: Index, node: Node, pattern: Pattern | None) -> list[Com
             head.position,
             taken,
             source,
-            *_picture(index, head.position, source, pattern),
+            *_picture(index, head.position, source, pattern, is_live=is_live),
         ),
         *circuits(index, head),
     ]
@@ -127,7 +136,9 @@ def _root(
     )
 
 
-def _picture(index: Index, reader: int, source: int | None, pattern: Pattern) -> list[Component]:
+def _picture(
+    index: Index, reader: int, source: int | None, pattern: Pattern, *, is_live: bool
+) -> list[Component]:
     texts = index.flow.shown
     shown = window(len(texts), reader)
     said = [
@@ -139,7 +150,7 @@ def _picture(index: Index, reader: int, source: int | None, pattern: Pattern) ->
             f" Tokens {shown.start} to {shown.stop - 1} of {len(texts)}: the {WINDOW} around the "
             "reader."
         )
-    return [heatmap(pattern, texts, shown, reader, source), hint(*said)]
+    return [heatmap(pattern, texts, shown, reader, source, is_live=is_live), hint(*said)]
 
 
 def _sources(index: Index, taken: Sequence[Taken], source: int | None) -> Component:

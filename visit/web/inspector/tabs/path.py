@@ -14,8 +14,8 @@ from visit.graph.index import Index
 from visit.graph.kinds import RESIDUALS, RESTS
 from visit.graph.paths import NO_TOKENS, Paths, Step
 from visit.graph.relations import head_of
-from visit.web.inspector.attention import why
 from visit.web.inspector.pieces import hint, leads_to, swatch
+from visit.web.inspector.tabs.attention import why
 from visit.web.parts import aria, span, term, word, word_at
 from visit.web.words import percent, signed, title
 

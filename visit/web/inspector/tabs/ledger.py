@@ -12,7 +12,7 @@ from visit.graph.index import Index, edge_id
 from visit.graph.kinds import BLOCKS, LEDGER_WORDS, NODES, RESTS
 from visit.graph.relations import logit_so_far, neurons_of, wholes
 from visit.web.inspector.pieces import facts, go, hint, leads_to, part_name
-from visit.web.inspector.waterfall import By, Row, choice, waterfall
+from visit.web.inspector.tabs.waterfall import By, Row, choice, waterfall
 from visit.web.parts import data, term, word
 from visit.web.words import name_part, percent, place, signed, signed_percent, title
 
