@@ -79,6 +79,8 @@
     const doing = isDrawn() ? "Run without them" : "Measure without them";
     const isDone = !collected.length || (isDrawn() && isOffNow());
     const buttons = isDone ? [] : [make("button", { class: "primary", "data-run": "" }, doing)];
+    const keeping = { "data-keep-only": "", title: "All other heads are ablated: patched from the second prompt, or set to a mean" };
+    if (collected.length && !own.off.length) buttons.push(make("button", keeping, "Keep only these…"));
     if (own.off.length) buttons.push(make("button", { "data-run": "plain" }, "Back to the plain pass"));
     else buttons.push(make("button", { class: "quiet", "data-clear": "" }, "Clear"));
     V.part("what-if-sites").replaceChildren(
@@ -104,6 +106,16 @@
     V.setProps(isMeasured ? "weigh" : "run", { data });
   }
 
+  // Only some parts are kept, all others in question ablated; which ones follows from what is asked.
+  function keepOnly(/** @type {{ sites?: string[], keep?: number }} */ which) {
+    const { second, view } = V.state;
+    const [chosen] = V.inputs('input[name="circuit-by"]:checked');
+    V.setPane({ name: "causes" });
+    V.part("circuit").scrollIntoView({ block: "nearest" });
+    const data = { ...which, second, by: chosen?.value ?? "effect", of: view?.key, asked: Date.now() };
+    V.setProps("keep-only", { data });
+  }
+
   // ------------------------------------------------------------------ the tab
 
   function showAnswer() {
@@ -126,6 +138,9 @@
     const { how, second, predicted } = V.state;
     for (const input of V.inputs('input[name="cause-how"]')) input.checked = input.value === how;
     for (const input of V.inputs('input[name="cause-predicted"]')) input.checked = input.value === predicted;
+    if (!V.inputs('input[name="circuit-by"]:checked').length) {
+      for (const input of V.inputs('input[name="circuit-by"][value="effect"]')) input.checked = true;
+    }
     for (const input of V.inputs("input[data-second]")) {
       if (input !== document.activeElement) input.value = second ?? "";
     }
@@ -176,7 +191,13 @@
     else if (dropped !== undefined) drop(dropped);
     else if (clear !== undefined) V.set("collected", new Set());
     else if (asked !== undefined) run(asked === "plain" ? [] : [...V.state.collected]);
-    else if (tab === "causes") V.set("site", null);
+    else if (button?.dataset.keepOnly !== undefined) keepOnly({ sites: [...V.state.collected].map(textOf) });
+    else if (button?.dataset.circuit !== undefined) keepOnly({});
+    else if (button?.dataset.keepDrawn !== undefined) {
+      V.set("kept", button.dataset.keepDrawn);
+      V.set("parts", "0");
+      V.setPane({ name: "flow" });
+    } else if (tab === "causes") V.set("site", null);
     else chooseSource(event, target.closest("svg.heatmap"));
   });
 
@@ -222,6 +243,12 @@
     fillCauses(/** @type {CauseAnswer | null} */ answer) {
       own.answer = answer;
       showAnswer();
+    },
+
+    // A point of the curve is a circuit of so many parts.
+    keepSize(/** @type {PlotlyClick | null} */ clicked) {
+      const size = clicked?.points?.[0]?.customdata;
+      if (typeof size === "number") keepOnly({ keep: size });
     },
 
     // A point of the scatter or a cell of a map is a part of the graph.

@@ -17,7 +17,7 @@ from visit.graph.request import Request
 from visit.web import ids
 from visit.web.causes.asking import plain, under_way
 from visit.web.causes.controls import RESULT, WAYS
-from visit.web.causes.pane_callbacks import register_pane
+from visit.web.causes.pane_callbacks import register_circuit, register_pane
 from visit.web.causes.sites import site_from_text, site_of
 from visit.web.causes.without import cannot, measured, say_change, say_together, sources
 from visit.web.inspector.needs import Tab
@@ -45,6 +45,7 @@ def register_causes(calls: Calls, engine: Engine, graphs: Graphs, shelf: Shelf) 
     _register_without(calls, graphs)
     _register_what_if(calls, engine, graphs, shelf)
     register_pane(calls, graphs)
+    register_circuit(calls, graphs)
 
 
 # ------------------------------------------------------------------ without one part
