@@ -69,8 +69,8 @@ def texts(made: list[Any]) -> str:
         ({"keep": 3, "by": "flow"}, {"parts": ("heads",), "keep": 3, "by": Score.FLOW}),
         ({"second": "b a"}, {"parts": ("heads",), "reference": ("b a",)}),
         (
-            {"sites": ["L1.mlp@1", "L0.head2@1 zero"], "keep": 3},
-            {"parts": ("heads", "mlp"), "sites": ("L1.mlp@1", "L0.head2@1")},
+            {"sites": [f"L1.mlp@{LAST}", f"L0.head2@{LAST} zero"], "keep": 3},
+            {"parts": ("heads", "mlp"), "sites": (f"L1.mlp@{LAST}", f"L0.head2@{LAST}")},
         ),
         ({"by": "luck"}, {"parts": ("heads",)}),
     ],
@@ -79,12 +79,18 @@ def test_the_page_asks_of_all_heads_and_of_the_sorts_that_are_kept(
     asked: dict[str, Any], wanted: dict[str, Any]
 ):
     changed = Request("a b", interventions=("L0.mlp@1 zero",))
-    assert ask_circuit(changed, asked) == FindCircuit(Request("a b"), checks=60, **wanted)
+    assert ask_circuit(FLOW, changed, asked) == FindCircuit(Request("a b"), checks=60, **wanted)
+
+
+def test_where_something_is_kept_elsewhere_all_of_its_sort_is_in_question():
+    asked = ask_circuit(FLOW, Request("a b"), {"sites": ["L1.mlp@0", "L0.memory4.value@1"]})
+    sites = [f"L{layer}.mlp@0" for layer in range(FLOW.model.n_layers)]
+    assert asked.parts == ("heads", *sites, "L0.memory4.value@1")
 
 
 def test_an_attention_cannot_be_kept_beside_its_heads():
     with pytest.raises(RequestError, match="an attention is all of its heads"):
-        ask_circuit(Request("a b"), {"sites": ["L1.attn@1"]})
+        ask_circuit(FLOW, Request("a b"), {"sites": ["L1.attn@1"]})
 
 
 def test_every_point_of_the_curve_knows_its_size_and_the_chosen_one_stands_out():

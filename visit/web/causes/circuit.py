@@ -12,7 +12,7 @@ from visit.engine.questions import FindCircuit
 from visit.errors import RequestError
 from visit.graph.circuit import Circuit, CircuitPart, Point, Score
 from visit.graph.flow import FlowGraph
-from visit.graph.interventions import SORTS, WAY_WORDS, Intervention, Positions, Site, Way
+from visit.graph.interventions import SORTS, WAY_WORDS, Intervention, Site, Way
 from visit.graph.kinds import NodeKind
 from visit.graph.request import Request
 from visit.web.causes.asking import plain
@@ -28,14 +28,14 @@ RANKED_BY = {
 }  # fmt: skip
 _CHECKS = 60
 _N_KEPT, _N_LEFT_OUT = 24, 8
-_HEADS_AND_MLPS = (NodeKind.HEAD, NodeKind.MLP)
 
 
-def ask_circuit(request: Request, asked: dict[str, Any]) -> FindCircuit:
+def ask_circuit(flow: FlowGraph, request: Request, asked: dict[str, Any]) -> FindCircuit:
     """The question that the page asks: of all heads, and of the sorts that are kept by hand.
 
     Args:
-        request: Of the graph that is shown.
+        flow: The graph that is shown.
+        request: Its request.
         asked: ``sites`` that are kept by hand, or how many of the strongest are, ``keep``, or
             neither; ``by``, what parts are ranked by; and ``second``, the contrast.
 
@@ -43,27 +43,35 @@ def ask_circuit(request: Request, asked: dict[str, Any]) -> FindCircuit:
         RequestError: what is to be kept is no part.
     """
     texts = asked.get("sites") or ()
-    sites = tuple(str(Intervention.parse(str(text)).site) for text in texts)
+    sites = tuple(Intervention.parse(str(text)).site for text in texts)
     keep, second, by = asked.get("keep"), asked.get("second"), asked.get("by")
     return FindCircuit(
         plain(request),
-        _parts_of(sites),
+        _parts_of(sites, flow),
         by=next((one for one in Score if one == by), Score.EFFECT),
         reference=(str(second),) if second else (),
-        sites=sites,
+        sites=tuple(map(str, sites)),
         keep=keep if isinstance(keep, int) and not sites else None,
         checks=_CHECKS,
-        positions=Positions.TRACED,
     )
 
 
-def _parts_of(sites: Sequence[str]) -> tuple[str, ...]:
-    """Heads, and every other sort that something by hand is of."""
-    kinds = {Site.parse(text).kind for text in sites} | {NodeKind.HEAD}
-    found = tuple(name for name, kind in SORTS.items() if kind in kinds)
-    if NodeKind.ATTN in kinds:
+def _parts_of(sites: Sequence[Site], flow: FlowGraph) -> tuple[str, ...]:
+    """Heads at the traced position, and wherever something is kept by hand all of its sort."""
+    if any(site.kind is NodeKind.ATTN for site in sites):
         raise RequestError("an attention is all of its heads; keep heads, MLPs or memories")
-    return found
+    kinds = {site.kind for site in sites if site.position == flow.position} | {NodeKind.HEAD}
+    parts = [name for name, kind in SORTS.items() if kind in kinds]
+    numbers = {NodeKind.HEAD: range(flow.model.n_heads), NodeKind.MLP: (None,)}
+    elsewhere = {(one.position, one.kind) for one in sites if one.position != flow.position}
+    for position, kind in sorted(elsewhere, key=str):
+        parts += [
+            str(Site(kind, position, layer, number))
+            for layer in range(flow.model.n_layers)
+            for number in numbers.get(kind, ())
+        ]
+    named = [str(site) for site in sites if site.kind not in numbers]
+    return tuple(dict.fromkeys((*parts, *named)))
 
 
 def circuit_figure(circuit: Circuit, theme: Theme) -> Figure:

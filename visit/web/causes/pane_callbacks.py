@@ -109,7 +109,7 @@ def register_circuit(calls: Calls, graphs: Graphs) -> None:
             return EMPTY, {ids.CIRCUIT_SAID: [], ids.CIRCUIT_PARTS: []}
         try:
             async with under_way():
-                question = ask_circuit(view.request, asked)
+                question = ask_circuit(index.flow, view.request, asked)
                 circuit = await graphs.answer(view, question, progress_to_page())
         except VisitError as problem:
             said = trees(cannot(str(problem)))
