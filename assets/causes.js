@@ -14,6 +14,7 @@
     said: /** @type {Panels} */ ({}),
     answer: /** @type {CauseAnswer | null} */ (null),
     colouring: "kind",
+    kept: /** @type {object} */ ({}), // what was asked of a circuit
   };
 
   // A site with its way is two words; in the state, which the address says in words, it is one.
@@ -112,9 +113,11 @@
     const [chosen] = V.inputs('input[name="circuit-by"]:checked');
     V.setPane({ name: "causes" });
     V.part("circuit").scrollIntoView({ block: "nearest" });
-    const data = { ...which, second, by: chosen?.value ?? "effect", of: view?.key, asked: Date.now() };
-    V.setProps("keep-only", { data });
+    own.kept = { ...which, second, by: chosen?.value ?? "effect", of: view?.key };
+    V.setProps("keep-only", { data: { ...own.kept, asked: Date.now() } });
   }
+
+  V.circuitAsked = () => own.kept;
 
   // ------------------------------------------------------------------ the tab
 

@@ -27,6 +27,7 @@ RANKED_BY = {
     Score.DIRECT: "direct logit",
 }  # fmt: skip
 _CHECKS = 60
+_TERMS = ("faithfulness", "metric")
 _N_KEPT, _N_LEFT_OUT = 24, 8
 
 
@@ -142,15 +143,23 @@ def _place(sizes: Sequence[int], size: int) -> float:
     return later - 1 + (size - before) / (sizes[later] - before)
 
 
+def list_circuit(circuit: Circuit) -> dict[str, str]:
+    """The circuit in numbers, each by its name."""
+    chosen = circuit.chosen
+    return {
+        "kept": f"{chosen.size} of {len(circuit.parts)}",
+        "faithfulness": f"{chosen.faithfulness:.2f}",
+        "without them": f"{circuit.complement.faithfulness:.2f}",
+        "metric": f"{signed(chosen.metric)} of {signed(circuit.base.metric)}",
+        "none kept": signed(circuit.none),
+    }
+
+
 def say_circuit(circuit: Circuit) -> list[Component]:
     """How much is kept, in numbers, and what became of the rest."""
-    chosen, complement = circuit.chosen, circuit.complement
-    numbers: list[tuple[Any, str]] = [
-        ("kept", f"{chosen.size} of {len(circuit.parts)}"),
-        (term("faithfulness"), f"{chosen.faithfulness:.2f}"),
-        ("without them", f"{complement.faithfulness:.2f}"),
-        (term("metric"), f"{signed(chosen.metric)} of {signed(circuit.base.metric)}"),
-        ("none kept", signed(circuit.none)),
+    numbers = [
+        (term(name) if name in _TERMS else name, value)
+        for name, value in list_circuit(circuit).items()
     ]
     way = WAY_WORDS[Way(circuit.how)].removesuffix(" of the reference")
     where = "" if circuit.reference is None else f" of {circuit.reference.name}"
