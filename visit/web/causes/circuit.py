@@ -63,7 +63,10 @@ def _parts_of(sites: Sequence[Site], flow: FlowGraph) -> tuple[str, ...]:
         raise RequestError("an attention is all of its heads; keep heads, MLPs or memories")
     kinds = {site.kind for site in sites if site.position == flow.position} | {NodeKind.HEAD}
     parts = [name for name, kind in SORTS.items() if kind in kinds]
-    numbers = {NodeKind.HEAD: range(flow.model.n_heads), NodeKind.MLP: (None,)}
+    numbers: dict[NodeKind, Sequence[int | None]] = {
+        NodeKind.HEAD: range(flow.model.n_heads),
+        NodeKind.MLP: (None,),
+    }
     elsewhere = {(one.position, one.kind) for one in sites if one.position != flow.position}
     for position, kind in sorted(elsewhere, key=str):
         parts += [
