@@ -122,5 +122,5 @@ def test_kept_missed_and_backup_parts_go_to_their_nodes():
     assert nodes(kept) == [f"L1.head0@{LAST}", f"L0.mlp@{LAST}"]
     assert nodes(missed) == [f"L0.head1@{LAST}"]
     assert nodes(backups) == [f"L0.head1@{LAST}", f"L0.head2@{LAST}"]
-    assert f"L1.head0@{LAST} L0.mlp@{LAST}" in str(kept)
+    assert f"'data-keep-drawn': 'L1.head0@{LAST} L0.mlp@{LAST}'" in str(kept)
     assert "is-idle" in str(kept)

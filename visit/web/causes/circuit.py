@@ -189,7 +189,7 @@ def list_parts(circuit: Circuit, flow: FlowGraph) -> list[Component]:
     nodes = " ".join(str(part.site.node) for part in kept)
     draw = html.Button(
         "Draw only these", className="quiet", title="In the flow, without any other part",
-        **data(keepDrawn=nodes),
+        **data(keep_drawn=nodes),
     )  # fmt: skip
     return [
         _table("Kept", kept[:_N_KEPT], circuit, flow, "change", len(kept), [draw] if kept else []),
