@@ -112,7 +112,7 @@
     const { second, view } = V.state;
     const [chosen] = V.inputs('input[name="circuit-by"]:checked');
     V.setPane({ name: "causes" });
-    V.part("circuit").scrollIntoView({ block: "nearest" });
+    V.part("circuit").scrollIntoView({ block: "end" });
     own.kept = { ...which, second, by: chosen?.value ?? "effect", of: view?.key };
     V.setProps("keep-only", { data: { ...own.kept, asked: Date.now() } });
   }

@@ -119,7 +119,7 @@ def circuit_figure(circuit: Circuit, theme: Theme) -> Figure:
             margin=(46, 14, 10, 40),
             xaxis={**axis, "title": {"text": "parts kept, the strongest first", "standoff": 6},
                    "tickvals": list(range(len(sizes))), "ticktext": list(map(str, sizes)),
-                   "showgrid": False},
+                   "showgrid": False, "zeroline": False},
             yaxis={**axis, "title": {"text": "faithfulness", "standoff": 4}, "zeroline": True,
                    "zerolinecolor": theme.line, "range": [low - room, high + room]},
             shapes=[{"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 1, "y1": 1,
