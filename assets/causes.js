@@ -16,6 +16,7 @@
     said: /** @type {Panels} */ ({}),
     answer: /** @type {CauseAnswer | null} */ (null),
     colouring: "kind",
+    kept: /** @type {object} */ ({}), // what was asked of a circuit
   };
 
   // A site with its way is two words; in the state, which the address says in words, it is one.
@@ -81,6 +82,8 @@
     const doing = isDrawn() ? "Run without them" : "Measure without them";
     const isDone = !collected.length || (isDrawn() && isOffNow());
     const buttons = isDone ? [] : [make("button", { class: "primary", "data-run": "" }, doing)];
+    const keeping = { "data-keep-only": "", title: "All other heads are ablated: patched from the second prompt, or set to a mean" };
+    if (collected.length && !own.off.length) buttons.push(make("button", keeping, "Keep only these…"));
     if (own.off.length) buttons.push(make("button", { "data-run": "plain" }, "Back to the plain pass"));
     else buttons.push(make("button", { class: "quiet", "data-clear": "" }, "Clear"));
     const sites = [
@@ -113,6 +116,18 @@
     V.setProps("compare", { data: { second, asked: Date.now() } });
   }
 
+  // Only some parts are kept, all others in question ablated; which ones follows from what is asked.
+  function keepOnly(/** @type {{ sites?: string[], keep?: number }} */ which) {
+    const { second, view } = V.state;
+    const [chosen] = V.inputs('input[name="circuit-by"]:checked');
+    V.setPane({ name: "causes" });
+    V.part("circuit").scrollIntoView({ block: "end" });
+    own.kept = { ...which, second, by: chosen?.value ?? "effect", of: view?.key };
+    V.setProps("keep-only", { data: { ...own.kept, asked: Date.now() } });
+  }
+
+  V.circuitAsked = () => own.kept;
+
   // ------------------------------------------------------------------ the tab
 
   function showAnswer() {
@@ -135,6 +150,9 @@
     const { how, second, predicted } = V.state;
     for (const input of V.inputs('input[name="cause-how"]')) input.checked = input.value === how;
     for (const input of V.inputs('input[name="cause-predicted"]')) input.checked = input.value === predicted;
+    if (!V.inputs('input[name="circuit-by"]:checked').length) {
+      for (const input of V.inputs('input[name="circuit-by"][value="effect"]')) input.checked = true;
+    }
     for (const input of V.inputs("input[data-second]")) {
       if (input !== document.activeElement) input.value = second ?? "";
     }
@@ -186,7 +204,13 @@
     else if (compare !== undefined) compareWithSecond();
     else if (clear !== undefined) V.set("collected", new Set());
     else if (asked !== undefined) run(asked === "plain" ? [] : [...V.state.collected]);
-    else if (tab === "causes") V.set("site", null);
+    else if (button?.dataset.keepOnly !== undefined) keepOnly({ sites: [...V.state.collected].map(textOf) });
+    else if (button?.dataset.circuit !== undefined) keepOnly({});
+    else if (button?.dataset.keepDrawn !== undefined) {
+      V.set("kept", button.dataset.keepDrawn);
+      V.set("parts", "0");
+      V.setPane({ name: "flow" });
+    } else if (tab === "causes") V.set("site", null);
     else chooseSource(event, target.closest("svg.heatmap"));
   });
 
@@ -235,6 +259,12 @@
     fillCauses(/** @type {CauseAnswer | null} */ answer) {
       own.answer = answer;
       showAnswer();
+    },
+
+    // A point of the curve is a circuit of so many parts.
+    keepSize(/** @type {PlotlyClick | null} */ clicked) {
+      const size = clicked?.points?.[0]?.customdata;
+      if (typeof size === "number") keepOnly({ keep: size });
     },
 
     // A point of the scatter or a cell of a map is a part of the graph.

@@ -419,6 +419,7 @@ interface Visit {
   closeAll: () => void;
   note: (id: string, change: NodeNote) => void;
   noteOf: (id: string) => NodeNote;
+  circuitAsked: () => object;
   goTo: (id: string, within?: string) => void;
   remember: (view: View | null) => boolean;
   showAgain: (change?: Partial<View>) => void;

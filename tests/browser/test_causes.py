@@ -128,6 +128,22 @@ def test_three_heads_are_left_out_a_prompt_is_patched_and_a_source_knocked_out(o
     assert estimate is not None
     wait_until(lambda: signed(estimate) in page.inner_text("#agreement-said"), "by estimate")
 
+    # The circuit, drawn alone; then one of the parts that are collected.
+    circuit = session.circuit(request, reference=(SECOND,), checks=60)
+    page.get_by_role("button", name="Find the circuit").click()
+    kept_of_all = f"{circuit.chosen.size} of {len(circuit.parts)}"
+    wait_until(lambda: kept_of_all in page.inner_text("#circuit-said"), "the circuit")
+    assert f"{circuit.chosen.faithfulness:.2f}" in page.inner_text("#circuit-said")
+    listed = "[...document.querySelector('.circuit-list').querySelectorAll('[data-node]')]"
+    kept = [str(part.site) for part in circuit.kept]
+    assert screen.ask(f"{listed}.map(one => one.dataset.node)") == kept[:24]
+    page.get_by_role("button", name="Draw only these").click()
+    wait_until(
+        lambda: set(screen.ask(f"{CY}.nodes().map(node => node.id())")) >= set(kept), "them drawn"
+    )
+    page.get_by_role("button", name="Keep only these").click()
+    wait_until(lambda: "3 of" in page.inner_text("#circuit-said"), "those that are collected")
+
     # A prompt of another length is refused in one line, in place.
     page.locator("#second-of-pane").fill("France")
     page.locator("#second-of-pane").press("Enter")

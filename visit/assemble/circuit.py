@@ -25,7 +25,7 @@ from visit.assemble.residency import Resident
 from visit.assemble.site_sets import find_sites
 from visit.assemble.traced_request import TracedRequest
 from visit.attribution import effects as arithmetic
-from visit.attribution.estimates import live_gradients
+from visit.attribution.estimates import gradients_of_flow, live_gradients
 from visit.attribution.keeping import keep_only
 from visit.engine.progress import Progress, part_of
 from visit.engine.questions import FindCircuit
@@ -242,6 +242,7 @@ class _Job:
             asked.position,
             self.ablations,
             unembedding,
+            gradients_of_flow(asked.architecture, asked.trace, asked.flow),
             live_gradients(asked.architecture, asked.trace, asked.position, unembedding),
             tell=lambda part: tell("effects", part),
         )

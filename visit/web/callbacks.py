@@ -250,6 +250,7 @@ def _register_browser(app: Dash, *, with_engine: bool) -> None:
     if with_engine:
         browser("goTo", Input(ids.AGREEMENT, "clickData"))
         browser("goTo", Input(ids.PATCHING, "clickData"))
+        browser("keepSize", Input(ids.CIRCUIT, "clickData"))
     browser("lens", Input(ids.LENS, "figure"), Input(ids.PICKED, "data"))
     browser("saveFigure", Input(ids.FIGURE, "data"))
     browser("showMaking", Input(ids.MAKING, "data"))
@@ -260,7 +261,7 @@ def _register_browser(app: Dash, *, with_engine: bool) -> None:
     browser("showSettingProblems", Input(ids.SETTINGS_PROBLEMS, "data"))
     for store in (
         *(ids.FIXED_PANELS, ids.DRAWN_PANELS, ids.INSPECTOR_PANELS),
-        *(ids.AGREEMENT_PANELS, ids.PATCHING_PANELS),
+        *(ids.AGREEMENT_PANELS, ids.PATCHING_PANELS, ids.CIRCUIT_PANELS),
     ):
         browser("fill", Input(store, "data"))
 

@@ -19,7 +19,7 @@ from visit.web import ids
 from visit.web.causes.asking import plain, under_way
 from visit.web.causes.compared import register_comparing, say_difference
 from visit.web.causes.controls import RESULT, WAYS
-from visit.web.causes.pane_callbacks import register_pane
+from visit.web.causes.pane_callbacks import register_circuit, register_pane
 from visit.web.causes.sites import site_from_text, site_of
 from visit.web.causes.why import COUNT, why_there
 from visit.web.causes.without import cannot, measured, say_change, say_together, sources
@@ -49,6 +49,7 @@ def register_causes(calls: Calls, engine: Engine, graphs: Graphs, shelf: Shelf) 
     _register_what_if(calls, engine, graphs, shelf)
     register_comparing(calls, engine, graphs, shelf)
     register_pane(calls, graphs)
+    register_circuit(calls, graphs)
 
 
 # ------------------------------------------------------------------ without one part

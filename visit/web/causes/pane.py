@@ -1,4 +1,4 @@
-"""The pane *Causes* beside Flow and Sankey: agreement on the left, patching on the right."""
+"""The pane *Causes* beside Flow and Sankey: agreement, patching, and the circuit under them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from dash.development.base_component import Component
 
 from visit.web import ids
 from visit.web.causes.agreement import PREDICTIONS
+from visit.web.causes.circuit import RANKED_BY
 from visit.web.causes.controls import second_prompt
 from visit.web.parts import aria, by_keyboard, choice, data
 from visit.web.theme import CLEAR
 from visit.web.trees import Tree, trees
 
-_EMPTY: dict[str, Any] = {
+EMPTY: dict[str, Any] = {
     "data": [],
     "layout": {
         "xaxis": {"visible": False},
@@ -48,6 +49,15 @@ def build_pane() -> Component:
                 html.Div(id=ids.PATCHING_FROM),
                 by_keyboard("patching", _PATCHING_SAYS),
             ),
+            _section(
+                "Circuit",
+                "Which few parts are enough, with all others ablated?",
+                ids.CIRCUIT_SAID,
+                ids.CIRCUIT,
+                html.Div(id=ids.CIRCUIT_BY),
+                {},
+                after=html.Div(id=ids.CIRCUIT_PARTS, className="circuit-lists"),
+            ),
         ],
         className="causes-pane",
     )
@@ -60,6 +70,7 @@ def _section(
     figure: str,
     controls: Component,
     of_figure: dict[str, Any],
+    after: Component | None = None,
 ) -> Component:
     return html.Section(
         [
@@ -68,13 +79,14 @@ def _section(
             html.Div(id=said, className="causes-said"),
             html.Div(
                 dcc.Graph(
-                    id=figure, figure=_EMPTY, config=_CONFIG, responsive=True, className="figure"
+                    id=figure, figure=EMPTY, config=_CONFIG, responsive=True, className="figure"
                 ),
                 className="causes-figure",
                 **of_figure,
             ),
+            *([] if after is None else [after]),
         ],
-        className="causes-section",
+        className="causes-section" if after is None else "causes-section of-circuit",
         **aria(label=name),
     )
 
@@ -93,4 +105,13 @@ def pane_panels() -> dict[str, list[Tree]]:
                 ),
             ]
         ),
+        ids.CIRCUIT_BY: trees(_circuit_controls()),
     }
+
+
+def _circuit_controls() -> list[Component]:
+    """What heads are ranked by, and the button that has the circuit found."""
+    return [
+        choice("Ranked by", "circuit-by", {by.value: said for by, said in RANKED_BY.items()}),
+        html.Button("Find the circuit", className="primary", **data(circuit="")),
+    ]

@@ -1,4 +1,4 @@
-"""The pane's figures: agreement and patching, each drawn when it is measured."""
+"""The pane's figures: agreement, patching and the circuit, each drawn when it is measured."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from visit.errors import VisitError
 from visit.web import ids
 from visit.web.causes.agreement import agreement_figure, prediction_from, say_agreement
 from visit.web.causes.asking import measure_parts, patch_from, under_way
+from visit.web.causes.circuit import ask_circuit, circuit_figure, list_parts, say_circuit
+from visit.web.causes.pane import EMPTY
 from visit.web.causes.patching import patching_figure, say_patching
 from visit.web.causes.without import cannot
 from visit.web.server.calls import Calls
+from visit.web.server.tracing import progress_to_page
 from visit.web.state.graphs import Graphs
 from visit.web.theme import read_theme
 from visit.web.trees import trees
@@ -84,6 +87,49 @@ def register_pane(calls: Calls, graphs: Graphs) -> None:
         Input(ids.PANE, "data"),
         Input(ids.SHADE, "data"),
         Input(ids.SECOND, "data"),
+        Input(ids.LOOK, "data"),
+        State(ids.VIEW, "data"),
+        cancels=True,
+    )
+
+
+def register_circuit(calls: Calls, graphs: Graphs) -> None:
+    """Add the callback that finds a circuit when the page asks for one."""
+
+    async def keep_only(
+        asked: dict[str, Any] | None, key: str | None, shade: str | None,
+        look: dict[str, Any] | None, data: dict[str, Any] | None,
+    ) -> tuple[Any, Any]:  # fmt: skip
+        """Only the strongest parts, or those collected, kept and all others ablated."""
+        told = await graphs.find_told(key, data) if asked else None
+        if told is None or asked is None:
+            return no_update, no_update
+        view, index = told
+        if asked.get("of") != view.key:  # asked of the graph before
+            return EMPTY, {ids.CIRCUIT_SAID: [], ids.CIRCUIT_PARTS: []}
+        try:
+            async with under_way():
+                question = ask_circuit(index.flow, view.request, asked)
+                circuit = await graphs.answer(view, question, progress_to_page())
+        except VisitError as problem:
+            said = trees(cannot(str(problem)))
+            return no_update, {ids.CIRCUIT_SAID: said, ids.CIRCUIT_PARTS: []}
+        if circuit is None:
+            return no_update, {ids.CIRCUIT_SAID: trees(cannot(_FROM_A_DOCUMENT))}
+        theme = read_theme(shade, look)
+        figure = await calls.jobs.tap(lambda: circuit_figure(circuit, theme))
+        return figure, {
+            ids.CIRCUIT_SAID: trees(say_circuit(circuit)),
+            ids.CIRCUIT_PARTS: trees(list_parts(circuit, index.flow)),
+        }
+
+    calls.add(
+        keep_only,
+        Output(ids.CIRCUIT, "figure"),
+        Output(ids.CIRCUIT_PANELS, "data"),
+        Input(ids.KEEP_ONLY, "data"),
+        Input(ids.KEY, "data"),
+        Input(ids.SHADE, "data"),
         Input(ids.LOOK, "data"),
         State(ids.VIEW, "data"),
         cancels=True,

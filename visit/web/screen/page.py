@@ -123,6 +123,7 @@ def _stores(page: str, view: View | None, request: Request | None) -> list[Compo
         *(ids.MEASURE, ids.RANKING, ids.SETTINGS_PROBLEMS),
         *(ids.RUN, ids.COMPARE, ids.WEIGH, ids.CHANGED, ids.WEIGHED),
         *(ids.CAUSES_PANELS, ids.AGREEMENT_PANELS, ids.PATCHING_PANELS),
+        *(ids.KEEP_ONLY, ids.CIRCUIT_PANELS),
     )
     given: dict[str, Any] = {
         ids.PAGE: page,

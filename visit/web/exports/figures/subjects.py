@@ -26,6 +26,7 @@ from visit.web.causes.agreement import (
     prediction_from,
 )
 from visit.web.causes.asking import measure_parts, patch_from
+from visit.web.causes.circuit import ask_circuit, circuit_figure, list_circuit
 from visit.web.causes.patching import list_ends, patching_figure
 from visit.web.exports.figures.outlines import add
 from visit.web.exports.figures.sheet import Entry
@@ -188,10 +189,22 @@ async def _patching(scene: Scene, shown: Shown, drawn: Drawn) -> Picture:
     return Picture(figure, "Where another prompt's values carry over", "patching", notes=(said,))
 
 
+async def _circuit(scene: Scene, shown: Shown, drawn: Drawn) -> Picture:
+    question = ask_circuit(scene.index.flow, scene.view.request, dict(shown))
+    circuit = await scene.graphs.answer(scene.view, question)
+    if circuit is None:
+        raise RequestError(_NOT_KNOWN)
+    figure = circuit_figure(circuit, drawn.theme)
+    figure["layout"]["height"] = min(drawn.height, 360)
+    said = " · ".join(f"{name} {value}" for name, value in list_circuit(circuit).items())
+    return Picture(figure, "What a circuit keeps, over its size", "circuit", notes=(said,))
+
+
 SUBJECTS: Mapping[str, Subject] = {
     ids.SANKEY: Subject("the Sankey", _sankey),
     ids.AGREEMENT: Subject("predicted against measured", _agreement),
     ids.PATCHING: Subject("the maps of patching", _patching),
+    ids.CIRCUIT: Subject("the circuit's curve", _circuit),
     ids.LENS: Subject("the lens grid", _lens),
     "attention": Subject("the head's attention", _attention),
     "heads": Subject("heads × layers", _heads),

@@ -21,6 +21,20 @@ WORDS = (
         also=("attribution patching", "AtP"),
     ),
     Word(
+        "circuit",
+        TOPIC,
+        "A set of parts that is kept while all others in question are ablated.",
+        also=("subgraph",),
+    ),
+    Word(
+        "faithfulness",
+        TOPIC,
+        "The part of the metric that a circuit keeps: 0 with nothing kept, 1 with everything. It "
+        "can pass 1, since parts that speak against the target are left out as well.",
+        formula="(metric of the circuit − none kept) / (plain metric − none kept)",
+        also=("circuit faithfulness", "performance recovered"),
+    ),
+    Word(
         "repaired",
         TOPIC,
         "Of a part without which less than a quarter of its direct logit is lost: later parts make "
