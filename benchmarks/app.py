@@ -51,7 +51,7 @@ NEAR = 20
 READY, PAINTED, TRACED = "page ready", "route painted after the trace", "trace, asked to painted"
 TAP, HOVER, OPEN = "tap to inspector", "hover to tooltip", "opening a block"
 DRAG = "parts shown, one step"
-RANKS, WITHOUT, RUN = "parts panel, sorted anew", "without it, tap to numbers", "run without them"
+RANKS = "parts panel, sorted anew"
 TARGETS: dict[str, float | None] = {
     READY: 3000,
     PAINTED: 1000,
@@ -61,12 +61,8 @@ TARGETS: dict[str, float | None] = {
     DRAG: 60,
     OPEN: 500,
     RANKS: 300,
-    WITHOUT: 300,
-    RUN: None,
 }
 """Milliseconds that a median may take; ``None`` is only told."""
-RUN_TRACES = 1.5
-"""How many traces the pass without some parts may take."""
 
 
 @dataclass
@@ -93,8 +89,6 @@ class Figures:
             for name, target in TARGETS.items()
             if target is not None and not quantile(self.took[name], 0.5) <= target
         ]
-        if not quantile(self.took[RUN], 0.5) <= RUN_TRACES * quantile(self.took[TRACED], 0.5):
-            late.append(RUN)
         return late + (["outside requests"] if self.outside else [])
 
 
@@ -112,7 +106,6 @@ def measure(browser: Browser, url: str, rounds: int) -> Figures:
         _tap(page, figures, rounds)
         _open(page, figures, rounds)
         _rank(page, figures, rounds)
-        _leave_out(page, figures, rounds)
     with opened(browser, crowded(browser, url), figures) as page:
         figures.n_elements = page.evaluate("visitWatch.count()")
         for _ in range(rounds):
@@ -210,23 +203,6 @@ def _rank(page: Page, figures: Figures, rounds: int) -> None:
     for name in ("share", "norm", "flow", "logit")[: rounds + 1]:
         page.evaluate("name => visitWatch.rank(name)", name)
         figures.took[RANKS].append(_duration(_result(page, f"the parts by {name}")))
-        _settle(page)
-
-
-def _leave_out(page: Page, figures: Figures, rounds: int) -> None:
-    """What some heads cause, one by one; then the pass without them, and back, several times."""
-    page.evaluate("visit.set('tab', 'causes')")
-    for site in page.evaluate("visitWatch.heads()")[:3]:
-        page.evaluate("site => visitWatch.without(site)", site)
-        figures.took[WITHOUT].append(_duration(_result(page, f"what {site} causes")))
-        page.locator(f'#causes-result [data-collect="{site}"]').click()
-        _settle(page)
-    for _ in range(rounds):
-        page.evaluate("visitWatch.open()")
-        page.get_by_role("button", name="Run without them").click()
-        figures.took[RUN].append(_duration(_result(page, "the pass without them")))
-        _settle(page)
-        page.locator("#undo").click()
         _settle(page)
 
 

@@ -111,12 +111,6 @@
   watch.open = () => {
     finish(since("mousedown"), drawn());
   };
-  // What a part causes, once its numbers are there: with them comes what collects it.
-  watch.without = (id) => {
-    const from = performance.now();
-    window.visit.pick(id);
-    finish(from, shown("causes-result", (result) => result.querySelector(`[data-collect="${id}"]`)));
-  };
   watch.rank = (name) => {
     const from = performance.now();
     document.querySelector(`.sorter[data-rank="${name}"]`).click();
@@ -124,8 +118,6 @@
       `th[aria-sort="descending"] .sorter[data-rank="${name}"]`) && rows.childElementCount > 0));
   };
   watch.ranked = () => document.getElementById("rank-rows")?.childElementCount > 0;
-  watch.heads = () => cytoscape().nodes('[kind = "head"]').map((node) => node.id())
-    .filter((id) => id.endsWith(`@${Math.max(...cytoscape().nodes("[kind]").map((n) => Number(n.id().split("@")[1])))}`));
   watch.hover = (id) => {
     const tip = cytoscape().getElementById(id).data("tip") || id;
     finish(since("mousemove"), shown("tooltip", (part) => !part.hidden && part.textContent === tip));
