@@ -125,46 +125,6 @@ def test_outcomes_add_up_over_parts_to_the_candidates_centred_logits(name: str):
         assert float(flow[target]) == pytest.approx(graph.get(id_, 0.0), abs=1e-9)
 
 
-@pytest.mark.parametrize("name", sorted(MAKERS))
-def test_outcomes_of_heads_and_of_memories_add_up_to_their_wholes(name: str):
-    """With the biases', at the traced position and, of heads, at an earlier one."""
-    tiny, layer = specimen(name), 1
-    asked = builder(name).resolve(tiny.trace, replace(FEW, candidates=6))
-    found = find_candidate_flow(tiny.architecture, tiny.trace, LAST, asked.candidates, {2, LAST})
-    block, recorded = tiny.architecture.blocks[layer], tiny.trace.layers[layer]
-
-    def of_bias(bias, gain, gradients, position):
-        if bias is None:
-            return 0.0
-        written = bias if gain is None else bias * gain[position]
-        return gradients[layer, :, found.positions.index(position)] @ written
-
-    for position in (2, LAST):
-        attn = NodeId(NodeKind.ATTN, position, layer)
-        heads = [NodeId(NodeKind.HEAD, position, layer, head=h) for h in range(len(recorded.z[0]))]
-        flows = candidate_flows(asked, found, dict.fromkeys([attn, *heads], torch.empty(0)), {})
-        bias = of_bias(block.attention.b_o, recorded.attn_gain, found.mid_gradients, position)
-        torch.testing.assert_close(sum(flows[head] for head in heads) + bias, flows[attn])
-    if isinstance(block.mlp, Experts):
-        return
-    mlp, gain = NodeId(NodeKind.MLP, LAST, layer), recorded.mlp_gain
-    rows = block.mlp.w_out if gain is None else block.mlp.w_out * gain[LAST]
-    activations = dict(enumerate(recorded.activation[LAST].tolist()))
-    vectors = {
-        NodeId(NodeKind.MEMORY_VALUE, LAST, layer, index=number): rows[number]
-        * (1 if one >= 0 else -1)
-        for number, one in activations.items()
-    }
-    flows = candidate_flows(
-        asked,
-        found,
-        {mlp: torch.empty(0), **vectors},
-        {id_: activations[id_.index] for id_ in vectors},
-    )
-    bias = of_bias(block.mlp.b_out, gain, found.post_gradients, LAST)
-    torch.testing.assert_close(sum(flows[one] for one in vectors) + bias, flows[mlp])
-
-
 def test_an_outcome_lists_what_is_lifted_and_lowered_most():
     request = replace(FEW, candidates=7, outcome=True)
     flow = explain("gpt2", request)
