@@ -16,13 +16,13 @@ from visit.graph.interventions import NEED_REFERENCE, How, Intervention, Site, W
 from visit.graph.kinds import NodeKind
 from visit.graph.request import Request
 from visit.web import ids
+from visit.web.attending.why import COUNT, why_there
 from visit.web.causes.asking import plain, under_way
-from visit.web.causes.compared import register_comparing, say_difference
 from visit.web.causes.controls import RESULT, WAYS
 from visit.web.causes.pane_callbacks import register_circuit, register_pane
 from visit.web.causes.sites import site_from_text, site_of
-from visit.web.causes.why import COUNT, why_there
 from visit.web.causes.without import cannot, measured, say_change, say_together, sources
+from visit.web.comparing.compared import register_comparing, say_difference
 from visit.web.inspector.needs import Tab
 from visit.web.server.calls import Calls
 from visit.web.server.tracing import progress_to_page

@@ -8,7 +8,7 @@ from sample import make_flow
 from sample_scores import make_scores
 
 from visit.graph.index import Index
-from visit.web.causes.why import why_there
+from visit.web.attending.why import why_there
 from visit.web.trees import html_from_tree, trees
 
 

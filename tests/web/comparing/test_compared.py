@@ -11,8 +11,8 @@ from visit.engine.comparing import steps_to_compare
 from visit.engine.questions import Explain
 from visit.graph.index import Index
 from visit.graph.request import Request
-from visit.web.causes.compared import say_difference
 from visit.web.causes.difference import mark_differences
+from visit.web.comparing.compared import say_difference
 from visit.web.trees import trees
 
 SHORT, LONG = Request("The capital of Japan is"), Request("The big capital of Japan is")

@@ -1,0 +1,1 @@
+"""Why a head attends where it does, as the screen says it."""

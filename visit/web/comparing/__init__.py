@@ -1,0 +1,1 @@
+"""What differs between two prompts or targets, as the screen says it."""
