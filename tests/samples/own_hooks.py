@@ -31,6 +31,26 @@ def logits_with(tiny: Specimen, *changes: tuple[Site, Change | None]) -> Tensor:
     return logits
 
 
+def logits_without(tiny: Specimen, *sites: Site) -> Tensor:
+    """The model's logits with heads, attention neurons and MLPs at zero, whatever they come to."""
+    with ExitStack() as stack:
+        for site in sites:
+            stack.callback(_silence(tiny, site).remove)
+        with torch.no_grad(), Float64Throughout():
+            logits: Tensor = tiny.model(input_ids=torch.tensor([TOKEN_IDS])).logits[0]
+    return logits
+
+
+def _silence(tiny: Specimen, site: Site) -> Any:
+    block = tiny.architecture.blocks[site.layer or 0]
+    if site.kind is NodeKind.MLP:
+        end = block.mlp.output if block.mlp_norm is None else block.mlp_norm.module
+        return _after(end, site.position, torch.zeros_like)
+    width = block.attention.w_o.shape[1] if site.kind is NodeKind.HEAD else 1
+    columns = torch.arange(site.number * width, (site.number + 1) * width)
+    return _before(block.attention.output, site.position, lambda x: x.index_fill(0, columns, 0.0))
+
+
 def value_of(tiny: Specimen, site: Site) -> Tensor:
     """What the plain pass has at a site, worked out from its trace."""
     layer = tiny.trace.layers[site.layer or 0]
