@@ -19,12 +19,13 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 
 # From here on every function and dataclass of the package checks its annotations when called. Where
-# a module names the shapes of arrays these are checked too, which makes each of its calls some ten
-# times as slow. So are a module's calls that names what is imported for mypy alone, or makes named
-# tuples, which the quick way cannot look up; and a request's, whose own checks come first then.
+# a module names the shapes of arrays, or a type made of such, these are checked too, which makes
+# each of its calls some ten times as slow. So are a module's calls that names what is imported for
+# mypy alone, or makes named tuples, which the quick way cannot look up; and a request's, whose own
+# checks come first then.
 PACKAGE = Path(__file__).parent.parent / "visit"
 REQUEST = "visit.graph.request"
-SLOW_WORDS = re.compile("jaxtyping|TYPE_CHECKING|NamedTuple")
+SLOW_WORDS = re.compile("jaxtyping|Routing|TYPE_CHECKING|NamedTuple")
 SLOWLY = [
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
     for folder in ("models", "tracing", "attribution", "lens", "assemble", "cli")

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.browser
 
 PROMPT = "The capital of Japan is the city of"
 SECOND = "The capital of France is the city of"
+REQUEST = Request(PROMPT, layers="none", strongest=0)
 WALKS = {
     "mini": ("L5.head2@7", "L4.head1@7", "L3.head0@7"),
     "smollm2": ("L23.head4@7", "L23.head6@7", "L29.head1@7"),
@@ -41,8 +42,7 @@ def said_of_tray(screen: Screen) -> str:
 
 @pytest.mark.parametrize("kind", ["mini", pytest.param("smollm2", marks=pytest.mark.real_model)])
 def test_three_heads_are_left_out_a_prompt_is_patched_and_a_source_knocked_out(open_app, kind):
-    session, sites = session_of(kind), WALKS[kind]
-    request = Request(PROMPT, layers="none", strongest=0)
+    session, sites, request = session_of(kind), WALKS[kind], REQUEST
     screen = open_app(kind, shared=False)
     screen.wait_for_graph()
     page = screen.page
@@ -108,6 +108,15 @@ def test_three_heads_are_left_out_a_prompt_is_patched_and_a_source_knocked_out(o
     assert signed(knocked.measured) in result(screen)
     wait_until(lambda: page.locator(".score-parts").count() == 2, "why it looks there")
     assert signed(session.why(request, head, 3).score) in result(screen)
+
+
+def test_what_is_predicted_is_held_against_what_is_measured_and_a_circuit_found(open_app):
+    session, sites, request = session_of("mini"), WALKS["mini"], REQUEST
+    screen = open_app("mini", shared=False)
+    screen.wait_for_graph()
+    page = screen.page
+    screen.ask("sites => visit.set('collected', new Set(sites))", list(sites))
+    screen.ask("second => visit.set('second', second)", SECOND)
 
     # Agreement and the maps.
     page.get_by_role("button", name="Causes", exact=True).click()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from specimens import Specimen, specimen
@@ -17,8 +19,8 @@ from visit.graph.metric import MetricKind
 from visit.tracing.batch import record_batch, resume_batch
 from visit.tracing.hooks import run_like
 from visit.tracing.interventions import Edit
-from visit.tracing.sweep import run_changed_together
-from visit.tracing.trace import record
+from visit.tracing.sweep import Resumed, resume, run_changed_together
+from visit.tracing.trace import Trace, record
 
 PROMPTS = ((3, 14, 15, 9, 26, 5), (35, 8, 9, 7, 9, 3), (2, 3, 14, 15, 4, 4))
 METRICS = [Metric(MetricKind.CHOICE, 17 + n, (17 + n, 3, 40, 8 + n)) for n in range(3)]
@@ -30,6 +32,12 @@ FAMILIES = (
 
 def equal(ours: Tensor, theirs: Tensor) -> None:
     torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
+def resume_alone(tiny: Specimen, trace: Trace) -> Callable[[int], Resumed]:
+    """How the blocks run one prompt by itself."""
+    layers, ids = trace.layers, trace.token_ids
+    return lambda start: resume(tiny.model, tiny.architecture, ids, start, lambda n: layers[n].ln1)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -60,7 +68,7 @@ def test_a_batch_gives_every_prompt_its_own_flow_and_effects(name: str):
                 equal(ours.sources[number].sum(1), theirs.values)
             towards = metric.unembedding(architecture, torch.float64)
             moved = measure_metric(
-                tiny.model, architecture, trace, at, changes, towards, lambda _: None
+                architecture, resume_alone(tiny, trace), changes, towards, lambda _: None
             )
             ends = torch.stack([*changed[:, number], plain[number]])
             with run_like(ends):

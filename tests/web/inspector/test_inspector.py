@@ -469,12 +469,12 @@ def test_a_head_s_row_is_listed_and_given_to_the_tokens():
 
 
 @pytest.mark.parametrize("tabs", [DOCUMENT_TABS, tuple(Tab)], ids=["document", "engine"])
-def test_the_map_promises_a_knock_out_only_where_one_can_be_measured(tabs: tuple[Tab, ...]):
+def test_the_map_promises_an_answer_only_where_one_can_be_asked_for(tabs: tuple[Tab, ...]):
     node = INDEX.nodes[NodeId.parse("L1.head2@7")]
     pattern = answer(Tab.ATTENTION, node.id)
     made = trees(node_panel(INDEX, node, Tab.ATTENTION, pattern, tabs=tabs))
     (frame,) = having(made, "data-cells", "attention")
-    assert ("knocks" in frame["attributes"]["aria-label"]) == (Tab.CAUSES in tabs)
+    assert ("says why" in frame["attributes"]["aria-label"]) == (Tab.CAUSES in tabs)
     assert ("is-live" in frame["attributes"]["class"]) == (Tab.CAUSES in tabs)
 
 
