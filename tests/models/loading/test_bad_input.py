@@ -68,7 +68,8 @@ def change_config(folder: Path, **changes: object) -> None:
 
 
 def test_sharded_weights_are_those_of_one_file(shards: Path, whole: Path):
-    request = Request("The capital")
+    # Estimates are rounded by where the weights lie in memory.
+    request = Request("The capital", effects=False)
     sharded, single = (Session.load(str(path)).explain(request) for path in (shards, whole))
     assert sharded.nodes == single.nodes
     assert sharded.edges == single.edges
