@@ -40,7 +40,7 @@ def _block(block: Any) -> Block:
             attn,
             attn.out_proj,
             attn.head_dim,
-            score_scale=attn.head_dim**-0.5,
+            score_scale=_score_scale(attn),
             rotary=True,
             interleaved=True,
         ),
@@ -48,6 +48,11 @@ def _block(block: Any) -> Block:
         mlp=linear_mlp(mlp.fc_in, mlp.fc_out, mlp.act),
         parallel=True,
     )
+
+
+def _score_scale(attn: Any) -> float:
+    """What scores are multiplied by; transformers 4 divides by a root that float32 has rounded."""
+    return float(attn.scaling) if hasattr(attn, "scaling") else 1 / float(attn.scale_attn)
 
 
 FAMILY = Family("GPT-J", "GPT-J 6B", ("gptj",), lay_open)
