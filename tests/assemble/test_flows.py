@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 from specimens import FEW, MAKERS, TOKEN_IDS, builder, specimen
+from torch import Tensor
 
 from visit.assemble import flows
 from visit.assemble.flows import candidate_flows
@@ -123,6 +124,44 @@ def test_outcomes_add_up_over_parts_to_the_candidates_centred_logits(name: str):
     for id_, flow in parts.items():
         assert float(flow.sum()) == pytest.approx(0, abs=1e-9)
         assert float(flow[target]) == pytest.approx(graph.get(id_, 0.0), abs=1e-9)
+
+
+@pytest.mark.parametrize("name", sorted(MAKERS))
+def test_outcomes_of_heads_and_of_memories_add_up_to_their_wholes(name: str):
+    """With the biases', at the traced position and, of heads, at an earlier one."""
+    tiny, layer = specimen(name, torch.float64), 1
+    asked = builder(name).resolve(tiny.trace, replace(FEW, candidates=6))
+    found = find_candidate_flow(tiny.architecture, tiny.trace, LAST, asked.candidates, (2, LAST))
+    block, recorded = tiny.architecture.blocks[layer], tiny.trace.layers[layer]
+
+    def outcomes(vectors: dict[NodeId, Tensor], coefficients: dict[NodeId, float]) -> list[Tensor]:
+        return [*candidate_flows(asked, [found], vectors, coefficients).values()]
+
+    def of_bias(
+        bias: Tensor | None, gain: Tensor | None, gradients: Tensor, position: int
+    ) -> Tensor | float:
+        if bias is None:
+            return 0.0
+        written = bias if gain is None else bias * gain[position]
+        return gradients[layer, :, found.positions.index(position)] @ written
+
+    for position in (2, LAST):
+        attn = NodeId(NodeKind.ATTN, position, layer)
+        heads = [NodeId(NodeKind.HEAD, position, layer, head=h) for h in range(len(recorded.z[0]))]
+        unused = tiny.trace.residuals[0][0]  # their flows are found with the sweep
+        whole, *parts = outcomes(dict.fromkeys([attn, *heads], unused), {})
+        bias = of_bias(block.attention.b_o, recorded.attn_gain, found.mid_gradients, position)
+        torch.testing.assert_close(sum(parts) + bias, whole)
+    if isinstance(block.mlp, Experts):
+        return
+    gain, written = recorded.mlp_gain, recorded.activation[LAST]
+    rows = block.mlp.w_out if gain is None else block.mlp.w_out * gain[LAST]
+    ids = [NodeId(NodeKind.MEMORY_VALUE, LAST, layer, index=n) for n in range(len(rows))]
+    vectors = dict(zip(ids, rows * written.sign()[:, None], strict=True))
+    parts = outcomes(vectors, dict(zip(ids, written.tolist(), strict=True)))
+    bias = of_bias(block.mlp.b_out, gain, found.post_gradients, LAST)
+    mlp = NodeId(NodeKind.MLP, LAST, layer)
+    torch.testing.assert_close(sum(parts) + bias, *outcomes({mlp: recorded.mlp_out[LAST]}, {}))
 
 
 def test_an_outcome_lists_what_is_lifted_and_lowered_most():
