@@ -18,6 +18,7 @@ from sized import gpt2_medium_sized, numbered_prompt
 from torch import Tensor
 
 from visit.assemble.flows import candidate_flows
+from visit.assemble.kept import Kept
 from visit.attribution.candidate_flow import find_candidate_flow
 from visit.attribution.metric import Metric
 from visit.attribution.metric_flow import find_flow
@@ -112,7 +113,7 @@ def test_graph_with(benchmark: BenchmarkFixture, loaded: Loaded, what: str):
     def explain() -> Any:
         session.resident.answers.clear()
         if finds_flow:
-            session.resident.builder._kept.clear()
+            session.resident._kept = session.resident.builder._kept = Kept()
         return session.explain(request)
 
     flow = timed(benchmark, explain)
