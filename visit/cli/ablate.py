@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from argparse import Namespace
 from dataclasses import fields, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,7 @@ from visit.cli.request_options import (
     add_tokens,
     request_from_arguments,
 )
-from visit.cli.streams import write_result
+from visit.cli.results import write_answer
 from visit.engine.patching import ask_answer, contrast, patch_everywhere
 from visit.engine.questions import Measure
 from visit.errors import RequestError
@@ -254,18 +253,11 @@ def check_output(arguments: Namespace) -> None:
 
 def _write(effects: Effects, arguments: Namespace) -> None:
     """The summary, the document, or both."""
-    if arguments.summary:
-        from visit.formats.effects_summary import text_from_effects
-
-        write_result(text_from_effects(effects, arguments.count))
-    if arguments.summary and arguments.output is None:
-        return
     from visit.formats.effects import json_from_effects
-    from visit.formats.files import write_whole
+    from visit.formats.effects_summary import text_from_effects
 
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    text = json_from_effects(effects, None if arguments.reproducible else now)
-    if arguments.output in (None, "-"):
-        write_result(text.encode("utf-8"))
-    else:
-        write_whole(arguments.output, text)
+    write_answer(
+        arguments,
+        lambda: text_from_effects(effects, arguments.count),
+        lambda created: json_from_effects(effects, created),
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from argparse import Namespace
 from dataclasses import fields
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from visit.cli.ablate import check_output, load_session, read_reference
@@ -18,7 +17,7 @@ from visit.cli.request_options import (
     add_tokens,
     request_from_arguments,
 )
-from visit.cli.streams import write_result
+from visit.cli.results import write_answer
 from visit.engine.questions import FindCircuit
 from visit.graph.circuit import Score
 from visit.graph.interventions import ABLATING_WAYS, OWN_PROMPT, Positions
@@ -162,18 +161,11 @@ def _names(text: str) -> tuple[str, ...]:
 
 def _write(circuit: Circuit, arguments: Namespace) -> None:
     """The summary, the document, or both."""
-    if arguments.summary:
-        from visit.formats.circuit_summary import text_from_circuit
-
-        write_result(text_from_circuit(circuit, arguments.count))
-    if arguments.summary and arguments.output is None:
-        return
     from visit.formats.circuit import json_from_circuit
-    from visit.formats.files import write_whole
+    from visit.formats.circuit_summary import text_from_circuit
 
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    text = json_from_circuit(circuit, None if arguments.reproducible else now)
-    if arguments.output in (None, "-"):
-        write_result(text.encode("utf-8"))
-    else:
-        write_whole(arguments.output, text)
+    write_answer(
+        arguments,
+        lambda: text_from_circuit(circuit, arguments.count),
+        lambda created: json_from_circuit(circuit, created),
+    )

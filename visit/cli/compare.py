@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,7 @@ from visit.cli.request_options import (
     add_tokens,
     request_from_arguments,
 )
-from visit.cli.streams import write_result
+from visit.cli.results import write_answer
 from visit.errors import RequestError
 from visit.graph.compare import MEASURES
 
@@ -134,18 +133,12 @@ def _compare_prompts(arguments: Namespace) -> Difference:
 
 
 def _write(difference: Difference, arguments: Namespace) -> None:
-    if arguments.summary:
-        from visit.formats.difference_summary import text_from_difference
-
-        write_result(text_from_difference(difference, arguments.count, arguments.by))
-    if arguments.summary and arguments.output is None:
-        return
+    """The summary, the document, or both."""
     from visit.formats.difference import json_from_difference
-    from visit.formats.files import write_whole
+    from visit.formats.difference_summary import text_from_difference
 
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    text = json_from_difference(difference, None if arguments.reproducible else now)
-    if arguments.output in (None, "-"):
-        write_result(text.encode("utf-8"))
-    else:
-        write_whole(arguments.output, text)
+    write_answer(
+        arguments,
+        lambda: text_from_difference(difference, arguments.count, arguments.by),
+        lambda created: json_from_difference(difference, created),
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from argparse import Namespace
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from visit.cli.options import (
@@ -17,7 +16,7 @@ from visit.cli.options import (
 )
 from visit.cli.progress import progress_bar
 from visit.cli.request_options import add_metric, add_reading, add_tokens, request_from_arguments
-from visit.cli.streams import write_result
+from visit.cli.results import write_answer
 from visit.errors import RequestError
 from visit.graph.template import Template
 
@@ -145,18 +144,12 @@ def _ask(arguments: Namespace) -> tuple[ReadConsensus, list[LeftOut]]:
 
 
 def _write(consensus: Consensus, arguments: Namespace) -> None:
-    if arguments.summary:
-        from visit.formats.consensus_summary import text_from_consensus
-
-        write_result(text_from_consensus(consensus, arguments.count, arguments.by))
-    if arguments.summary and arguments.output is None:
-        return
+    """The summary, the document, or both."""
     from visit.formats.consensus import json_from_consensus
-    from visit.formats.files import write_whole
+    from visit.formats.consensus_summary import text_from_consensus
 
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    text = json_from_consensus(consensus, None if arguments.reproducible else now)
-    if arguments.output in (None, "-"):
-        write_result(text.encode("utf-8"))
-    else:
-        write_whole(arguments.output, text)
+    write_answer(
+        arguments,
+        lambda: text_from_consensus(consensus, arguments.count, arguments.by),
+        lambda created: json_from_consensus(consensus, created),
+    )

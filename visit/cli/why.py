@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from argparse import Namespace
 from dataclasses import fields
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from visit.cli.options import (
@@ -22,7 +21,7 @@ from visit.cli.request_options import (
     add_reading,
     request_from_arguments,
 )
-from visit.cli.streams import write_result
+from visit.cli.results import write_answer
 from visit.engine.questions import SplitScore
 
 if TYPE_CHECKING:
@@ -88,18 +87,12 @@ def run(arguments: Namespace) -> None:
 
 
 def _write(scores: Scores, arguments: Namespace) -> None:
-    if arguments.summary:
-        from visit.formats.scores_summary import text_from_scores
-
-        write_result(text_from_scores(scores))
-    if arguments.summary and arguments.output is None:
-        return
-    from visit.formats.files import write_whole
+    """The summary, the document, or both."""
     from visit.formats.scores import json_from_scores
+    from visit.formats.scores_summary import text_from_scores
 
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    text = json_from_scores(scores, None if arguments.reproducible else now)
-    if arguments.output in (None, "-"):
-        write_result(text.encode("utf-8"))
-    else:
-        write_whole(arguments.output, text)
+    write_answer(
+        arguments,
+        lambda: text_from_scores(scores),
+        lambda created: json_from_scores(scores, created),
+    )
