@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any
 
 from visit.errors import DocumentError, RequestError
 from visit.formats.document import compact_json
 from visit.formats.effect_records import data_from_reference, reference_from_data
-from visit.formats.fields import drop_absent, keep_known, read_number
+from visit.formats.fields import drop_absent, keep_known, read_number, record_from_json
 from visit.formats.records import (
     data_from_metric,
     data_from_token,
@@ -54,11 +53,7 @@ def circuit_from_json(text: str) -> Circuit:
     Raises:
         DocumentError: the text is not JSON, or not a circuit document.
     """
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DocumentError(f"not JSON, or cut short: {error}") from None
-    return circuit_from_data(data)
+    return circuit_from_data(record_from_json(text))
 
 
 def data_from_circuit(circuit: Circuit, created: str | None = None) -> dict[str, Any]:

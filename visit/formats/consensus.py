@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any
 
 from visit.errors import DocumentError
 from visit.formats.document import json_from_record
-from visit.formats.fields import drop_absent, keep_known
+from visit.formats.fields import drop_absent, keep_known, record_from_json
 from visit.formats.records import request_from_record
 from visit.formats.schema import CONSENSUS, check_shape
 from visit.graph.consensus import (
@@ -43,11 +42,7 @@ def consensus_from_json(text: str) -> Consensus:
     Raises:
         DocumentError: the text is not JSON, or not a consensus document.
     """
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DocumentError(f"not JSON, or cut short: {error}") from None
-    return consensus_from_data(data)
+    return consensus_from_data(record_from_json(text))
 
 
 def data_from_consensus(consensus: Consensus, created: str | None = None) -> dict[str, Any]:

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any
 
 from visit.errors import DocumentError
 from visit.formats.document import json_from_record
-from visit.formats.fields import drop_absent, keep_known
+from visit.formats.fields import drop_absent, keep_known, record_from_json
 from visit.formats.records import (
     data_from_metric,
     data_from_token,
@@ -47,11 +46,7 @@ def difference_from_json(text: str) -> Difference:
     Raises:
         DocumentError: the text is not JSON, or not a difference document.
     """
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DocumentError(f"not JSON, or cut short: {error}") from None
-    return difference_from_data(data)
+    return difference_from_data(record_from_json(text))
 
 
 def data_from_difference(difference: Difference, created: str | None = None) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from visit.errors import DocumentError
 from visit.formats.embedded import json_from_html
+from visit.formats.fields import record_from_json
 from visit.formats.files import write_whole
 from visit.formats.records import data_from_flow, flow_from_data
 from visit.formats.schema import place_from_path
@@ -90,11 +91,7 @@ def flow_from_json(text: str) -> FlowGraph:
     Raises:
         DocumentError: the text is not JSON, or not a flow document.
     """
-    try:
-        data = json.loads(text.removeprefix("\ufeff"))
-    except (ValueError, RecursionError) as error:
-        raise DocumentError(f"not JSON, or cut short: {error}") from None
-    return flow_from_data(data)
+    return flow_from_data(record_from_json(text.removeprefix("\ufeff")))
 
 
 def flow_from_html(page: str) -> FlowGraph:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any
 
@@ -15,7 +14,7 @@ from visit.formats.effect_records import (
     effect_from_data,
     reference_from_data,
 )
-from visit.formats.fields import drop_absent, keep_known
+from visit.formats.fields import drop_absent, keep_known, record_from_json
 from visit.formats.records import (
     data_from_metric,
     data_from_token,
@@ -53,11 +52,7 @@ def effects_from_json(text: str) -> Effects:
     Raises:
         DocumentError: the text is not JSON, or not an effects document.
     """
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DocumentError(f"not JSON, or cut short: {error}") from None
-    return effects_from_data(data)
+    return effects_from_data(record_from_json(text))
 
 
 def data_from_effects(effects: Effects, created: str | None = None) -> dict[str, Any]:

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import fields
 from functools import cache
 from typing import Any
+
+from visit.errors import DocumentError
+
+
+def record_from_json(text: str) -> Any:
+    """JSON text read as it is, whatever it holds.
+
+    Raises:
+        DocumentError: the text is not JSON.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DocumentError(f"not JSON, or cut short: {error}") from None
 
 
 def drop_absent(**record: Any) -> dict[str, Any]:

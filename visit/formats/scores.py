@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any
 
 from visit.errors import DocumentError
 from visit.formats.document import json_from_record
-from visit.formats.fields import drop_absent, keep_known
+from visit.formats.fields import drop_absent, keep_known, record_from_json
 from visit.formats.records import (
     data_from_outcome,
     data_from_token,
@@ -38,11 +37,7 @@ def scores_from_json(text: str) -> Scores:
     Raises:
         DocumentError: the text is not JSON, or not a scores document.
     """
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DocumentError(f"not JSON, or cut short: {error}") from None
-    return scores_from_data(data)
+    return scores_from_data(record_from_json(text))
 
 
 def data_from_scores(scores: Scores, created: str | None = None) -> dict[str, Any]:
