@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from visit.assemble.answers import answer_once
+from visit.assemble.answers import answer_once, is_kept
 from visit.assemble.residency import MODELS_BYTES, TRACES_BYTES, Residency, Resident
 from visit.engine.comparing import compare_requests
 from visit.engine.line import MOST_WAITING
@@ -201,16 +201,13 @@ class Session:
         Raises:
             RequestError: too many questions wait already, or the model is not allowed.
         """
-        return self._queue.submit(
-            self._work_of(question),
-            progress or silent,
-            asker=asker,
-            is_look=self._is_look(question),
-        )
+        work, tell = self._work_of(question), progress or silent
+        return self._queue.submit(work, tell, asker=asker, is_look=self._is_look(question))
 
     def _is_look(self, question: Question[Answer]) -> bool:
         """Whether it is answered at once: what loads a model waits like a trace."""
-        return question.is_look and question.request.model in (None, *self._residency.names)
+        resident = self._residency.find(question.request.model)
+        return resident is not None and (question.is_look or is_kept(question, resident))
 
     def _work_of(self, question: Question[Answer]) -> Callable[[Progress], Answer]:
         """What answers a question, in its turn.

@@ -227,6 +227,7 @@ def test_estimates_alone_measure_nothing(session: Session):
         (("mlp",), "melt", (), "how 'melt' is not known"),
         (("L1.head1@7",), "knockout", (), "cannot be knocked out"),
         (("L0.head0@7<0", "L0.head0@7<9"), "zero", (), "reads from a later position"),
+        (("L1.head1@0<0",), "knockout", (), "position 0 reads itself alone"),
     ],
 )
 def test_what_cannot_be_changed_so_is_refused_in_one_line(
@@ -238,10 +239,25 @@ def test_what_cannot_be_changed_so_is_refused_in_one_line(
 
 
 def test_a_change_that_computes_no_numbers_is_named(session: Session):
-    """Every source of a head knocked out leaves it nothing to read."""
-    sites = tuple(f"L1.head2@7<{source}" for source in range(8))
-    with pytest.raises(RequestError, match="computes NaN or infinity"):
+    with pytest.raises(RequestError, match=r"scale:1e300 at L1.mlp@7 computes NaN or infinity"):
+        session.ask(Measure(Request(JAPAN), ("L1.mlp@7",), "scale:1e300"))
+
+
+@pytest.mark.parametrize("position", [3, 7])
+def test_a_head_that_is_left_nothing_to_read_is_named(session: Session, position: int):
+    sites = tuple(f"L1.head2@{position}<{source}" for source in range(position + 1))
+    with pytest.raises(RequestError, match="was the last source left to its head there"):
         session.ask(Measure(Request(JAPAN), sites, "knockout", together=True))
+    (but_one,) = session.measure(Request(JAPAN), *sites[1:], how="knockout", together=True).effects
+    assert but_one.measured is not None
+    assert (but_one.after is not None) and 0 < but_one.after.prob < 1
+
+
+def test_the_first_token_goes_on_where_no_other_may_read_it(session: Session):
+    every = session.measure(Request(JAPAN), "L1.head2@*<0", how="knockout", together=True)
+    named = tuple(f"L1.head2@{reader}<0" for reader in range(1, 8))
+    alone = session.measure(Request(JAPAN), *named, how="knockout", together=True)
+    assert every.effects[0].measured == pytest.approx(alone.effects[0].measured, abs=1e-5)
 
 
 def test_a_session_measures_in_one_call(session: Session):

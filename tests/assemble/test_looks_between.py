@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from visit.engine.questions import FEW_SITES, Measure, RankParts
+from visit.engine.questions import FEW_SITES, FEW_SOURCES, Explain, Measure, RankParts
 from visit.graph.request import Request
 from visit.session import Session
 
@@ -17,6 +17,32 @@ def test_a_measurement_of_a_few_sites_is_a_look_and_one_of_all_parts_is_none():
     assert not Measure(REQUEST).is_look  # sorts of part, each of which stands for many
     assert not Measure(REQUEST, sites[:1], how="patch", reference=("Rome",)).is_look
     assert not Measure(REQUEST, sites[:1], steps=9).is_look
+
+
+def test_the_sources_of_one_head_are_knocked_out_in_one_look():
+    sources = tuple(f"L3.head4@99<{source}" for source in range(FEW_SOURCES + 1))
+    assert Measure(REQUEST, sources[:FEW_SOURCES], how="knockout").is_look
+    assert not Measure(REQUEST, sources, how="knockout").is_look
+    others = (*sources[:FEW_SITES], "L3.head5@99<1")
+    assert not Measure(REQUEST, others, how="knockout").is_look
+
+
+def test_what_was_measured_already_is_told_again_while_all_parts_are_measured():
+    session = Session.load("mini")
+    graph, kept = Explain(REQUEST), Measure(REQUEST)
+    found = session.ask(graph), session.ask(kept)
+    every = Measure(REQUEST, ("heads", "memories"))
+    asked, seen = [], []
+
+    def look(stage: str, part: float) -> None:
+        if not asked:
+            asked.extend(session.submit(one) for one in (graph, kept))
+            asked[1].add_done_callback(lambda _: seen.append(running.done()))
+
+    running = session.submit(every, lambda *said: look(*said))
+    running.result(60)
+    assert tuple(one.result(60) for one in asked) == found
+    assert seen == [False]
 
 
 def test_what_one_part_causes_is_said_while_all_parts_are_measured():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 import torch
@@ -16,6 +16,7 @@ from visit.attribution.estimates import (
     held_gradients,
     integrated_gradients,
     live_gradients,
+    mix_without,
     predict,
 )
 from visit.attribution.flow import sweep_back
@@ -164,6 +165,27 @@ def test_a_knock_out_is_estimated_by_the_mix_it_leaves(tiny: Specimen):
     ours = predict(tiny.architecture, tiny.trace, knocked, at)
     theirs = predict(tiny.architecture, tiny.trace, patched, at)
     assert ours == pytest.approx(theirs, rel=1e-9, abs=1e-12)
+
+
+def test_what_is_left_of_a_head_that_reads_one_source_alone_is_exact(tiny: Specimen):
+    """1 less the attention to it has no digits left where that is within rounding of 1."""
+    layer, weights = tiny.trace.layers[1], tiny.architecture.blocks[1].attention
+    left = layer.attention[1, LAST].clone()
+    left[2] = 0
+    left /= left.sum()
+    pattern = layer.attention.clone()
+    pattern[1, LAST] = 1e-18 * left
+    pattern[1, LAST, 2] = 1
+    without = mix_without(
+        weights, replace(layer, attention=pattern), Site.parse(f"L1.head1@{LAST}<2")
+    )
+    torch.testing.assert_close(without, left @ weights.value(layer.ln1, 1))
+    pattern[1, LAST] = 0
+    pattern[1, LAST, 2] = 1
+    nothing = mix_without(
+        weights, replace(layer, attention=pattern), Site.parse(f"L1.head1@{LAST}<2")
+    )
+    assert not nothing.any()
 
 
 @pytest.mark.parametrize("name", ["gpt2", "llama-gqa"])

@@ -69,17 +69,26 @@ def answer_once(question: Question[Any], resident: Resident, tell: Progress) -> 
     A page that is loaded again asks the same of a model. A look that is large for what it costs,
     as a long prompt's pattern is, is not kept: what took longer would have to go for it.
     """
-    request = question.request
-    named = replace(request, model=request.model or resident.info.name)
-    key = replace(question, request=named, weights=None, may_load=True)
+    key = _key(question, resident)
     kept = resident.answers.get(key)
     if kept is not None:
-        resident.trace(request, tell)  # which the looks that follow are at
+        resident.trace(question.request, tell)  # which the looks that follow are at
         return kept
     found = answer(question, resident, tell)
     if not question.is_look or n_bytes(found) <= _LARGEST_LOOK:
         resident.answers[key] = found
     return found
+
+
+def is_kept(question: Question[Any], resident: Resident) -> bool:
+    """Whether the answer is there, and no work: said in any thread, whatever another one does."""
+    return _key(question, resident) in resident.answers
+
+
+def _key(question: Question[Any], resident: Resident) -> Question[Any]:
+    request = question.request
+    named = replace(request, model=request.model or resident.info.name)
+    return replace(question, request=named, weights=None, may_load=True)
 
 
 @answer.register

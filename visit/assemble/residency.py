@@ -242,6 +242,10 @@ class Residency:
         """The models in memory, the one used last first."""
         return tuple(reversed(self._kept))
 
+    def find(self, name: str | None) -> Resident | None:
+        """The model of a name where it is in memory, left in its place; as ``bring`` names it."""
+        return self.resident if name is None else self._kept.get(name)
+
     def bring(
         self,
         name: str | None,

@@ -31,8 +31,9 @@ from visit.attribution.metric_flow import MetricFlow
 from visit.graph.interventions import Site
 from visit.graph.kinds import NodeKind
 from visit.models.architectures import Architecture
-from visit.models.architectures.base import Block, Mlp
+from visit.models.architectures.base import Attention, Block, Mlp
 from visit.tracing.gradients import SiteGradient, gradient_at_last_residual, sweep_back_live
+from visit.tracing.hooks import LayerTrace
 from visit.tracing.interventions import Edit
 from visit.tracing.precision import ledger_dtype, multiply_wide, reading_dtype
 from visit.tracing.sites import value_at
@@ -267,7 +268,9 @@ def _predict_one(architecture: Architecture, trace: Trace, one: Edit, at: SiteGr
         case NodeKind.MLP_BIAS:
             return _dot(at.mlp_raw[place], getattr(block.mlp, "b_out", None)) * (one.factor - 1)
     if one.knocks_out:
-        gradient, moved = at.z[place, site.number], _knocked_out(architecture, trace, one)
+        layer = trace.layers[one.layer]
+        gradient = at.z[place, site.number]
+        moved = mix_without(block.attention, layer, site) - layer.z[site.position, site.number]
     else:
         value = value_at(architecture, trace, site)
         gradient, moved = gradient_at(at, one), one.change(value) - value
@@ -303,16 +306,18 @@ def _place(at: SiteGradient, one: Edit) -> int:
     return position - at.first
 
 
-def _knocked_out(architecture: Architecture, trace: Trace, one: Edit) -> Tensor:
-    """How a head's mix of values changes when one source may not be read.
+def mix_without(attention: Attention, layer: LayerTrace, site: Site) -> Float[Tensor, " d_head"]:
+    """A head's mix of values where the site's source may not be read.
+
+    The others are read in the same proportions; nothing is, where all of them round to zero.
 
     Source: Kramár et al. 2024, equation 8, with a new pattern of 0 at that source.
     """
-    site, layer = one.site, trace.layers[one.layer]
-    assert site.number is not None and site.source is not None
-    read = float(layer.attention[site.number, site.position, site.source])
-    value = architecture.blocks[one.layer].attention.value(layer.ln1[site.source], site.number)
-    return read / (1 - read) * (layer.z[site.position, site.number] - value)
+    assert site.number is not None and site.source is not None and site.position is not None
+    values = attention.value(layer.ln1[: site.position + 1], site.number)
+    others = layer.attention[site.number, site.position, : site.position + 1].to(values, copy=True)
+    others[site.source] = 0  # their sum is exact where the source takes nearly all, 1 - it is not
+    return others @ values / others.sum().clamp_min(torch.finfo(others.dtype).tiny)
 
 
 def _dot(gradient: Tensor, moved: Tensor | None) -> float:

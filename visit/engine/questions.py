@@ -40,6 +40,8 @@ Pattern = tuple[tuple[float, ...], ...]
 Amount = Annotated[float, Range("0 or more", 0.0)]
 FEW_SITES = 4
 """What changes no more sites is measured in a fraction of a second."""
+FEW_SOURCES = 32
+"""Sources of one head, which are changed in one place: as many cost a fifth more than one."""
 
 
 @dataclass(frozen=True)
@@ -238,9 +240,15 @@ class Measure(Question[Effects]):
 
     @property
     def is_look(self) -> bool:
-        """Whether it changes no more than a few named sites, and runs no other prompt for it."""
+        """Whether it changes no more than a few named sites, and runs no other prompt for it.
+
+        The sources of one head are one site here: they are changed in the same place.
+        """
         are_sites = all("@" in part for part in self.parts)
-        return are_sites and len(self.parts) <= FEW_SITES and not self.reference and self.steps == 1
+        nodes = {part.partition("<")[0] for part in self.parts}
+        most = FEW_SOURCES if len(nodes) == 1 else FEW_SITES
+        are_few = len(self.parts) <= most
+        return are_sites and are_few and not self.reference and self.steps == 1
 
 
 @dataclass(frozen=True)

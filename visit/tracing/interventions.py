@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from visit.errors import ModelError
+from visit.errors import ModelError, RequestError
 from visit.graph.interventions import Intervention, Site, Way
 from visit.graph.kinds import NodeKind
 from visit.models.architectures import Architecture
@@ -109,7 +109,10 @@ def edits_from(
     sites = (intervention.site.at(place) for place in intervention.site.positions(position))
     match how.way:
         case Way.KNOCKOUT:
-            return tuple(Edit(site, knocks_out=True) for site in sites)
+            # The first position reads itself alone, and goes on to where all readers are meant.
+            all_read = intervention.site.position is None
+            readers = (site for site in sites if site.position or not all_read)
+            return tuple(Edit(site, knocks_out=True) for site in readers)
         case Way.ZERO:
             return tuple(Edit(site) for site in sites)
         case Way.SCALE:
@@ -252,7 +255,13 @@ class _Editor:
         for one in edits:
             key = one.site.source - outside  # type: ignore[operator]
             if key >= 0:
-                mask[_index_of(one.rows), one.site.number, self._index(one), key] = -torch.inf
+                at = (_index_of(one.rows), one.site.number, self._index(one))
+                mask[(*at, key)] = -torch.inf
+                if (mask[at] <= torch.finfo(mask.dtype).min).all(-1).any():
+                    raise RequestError(
+                        f"{one.site} was the last source left to its head there, which would read "
+                        "nothing; leave one source in, or take the head off with zero"
+                    )
         return {**named, "attention_mask": mask}
 
     def _see_pattern(self, args: Any, named: Any) -> Any:

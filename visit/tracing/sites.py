@@ -44,6 +44,11 @@ def check_intervention(
         raise RequestError(
             f"{site} is the same on every prompt, so {way} changes nothing; give zero or scale:X"
         )
+    if way is Way.KNOCKOUT and site.source == 0 == max(site.positions(position)):
+        raise RequestError(
+            f"{site} cannot be knocked out: position 0 reads itself alone, and would read nothing; "
+            "give zero"
+        )
     if way is Way.MEAN and (site.source is not None or site.kind is NodeKind.EXPERT):
         what = "a source's part" if site.source is not None else "an expert"
         raise RequestError(

@@ -135,7 +135,7 @@ def _source_of(node_id: NodeId, chosen: str | None) -> Site | None:
 
 async def _measure_sources(site: Site, view: View, flow: FlowGraph, graphs: Graphs) -> list[Any]:
     reader = site.position
-    if reader is None or reader >= MOST_SOURCES:
+    if not reader or reader >= MOST_SOURCES:  # the first position reads itself alone
         return []
     parts = tuple(str(replace(site, source=source)) for source in range(reader + 1))
     question = Measure(plain(view.request), parts, how=str(Way.KNOCKOUT))
