@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,17 @@ def test_recent_traces_are_kept_as_far_as_their_bytes_fit(folder: Path, n_forwar
     assert [ask(0), ask(1), ask(0)] == [1, 2, 2]
     assert ask(2) == 3  # for which the one that was asked for longest ago, the second, goes
     assert [ask(0), ask(2), ask(1)] == [3, 3, 4]
+
+
+def test_no_more_traces_are_kept_than_pages_look_at_however_small_they_are(folder: Path):
+    session = Session.load(str(folder))
+    prompts = [" ".join(words) for words in product(("of", "is"), repeat=7)]
+    asked = [Request(prompt, layers="none") for prompt in prompts[: residency.MOST_TRACES + 2]]
+    for request in asked:
+        session.ask(ReadLens(request, (0,)))
+    kept = [trace.token_ids for trace in session.resident.traces.values()]
+    read = session.resident.tokens.read
+    assert kept == [tuple(token.id for token in read(request)) for request in asked[2:]]
 
 
 def test_the_newest_trace_is_kept_even_where_it_alone_is_too_large(

@@ -38,8 +38,10 @@ from visit.tracing.sweep import Resumed, resume
 from visit.tracing.trace import Trace, bytes_of_trace, check_finite, record
 
 TRACES_BYTES = 1 << 30
-"""How much memory recent traces may take: about two hundred of 8 tokens of GPT-2 small, two of
-1,024 tokens of GPT-2 medium. The newest is always kept, whatever its size."""
+"""How much memory recent traces may take: two of 1,024 tokens of GPT-2 medium. The newest is always
+kept, whatever its size."""
+MOST_TRACES = 64
+"""How many of a model, however small they are: a small pass is run again in no time."""
 ANSWERS_BYTES = 64 << 20
 """How much memory the recent graphs and effects of one model may take: of SmolLM2, some fifteen
 graphs of 8 tokens, or two with every layer open."""
@@ -152,7 +154,9 @@ class Resident:
         return sum(int(weight.nbytes) for weight in self.loaded.model.parameters())
 
     def drop_traces(self, most: int) -> int:
-        """Drop the traces asked for longest ago until the rest fit; the newest always stays.
+        """Drop the traces asked for longest ago until the rest fit, and are few enough.
+
+        The newest always stays.
 
         Args:
             most: How many bytes they may take.
@@ -162,7 +166,7 @@ class Resident:
         """
         # Every trace is measured each time: one whose layers are recorded again grows by a layer.
         taken = [trace.n_bytes for trace in self.traces.values()]
-        while len(taken) > 1 and sum(taken) > most:
+        while len(taken) > 1 and (sum(taken) > most or len(taken) > MOST_TRACES):
             self.traces.popitem(last=False)
             del taken[0]
         return sum(taken)
