@@ -60,6 +60,11 @@ def test_a_reference_file_is_read_a_prompt_a_line(
     assert capsys.readouterr().err.strip() == (
         f"visit: {file} holds no text; give a file with a prompt a line"
     )
+    file.unlink()  # which is no reference text of its own name
+    assert main(argv) == 2
+    assert capsys.readouterr().err.strip() == (
+        f"visit: there is no file {file}; give one that there is, or a text"
+    )
 
 
 @pytest.mark.parametrize(

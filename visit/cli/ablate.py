@@ -207,7 +207,7 @@ def read_reference(given: str | None) -> tuple[str, ...]:
     """The reference prompts that ``--reference`` gives: a file's lines, or the text itself.
 
     Raises:
-        RequestError: the file holds no text, or the text is not UTF-8.
+        RequestError: the file is not there or holds no text, or the text is not UTF-8.
     """
     if given is None:
         return ()
@@ -217,6 +217,8 @@ def read_reference(given: str | None) -> tuple[str, ...]:
     except (OSError, ValueError):
         is_file = False  # too long a name is a text
     if not is_file:
+        if given.startswith(("/", "./", "../", "~/")) or given.endswith(".txt"):
+            raise RequestError(f"there is no file {given}; give one that there is, or a text")
         check_unicode("reference", given)
         return (given,)
     try:

@@ -102,7 +102,7 @@ class Request:
             at the latest positions, where that costs little.
         effects: Whether the heads, attentions, MLPs and memories that are drawn at the traced
             position say what setting them to zero does, measured; ``None`` for as many of them,
-            the strongest by flow first, as cost no more than the graph itself, or for all of them
+            the strongest by flow first, as take half as long as the graph, or for all of them
             where parts rank by effect. A pass that is changed already is not measured again.
         bos: Whether a BOS token comes first: ``True`` for one, ``False`` for none, ``None`` for
             what the tokenizer does by itself (in a chat, the template).

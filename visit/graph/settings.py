@@ -146,7 +146,7 @@ _ALL = (
         "effects",
         "Effects",
         "measure what removing each part drawn at the traced position does",
-        unset="as many, the strongest by flow first, as cost no more than the graph itself; all "
+        unset="as many, the strongest by flow first, as take half as long as the graph; all "
         "where parts rank by effect",
     ),
 )
