@@ -43,8 +43,8 @@ else begins."""
 _SWEEPS_OF_GRAPH = 2
 """The pass itself, and the flow's sweep back."""
 _PART_OF_GRAPH = 0.12
-"""Of the graph's multiplications, those that effects may take by default. Readings are counted as if
-none were known before, and effects' products are smaller: this part takes about half as long."""
+"""Of the graph's multiplications, those that effects may take by default. That is half of its time:
+readings that are known already are counted too, and effects' products are smaller."""
 
 
 @torch.inference_mode()
