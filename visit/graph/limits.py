@@ -34,7 +34,7 @@ MOST_DOCUMENTS_AT_ONCE = 8
 """They are parsed one after another; whoever sends one more is asked to come again."""
 LONGEST_UPLOAD = 120
 """Seconds that a file may take to arrive."""
-SHELF_BYTES = 500 * 2**20
+SHELF_BYTES = 400 * 2**20
 """Of the graphs and answers that the server holds for its pages; SmolLM2's above takes 30 MB."""
 
 # ------------------------------------------------------------------ the server: questions
