@@ -51,7 +51,7 @@ NEAR = 20
 READY, PAINTED, TRACED = "page ready", "route painted after the trace", "trace, asked to painted"
 TAP, HOVER, OPEN = "tap to inspector", "hover to tooltip", "opening a block"
 DRAG = "parts shown, one step"
-RANKS = "parts panel, sorted anew"
+RANKS, WITHOUT, RUN = "parts panel, sorted anew", "without it, pick to numbers", "run without them"
 TARGETS: dict[str, float | None] = {
     READY: 3000,
     PAINTED: 1000,
@@ -61,8 +61,13 @@ TARGETS: dict[str, float | None] = {
     DRAG: 60,
     OPEN: 500,
     RANKS: 300,
+    WITHOUT: 300,
+    RUN: None,
 }
 """Milliseconds that a median may take; ``None`` is only told."""
+RUN_TRACES = 1.5
+"""How many traces the pass without some parts may take."""
+N_WITHOUT = 3
 
 
 @dataclass
@@ -89,6 +94,8 @@ class Figures:
             for name, target in TARGETS.items()
             if target is not None and not quantile(self.took[name], 0.5) <= target
         ]
+        if not quantile(self.took[RUN], 0.5) <= RUN_TRACES * quantile(self.took[TRACED], 0.5):
+            late.append(RUN)
         return late + (["outside requests"] if self.outside else [])
 
 
@@ -106,6 +113,7 @@ def measure(browser: Browser, url: str, rounds: int) -> Figures:
         _tap(page, figures, rounds)
         _open(page, figures, rounds)
         _rank(page, figures, rounds)
+        _leave_out(page, figures, rounds)
     with opened(browser, crowded(browser, url), figures) as page:
         figures.n_elements = page.evaluate("visitWatch.count()")
         for _ in range(rounds):
@@ -162,7 +170,7 @@ def _hover(page: Page, figures: Figures, rounds: int) -> None:
 
 
 def _tap(page: Page, figures: Figures, rounds: int) -> None:
-    """A click on a node that does not open; the graph may move a little after each."""
+    """A click on a node that does not open."""
     for wanted in [place["id"] for place in _some(_places(page, "whole"), 4 * rounds)]:
         place = next((p for p in _places(page, "whole") if p["id"] == wanted), None)
         if place is None:
@@ -170,9 +178,9 @@ def _tap(page: Page, figures: Figures, rounds: int) -> None:
         page.evaluate("id => visitWatch.tap(id)", wanted)
         page.mouse.click(place["x"], place["y"])
         figures.took[TAP].append(_duration(_result(page, f"{wanted} in the inspector")))
+        page.keyboard.press("Escape")
+        page.locator("#fit").click()
         _settle(page)
-    page.keyboard.press("Escape")
-    _settle(page)
 
 
 def _open(page: Page, figures: Figures, rounds: int) -> None:
@@ -203,6 +211,25 @@ def _rank(page: Page, figures: Figures, rounds: int) -> None:
     for name in ("share", "norm", "flow", "logit")[: rounds + 1]:
         page.evaluate("name => visitWatch.rank(name)", name)
         figures.took[RANKS].append(_duration(_result(page, f"the parts by {name}")))
+        _settle(page)
+
+
+def _leave_out(page: Page, figures: Figures, rounds: int) -> None:
+    """What some heads cause, one by one; then the pass without them, and back, several times."""
+    page.evaluate("visit.set('tab', 'causes')")
+    heads = page.evaluate("visitWatch.heads()")[:N_WITHOUT]
+    for head in heads:
+        page.evaluate("head => visitWatch.without(head)", head)
+        figures.took[WITHOUT].append(_duration(_result(page, f"what {head} causes")))
+    for number in range(rounds):
+        page.evaluate(
+            "sites => visit.set('collected', new Set(sites))", heads[number % len(heads) :]
+        )
+        page.evaluate("visitWatch.open()")
+        page.get_by_role("button", name="Run without them").click()
+        figures.took[RUN].append(_duration(_result(page, "the pass without them")))
+        _settle(page)
+        page.locator("#undo").click()
         _settle(page)
 
 

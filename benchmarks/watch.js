@@ -111,6 +111,18 @@
   watch.open = () => {
     finish(since("mousedown"), drawn());
   };
+  // What a part causes, once its numbers are there: with them comes what collects it.
+  watch.without = (id) => {
+    const from = performance.now();
+    window.visit.pick(id);
+    const isThere = () => document.querySelector(`#causes-result [data-collect="${id}"]`);
+    finish(from, new Promise((resolve) => everyFrame(isThere, () => afterPaint(resolve))));
+  };
+  watch.heads = () => {
+    const heads = cytoscape().nodes('[kind = "head"]').map((node) => node.id());
+    const positionOf = (id) => Number(id.split("@")[1]);
+    return heads.filter((id) => positionOf(id) === Math.max(...heads.map(positionOf)));
+  };
   watch.rank = (name) => {
     const from = performance.now();
     document.querySelector(`.sorter[data-rank="${name}"]`).click();
