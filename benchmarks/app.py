@@ -45,16 +45,24 @@ PROMPTS = (
     "Today the keys near the table",
     "river blue cat house river blue cat",
 )
+LONG_PROMPT = (
+    "The museum on the hill keeps maps of every river in the north, letters that sailors wrote to "
+    "their families, and a clock that was made in Paris two hundred years ago. Children come on "
+    "Sundays to hear it strike, and in the evening the keeper locks the doors and walks home along "
+    "the capital of"
+)
 N_ELEMENTS = 600
 NEAR = 20
 
 READY, PAINTED, TRACED = "page ready", "route painted after the trace", "trace, asked to painted"
+LONG = "route of some 60 tokens painted after the trace"
 TAP, HOVER, OPEN = "tap to inspector", "hover to tooltip", "opening a block"
 DRAG = "parts shown, one step"
 RANKS, WITHOUT, RUN = "parts panel, sorted anew", "without it, pick to numbers", "run without them"
 TARGETS: dict[str, float | None] = {
     READY: 3000,
     PAINTED: 1000,
+    LONG: 3000,
     TRACED: None,
     TAP: 150,
     HOVER: 40,
@@ -107,8 +115,11 @@ def measure(browser: Browser, url: str, rounds: int) -> Figures:
             figures.took[READY].append(page.evaluate("visitWatch.ready"))
     with opened(browser, url, figures) as page:
         for i in range(rounds):
-            _trace(page, PROMPTS[i % len(PROMPTS)], figures)
-        _trace(page, PROMPT, figures)
+            painted, took = _trace(page, PROMPTS[i % len(PROMPTS)])
+            figures.took[PAINTED].append(painted)
+            figures.took[TRACED].append(took)
+        figures.took[LONG].append(_trace(page, LONG_PROMPT)[0])
+        _trace(page, PROMPT)
         _hover(page, figures, rounds)
         _tap(page, figures, rounds)
         _open(page, figures, rounds)
@@ -146,7 +157,7 @@ def opened(browser: Browser, url: str, figures: Figures) -> Iterator[Page]:
     context.close()
 
 
-def _trace(page: Page, prompt: str, figures: Figures) -> None:
+def _trace(page: Page, prompt: str) -> tuple[float, float]:
     """Another prompt: from the answer that carries the view, and from the click, to the graph."""
     page.locator("#prompt").fill(prompt)
     page.locator("#target").fill("")
@@ -154,9 +165,9 @@ def _trace(page: Page, prompt: str, figures: Figures) -> None:
     page.evaluate("visitWatch.trace()")
     page.locator("#trace").click()
     ended = _result(page, f"the trace of {prompt!r}")
-    figures.took[PAINTED].append(ended["to"]["now"] - ended["to"]["view"])
-    figures.took[TRACED].append(ended["to"]["now"] - ended["from"])
     _settle(page)
+    painted = float(ended["to"]["now"])
+    return painted - ended["to"]["view"], painted - ended["from"]
 
 
 def _hover(page: Page, figures: Figures, rounds: int) -> None:
