@@ -1,7 +1,7 @@
 """How the app looks: screenshots of its states, nothing over or cut by another, and contrast.
 
 The images go to ``.cache/screenshots``, which git ignores; ``VISIT_SCREENSHOTS`` names another
-folder, and has every theme in every size.
+folder, and has every theme in every size, of SmolLM2 too.
 """
 
 import json
@@ -21,10 +21,13 @@ FOLDER = Path(os.environ.get("VISIT_SCREENSHOTS") or ROOT / ".cache" / "screensh
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 SIZES = [(1440, 900), (1280, 720)]
-DRESSES = list(product(["light", "dark"], SIZES))
-"""Each theme in each size where the images are asked for; else each theme, and each size, once."""
+DRESSES = list(product(["mini", "smollm2"], ["light", "dark"], SIZES))
+"""Each model in each theme and size where the images are asked for; else mini in each theme, and in
+each size, once."""
 if "VISIT_SCREENSHOTS" not in os.environ:
-    DRESSES = DRESSES[::3]
+    DRESSES = DRESSES[:4:3]
+SHOWN = {"mini": ("L2.head3@7", "L5.mlp@7"), "smollm2": ("L23.head4@7", "L28.mlp@7")}
+"""The head and the MLP that are looked at in each model."""
 
 OVERLAPS = f"""() => {{
     const boxes = {CY}.nodes('[family]').filter(n => n.visible()).map(n => ({{
@@ -39,11 +42,12 @@ OVERLAPS = f"""() => {{
     return found;
 }}"""
 
-# Panels whose texts must not be cut sideways, and must not leave the window.
+# Panels whose texts must not be cut sideways, and must not leave the window. A model's path is
+# longer than its field: its file's name stands over it, and the whole is its tooltip.
 CUT = """() => [...document.querySelectorAll(
     '.toolbar *, .top *, .legend *, .dock-head *, .second > *, .panel.next, #inspector h2, '
     + '#inspector h3, #inspector [role=tab], #inspector .number'
-)].filter(e => !e.querySelector('.menu[open]') && !e.matches('.menu[open]'))
+)].filter(e => !e.querySelector('.menu[open]') && !e.matches('.menu[open], .of-model *'))
     .filter(e => e.clientWidth > 0 && getComputedStyle(e).overflowX !== 'auto'
     && e.scrollWidth > e.clientWidth + 1).map(e => e.outerHTML.slice(0, 120))"""
 
@@ -63,23 +67,33 @@ def route(screen: Screen) -> None:
     """As it opens."""
 
 
+def shown(screen: Screen) -> tuple[str, str]:
+    """The head and the MLP of the model that is open."""
+    return SHOWN[screen.name.partition("-")[0]]
+
+
 def opened_head(screen: Screen) -> None:
-    screen.tap("L2.attn@7")
-    screen.tap("L2.head3@7")
-    screen.inspected("L2.head3@7")
-    screen.wait_for("L2.head3.query@7")
+    head, _ = shown(screen)
+    layer, _, number = head.partition(".")
+    if not screen.ask(f"{CY}.getElementById('{head}').length"):
+        screen.tap(f"{layer}.attn@7")
+    screen.tap(head)
+    screen.inspected(head)
+    screen.wait_for(f"{layer}.{number.replace('@', '.query@')}")
 
 
 def opened_mlp(screen: Screen) -> None:
-    screen.tap("L5.mlp@7")
-    screen.inspected("L5.mlp@7")
+    _, mlp = shown(screen)
+    screen.tap(mlp)
+    screen.inspected(mlp)
     screen.tab("Ledger")
     wait_until(lambda: screen.ask(f"{CY}.nodes('[kind = \"memory_value\"]').length"), "memories")
 
 
 def sankey(screen: Screen) -> None:
     screen.page.get_by_role("button", name="Sankey").click()
-    screen.page.locator("#sankey-layer").select_option("2")
+    layer = shown(screen)[0].partition(".")[0].removeprefix("L")
+    screen.page.locator("#sankey-layer").select_option(layer)
     figure = screen.page.locator("#sankey .js-plotly-plot")
     wait_until(lambda: "·Tokyo" in (figure.text_content() or ""), "the Sankey")
 
@@ -137,11 +151,11 @@ STATES = [
 
 @pytest.fixture(scope="module", params=DRESSES, ids=str)
 def dressed(request: pytest.FixtureRequest, open_shared: Callable[..., Screen]) -> Screen:
-    """The app on mini in one theme and size, where each test puts it in a state."""
-    theme, (width, height) = request.param
+    """The app on one model in one theme and size, where each test puts it in a state."""
+    model, theme, (width, height) = request.param
     size = {"width": width, "height": height}
-    screen = open_shared("mini", viewport=size, color_scheme=theme)
-    screen.name = f"{theme}-{width}x{height}"
+    screen = open_shared(model, viewport=size, color_scheme=theme)
+    screen.name = f"{model}-{theme}-{width}x{height}"
     screen.wait_for_graph()
     grid = screen.page.locator("#lens .js-plotly-plot")
     if grid.is_visible():
