@@ -70,8 +70,8 @@ def register(
     graphs = Graphs(engine, shelf, calls.jobs, bounds=Bounds(default))
     callbacks.register(calls, graphs)
     ranking.register(calls, graphs)
-    if engine is not None:
-        register_causes(calls, engine, graphs, shelf)
+    if engine is not None and default is not None:
+        register_causes(calls, engine, graphs, shelf, default)
     _register_graph(calls, engine, graphs)
     _register_browser(app, with_engine=engine is not None)
 

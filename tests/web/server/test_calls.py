@@ -44,7 +44,7 @@ IN_CAUSES = SHOWN | {
     (ids.SECOND, "data"): "d e f",
     (ids.RUN, "data"): {"sites": ["L1.head0@2"], "how": "zero"},
     (ids.WEIGH, "data"): {"sites": ["L1.head0@2"], "how": "mean"},
-    (ids.COMPARE, "data"): {"second": "d e f"},
+    (ids.COMPARE, "data"): {"by": "prompt", "said": "d e f"},
     (ids.KEEP_ONLY, "data"): {"of": "k"},
 }
 """The same, where what parts cause is asked for."""

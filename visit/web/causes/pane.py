@@ -1,4 +1,4 @@
-"""The pane *Causes* beside Flow and Sankey: agreement, patching, and the circuit under them."""
+"""The pane *Causes* beside Flow and Sankey: agreement and patching, comparing, and the circuit."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from visit.web import ids
 from visit.web.causes.agreement import PREDICTIONS
 from visit.web.causes.circuit import RANKED_BY
 from visit.web.causes.controls import second_prompt
+from visit.web.comparing.controls import compared_with
 from visit.web.parts import aria, by_keyboard, choice, data
 from visit.web.theme import CLEAR
 from visit.web.trees import Tree, trees
@@ -49,6 +50,14 @@ def build_pane() -> Component:
                 html.Div(id=ids.PATCHING_FROM),
                 by_keyboard("patching", _PATCHING_SAYS),
             ),
+            html.Section(
+                [
+                    _head("Compare with…", "What differs, where one of these three is another?"),
+                    html.Div(id=ids.COMPARED_WITH),
+                ],
+                className="causes-section of-comparing",
+                **aria(label="Compare with…"),
+            ),
             _section(
                 "Circuit",
                 "Which few parts are enough, with all others ablated?",
@@ -63,6 +72,10 @@ def build_pane() -> Component:
     )
 
 
+def _head(name: str, asks: str) -> Component:
+    return html.Div([html.H2(name), html.P(asks, className="hint")], className="causes-head")
+
+
 def _section(
     name: str,
     asks: str,
@@ -74,7 +87,7 @@ def _section(
 ) -> Component:
     return html.Section(
         [
-            html.Div([html.H2(name), html.P(asks, className="hint")], className="causes-head"),
+            _head(name, asks),
             controls,
             html.Div(id=said, className="causes-said"),
             html.Div(
@@ -95,16 +108,8 @@ def pane_panels() -> dict[str, list[Tree]]:
     """The pane's controls, by the part that they fill."""
     return {
         ids.AGREEMENT_BY: trees([choice("Predicted by", "cause-predicted", PREDICTIONS)]),
-        ids.PATCHING_FROM: trees(
-            [
-                second_prompt("second-of-pane"),
-                html.Button(
-                    "Compare with it",
-                    title="Explain the second prompt, coloured by how its flow differs from this",
-                    **data(compare=""),
-                ),
-            ]
-        ),
+        ids.PATCHING_FROM: trees([second_prompt("second-of-pane")]),
+        ids.COMPARED_WITH: trees(compared_with()),
         ids.CIRCUIT_BY: trees(_circuit_controls()),
     }
 
