@@ -20,7 +20,7 @@
   };
 
   // What is chosen of each, until the reader chooses.
-  const AT_FIRST = { "circuit-by": "effect", "compare-by": "prompt" };
+  const AT_FIRST = { "circuit-by": "effect", "compare-by": "prompt", "many-by": "flow" };
   const chosenOf = (/** @type {string} */ name) => V.inputs(`input[name="${name}"]:checked`)[0]?.value;
 
   // A site with its way is two words; in the state, which the address says in words, it is one.

@@ -251,6 +251,7 @@ def _register_browser(app: Dash, *, with_engine: bool) -> None:
         browser("goTo", Input(ids.AGREEMENT, "clickData"))
         browser("goTo", Input(ids.PATCHING, "clickData"))
         browser("keepSize", Input(ids.CIRCUIT, "clickData"))
+        browser("goTo", Input(ids.CONSENSUS, "clickData"))
     browser("lens", Input(ids.LENS, "figure"), Input(ids.PICKED, "data"))
     browser("saveFigure", Input(ids.FIGURE, "data"))
     browser("showMaking", Input(ids.MAKING, "data"))
@@ -261,7 +262,7 @@ def _register_browser(app: Dash, *, with_engine: bool) -> None:
     browser("showSettingProblems", Input(ids.SETTINGS_PROBLEMS, "data"))
     for store in (
         *(ids.FIXED_PANELS, ids.DRAWN_PANELS, ids.INSPECTOR_PANELS),
-        *(ids.AGREEMENT_PANELS, ids.PATCHING_PANELS, ids.CIRCUIT_PANELS),
+        *(ids.AGREEMENT_PANELS, ids.PATCHING_PANELS, ids.CIRCUIT_PANELS, ids.CONSENSUS_PANELS),
     ):
         browser("fill", Input(store, "data"))
 

@@ -23,6 +23,7 @@ from visit.web.causes.pane_callbacks import register_circuit, register_pane
 from visit.web.causes.sites import site_from_text, site_of
 from visit.web.causes.without import cannot, measured, say_change, say_together, sources
 from visit.web.comparing.compared import register_comparing, say_difference
+from visit.web.consensus.callbacks import register_consensus
 from visit.web.inspector.needs import Tab
 from visit.web.server.calls import Calls
 from visit.web.server.tracing import progress_to_page
@@ -53,6 +54,7 @@ def register_causes(
     register_comparing(calls, engine, graphs, shelf, default)
     register_pane(calls, graphs)
     register_circuit(calls, graphs)
+    register_consensus(calls, graphs)
 
 
 # ------------------------------------------------------------------ without one part

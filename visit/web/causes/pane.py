@@ -1,4 +1,4 @@
-"""The pane *Causes* beside Flow and Sankey: agreement and patching, comparing, and the circuit."""
+"""The pane *Causes*: agreement, patching, comparing, circuits, and many prompts."""
 
 from __future__ import annotations
 
@@ -12,21 +12,17 @@ from visit.web.causes.agreement import PREDICTIONS
 from visit.web.causes.circuit import RANKED_BY
 from visit.web.causes.controls import second_prompt
 from visit.web.comparing.controls import compared_with
+from visit.web.consensus.controls import many_prompts
 from visit.web.parts import aria, by_keyboard, choice, data
-from visit.web.theme import CLEAR
+from visit.web.plots.plotly import EMPTY
 from visit.web.trees import Tree, trees
 
-EMPTY: dict[str, Any] = {
-    "data": [],
-    "layout": {
-        "xaxis": {"visible": False},
-        "yaxis": {"visible": False},
-        "paper_bgcolor": CLEAR,
-        "plot_bgcolor": CLEAR,
-    },
-}
 _AGREEMENT_SAYS = "Parts as points: the arrow keys move, Enter goes to the part in the flow"
 _PATCHING_SAYS = "Maps over the layers: the arrow keys move, Enter goes to the part in the flow"
+_CONSENSUS_SAYS = (
+    "Parts by their means, and heads by layers: the arrow keys move, Enter goes to the part in the "
+    "flow"
+)
 _CONFIG: Any = {"displayModeBar": False, "scrollZoom": False}
 
 
@@ -67,6 +63,15 @@ def build_pane() -> Component:
                 {},
                 after=html.Div(id=ids.CIRCUIT_PARTS, className="circuit-lists"),
             ),
+            _section(
+                "Over many prompts",
+                "What holds for all prompts of a template, and not for the shown one alone?",
+                ids.CONSENSUS_SAID,
+                ids.CONSENSUS,
+                html.Div(id=ids.CONSENSUS_OF),
+                by_keyboard("consensus", _CONSENSUS_SAYS),
+                after=html.Div(id=ids.CONSENSUS_PARTS, className="consensus-parts"),
+            ),
         ],
         className="causes-pane",
     )
@@ -99,7 +104,7 @@ def _section(
             ),
             *([] if after is None else [after]),
         ],
-        className="causes-section" if after is None else "causes-section of-circuit",
+        className="causes-section" if after is None else f"causes-section is-wide of-{figure}",
         **aria(label=name),
     )
 
@@ -111,6 +116,7 @@ def pane_panels() -> dict[str, list[Tree]]:
         ids.PATCHING_FROM: trees([second_prompt("second-of-pane")]),
         ids.COMPARED_WITH: trees(compared_with()),
         ids.CIRCUIT_BY: trees(_circuit_controls()),
+        ids.CONSENSUS_OF: trees(many_prompts()),
     }
 
 
