@@ -6,6 +6,7 @@
   const own = {
     proposed: { prompts: "", values: "" },
     asked: /** @type {object} */ ({}),
+    isWaited: false, // for an answer, which is shown when it comes
   };
 
   const typed = () => ({ prompts: V.field("many-prompts").value, values: V.field("many-values").value });
@@ -33,10 +34,17 @@
 
   function ask(/** @type {object} */ what) {
     own.asked = { ...what, by: V.inputs('input[name="many-by"]:checked')[0]?.value, of: V.state.view?.key };
+    own.isWaited = true;
     V.setProps("many", { data: { ...own.asked, asked: Date.now() } });
   }
 
   V.manyAsked = () => own.asked;
+
+  V.onFilled((id, panel) => {
+    if (id !== "consensus-parts" || !own.isWaited) return;
+    own.isWaited = false;
+    if (panel.children.length) panel.closest("section")?.scrollIntoView({ block: "start" });
+  });
 
   document.addEventListener("click", (event) => {
     if (V.element(event.target).closest("button[data-many]")) ask(typed());

@@ -48,7 +48,7 @@ def build_pane() -> Component:
             ),
             html.Section(
                 [
-                    _head("Compare with…", "What differs, where one of these three is another?"),
+                    _head("Compare with…", "What differs with another prompt, target or model?"),
                     html.Div(id=ids.COMPARED_WITH),
                 ],
                 className="causes-section of-comparing",

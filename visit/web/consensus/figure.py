@@ -22,7 +22,7 @@ from visit.web.plots.plotly import Figure, axis_title, layout, literal, note, pl
 from visit.web.theme import Theme
 from visit.web.words import name_part, percent, signed
 
-_MAP, _GAP = 0.34, 0.13
+_MAP, _GAP = 0.27, 0.11
 """Which part of the height the map has, and the room between it and the bars."""
 _FAMILIES = {NodeKind.HEAD: "attention", NodeKind.MLP: "mlp"}
 _ROWS_NAMED = 9

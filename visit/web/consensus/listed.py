@@ -20,6 +20,8 @@ from visit.web.words import name_part, percent, signed
 
 COUNT = 20
 """How many parts are drawn and listed."""
+_AMONG = 5
+"""The column of the table that says how often a part is strong."""
 _N_LEFT_OUT, _N_ANSWERS, _LONGEST_REASON = 6, 8, 160
 
 
@@ -113,7 +115,11 @@ def list_parts(consensus: Consensus, flow: FlowGraph, by: str) -> list[Component
         "deviation",
         f"among {consensus.strongest}",
     ]
-    cells = [html.Th(one, className="number" if n > 1 else "") for n, one in enumerate(heads)]
+    often = f"In how many of the prompts it is among the {consensus.strongest} strongest"
+    cells = [
+        html.Th(one, className="number" if n > 1 else "", title=often if n == _AMONG else None)
+        for n, one in enumerate(heads)
+    ]
     rows = [_row(part, consensus, by, node_of(part, places)) for part in parts[:COUNT]]
     count = f"{len(rows)} of {len(parts)}" if len(parts) > len(rows) else str(len(parts))
     return [
