@@ -187,7 +187,7 @@ def test_a_run_over_many_prompts_is_cancelled(open_app):
     screen.wait_for_graph()
     page = screen.page
     page.get_by_role("button", name="Causes", exact=True).click()
-    page.locator("#many-values").fill("\n".join(f"place {n}" for n in range(200)))
+    page.locator("#many-values").fill("\n".join(f"place {n}" for n in range(100)))
     page.locator('input[name="many-by"][value="effect"]').check()
     page.get_by_role("button", name="Run over the prompts").click()
     wait_until(page.locator("#cancel").is_visible, "something to cancel")

@@ -93,8 +93,11 @@ def test_what_cannot_be_asked_is_one_line(asked: dict[str, Any], said: str):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ("\n".join(["x"] * (MOST_PROMPTS + 1)), r"201 prompts .* at most 200 at once: leave some"),
-        ("\n".join(["x", "y" * 30_000]), r"2 prompts of up to 30,\d+ letters .* reads 50,000"),
+        ("\n".join(["x"] * (MOST_PROMPTS + 1)), r"101 prompts .* at most 100 at once: leave some"),
+        (
+            "\n".join(["x", "y" * 1_000]),
+            r"a prompt is 1,0\d\d letters .* at most 300 letters",
+        ),
     ],
 )
 def test_more_than_a_server_reads_at_once_is_refused_with_what_is_allowed(values: str, said: str):

@@ -19,7 +19,7 @@ from visit.web.consensus.listed import (
 )
 from visit.web.plots.maps import root_scale, towards
 from visit.web.plots.plotly import Figure, axis_title, layout, literal, note, plotly_scale
-from visit.web.theme import Theme
+from visit.web.theme import CLEAR, Theme
 from visit.web.words import name_part, percent, signed
 
 _MAP, _GAP = 0.27, 0.11
@@ -48,6 +48,7 @@ def consensus_figure(consensus: Consensus, flow: FlowGraph, by: str, theme: Them
     rows = {**{head: f"head {head}" for head in some}, n_heads: "MLP"}
     axis = {"showgrid": False, "zeroline": False, "fixedrange": True, "ticks": "",
             "tickfont": {"color": theme.soft, "size": 11}}  # fmt: skip
+    named = {**axis, "ticks": "outside", "ticklen": 4, "tickcolor": CLEAR, "autorange": "reversed"}
     said = MEASURE_WORDS[by]
     return {
         "data": [
@@ -59,10 +60,10 @@ def consensus_figure(consensus: Consensus, flow: FlowGraph, by: str, theme: Them
             margin=(118, 62, 24, 34),
             xaxis={**axis, "showgrid": True, "gridcolor": theme.band, "zeroline": True,
                    "zerolinecolor": theme.line, "anchor": "y"},
-            yaxis={**axis, "domain": [_MAP + _GAP, 1], "autorange": "reversed",
+            yaxis={**named, "domain": [_MAP + _GAP, 1],
                    "tickvals": list(range(len(names))), "ticktext": names},
             xaxis2={**axis, "title": axis_title("layer", theme, 4), "nticks": 12, "anchor": "y2"},
-            yaxis2={**axis, "domain": [0, _MAP], "autorange": "reversed",
+            yaxis2={**named, "domain": [0, _MAP],
                     "tickvals": list(rows), "ticktext": list(rows.values()), "anchor": "x2"},
             annotations=[
                 note(f"{said}: mean and its 95 % interval", theme, x=0, xanchor="left", y=1,

@@ -121,7 +121,7 @@ def list_parts(consensus: Consensus, flow: FlowGraph, by: str) -> list[Component
         for n, one in enumerate(heads)
     ]
     rows = [_row(part, consensus, by, node_of(part, places)) for part in parts[:COUNT]]
-    count = f"{len(rows)} of {len(parts)}" if len(parts) > len(rows) else str(len(parts))
+    count = f"{len(rows)} of {len(parts):,}" if len(parts) > len(rows) else str(len(parts))
     return [
         html.H3(["Strongest on average ", span([count], "hint")]),
         html.Table([html.Thead(html.Tr(cells)), html.Tbody(rows)], className="circuit-parts"),
@@ -133,7 +133,9 @@ def _row(part: PartConsensus, consensus: Consensus, by: str, node: str | None) -
     name = name_part(part.id)
     lead: Any = html.Button(name, className="go", title=node, **data(node=node)) if node else name
     n_all = len(consensus.prompts)
-    some = [] if spread.n == n_all else [span([f" {spread.n} of {n_all}"], "hint")]
+    said = [" traced"] if part.id.position == consensus.traced else []
+    said += [] if spread.n == n_all else [f" {spread.n} of {n_all}"]
+    more = [span([*said], "hint")] if said else []
     numbers = (
         signed(spread.mean),
         say_interval(spread),
@@ -143,7 +145,7 @@ def _row(part: PartConsensus, consensus: Consensus, by: str, node: str | None) -
     return html.Tr(
         [
             html.Th(lead, scope="row"),
-            html.Td([span([name_slot(slot)], "token"), *some]),
+            html.Td([span([name_slot(slot)], "token"), *more]),
             *(html.Td(number, className="number") for number in numbers),
         ],
         title=None if node else "The shown prompt has no such slot",

@@ -14,12 +14,12 @@ from typing import Any
 from visit.engine.questions import ReadConsensus
 from visit.errors import RequestError
 from visit.graph.limits import (
+    LONGEST_OF_MANY,
     LONGEST_PROMPT,
     MOST_CHANGED,
     MOST_COUNTED,
     MOST_LISTED_A_LAYER,
     MOST_OPENED,
-    MOST_PROMPT_LETTERS,
     MOST_PROMPTS,
 )
 from visit.graph.request import Request
@@ -102,11 +102,10 @@ class Bounds:
                 "once: leave some out, or use visit consensus"
             )
         longest = between + max(sum(map(len, row)) for row in question.values)
-        if count * longest > MOST_PROMPT_LETTERS:
+        if longest > LONGEST_OF_MANY:
             raise RequestError(
-                f"{count:,} prompts of up to {longest:,} letters are asked for; this server reads "
-                f"{MOST_PROMPT_LETTERS:,} letters at once, each prompt as long as the longest: "
-                "leave some out, or use visit consensus"
+                f"a prompt is {longest:,} letters long; this server reads many of at most "
+                f"{LONGEST_OF_MANY} letters: shorten it, or use visit consensus"
             )
 
     def check_view(self, view: View) -> None:
