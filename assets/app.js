@@ -17,6 +17,7 @@
 //   form      how the prompt is read                            settings         how it is explained
 //   controls  clicks and keys                                   export       files to keep, figures for print
 //   png       how fine a PNG is; pure
+//   causes    what parts cause, and comparing           many             what holds over many prompts
 //   cells     maps and the Sankey by the keyboard
 //   bindings  what Dash's callbacks call                        offline/         stands for Dash and the server
 //

@@ -53,6 +53,7 @@
     showGraphPanels(data) {
       if (!data) return;
       V.fill(data.panels);
+      V.propose(data.proposal);
       if (data.counts) V.setCounts({ counts: data.counts, unexplained: data.unexplained ?? [] });
       V.setMeasurable(data.measurable);
       if (data.abilities) V.setAbilities(data.abilities);

@@ -19,6 +19,10 @@
     kept: /** @type {object} */ ({}), // what was asked of a circuit
   };
 
+  // What is chosen of each, until the reader chooses.
+  const AT_FIRST = { "circuit-by": "effect", "compare-by": "prompt", "many-by": "flow" };
+  const chosenOf = (/** @type {string} */ name) => V.inputs(`input[name="${name}"]:checked`)[0]?.value;
+
   // A site with its way is two words; in the state, which the address says in words, it is one.
   const wordOf = (/** @type {string} */ text) => text.trim().replace(/ zero$/, "").replace(" ", "~");
   const textOf = (/** @type {string} */ word) => word.replace("~", " ");
@@ -110,19 +114,21 @@
     V.setProps(isMeasured ? "weigh" : "run", { data });
   }
 
-  function compareWithSecond() {
-    const { second } = V.state;
+  // Another prompt, target or model in place of the shown one (visit/web/comparing/others.py).
+  function compare() {
+    const by = chosenOf("compare-by") ?? "prompt";
+    const field = by === "prompt" ? V.field("second-of-comparing") : V.field(`compare-${by}`);
+    if (!field.value.trim()) return field.focus();
     V.setPane({ name: "flow" });
-    V.setProps("compare", { data: { second, asked: Date.now() } });
+    V.setProps("compare", { data: { by, said: field.value, asked: Date.now() } });
   }
 
   // Only some parts are kept, all others in question ablated; which ones follows from what is asked.
   function keepOnly(/** @type {{ sites?: string[], keep?: number }} */ which) {
     const { second, view } = V.state;
-    const [chosen] = V.inputs('input[name="circuit-by"]:checked');
     V.setPane({ name: "causes" });
     V.part("circuit").scrollIntoView({ block: "end" });
-    own.kept = { ...which, second, by: chosen?.value ?? "effect", of: view?.key };
+    own.kept = { ...which, second, by: chosenOf("circuit-by") ?? "effect", of: view?.key };
     V.setProps("keep-only", { data: { ...own.kept, asked: Date.now() } });
   }
 
@@ -150,8 +156,9 @@
     const { how, second, predicted } = V.state;
     for (const input of V.inputs('input[name="cause-how"]')) input.checked = input.value === how;
     for (const input of V.inputs('input[name="cause-predicted"]')) input.checked = input.value === predicted;
-    if (!V.inputs('input[name="circuit-by"]:checked').length) {
-      for (const input of V.inputs('input[name="circuit-by"][value="effect"]')) input.checked = true;
+    for (const [name, value] of Object.entries(AT_FIRST)) {
+      if (chosenOf(name)) continue;
+      for (const input of V.inputs(`input[name="${name}"][value="${value}"]`)) input.checked = true;
     }
     for (const input of V.inputs("input[data-second]")) {
       if (input !== document.activeElement) input.value = second ?? "";
@@ -190,6 +197,7 @@
   );
 
   document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && "other" in V.element(event.target).dataset) compare();
     const { picked } = V.state;
     if (event.key !== "w" || event.ctrlKey || event.metaKey || event.altKey || !V.$("trace")) return;
     if (picked && IS_DRAWN.test(picked) && !V.isTyping(V.element(event.target))) V.collect(picked);
@@ -198,10 +206,10 @@
   document.addEventListener("click", (event) => {
     const target = V.element(event.target);
     const button = target.closest("button");
-    const { collect, drop: dropped, run: asked, clear, compare, tab } = button?.dataset ?? {};
+    const { collect, drop: dropped, run: asked, clear, compare: asksToCompare, tab } = button?.dataset ?? {};
     if (collect !== undefined) V.collect(collect);
     else if (dropped !== undefined) drop(dropped);
-    else if (compare !== undefined) compareWithSecond();
+    else if (asksToCompare !== undefined) compare();
     else if (clear !== undefined) V.set("collected", new Set());
     else if (asked !== undefined) run(asked === "plain" ? [] : [...V.state.collected]);
     else if (button?.dataset.keepOnly !== undefined) keepOnly({ sites: [...V.state.collected].map(textOf) });

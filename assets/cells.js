@@ -12,7 +12,10 @@
 
   // By the data-cells of the part that takes the focus.
   /** @type {Record<string, (place: HTMLElement) => Cell[]>} */
-  const READERS = { parts: partsOf, attention: sourcesOf, sankey: linksOf, patching: patchesOf, agreement: pointsOf };
+  const READERS = {
+    ...{ parts: partsOf, attention: sourcesOf, sankey: linksOf, patching: mapsOf, agreement: pointsOf },
+    consensus: (place) => [...barsOf(place), ...mapsOf(place)],
+  };
 
   // Heads × layers: a group each, which a click finds.
   function partsOf(/** @type {HTMLElement} */ place) {
@@ -62,11 +65,14 @@
     });
   }
 
-  // The two maps of the pane of causes (visit/web/causes/patching.py).
-  function patchesOf(/** @type {HTMLElement} */ place) {
-    const traces = /** @type {HeatmapTrace[]} */ (plotIn(place)?.data ?? []);
-    return traces.flatMap(({ yaxis, text, customdata }) => {
-      const sheet = place.querySelector(`.nsewdrag[data-subplot="x${yaxis}"]`);
+  const tracesIn = (/** @type {HTMLElement} */ place, /** @type {string} */ type) =>
+    (plotIn(place)?.data ?? []).filter((trace) => "type" in trace && trace.type === type);
+
+  // Maps of the pane of causes (visit/web/causes/patching.py, visit/web/consensus/figure.py).
+  function mapsOf(/** @type {HTMLElement} */ place) {
+    const traces = /** @type {HeatmapTrace[]} */ (tracesIn(place, "heatmap"));
+    return traces.flatMap(({ xaxis = "x", yaxis, text, customdata }) => {
+      const sheet = place.querySelector(`.nsewdrag[data-subplot="${xaxis}${yaxis}"]`);
       const { x, y, width, height } = (sheet ?? place).getBoundingClientRect();
       const [wide, high] = [width / text[0].length, height / text.length];
       return customdata.flatMap((ids, row) =>
@@ -77,6 +83,16 @@
           return [{ box, words: plainOf(text[row][column]), act }];
         }),
       );
+    });
+  }
+
+  // Parts over many prompts, strongest first; one that the shown prompt lacks leads nowhere.
+  function barsOf(/** @type {HTMLElement} */ place) {
+    const [trace] = /** @type {BarTrace[]} */ (tracesIn(place, "bar"));
+    return [...place.querySelectorAll(".barlayer .point")].map((element, row) => {
+      const id = trace.customdata[row];
+      const act = () => void (id && V.showInFlow(id));
+      return { box: element.getBoundingClientRect(), words: plainOf(trace.hovertext[row]), act };
     });
   }
 

@@ -57,6 +57,7 @@
     sankey: { isThere: () => isIn("sankey"), shown: () => V.state.pane },
     agreement: { isThere: () => isIn("causes") && isDrawn("agreement"), shown: () => ({ by: V.state.predicted }) },
     patching: { isThere: () => isIn("causes") && isDrawn("patching"), shown: () => ({ second: V.state.second }) },
+    consensus: { isThere: () => isIn("causes") && isDrawn("consensus"), shown: () => V.manyAsked() },
     circuit: { isThere: () => isIn("causes") && isDrawn("circuit"), shown: () => V.circuitAsked() },
     lens: { isThere: () => V.dockIsOpen(), shown: () => ({ measure: V.state.dockMeasure, whole: V.state.dockWhole }) },
     attention: { isThere: () => isSeen("svg.heatmap"), shown: () => ({ node: V.state.picked }) },

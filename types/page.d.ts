@@ -164,6 +164,13 @@ interface GraphPanels {
   searchable: SearchTable;
   ranking: RankColumns;
   abilities?: Abilities;
+  proposal?: Proposal | null;
+}
+
+/** Prompts that are proposed to be read together (visit/web/consensus/first.py). */
+interface Proposal {
+  prompts: string;
+  values: string;
 }
 
 /** Columns of every node of a graph (visit/web/screen/search.py). */
@@ -364,7 +371,12 @@ interface ScatterDrawn {
   i: number;
   trace: { text: string[]; customdata: string[] };
 }
+interface BarTrace {
+  hovertext: string[];
+  customdata: (string | null)[];
+}
 interface HeatmapTrace {
+  xaxis?: string;
   yaxis: string;
   text: string[][];
   customdata: (string | null)[][];
@@ -430,6 +442,10 @@ interface Visit {
   collect: (site: string) => void;
   showInFlow: (id: string) => void;
   tokenAt: (position: number | string) => string;
+
+  // many.js
+  propose: (proposal: Proposal | null | undefined) => void;
+  manyAsked: () => object;
 
   // ask.js, form.js
   modelOf: (view: View) => string;

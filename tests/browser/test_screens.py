@@ -137,6 +137,18 @@ def causes_pane(screen: Screen) -> None:
     wait_until(lambda: screen.page.locator("#agreement .scatterlayer .point").count(), "points")
 
 
+def many_prompts(screen: Screen) -> None:
+    """What holds over the prompts that are proposed."""
+    screen.page.get_by_role("button", name="Causes", exact=True).click()
+    screen.page.get_by_role("button", name="Run over the prompts").click()
+    wait_until(screen.page.locator("#consensus-parts tbody tr").count, "the parts")
+    wait_until(screen.page.locator("#consensus .barlayer .point").count, "their bars")
+    screen.page.locator("#consensus").scroll_into_view_if_needed()
+    screen.ask("document.querySelector('.causes-pane').scrollTo(0, 1e6)")
+    screen.page.focus('[data-cells="consensus"]')
+    screen.page.keyboard.press("ArrowDown")
+
+
 def figure_dialog(screen: Screen) -> None:
     screen.page.locator("summary", has_text="Export").click()
     screen.page.locator("button[data-export=svg]").click()
@@ -145,7 +157,8 @@ def figure_dialog(screen: Screen) -> None:
 
 STATES = [
     *(route, opened_head, opened_mlp, sankey, attention, where),
-    *(parts, tokens, settings, causes_tab, causes_pane, figure_dialog),
+    *(parts, tokens, settings, causes_tab, causes_pane, many_prompts),
+    figure_dialog,
 ]
 
 

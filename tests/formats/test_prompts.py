@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from visit.errors import RequestError
-from visit.formats.prompts import PromptRow, read_prompts
+from visit.formats.prompts import PromptRow, prompts_from_text, read_prompts
 from visit.graph.consensus import LeftOut
 
 
@@ -84,3 +84,19 @@ def test_parquet_is_read_where_pyarrow_is_and_else_named(tmp_path: Path):
     rows, left_out = read_prompts(path)
     assert rows == [PromptRow(1, ("One is",))]
     assert [one.line for one in left_out] == [2]
+
+
+def test_what_is_typed_is_read_a_line_each_and_a_line_that_says_none_is_named():
+    rows, left_out = prompts_from_text("One is\n\n Two, or three\r\n")
+    assert rows == [PromptRow(1, ("One is",)), PromptRow(3, (" Two, or three",))]
+    assert left_out == []
+    typed = 'Rome, Oslo\nBari\tGraz\n"a, b",c\nBonn\nx,,\n"open\nKyiv,\n'
+    rows, left_out = prompts_from_text(typed, ("a", "b", "a"))
+    assert [row.values for row in rows] == [("Rome", "Oslo"), ("Bari", "Graz"), ("a, b", "c")]
+    assert left_out == [
+        LeftOut(4, "it has 1 value and the template 2 slots (a, b); put commas between"),
+        LeftOut(5, "it has 3 values and the template 2 slots (a, b); put commas between"),
+        LeftOut(6, "it is not CSV: unexpected end of data"),
+        LeftOut(7, "its b is empty; give text"),
+    ]
+    assert prompts_from_text(" \n") == ([], [])

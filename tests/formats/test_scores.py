@@ -41,7 +41,11 @@ def test_the_schema_knows_every_field_that_is_written():
 @pytest.mark.parametrize(
     ("place", "value", "said"),
     [
-        (("schema",), "visit.flow/2", r"schema is 'visit\.flow/2'; this visit reads 'visit\.scor"),
+        (
+            ("schema",),
+            "visit.flow/2",
+            r"it is a flow document .*, which visit trace wrote; give a scores doc",
+        ),
         (("head",), "L1.mlp@7", r"^head: "),
         (("attention",), 1.5, r"^attention: "),
         (("source",), 1, r"source is 1, which is not among the document's sources"),

@@ -50,15 +50,54 @@ def read_prompts(
         RequestError: the file cannot be read, lacks a column, or says nothing.
     """
     names = tuple(dict.fromkeys(names))
+    rows, left_out = _sort_out(_records(Path(path), names), names)
+    if not rows and not left_out:
+        raise RequestError(f"{path} holds no prompt; give a file with one a line")
+    return rows, left_out
+
+
+def prompts_from_text(
+    text: str, names: Sequence[str] = (PROMPT,)
+) -> tuple[list[PromptRow], list[LeftOut]]:
+    """The prompts of a text with one a line, and the lines that say none; empty lines say nothing.
+
+    Args:
+        text: What was typed.
+        names: A template's slots, or the prompt itself. Of several, a line has a value each, with
+            commas between as in CSV, or with tabs as a table's cells are copied.
+    """
+    names = tuple(dict.fromkeys(names))
+    lines = enumerate(text.replace("\r\n", "\n").split("\n"), start=1)
+    return _sort_out(((n, _fields(line, names)) for n, line in lines if line.strip()), names)
+
+
+def _fields(line: str, names: Sequence[str]) -> Mapping[str, Any] | str:
+    """What a line says of each slot, or what is wrong with it."""
+    if len(names) == 1:
+        return {names[0]: line}
+    delimiter = "\t" if "\t" in line else ","
+    try:
+        (values,) = csv.reader([line], delimiter=delimiter, skipinitialspace=True, strict=True)
+    except csv.Error as error:
+        return f"it is not CSV: {error}"
+    if len(values) != len(names):
+        return (
+            f"it has {len(values)} value{'s' * (len(values) != 1)} and the template "
+            f"{len(names)} slots ({', '.join(names)}); put commas between"
+        )
+    return dict(zip(names, values, strict=True))
+
+
+def _sort_out(
+    records: Iterable[_Record], names: Sequence[str]
+) -> tuple[list[PromptRow], list[LeftOut]]:
     rows, left_out = list[PromptRow](), list[LeftOut]()
-    for line, said in _records(Path(path), names):
+    for line, said in records:
         row = _row(line, said, names) if not isinstance(said, str) else said
         if isinstance(row, str):
             left_out.append(LeftOut(line, row))
         else:
             rows.append(row)
-    if not rows and not left_out:
-        raise RequestError(f"{path} holds no prompt; give a file with one a line")
     return rows, left_out
 
 

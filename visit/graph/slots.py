@@ -81,6 +81,59 @@ def places_by_ends(prompts: Sequence[Sequence[int]]) -> list[list[Place]]:
     ]
 
 
+def find_positions(slots: Sequence[Slot], texts: Sequence[str]) -> dict[int, int]:
+    """Where the slots are in a prompt, by their numbers; none where it is no prompt like these.
+
+    Args:
+        slots: All of them, in order.
+        texts: The prompt's tokens, up to the traced one.
+    """
+    if all(slot.before is None for slot in slots):
+        is_like = len(slots) == len(texts)
+        return {number: number for number in range(len(slots))} if is_like else {}
+    runs = _runs(slots)
+    found, at = dict[int, int](), 0
+    value: list[int] = []
+    for run in (*runs, []):
+        if run and slots[run[0]].before is not None:
+            value = run
+            continue
+        names = [slots[number].name for number in run]
+        # A value has a token at least; what ends the template ends the prompt.
+        first, last = at + bool(value), len(texts) - len(names)
+        starts = [last] if run in (runs[-1], []) else range(first, last + 1 if value else first + 1)
+        start = next((s for s in starts if list(texts[s : s + len(names)]) == names), None)
+        if start is None or start < first:
+            return {}
+        found |= _of_value(slots, value, at, start)
+        found |= {number: start + n for n, number in enumerate(run)}
+        at, value = start + len(names), []
+    return found
+
+
+def _runs(slots: Sequence[Slot]) -> list[list[int]]:
+    """The slots' numbers by texts of the template and values, in turn.
+
+    Values without a text between them are one run: nothing says where one ends.
+    """
+    runs: list[list[int]] = []
+    for number, slot in enumerate(slots):
+        is_value = slot.before is not None
+        if runs and is_value == (slots[runs[-1][0]].before is not None):
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return runs
+
+
+def _of_value(slots: Sequence[Slot], run: Sequence[int], start: int, stop: int) -> dict[int, int]:
+    """A value's slots, counted back from its last token; none where two values meet."""
+    if len({slots[number].name for number in run}) > 1:
+        return {}
+    places = {number: stop - 1 - (slots[number].before or 0) for number in run}
+    return {number: place for number, place in places.items() if place >= start}
+
+
 def _n_alike(prompts: Sequence[Sequence[int]], most: int) -> int:
     """How many tokens all prompts begin with alike, at most so many."""
     count = 0

@@ -43,6 +43,21 @@ class Template:
         """The text with its slots."""
         return self.fill([f"{{{name}}}" for name in self.names])[0]
 
+    def read(self, text: str) -> tuple[str, ...] | None:
+        """What stands in the slots of a prompt; ``None`` where it is no prompt of this template.
+
+        The inverse of ``fill``, where no value holds the text between two slots.
+        """
+        pattern, seen = re.escape(self.between[0]), set[str]()
+        groups = {name: f"slot{number}" for number, name in enumerate(dict.fromkeys(self.names))}
+        for name, after in zip(self.names, self.between[1:], strict=True):
+            group = groups[name]
+            pattern += f"(?P={group})" if name in seen else f"(?P<{group}>.+?)"
+            pattern += re.escape(after)
+            seen.add(name)
+        found = re.fullmatch(pattern, text, re.DOTALL)
+        return None if found is None else tuple(found[groups[name]] for name in self.names)
+
     def fill(self, values: Sequence[str]) -> tuple[str, tuple[tuple[int, int], ...]]:
         """The prompt with a value in each slot, and where in it each value stands."""
         text, spans = self.between[0], list[tuple[int, int]]()

@@ -70,8 +70,8 @@ def register(
     graphs = Graphs(engine, shelf, calls.jobs, bounds=Bounds(default))
     callbacks.register(calls, graphs)
     ranking.register(calls, graphs)
-    if engine is not None:
-        register_causes(calls, engine, graphs, shelf)
+    if engine is not None and default is not None:
+        register_causes(calls, engine, graphs, shelf, default)
     _register_graph(calls, engine, graphs)
     _register_browser(app, with_engine=engine is not None)
 
@@ -251,6 +251,7 @@ def _register_browser(app: Dash, *, with_engine: bool) -> None:
         browser("goTo", Input(ids.AGREEMENT, "clickData"))
         browser("goTo", Input(ids.PATCHING, "clickData"))
         browser("keepSize", Input(ids.CIRCUIT, "clickData"))
+        browser("goTo", Input(ids.CONSENSUS, "clickData"))
     browser("lens", Input(ids.LENS, "figure"), Input(ids.PICKED, "data"))
     browser("saveFigure", Input(ids.FIGURE, "data"))
     browser("showMaking", Input(ids.MAKING, "data"))
@@ -261,7 +262,7 @@ def _register_browser(app: Dash, *, with_engine: bool) -> None:
     browser("showSettingProblems", Input(ids.SETTINGS_PROBLEMS, "data"))
     for store in (
         *(ids.FIXED_PANELS, ids.DRAWN_PANELS, ids.INSPECTOR_PANELS),
-        *(ids.AGREEMENT_PANELS, ids.PATCHING_PANELS, ids.CIRCUIT_PANELS),
+        *(ids.AGREEMENT_PANELS, ids.PATCHING_PANELS, ids.CIRCUIT_PANELS, ids.CONSENSUS_PANELS),
     ):
         browser("fill", Input(store, "data"))
 

@@ -14,6 +14,7 @@ from visit.graph.request import Request
 from visit.web.causes.difference import mark_differences
 from visit.web.comparing.compared import say_difference
 from visit.web.trees import trees
+from visit.web.words import signed
 
 SHORT, LONG = Request("The capital of Japan is"), Request("The big capital of Japan is")
 BEFORE, SHOWN = (with_flow(make_flow(one, seed=n), n) for n, one in enumerate((SHORT, LONG)))
@@ -54,6 +55,16 @@ def test_a_part_is_coloured_at_its_own_position_of_the_shown_prompt():
     assert "against the other prompt" in made[0]["data"]["tip"]
     assert "difference" not in made[1]["data"]
     assert "difference" in made[2]["data"]
+
+
+def test_a_part_of_a_shorter_prompt_is_not_coloured_as_its_neighbour():
+    """What is at 4 in the shown prompt is at 5 in the first, and in the columns of both."""
+    shown, before = aligned()
+    made = [{"data": {"id": "L1.head0@4"}}]
+    mark_differences(made, Index(shown), before)
+    flows = [{str(n.id): n.flow for n in flow.nodes} for flow in (before, shown)]
+    moved = (flows[1]["L1.head0@4"] or 0) - (flows[0]["L1.head0@5"] or 0)
+    assert f"flow {signed(moved)} against the other prompt" in made[0]["data"]["tip"]
 
 
 def test_the_tray_says_both_answers_and_a_part_goes_to_its_place_in_the_shown_graph():

@@ -44,8 +44,9 @@ IN_CAUSES = SHOWN | {
     (ids.SECOND, "data"): "d e f",
     (ids.RUN, "data"): {"sites": ["L1.head0@2"], "how": "zero"},
     (ids.WEIGH, "data"): {"sites": ["L1.head0@2"], "how": "mean"},
-    (ids.COMPARE, "data"): {"second": "d e f"},
+    (ids.COMPARE, "data"): {"by": "prompt", "said": "d e f"},
     (ids.KEEP_ONLY, "data"): {"of": "k"},
+    (ids.MANY, "data"): {"of": "k", "prompts": "a b c"},
 }
 """The same, where what parts cause is asked for."""
 
@@ -112,7 +113,7 @@ def test_a_fault_in_any_callback_is_told_in_place_and_in_one_line_of_the_log(
 ):
     """They ended without a word, and the page stayed as it was."""
     every = callbacks(client)
-    assert len(every) == 20
+    assert len(every) == 21
     for callback in every:
         with monkeypatch.context() as patched:
             patched.setattr(Shelf, "get", fail(KeyError("L0.head3@2")))

@@ -40,6 +40,16 @@ _KINDS = {
     (SCORES,): "a scores document",
     (CONSENSUS,): "a consensus document",
 }
+_WRITTEN_BY = {
+    NAME: "visit trace",
+    FIRST: "an earlier visit trace",
+    EFFECTS: "visit ablate or visit patch",
+    DIFFERENCE: "visit compare",
+    CIRCUIT: "visit circuit",
+    SCORES: "visit why",
+    CONSENSUS: "visit consensus",
+}
+"""The command that writes each, which also prints it with ``--summary``."""
 _LONGEST_MESSAGE = 160
 
 
@@ -74,6 +84,12 @@ def check_shape(data: object, allowed: tuple[str, ...] = (NAME, FIRST)) -> dict[
     name = data.get("schema")
     if name is None:
         raise DocumentError(f"there is no 'schema' field; {kind} says {allowed[0]!r}")
+    if isinstance(name, str) and name in _FILES and name not in allowed:
+        given = next(said for names, said in _KINDS.items() if name in names)
+        raise DocumentError(
+            f"it is {given} ({name}), which {_WRITTEN_BY[name]} wrote; give {kind} here, as "
+            f"{_WRITTEN_BY[allowed[0]]} writes one"
+        )
     if name not in allowed:
         known = " and ".join(map(repr, allowed))
         raise DocumentError(

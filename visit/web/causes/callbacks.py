@@ -23,6 +23,7 @@ from visit.web.causes.pane_callbacks import register_circuit, register_pane
 from visit.web.causes.sites import site_from_text, site_of
 from visit.web.causes.without import cannot, measured, say_change, say_together, sources
 from visit.web.comparing.compared import register_comparing, say_difference
+from visit.web.consensus.callbacks import register_consensus
 from visit.web.inspector.needs import Tab
 from visit.web.server.calls import Calls
 from visit.web.server.tracing import progress_to_page
@@ -36,7 +37,9 @@ MOST_SOURCES = 24
 """A head's sources are knocked out one by one in a prompt of so many tokens at most."""
 
 
-def register_causes(calls: Calls, engine: Engine, graphs: Graphs, shelf: Shelf) -> None:
+def register_causes(
+    calls: Calls, engine: Engine, graphs: Graphs, shelf: Shelf, default: Request
+) -> None:
     """Add the callbacks of the tab, the tray and the pane.
 
     Args:
@@ -44,12 +47,14 @@ def register_causes(calls: Calls, engine: Engine, graphs: Graphs, shelf: Shelf) 
         engine: What measures.
         graphs: Finds the graphs of views.
         shelf: Where graphs are kept.
+        default: What the server draws where nothing else is asked for.
     """
     _register_without(calls, graphs)
-    _register_what_if(calls, engine, graphs, shelf)
-    register_comparing(calls, engine, graphs, shelf)
+    _register_what_if(calls, engine, graphs, shelf, default)
+    register_comparing(calls, engine, graphs, shelf, default)
     register_pane(calls, graphs)
     register_circuit(calls, graphs)
+    register_consensus(calls, graphs)
 
 
 # ------------------------------------------------------------------ without one part
@@ -188,7 +193,9 @@ async def find_plain(view: View, graphs: Graphs) -> FlowGraph | None:
     return await graphs.answer(view, Explain(plain(view.request)))
 
 
-def _register_what_if(calls: Calls, engine: Engine, graphs: Graphs, shelf: Shelf) -> None:
+def _register_what_if(
+    calls: Calls, engine: Engine, graphs: Graphs, shelf: Shelf, default: Request
+) -> None:
     # Named as the other trace is: a page has one under way, which Cancel ends.
     async def trace(asked: dict[str, Any] | None, data: dict[str, Any] | None) -> Any:
         """Explain the pass without the collected sites, as a graph of its own."""
@@ -208,7 +215,7 @@ def _register_what_if(calls: Calls, engine: Engine, graphs: Graphs, shelf: Shelf
             if before is not None and request.interventions:
                 kept = Explain(plain(request), weights=view.weights)
                 shelf.keep_answer(key, kept, before)
-        return replace(view, key=key, request=request).data()
+        return replace(view, key=key, request=request).data(default)
 
     calls.add(
         trace,

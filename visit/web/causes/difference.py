@@ -1,6 +1,6 @@
 """How much more or less flows through each node of a graph than of one that it is held against.
 
-That is the plain pass of a changed one, or another prompt's.
+That is the plain pass of a changed one, or another prompt's, target's or model's.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 from visit.graph.compare import at_column, compare
 from visit.graph.flow import FlowGraph
 from visit.graph.index import Index
+from visit.web.comparing.others import name_other
 from visit.web.flow.elements import signed_level
 from visit.web.words import signed
 
@@ -37,7 +38,8 @@ def mark_differences(
     if before is None:
         return made
     found = differences(index.flow, before)
-    against = "the plain pass" if index.flow.request.interventions else "the other prompt"
+    is_plain = not index.flow.request.interventions
+    against = name_other(before, index.flow) if is_plain else "the plain pass"
     largest = max(map(abs, found.values()), default=0.0) or 1.0
     for data in (element["data"] for element in made):
         moved = found.get(data["id"])

@@ -1,4 +1,4 @@
-"""The pane *Causes* beside Flow and Sankey: agreement, patching, and the circuit under them."""
+"""The pane *Causes*: agreement, patching, comparing, circuits, and many prompts."""
 
 from __future__ import annotations
 
@@ -11,21 +11,18 @@ from visit.web import ids
 from visit.web.causes.agreement import PREDICTIONS
 from visit.web.causes.circuit import RANKED_BY
 from visit.web.causes.controls import second_prompt
+from visit.web.comparing.controls import compared_with
+from visit.web.consensus.controls import many_prompts
 from visit.web.parts import aria, by_keyboard, choice, data
-from visit.web.theme import CLEAR
+from visit.web.plots.plotly import EMPTY
 from visit.web.trees import Tree, trees
 
-EMPTY: dict[str, Any] = {
-    "data": [],
-    "layout": {
-        "xaxis": {"visible": False},
-        "yaxis": {"visible": False},
-        "paper_bgcolor": CLEAR,
-        "plot_bgcolor": CLEAR,
-    },
-}
 _AGREEMENT_SAYS = "Parts as points: the arrow keys move, Enter goes to the part in the flow"
 _PATCHING_SAYS = "Maps over the layers: the arrow keys move, Enter goes to the part in the flow"
+_CONSENSUS_SAYS = (
+    "Parts by their means, and heads by layers: the arrow keys move, Enter goes to the part in the "
+    "flow"
+)
 _CONFIG: Any = {"displayModeBar": False, "scrollZoom": False}
 
 
@@ -49,6 +46,14 @@ def build_pane() -> Component:
                 html.Div(id=ids.PATCHING_FROM),
                 by_keyboard("patching", _PATCHING_SAYS),
             ),
+            html.Section(
+                [
+                    _head("Compare with…", "What differs with another prompt, target or model?"),
+                    html.Div(id=ids.COMPARED_WITH),
+                ],
+                className="causes-section of-comparing",
+                **aria(label="Compare with…"),
+            ),
             _section(
                 "Circuit",
                 "Which few parts are enough, with all others ablated?",
@@ -58,9 +63,22 @@ def build_pane() -> Component:
                 {},
                 after=html.Div(id=ids.CIRCUIT_PARTS, className="circuit-lists"),
             ),
+            _section(
+                "Over many prompts",
+                "What holds for all prompts of a template, and not for the shown one alone?",
+                ids.CONSENSUS_SAID,
+                ids.CONSENSUS,
+                html.Div(id=ids.CONSENSUS_OF),
+                by_keyboard("consensus", _CONSENSUS_SAYS),
+                after=html.Div(id=ids.CONSENSUS_PARTS, className="consensus-parts"),
+            ),
         ],
         className="causes-pane",
     )
+
+
+def _head(name: str, asks: str) -> Component:
+    return html.Div([html.H2(name), html.P(asks, className="hint")], className="causes-head")
 
 
 def _section(
@@ -74,7 +92,7 @@ def _section(
 ) -> Component:
     return html.Section(
         [
-            html.Div([html.H2(name), html.P(asks, className="hint")], className="causes-head"),
+            _head(name, asks),
             controls,
             html.Div(id=said, className="causes-said"),
             html.Div(
@@ -86,7 +104,7 @@ def _section(
             ),
             *([] if after is None else [after]),
         ],
-        className="causes-section" if after is None else "causes-section of-circuit",
+        className="causes-section" if after is None else f"causes-section is-wide of-{figure}",
         **aria(label=name),
     )
 
@@ -95,17 +113,10 @@ def pane_panels() -> dict[str, list[Tree]]:
     """The pane's controls, by the part that they fill."""
     return {
         ids.AGREEMENT_BY: trees([choice("Predicted by", "cause-predicted", PREDICTIONS)]),
-        ids.PATCHING_FROM: trees(
-            [
-                second_prompt("second-of-pane"),
-                html.Button(
-                    "Compare with it",
-                    title="Explain the second prompt, coloured by how its flow differs from this",
-                    **data(compare=""),
-                ),
-            ]
-        ),
+        ids.PATCHING_FROM: trees([second_prompt("second-of-pane")]),
+        ids.COMPARED_WITH: trees(compared_with()),
         ids.CIRCUIT_BY: trees(_circuit_controls()),
+        ids.CONSENSUS_OF: trees(many_prompts()),
     }
 
 

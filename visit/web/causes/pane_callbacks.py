@@ -11,9 +11,9 @@ from visit.web import ids
 from visit.web.causes.agreement import agreement_figure, prediction_from, say_agreement
 from visit.web.causes.asking import measure_parts, patch_from, under_way
 from visit.web.causes.circuit import ask_circuit, circuit_figure, list_parts, say_circuit
-from visit.web.causes.pane import EMPTY
 from visit.web.causes.patching import patching_figure, say_patching
 from visit.web.causes.without import cannot
+from visit.web.plots.plotly import EMPTY
 from visit.web.server.calls import Calls
 from visit.web.server.tracing import progress_to_page
 from visit.web.state.graphs import Graphs

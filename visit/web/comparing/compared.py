@@ -1,4 +1,4 @@
-"""Another prompt held against the one that is shown: asked for, and what the tray says of it."""
+"""Another prompt, target or model held against what is shown: asked for, and said in the tray."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from dash.development.base_component import Component
 from visit.engine.comparing import Both, steps_to_compare
 from visit.engine.protocol import Engine
 from visit.engine.questions import Explain
-from visit.errors import RequestError
 from visit.graph.alignment import AlignedBy
-from visit.graph.compare import Difference, Held, NodeDifference, Side, at_column, compare
+from visit.graph.compare import Difference, Held, NodeDifference, at_column, compare
 from visit.graph.flow import FlowGraph
+from visit.graph.request import Request
 from visit.text import one_line, shorten
 from visit.web import ids
-from visit.web.causes.asking import of_other_prompt, plain, under_way
+from visit.web.causes.asking import plain, under_way
+from visit.web.comparing.others import Other, ask_other, find_other
 from visit.web.parts import data, term, word
 from visit.web.server.calls import Calls
 from visit.web.server.tracing import progress_to_page
@@ -26,7 +27,7 @@ from visit.web.state.graphs import Graphs
 from visit.web.state.jobs import ask
 from visit.web.state.shelf import Shelf
 from visit.web.state.view import View
-from visit.web.words import name_part, percent, signed
+from visit.web.words import model_title, name_part, percent, signed
 
 _ROWS = 12
 _LONGEST_PROMPT = 60
@@ -36,25 +37,35 @@ _HEAD = (
 )  # fmt: skip
 
 
-def register_comparing(calls: Calls, engine: Engine, graphs: Graphs, shelf: Shelf) -> None:
-    """Add the callback that explains the second prompt and holds it against the shown one."""
+def register_comparing(
+    calls: Calls, engine: Engine, graphs: Graphs, shelf: Shelf, default: Request
+) -> None:
+    """Add the callback that explains another and holds it against what is shown.
+
+    Args:
+        calls: Adds it to an app.
+        engine: What explains.
+        graphs: What checks what is asked.
+        shelf: Where graphs are kept.
+        default: What the server draws where nothing else is asked for.
+    """
 
     async def hold_against(asked: dict[str, Any] | None, data: dict[str, Any] | None) -> Any:
-        """The second prompt's graph, with the same parts, as a graph of its own."""
+        """The other's graph, with the same parts, as a graph of its own."""
         if asked is None or data is None:
             return no_update
-        view, second = View.parse(data), asked.get("second")
-        if not isinstance(second, str) or not second:
-            raise RequestError("there is no second prompt; type the one to compare with, and Enter")
+        view = View.parse(data)
         first = plain(view.request)
-        request = of_other_prompt(first, second)
+        request = ask_other(first, asked)
         graphs.check(request)
+        weights = view.weights if request.model == first.model else None
         async with under_way():
-            one, other = (Explain(r, weights=view.weights) for r in (first, request))
+            one, other = Explain(first, weights=view.weights), Explain(request, weights=weights)
             before, flow = await _take(engine, steps_to_compare(one, other))
             key = await calls.jobs.tap(lambda: shelf.put(flow))
             shelf.keep_beside(key, before)
-        return replace(view, key=key, request=request, opened=(), notes=()).data()
+        request = replace(request, model=flow.model.name)
+        return View(key, request, weights=flow.model.weights_sha256).data(default)
 
     calls.add(
         hold_against,
@@ -82,11 +93,11 @@ def say_difference(before: FlowGraph, shown: FlowGraph) -> list[Component]:
     """Both answers in a line, and a table that opens.
 
     Args:
-        before: The prompt that is compared with.
-        shown: The one that is shown.
+        before: What is compared with.
+        shown: What is shown.
     """
     difference = compare(before, shown)
-    said: list[Any] = ["against ", html.Q(_prompt(difference.first)), ": "]
+    said: list[Any] = [*_against(before, shown), ": "]
     for words, side in (("there ", difference.first), (", here ", difference.second)):
         said += [words, word(side.target.text), f" {percent(side.target.prob)}, "]
         said += [term("metric"), f" {signed(side.metric.value)}"]
@@ -95,8 +106,16 @@ def say_difference(before: FlowGraph, shown: FlowGraph) -> list[Component]:
     return [html.Span(said), _table(difference)]
 
 
-def _prompt(side: Side) -> str:
-    return shorten(one_line(side.request.prompt), _LONGEST_PROMPT)
+def _against(before: FlowGraph, shown: FlowGraph) -> list[Any]:
+    """What the shown graph is held against, where the answers do not say it themselves."""
+    match find_other(before, shown):
+        case Other.PROMPT:
+            prompt = shorten(one_line(before.request.prompt), _LONGEST_PROMPT)
+            return ["against ", html.Q(prompt)]
+        case Other.MODEL:
+            return ["against ", html.B(model_title(before.model.name))]
+        case Other.TARGET:
+            return ["against another target"]
 
 
 def _table(difference: Difference) -> Component:

@@ -129,12 +129,12 @@ def heads_figure(
     most = max((abs(columns[by][row]) for row in shown), default=0.0) or 1.0
     for row in shown:
         down = n_heads if columns["sort"][row] == "MLPs" else columns["number"][row]
-        part = _towards(by, columns[by][row] / most)
-        z[down][columns["layer"][row]] = _spread(part)
+        part = towards(by, columns[by][row] / most)
+        z[down][columns["layer"][row]] = root_scale(part)
         marks[down][columns["layer"][row]] = "−" if part < _MARKED else ""
     names = [*(f"head {head}" for head in range(n_heads)), "MLP"]
     steps = [part for part in _STEPS if part >= 0 or by != "norm"]
-    ticks = [(_spread(_towards(by, part)), _said(by, part * most)) for part in steps]
+    ticks = [(root_scale(towards(by, part)), _said(by, part * most)) for part in steps]
     words = f"{name}: Δ metric without the part" if by in AGAINST else name
     low = () if by == "norm" else (theme.minus,)
     shades = Shades(words, (*low, theme.middle, theme.plus), ticks)
@@ -159,9 +159,9 @@ def tokens_figure(
     chosen = [rows[id_] for id_ in ids if id_ in rows]
     values = [columns["tokens"][row] for row in chosen]
     most = max((abs(one) for row in values for one in row), default=0.0) or 1.0
-    z = [[_spread(one / most) for one in row] for row in values]
+    z = [[root_scale(one / most) for one in row] for row in values]
     numbers = [["" if abs(one) < most / 20 else signed(one, 1) for one in row] for row in values]
-    ticks = [(_spread(part), _said("flow", part * most)) for part in _STEPS]
+    ticks = [(root_scale(part), _said("flow", part * most)) for part in _STEPS]
     names = [columns["name"][row] for row in chosen]
     shades = Shades("flow to the token's logit", (theme.minus, theme.middle, theme.plus), ticks)
     return _map(Cells(names, columns["next"], z, numbers), shades, theme, width, turned=True)
@@ -245,12 +245,12 @@ def _widest(names: Sequence[str]) -> int:
     return max((n_columns(shorten(name, _LABEL_COLUMNS)) for name in names), default=0)
 
 
-def _towards(by: str, part: float) -> float:
+def towards(by: str, part: float) -> float:
     """A part of the largest, signed as the model's part speaks for the target."""
     return -part if by in AGAINST else part
 
 
-def _spread(part: float) -> float:
+def root_scale(part: float) -> float:
     """Where a part of the largest is on the scale: by its root, so that little is seen."""
     return math.copysign(math.sqrt(abs(part)), part)
 

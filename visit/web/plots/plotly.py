@@ -18,6 +18,16 @@ from visit.web.theme import CLEAR, MONO, SANS, Theme
 from visit.web.words import percent, place, signed, title
 
 Figure = dict[str, Any]
+EMPTY: Figure = {
+    "data": [],
+    "layout": {
+        "xaxis": {"visible": False},
+        "yaxis": {"visible": False},
+        "paper_bgcolor": CLEAR,
+        "plot_bgcolor": CLEAR,
+    },
+}
+"""Of which nothing is seen, until there is something to draw."""
 
 LETTERS = 11
 """The size of a figure's letters, in px."""

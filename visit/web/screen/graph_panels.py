@@ -14,6 +14,7 @@ from visit.graph.parts import By, Choice, has_effects, rank_parts
 from visit.graph.selection import Selection
 from visit.text import visible
 from visit.web import ids, inspector
+from visit.web.consensus.first import data_from_proposal, propose
 from visit.web.flow.widths import find_widest, say_width
 from visit.web.look import WIDTHS
 from visit.web.parts import data
@@ -75,6 +76,7 @@ def build_graph_panels(index: Index, *, clickable: bool) -> dict[str, Any]:
     if clickable:
         panels[ids.TARGET_CHOICES] = target_options(flow)
     return {
+        "proposal": data_from_proposal(propose(flow.request.prompt)) if clickable else None,
         "panels": {name: trees(parts) for name, parts in panels.items()},
         "measurable": (clickable and is_plain) or has_effects(index),
         "searchable": searchable(index),

@@ -18,11 +18,12 @@ from visit.web.asking.settings import settings_form
 from visit.web.causes.pane import build_pane
 from visit.web.flow.stylesheet import stylesheet, stylesheets
 from visit.web.parts import aria, by_keyboard
+from visit.web.plots.plotly import EMPTY
 from visit.web.screen.fixed_panels import build_fixed_panels
 from visit.web.screen.header import build_fields, build_header, build_viewer_fields
 from visit.web.state.table import PLACE, STORES, data_from_table
 from visit.web.state.view import View
-from visit.web.theme import CLEAR, LIGHT, css_variables
+from visit.web.theme import LIGHT, css_variables
 from visit.web.trees import Tree, trees
 
 GRAPH_SETTINGS: dict[str, Any] = {
@@ -34,15 +35,6 @@ GRAPH_SETTINGS: dict[str, Any] = {
     "boxSelectionEnabled": False,
     "minZoom": 0.15,
     "maxZoom": 3,
-}
-EMPTY_FIGURE: dict[str, object] = {
-    "data": [],
-    "layout": {
-        "xaxis": {"visible": False},
-        "yaxis": {"visible": False},
-        "paper_bgcolor": CLEAR,
-        "plot_bgcolor": CLEAR,
-    },
 }
 
 _GRAPH_SAYS = (
@@ -123,7 +115,7 @@ def _stores(page: str, view: View | None, request: Request | None) -> list[Compo
         *(ids.MEASURE, ids.RANKING, ids.SETTINGS_PROBLEMS),
         *(ids.RUN, ids.COMPARE, ids.WEIGH, ids.CHANGED, ids.WEIGHED),
         *(ids.CAUSES_PANELS, ids.AGREEMENT_PANELS, ids.PATCHING_PANELS),
-        *(ids.KEEP_ONLY, ids.CIRCUIT_PANELS),
+        *(ids.KEEP_ONLY, ids.CIRCUIT_PANELS, ids.MANY, ids.CONSENSUS_PANELS),
     )
     given: dict[str, Any] = {
         ids.PAGE: page,
@@ -200,9 +192,7 @@ def _figures() -> list[Component]:
     config: Any = {"displayModeBar": False, "scrollZoom": False}
     follows: dict[str, Any] = {ids.SANKEY: True, ids.LENS: "auto"}
     return [
-        dcc.Graph(
-            id=name, figure=EMPTY_FIGURE, config=config, responsive=responsive, className="figure"
-        )
+        dcc.Graph(id=name, figure=EMPTY, config=config, responsive=responsive, className="figure")
         for name, responsive in follows.items()
     ]
 

@@ -11,13 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from visit.engine.questions import ReadConsensus
 from visit.errors import RequestError
 from visit.graph.limits import (
+    LONGEST_OF_MANY,
     LONGEST_PROMPT,
     MOST_CHANGED,
     MOST_COUNTED,
     MOST_LISTED_A_LAYER,
     MOST_OPENED,
+    MOST_PROMPTS,
 )
 from visit.graph.request import Request
 from visit.graph.settings import SETTINGS, problems_in
@@ -84,6 +87,26 @@ class Bounds:
             except RequestError as problem:
                 problems[name] = str(problem)
         return problems
+
+    def check_prompts(self, question: ReadConsensus) -> None:
+        """Refuse more prompts at once, or longer ones, than this server reads.
+
+        Raises:
+            RequestError: the text says what is too much, what is allowed, and what has no bound.
+        """
+        self.check(question.request)
+        count, between = len(question.values), len(question.template)
+        if count > MOST_PROMPTS:
+            raise RequestError(
+                f"{count:,} prompts are asked for; this server reads at most {MOST_PROMPTS} at "
+                "once: leave some out, or use visit consensus"
+            )
+        longest = between + max(sum(map(len, row)) for row in question.values)
+        if longest > LONGEST_OF_MANY:
+            raise RequestError(
+                f"a prompt is {longest:,} letters long; this server reads many of at most "
+                f"{LONGEST_OF_MANY} letters: shorten it, or use visit consensus"
+            )
 
     def check_view(self, view: View) -> None:
         """Refuse a view whose graph could not be asked for, or with too much open.

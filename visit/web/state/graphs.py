@@ -10,7 +10,14 @@ from weakref import WeakValueDictionary
 
 from visit.engine.progress import Progress
 from visit.engine.protocol import Engine
-from visit.engine.questions import Answer, DrawParts, Explain, OpenBlock, Question
+from visit.engine.questions import (
+    Answer,
+    DrawParts,
+    Explain,
+    OpenBlock,
+    Question,
+    ReadConsensus,
+)
 from visit.errors import VisitError
 from visit.graph.flow import FlowGraph, NodeId, NodeKind
 from visit.graph.index import Index, is_whole, merge
@@ -174,6 +181,14 @@ class Graphs:
             RequestError: the text says what is too much.
         """
         self._bounds.check(request)
+
+    def check_prompts(self, question: ReadConsensus) -> None:
+        """Refuse more prompts than this server reads at once.
+
+        Raises:
+            RequestError: the text says what is too much.
+        """
+        self._bounds.check_prompts(question)
 
     def recall(self, view: View, question: Question[Answer]) -> Answer | None:
         """The answer to a question about the view's graph, where that is kept."""

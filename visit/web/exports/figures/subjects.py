@@ -28,6 +28,14 @@ from visit.web.causes.agreement import (
 from visit.web.causes.asking import measure_parts, patch_from
 from visit.web.causes.circuit import ask_circuit, circuit_figure, list_circuit
 from visit.web.causes.patching import list_ends, patching_figure
+from visit.web.consensus.asking import (
+    MEASURE_WORDS,
+    ask_consensus,
+    measure_from,
+    with_unread,
+)
+from visit.web.consensus.figure import consensus_figure
+from visit.web.consensus.listed import list_consensus
 from visit.web.exports.figures.outlines import add
 from visit.web.exports.figures.sheet import Entry
 from visit.web.plots.callbacks import draw_lens, draw_sankey, layer_shown
@@ -200,11 +208,30 @@ async def _circuit(scene: Scene, shown: Shown, drawn: Drawn) -> Picture:
     return Picture(figure, "What a circuit keeps, over its size", "circuit", notes=(said,))
 
 
+async def _consensus(scene: Scene, shown: Shown, drawn: Drawn) -> Picture:
+    question, unread = ask_consensus(scene.view.request, shown)
+    scene.graphs.check_prompts(question)
+    answer = await scene.graphs.answer(scene.view, question)
+    if answer is None:
+        raise RequestError(_NOT_KNOWN)
+    by, consensus = measure_from(shown.get("by")), with_unread(answer, unread)
+    figure = consensus_figure(consensus, scene.index.flow, by, drawn.theme)
+    figure["layout"]["height"] = max(drawn.height, 620)
+    said = " · ".join(f"{name} {value}" for name, value in list_consensus(consensus).items())
+    of = one_line(consensus.template or f"{consensus.request.prompt} and others")
+    words = MEASURE_WORDS[by]
+    return Picture(
+        figure, f"What holds over many prompts, by {words}", f"consensus {words}",
+        notes=(f"“{of}”: {said}.",),
+    )  # fmt: skip
+
+
 SUBJECTS: Mapping[str, Subject] = {
     ids.SANKEY: Subject("the Sankey", _sankey),
     ids.AGREEMENT: Subject("predicted against measured", _agreement),
     ids.PATCHING: Subject("the maps of patching", _patching),
     ids.CIRCUIT: Subject("the circuit's curve", _circuit),
+    ids.CONSENSUS: Subject("what holds over many prompts", _consensus),
     ids.LENS: Subject("the lens grid", _lens),
     "attention": Subject("the head's attention", _attention),
     "heads": Subject("heads × layers", _heads),

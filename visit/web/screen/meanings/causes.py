@@ -49,8 +49,8 @@ WORDS = (
     Word(
         "difference",
         TOPIC,
-        "How much more or less of a prompt's metric flows through a part than in another prompt, "
-        "or in the plain pass: the shown one's flow less the other's. Each prompt is explained "
-        "towards its own answer.",
+        "How much more or less of the metric flows through a part than in what the graph is held "
+        "against (another prompt, target or model, or the plain pass): the shown one's flow less "
+        "the other's. Each prompt is explained towards its own answer.",
     ),
 )
