@@ -64,7 +64,7 @@ class Goal:
 
 def at_least(what: str, ratio: float, least: float) -> Goal:
     """A goal that more is better for."""
-    return Goal(what, f"≥ {least:g}×", f"{ratio:.1f}×", ratio >= least)
+    return Goal(what, f"≥ {least:g}×", f"{ratio:.{1 if ratio >= 1 else 2}f}×", ratio >= least)
 
 
 def at_most(what: str, found: float, most: float, unit: str) -> Goal:
@@ -89,6 +89,7 @@ def goals(times: Times, peaks: Iterable[Peak]) -> list[Goal]:
             for n in (8, 256)
         ),
         *_of_flow(seconds),
+        *_of_causes(times),
         at_most("another target, route", seconds["route_retargeted"], 0.3, " s"),
         at_most("another target, open block", seconds["block_retargeted"], 0.3, " s"),
         at_most("opening a block", seconds["block_opened"], 0.3, " s"),
@@ -123,6 +124,24 @@ def _of_flow(seconds: Mapping[str, float]) -> list[Goal]:
         for what, found, base, most in ratios
         if found in seconds
     ]
+
+
+def _of_causes(times: Times) -> list[Goal]:
+    """What was asked of scores, circuits and consensus, where they were measured."""
+    seconds, met = times.seconds, list[Goal]()
+    scores = "all_scores_of_a_head_in_layer[23]"
+    if scores in seconds:
+        met.append(at_most("all scores of a head, layer 23", 1e3 * seconds[scores], 50, " ms"))
+    for where in ("traced", "all"):
+        for n in (8, 64):
+            curve, plain = f"circuit_curve[{where}-{n}]", f"circuit_forward[{n}]"
+            if curve in seconds:
+                what = f"circuit's curve / plain forward, {where}, {n} tokens"
+                met.append(at_most(what, seconds[curve] / seconds[plain], 25, "×"))
+    part = times.notes.get("consensus_against_its_floor", {}).get("part of floor")
+    if part is not None:
+        met.append(at_least("consensus: part of its floor's throughput", part, 0.5))
+    return met
 
 
 def in_words(seconds: float) -> str:

@@ -564,10 +564,9 @@ def test_an_interruption_is_quiet(session: FakeSession, capsys: pytest.CaptureFi
 def test_a_reader_that_has_gone_is_not_an_error(document: Path):
     read_end, write_end = os.pipe()
     os.close(read_end)
-    code = "import sys; from visit.cli.main import main; sys.exit(main())"
     with os.fdopen(write_end, "wb") as closed:
         finished = subprocess.run(
-            [sys.executable, "-c", code, "export", document.name, "--to", "csv"],
+            [sys.executable, "-m", "visit.cli.entry", "export", document.name, "--to", "csv"],
             cwd=document.parent,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdout=closed,

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from visit.cli.main import main
 from visit.formats.difference import difference_from_json
 from visit.graph.compare import Held
 from visit.graph.flow import NodeKind
+from visit.mini import FOLDER
 
 FEW = ["--layers", "none", "--strongest", "9", "--strongest-memories", "0", "--no-outcome",
        "--no-effects"]  # fmt: skip
@@ -41,6 +47,61 @@ def test_the_summary_of_two_targets_ranks_by_what_is_asked(capsys: pytest.Captur
     assert "→ ·Tokyo" in text and "→ ·Paris" in text
     assert "the 4 of " in text and "differ most by direct logit" in text
     assert "{" not in text
+
+
+def copy_of_mini(
+    to: Path, change: Callable[[dict[str, Tensor]], dict[str, Tensor]], **config: int
+) -> Path:
+    """A model like the bundled one, but for what is changed of its weights and its config."""
+    to.mkdir()
+    for file in FOLDER.glob("*.json"):
+        shutil.copy(file, to)
+    said = json.loads((to / "config.json").read_text(encoding="utf-8")) | config
+    (to / "config.json").write_text(json.dumps(said), encoding="utf-8")
+    weights = change(load_file(FOLDER / "model.safetensors"))
+    save_file(weights, to / "model.safetensors", metadata={"format": "pt"})
+    return to
+
+
+def turn_up_head_2_of_layer_3(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    weights["transformer.h.3.attn.c_proj.weight"][2 * 32 : 3 * 32] *= 1.5
+    return weights
+
+
+def test_two_models_that_differ_in_one_head_differ_first_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    tuned = str(copy_of_mini(tmp_path / "tuned", turn_up_head_2_of_layer_3))
+    file = tmp_path / "difference.json"
+    assert main(["compare", JAPAN, "--model-b", tuned, *FEW, "--summary", "-o", str(file)]) == 0
+    text = capsys.readouterr().out
+    assert "; mini\n" in text and f"; {tuned}\n" in text
+    assert "the first to write something else: L3.head2\n" in text
+    found = difference_from_json(file.read_text(encoding="utf-8"))
+    assert {str(one.id) for one in found.first_apart} == {"L3.head2@7"}
+    assert found.parts("norm")[0].id == found.first_apart[0].id
+    assert (found.first.model.name, found.second.model.name) == ("mini", tuned)
+
+
+def test_models_of_other_tokenizers_or_layers_are_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    swapped = copy_of_mini(tmp_path / "swapped", turn_up_head_2_of_layer_3)
+    tokenizer = json.loads((swapped / "tokenizer.json").read_text(encoding="utf-8"))
+    words = tokenizer["model"]["vocab"]
+    words["ĠSeoul"], words["ĠBeijing"] = words["ĠBeijing"], words["ĠSeoul"]
+    (swapped / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
+    short = copy_of_mini(
+        tmp_path / "short",
+        lambda weights: {n: weight for n, weight in weights.items() if ".h.5." not in n},
+        n_layer=5,
+    )
+    for other, said in ((swapped, "compare two models that share a tokenizer"),
+                        (short, "mini has n_layers 6 and")):  # fmt: skip
+        assert main(["compare", JAPAN, "--model-b", str(other), *FEW]) == 2
+        error = capsys.readouterr().err
+        assert said in error
+        assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize(

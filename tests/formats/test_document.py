@@ -442,7 +442,7 @@ def test_whatever_stands_in_a_document_is_read_or_refused(
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_a_number_that_is_not_finite_is_never_written(value: float, tmp_path: Path):
     flow = replace(small_flow(), audit=Audit(residual=value, logit=0.0))
-    message = rf"graph\.audit\.residual is {value}, which JSON cannot hold; trace again with"
+    message = rf"graph\.audit\.residual is {value}, which JSON cannot hold; run it again with"
     with pytest.raises(DocumentError, match=message):
         write_flow(flow, tmp_path / "flow.json")
     assert list(tmp_path.iterdir()) == []

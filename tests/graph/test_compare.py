@@ -23,6 +23,7 @@ def test_a_graph_against_itself_is_all_zero(flow: FlowGraph):
     difference = compare(flow, flow)
     assert len(difference.nodes) == len(flow.nodes)
     assert len(difference.edges) == len(flow.edges)
+    assert difference.first_apart == []
     for one in (*difference.nodes, *difference.edges):
         assert one.held is Held.BOTH
         assert set(one.differences.values()) <= {0.0}
@@ -43,6 +44,21 @@ def test_the_second_less_the_first_is_told_of_what_both_hold_and_nothing_else():
     assert found[gone].differences == {}
     own = next(n.flow for n in FLOW.nodes if n.id == gone)
     assert own is not None and found[gone].strength("flow") == abs(own)
+
+
+def test_the_first_parts_that_write_something_else_are_those_of_the_least_depth():
+    """Lengths that differ by rounding do not count, nor parts after the first."""
+    names = ("L1.head0@7", "L1.head1@7", "L2.head1@7", "L0.mlp@7")
+    longer = dict(zip(map(NodeId.parse, names), (1.5, 2.0, 3.0, 1 + 1e-7), strict=True))
+    assert set(longer) <= {node.id for node in FLOW.nodes}
+    nodes = tuple(
+        replace(n, reading=replace(n.reading, norm=n.reading.norm * longer.get(n.id, 1.0)))
+        for n in FLOW.nodes
+    )
+    other = replace(FLOW, nodes=nodes)
+    assert [str(one.id) for one in compare(FLOW, other).first_apart] == list(names[:2])
+    read = tuple(replace(token, id=token.id + 1) for token in FLOW.tokens)
+    assert compare(FLOW, replace(other, tokens=read)).first_apart == []
 
 
 @pytest.mark.parametrize("measure", MEASURES)
@@ -90,6 +106,11 @@ def test_models_that_do_not_correspond_are_refused_in_one_line():
     spelled = (Prediction(0, " Kyiv", 1.0, 0.5), *FLOW.predictions[1:])
     with pytest.raises(RequestError, match=r"token 0 is .*; compare two models that share"):
         compare(FLOW, replace(FLOW, model=other, predictions=spelled))
+    node, *others = FLOW.nodes
+    said = (node.reading.top[0]._replace(id=0, text=" Kyiv"), *node.reading.top[1:])
+    read = replace(node, reading=replace(node.reading, top=said))
+    with pytest.raises(RequestError, match=r"token 0 is .*; compare two models that share"):
+        compare(FLOW, replace(FLOW, model=other, nodes=(read, *others)))
     cut = tuple(replace(t, id=t.id + 50, text=f"{t.text}x") for t in FLOW.tokens)
     with pytest.raises(RequestError, match="cuts the prompt into other tokens"):
         compare(FLOW, replace(FLOW, model=other, tokens=cut))

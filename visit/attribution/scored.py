@@ -76,8 +76,14 @@ class HeadSide:
     def finish(
         self, raw: Float[Tensor, "some_pos part d_head"], positions: list[int]
     ) -> Float[Tensor, "some_pos part d_head"]:
-        """What parts of the residuals, times ``weight``, are in the queries or keys."""
-        return self._meet(raw * self.ln1_scale[positions].unsqueeze(1), positions)
+        """What parts of the residuals, times ``weight``, are in the queries or keys.
+
+        Args:
+            raw: The parts, which are overwritten.
+            positions: Where they are.
+        """
+        raw *= self.ln1_scale[positions].unsqueeze(1)
+        return self._meet(raw, positions)
 
     def constant_parts(self, positions: list[int]) -> Float[Tensor, "some_pos constant d_head"]:
         """What the biases are in the queries or keys; a norm's of queries or keys is in the own."""

@@ -33,6 +33,9 @@ from visit.models.architectures.base import Block, Norm
 from visit.tracing.hooks import LayerTrace
 from visit.tracing.trace import Trace
 
+NUMBERS_AT_ONCE = 2**20
+"""How many numbers of parts' queries, or of their keys, are made at once at most."""
+
 _Parts = tuple[Float[Tensor, "reader part d_head"], Float[Tensor, "source part d_head"]]
 
 
@@ -118,14 +121,15 @@ def split_scores(
     seen = scored.seen[rows, :n_sources]
     q, k = scored.query.whole[rows] * scored.scale, scored.key.whole[:n_sources] * scored.scale
     mean = seen.to(k) / seen.sum(-1, keepdim=True)
-    offered = k - (mean @ k).unsqueeze(1)
+    offered = (k - (mean @ k).unsqueeze(1)).transpose(1, 2)
     n_parts = len(list_parts(architecture, scored.layer, scored.head, 0, NodeKind.QUERY))
-    query, key = q.new_empty(2, len(rows), n_parts, n_sources)
+    query = q.new_empty(len(rows), n_parts, n_sources)
+    key = q.new_empty(len(rows), n_sources, n_parts)
     queries, keys, done = list[Tensor](), list[Tensor](), 0
     for q_parts, k_parts in _project(architecture, trace, scored, rows, n_sources):
         some = slice(done, done + q_parts.shape[1])
-        query[:, some] = q_parts @ offered.transpose(1, 2)
-        key[:, some] = torch.einsum("spd,rd->rps", k_parts, q)
+        torch.bmm(q_parts, offered, out=query[:, some])
+        key[:, :, some] = (q @ k_parts.flatten(0, 1).T).unflatten(1, k_parts.shape[:2])
         done = some.stop
         if source is not None:
             queries.append(q_parts)
@@ -134,12 +138,12 @@ def split_scores(
     if source is not None:
         pairs = torch.einsum("rpd,rqd->rpq", torch.cat(queries, 1), torch.cat(keys, 1))
         pairs *= scored.scale
-    key -= key @ mean.unsqueeze(-1)
+    key -= mean.unsqueeze(1) @ key
     return ScoreSplit(
         scores=less_mean(scored.scores[rows, :n_sources], seen),
         bias=less_mean(scored.bias[rows, :n_sources], seen),
         query=query,
-        key=key,
+        key=key.transpose(1, 2),
         pairs=pairs,
     )
 
@@ -179,54 +183,85 @@ def _project(
 ) -> Iterator[_Parts]:
     """Every part's query at the readers and its key at the sources, some parts at a time."""
     sources = list(range(n_sources))
-    sides = ((scored.query, readers), (scored.key, sources))
+    query, key = scored.query, scored.key
 
-    def finish(raw: Iterator[Float[Tensor, "some_pos part d_head"]]) -> _Parts:
-        query, key = (
-            side.finish(each, places) for (side, places), each in zip(sides, raw, strict=True)
-        )
-        return query, key
+    def finish(parts: list[Float[Tensor, "_pos part _wide"]]) -> _Parts:
+        of_query, of_key = parts if len(parts) > 1 else parts[0].chunk(2, -1)
+        return query.finish(of_query, readers), key.finish(of_key, sources)
 
-    embeddings = trace.residuals[0].to(scored.query.weight)
-    yield finish((embeddings[places] @ side.weight).unsqueeze(1) for side, places in sides)
-    for number in range(scored.layer):
-        block, recorded = architecture.blocks[number], trace.layers[number]
-        yield finish(_project_layer(block, recorded, side.weight, at) for side, at in sides)
-    if len(scored.query.constants):
-        yield scored.query.constant_parts(readers), scored.key.constant_parts(sources)
+    jobs = [(query.weight, readers), (key.weight, sources)]
+    if readers == sources:  # the weights of layers are then read once for both
+        jobs = [(torch.cat([query.weight, key.weight], 1), sources)]
+    embeddings = trace.residuals[0].to(query.weight)
+    yield finish([(embeddings[places] @ weight).unsqueeze(1) for weight, places in jobs])
+    for layers in _at_once(architecture, scored.layer, n_sources):
+        n_written = [_count_written(architecture.outline[number]) for number in layers]
+        made = [weight.new_empty(len(at), sum(n_written), weight.shape[1]) for weight, at in jobs]
+        of_layers = zip(*(parts.split(n_written, dim=1) for parts in made), strict=True)
+        for number, of_layer in zip(layers, of_layers, strict=True):
+            block, recorded = architecture.blocks[number], trace.layers[number]
+            for (weight, places), parts in zip(jobs, of_layer, strict=True):
+                _project_layer(block, recorded, weight, places, parts)
+        yield finish(made)
+    if len(query.constants):
+        yield query.constant_parts(readers), key.constant_parts(sources)
+
+
+def _at_once(architecture: Architecture, n_layers: int, n_positions: int) -> Iterator[range]:
+    """The layers below one, so many at a time as ``NUMBERS_AT_ONCE`` allows."""
+    sizes = architecture.sizes
+    step = max(1, NUMBERS_AT_ONCE // (n_positions * (sizes.n_heads + 2) * sizes.d_head))
+    for begin in range(0, n_layers, step):
+        yield range(begin, min(begin + step, n_layers))
+
+
+def _count_written(block: Block) -> int:
+    """How many parts a layer writes: its heads, attention's bias if it has one, and its MLP."""
+    return len(block.attention.w_o) + (block.attention.b_o is not None) + 1
 
 
 def _project_layer(
     block: Block,
     recorded: LayerTrace,
-    weight: Float[Tensor, "d_model d_head"],
+    weight: Float[Tensor, "d_model wide"],
     positions: list[int],
-) -> Float[Tensor, "some_pos part d_head"]:
-    """What a layer wrote at some positions, times the weights: heads, attention's bias, MLP.
+    parts: Float[Tensor, "some_pos part wide"],
+) -> None:
+    """What a layer wrote at some positions, times weights: heads, attention's bias, MLP.
 
     Of many positions, the weights are multiplied with each other first, so that no head's vector is
     made anywhere; of few, that would be the longer way.
+
+    Args:
+        block: The layer.
+        recorded: What it wrote.
+        weight: Of queries, of keys, or of both side by side.
+        positions: Where.
+        parts: What it is written into.
     """
-    attention = block.attention
+    attention, places = block.attention, _as_slice(positions)
     gain, scale = _gain_and_scale(block.attn_norm, block.write_scale, recorded.attn_gain)
     gained = weight if gain is None else weight * gain.to(weight).unsqueeze(1)
-    w_o, z = attention.w_o.to(weight), recorded.z[positions].to(weight)
-    n_heads, d_head, d_model = w_o.shape
-    through = n_heads * d_head * d_model * weight.shape[1]
-    bias = attention.b_o
-    n_written = n_heads + (bias is not None)
-    parts = z.new_empty(len(positions), n_written + 1, weight.shape[1])
-    if len(positions) * n_heads * d_model * (d_head + weight.shape[1]) < through:
-        parts[:, :n_heads] = torch.einsum("shd,hdm->shm", z, w_o) @ gained
+    w_o, bias = attention.w_o.to(weight), attention.b_o
+    z = recorded.z[places].to(weight).transpose(0, 1)
+    (n_heads, d_value, _), width = w_o.shape, weight.shape[1]
+    heads = parts[:, :n_heads].transpose(0, 1)
+    if len(positions) * (d_value + width) < d_value * width:
+        heads[:] = z @ w_o @ gained
     else:
-        both = (w_o.flatten(0, 1) @ gained).unflatten(0, (n_heads, d_head))
-        parts[:, :n_heads] = torch.einsum("shd,hdc->shc", z, both)
+        through = (w_o.flatten(0, 1) @ gained).unflatten(0, (n_heads, d_value))
+        torch.bmm(z, through, out=heads)
     if bias is not None:
-        parts[:, n_heads] = bias.to(weight) @ gained
+        parts[:, n_heads] = gained.T @ bias.to(weight)
     if scale is not None:
-        parts[:, :n_written] *= scale[positions].to(parts).view(-1, 1, 1)
-    parts[:, n_written] = recorded.mlp_out[positions].to(weight) @ weight
-    return parts
+        parts[:, :-1] *= scale[places].to(parts).view(-1, 1, 1)
+    torch.mm(recorded.mlp_out[places].to(weight), weight, out=parts[:, -1])
+
+
+def _as_slice(positions: list[int]) -> slice | list[int]:
+    """Positions that follow each other as a slice, which copies nothing."""
+    first, last = positions[0], positions[-1]
+    return slice(first, last + 1) if positions == list(range(first, last + 1)) else positions
 
 
 def _gain_and_scale(

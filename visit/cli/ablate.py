@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from argparse import Namespace
 from dataclasses import fields, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from visit.cli.ablating import add_memories, add_positions, add_reference, read_reference
 from visit.cli.options import (
     Parser,
     add_model,
     add_output,
     add_running,
     check_unicode,
-    running_from_arguments,
+    load_session,
 )
 from visit.cli.progress import progress_bar
 from visit.cli.prompt_input import add_prompt, check_prompt_named
@@ -21,12 +21,12 @@ from visit.cli.request_options import (
     add_prompt_ids,
     add_reading,
     add_tokens,
+    names_from_text,
     request_from_arguments,
 )
-from visit.cli.results import write_answer
+from visit.cli.results import check_output, write_answer
 from visit.engine.patching import ask_answer, contrast, patch_everywhere
 from visit.engine.questions import Measure
-from visit.errors import RequestError
 from visit.graph.interventions import OWN_PROMPT, SORTS, Positions, Unit, Way
 from visit.graph.metric import MetricChoice
 from visit.graph.request import Request
@@ -62,27 +62,13 @@ def describe_ablate(command: Parser) -> None:
         help=f"{', '.join(Way)}; scale and add with their number, like scale:0.5 "
         "(default: %(default)s)",
     )
-    changes.add_argument(
-        "--reference",
-        metavar="FILE|TEXT",
-        help="the prompt that values come from, or a text file with one a line; for mean also "
-        f"{OWN_PROMPT!r}, the prompt's own positions (default for mean: a bundled text)",
+    add_reference(
+        changes,
+        "the prompt that values come from, or a text file with one a line; for mean also "
+        f"{OWN_PROMPT!r}, the prompt's own positions",
     )
-    changes.add_argument(
-        "--positions",
-        choices=[one.value for one in Positions],
-        default=Positions.TRACED.value,
-        help="where a sort's parts are: the traced position, all of them together, or each by "
-        "itself (default: %(default)s)",
-    )
-    changes.add_argument(
-        "--memories",
-        metavar="N",
-        type=int,
-        default=_DEFAULTS["memories"],
-        dest="n_memories",
-        help="of each layer, the strongest by flow (default: %(default)s)",
-    )
+    add_positions(changes)
+    add_memories(changes, Measure)
     changes.add_argument(
         "--together", action="store_true", help="change all sites in one pass, not each in its own"
     )
@@ -153,7 +139,7 @@ def ablate(arguments: Namespace) -> None:
     request, unit = _request(arguments)
     question = Measure(
         request,
-        parts=tuple(one.strip() for one in arguments.parts.split(",") if one.strip()),
+        parts=names_from_text(arguments.parts),
         how=arguments.how,
         reference=read_reference(arguments.reference),
         positions=Positions(arguments.positions),
@@ -201,56 +187,6 @@ def _request(arguments: Namespace) -> tuple[Request, Unit]:
     metric = MetricChoice.CHOICE.value if is_unit else arguments.metric
     request = request_from_arguments(Namespace(**{**vars(arguments), "metric": metric}))
     return request, Unit(arguments.metric) if is_unit else Unit.METRIC
-
-
-def read_reference(given: str | None) -> tuple[str, ...]:
-    """The reference prompts that ``--reference`` gives: a file's lines, or the text itself.
-
-    Raises:
-        RequestError: the file is not there or holds no text, or the text is not UTF-8.
-    """
-    if given is None:
-        return ()
-    path = Path(given)
-    try:
-        is_file = path.is_file()
-    except (OSError, ValueError):
-        is_file = False  # too long a name is a text
-    if not is_file:
-        if given.startswith(("/", "./", "../", "~/")) or given.endswith(".txt"):
-            raise RequestError(f"there is no file {given}; give one that there is, or a text")
-        check_unicode("reference", given)
-        return (given,)
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise RequestError(f"{given}: not UTF-8 at byte {error.start}") from None
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise RequestError(f"{given} cannot be read: {reason}") from None
-    prompts = tuple(line for line in lines if line.strip())
-    if not prompts:
-        raise RequestError(f"{given} holds no text; give a file with a prompt a line")
-    return prompts
-
-
-def load_session(arguments: Namespace, progress: Any) -> Session:
-    """A session with the model that a command line names."""
-    from visit.session import Session
-
-    return Session.load(arguments.model, **running_from_arguments(arguments), progress=progress)
-
-
-def check_output(arguments: Namespace) -> None:
-    """Find out, before a model is loaded, that the document can be written.
-
-    Raises:
-        OutputError: it cannot.
-    """
-    if arguments.output not in (None, "-"):
-        from visit.formats.files import check_writable
-
-        check_writable(arguments.output)
 
 
 def _write(effects: Effects, arguments: Namespace) -> None:

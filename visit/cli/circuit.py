@@ -6,8 +6,8 @@ from argparse import Namespace
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from visit.cli.ablate import check_output, load_session, read_reference
-from visit.cli.options import Parser, add_model, add_output, add_running
+from visit.cli.ablating import add_memories, add_positions, add_reference, read_reference
+from visit.cli.options import Parser, add_model, add_output, add_running, load_session
 from visit.cli.progress import progress_bar
 from visit.cli.prompt_input import add_prompt, check_prompt_named
 from visit.cli.request_options import (
@@ -15,9 +15,10 @@ from visit.cli.request_options import (
     add_prompt_ids,
     add_reading,
     add_tokens,
+    names_from_text,
     request_from_arguments,
 )
-from visit.cli.results import write_answer
+from visit.cli.results import check_output, write_answer
 from visit.engine.questions import FindCircuit
 from visit.graph.circuit import Score
 from visit.graph.interventions import ABLATING_WAYS, OWN_PROMPT, Positions
@@ -59,25 +60,17 @@ def _add_question(command: Parser) -> None:
         help=f"the parts in question: sorts ({_SORTS}), or sites like L5.head3@7 and L5.mlp@*; "
         "all else stays as it is (default: %(default)s)",
     )
-    question.add_argument(
-        "--positions",
-        choices=[one.value for one in Positions],
-        default=Positions.TRACED.value,
-        help="where a sort's parts are: the traced position, all of them together, or each by "
-        "itself (default: %(default)s)",
-    )
+    add_positions(question)
     question.add_argument(
         "--how",
         choices=[way.value for way in ABLATING_WAYS],
         help="what becomes of the parts that are left out (default: patch with one reference "
         "prompt, else mean)",
     )
-    question.add_argument(
-        "--reference",
-        metavar="FILE|TEXT",
-        help="the contrast prompt that values come from, of as many tokens; or a text file with "
-        f"one a line, for mean and resample; {OWN_PROMPT!r} for a mean over the prompt itself "
-        "(default for mean: a bundled text)",
+    add_reference(
+        question,
+        "the contrast prompt that values come from, of as many tokens; or a text file with "
+        f"one a line, for mean and resample; {OWN_PROMPT!r} for a mean over the prompt itself",
     )
     question.add_argument(
         "--by",
@@ -86,14 +79,7 @@ def _add_question(command: Parser) -> None:
         help="what parts are ranked by: the measured effect of ablating each alone, or what the "
         "flow, the gradient or the direct logit predict of it (default: %(default)s)",
     )
-    question.add_argument(
-        "--memories",
-        metavar="N",
-        type=int,
-        default=_DEFAULTS["memories"],
-        dest="n_memories",
-        help="of each layer, the strongest by flow (default: %(default)s)",
-    )
+    add_memories(question, FindCircuit)
     question.add_argument(
         "--points",
         metavar="N",
@@ -136,13 +122,13 @@ def run(arguments: Namespace) -> None:
     check_prompt_named(arguments, "circuit")
     question = FindCircuit(
         request_from_arguments(arguments),
-        parts=_names(arguments.parts),
+        parts=names_from_text(arguments.parts),
         by=Score(arguments.by),
         how=arguments.how,
         reference=read_reference(arguments.reference),
         positions=Positions(arguments.positions),
         memories=arguments.n_memories,
-        sites=_names(arguments.sites or ""),
+        sites=names_from_text(arguments.sites or ""),
         keep=arguments.keep,
         threshold=arguments.threshold,
         cumulative=arguments.cumulative,
@@ -153,10 +139,6 @@ def run(arguments: Namespace) -> None:
     with progress_bar() as progress:
         circuit = load_session(arguments, progress).ask(question, progress)
     _write(circuit, arguments)
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(one.strip() for one in text.split(",") if one.strip())
 
 
 def _write(circuit: Circuit, arguments: Namespace) -> None:

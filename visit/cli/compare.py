@@ -13,7 +13,7 @@ from visit.cli.options import (
     add_output,
     add_running,
     check_unicode,
-    running_from_arguments,
+    load_session,
 )
 from visit.cli.progress import progress_bar
 from visit.cli.request_options import (
@@ -23,7 +23,7 @@ from visit.cli.request_options import (
     add_tokens,
     request_from_arguments,
 )
-from visit.cli.results import write_answer
+from visit.cli.results import check_output, write_answer
 from visit.errors import RequestError
 from visit.graph.compare import MEASURES
 
@@ -76,10 +76,7 @@ def describe(command: Parser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Compare and write the document, the summary, or both."""
-    if arguments.output not in (None, "-"):
-        from visit.formats.files import check_writable
-
-        check_writable(arguments.output)
+    check_output(arguments)
     _write(_compare(arguments), arguments)
 
 
@@ -123,12 +120,9 @@ def _compare_prompts(arguments: Namespace) -> Difference:
     check_unicode("second prompt", b["prompt"])
     second = request_from_arguments(Namespace(**{**vars(arguments), **b}))
     from visit.engine.comparing import compare_requests
-    from visit.session import Session
 
     with progress_bar() as progress:
-        session = Session.load(
-            arguments.model, **running_from_arguments(arguments), progress=progress
-        )
+        session = load_session(arguments, progress)
         return compare_requests(session, first, second, progress)
 
 

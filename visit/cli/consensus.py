@@ -12,11 +12,11 @@ from visit.cli.options import (
     add_output,
     add_running,
     check_unicode,
-    running_from_arguments,
+    load_session,
 )
 from visit.cli.progress import progress_bar
 from visit.cli.request_options import add_metric, add_reading, add_tokens, request_from_arguments
-from visit.cli.results import write_answer
+from visit.cli.results import check_output, write_answer
 from visit.errors import RequestError
 from visit.graph.template import Template
 
@@ -92,17 +92,11 @@ def describe(command: Parser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Explain many prompts and write what holds over them."""
-    if arguments.output not in (None, "-"):
-        from visit.formats.files import check_writable
-
-        check_writable(arguments.output)
+    check_output(arguments)
     question, unread = _ask(arguments)
-    from visit.session import Session
 
     with progress_bar() as progress:
-        session = Session.load(
-            arguments.model, **running_from_arguments(arguments), progress=progress
-        )
+        session = load_session(arguments, progress)
         consensus = session.ask(question, progress)
     left_out = sorted((*unread, *consensus.left_out), key=lambda one: one.line)
     _write(replace(consensus, left_out=tuple(left_out)), arguments)

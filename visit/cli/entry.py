@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from types import FrameType
 
 from visit.cli import INTERRUPTED
@@ -29,3 +30,7 @@ def main() -> int:
 
 def _leave(_signal: int, _frame: FrameType | None) -> None:
     os._exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -6,11 +6,15 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from visit.cli.streams import give_up
+from visit.engine.progress import Progress
 from visit.errors import RequestError
 from visit.text import one_line
+
+if TYPE_CHECKING:
+    from visit.session import Session
 
 USERS_FAULT = 2
 FILE_HELP = "a document that visit trace wrote, or an HTML file that holds one"
@@ -167,6 +171,13 @@ def running_from_arguments(arguments: argparse.Namespace) -> dict[str, Any]:
     """How the model is to be run, as ``Session.load`` takes it."""
     names = ("dtype", "device", "device_map", "quant", "revision")
     return {name: getattr(arguments, name) for name in names}
+
+
+def load_session(arguments: argparse.Namespace, progress: Progress) -> Session:
+    """A session with the model that a command line names."""
+    from visit.session import Session
+
+    return Session.load(arguments.model, **running_from_arguments(arguments), progress=progress)
 
 
 def check_unicode(name: str, text: str) -> None:

@@ -110,7 +110,7 @@ def add_changes(command: Parser) -> None:
         "--without",
         metavar="SITE,SITE,...",
         dest="interventions",
-        type=_words,
+        type=names_from_text,
         help="explain the pass without these parts (L5.head3@7, L5.mlp@*, L5.head3@7<2), or with "
         "them changed: 'L5.head3@7 scale:0.5', 'L5.head3@7<2 knockout'",
     )
@@ -133,8 +133,8 @@ def _add_topic(command: Parser, topic: Topic, without: Container[str] = ()) -> N
             _add_setting(group, setting)
 
 
-def _words(text: str) -> tuple[str, ...]:
-    """Texts between commas."""
+def names_from_text(text: str) -> tuple[str, ...]:
+    """Names with commas between them, without the spaces around them and without empty ones."""
     return tuple(one.strip() for one in text.split(",") if one.strip())
 
 

@@ -9,6 +9,18 @@ from datetime import UTC, datetime
 from visit.cli.streams import write_result
 
 
+def check_output(arguments: Namespace) -> None:
+    """Find out, before a model is loaded, that the document can be written.
+
+    Raises:
+        OutputError: it cannot.
+    """
+    if arguments.output not in (None, "-"):
+        from visit.formats.files import check_writable
+
+        check_writable(arguments.output)
+
+
 def write_answer(
     arguments: Namespace, summary: Callable[[], str], document: Callable[[str | None], str]
 ) -> None:

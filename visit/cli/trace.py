@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from visit.cli.options import Parser, add_model, add_output, add_running, running_from_arguments
+from visit.cli.options import Parser, add_model, add_output, add_running, load_session
 from visit.cli.progress import progress_bar
 from visit.cli.prompt_input import add_prompt, check_prompt_named
 from visit.cli.request_options import (
@@ -19,6 +19,7 @@ from visit.cli.request_options import (
     add_tokens,
     request_from_arguments,
 )
+from visit.cli.results import check_output
 from visit.cli.streams import write_result
 from visit.graph.request import RankBy, Request
 
@@ -48,16 +49,10 @@ def run(arguments: Namespace) -> None:
     """Explain one prediction; write the document, the summary, or both."""
     check_prompt_named(arguments, "trace")
     request = request_from_arguments(arguments)
-    if arguments.output not in (None, "-"):
-        from visit.formats.files import check_writable
-
-        check_writable(arguments.output)
-    from visit.session import Session
+    check_output(arguments)
 
     with progress_bar() as progress:
-        session = Session.load(
-            arguments.model, **running_from_arguments(arguments), progress=progress
-        )
+        session = load_session(arguments, progress)
         flow = session.explain(request, progress)
         # What is drawn may be fewer parts than the summary lists, or others.
         full = session.explain(_for_summary(request), progress) if arguments.summary else flow

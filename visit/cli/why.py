@@ -11,7 +11,7 @@ from visit.cli.options import (
     add_model,
     add_output,
     add_running,
-    running_from_arguments,
+    load_session,
 )
 from visit.cli.progress import progress_bar
 from visit.cli.prompt_input import add_prompt, check_prompt_named
@@ -21,7 +21,7 @@ from visit.cli.request_options import (
     add_reading,
     request_from_arguments,
 )
-from visit.cli.results import write_answer
+from visit.cli.results import check_output, write_answer
 from visit.engine.questions import SplitScore
 
 if TYPE_CHECKING:
@@ -71,16 +71,10 @@ def run(arguments: Namespace) -> None:
     """Take one score apart and write the document, the summary, or both."""
     check_prompt_named(arguments, "why")
     request = request_from_arguments(arguments)
-    if arguments.output not in (None, "-"):
-        from visit.formats.files import check_writable
-
-        check_writable(arguments.output)
-    from visit.session import Session
+    check_output(arguments)
 
     with progress_bar() as progress:
-        session = Session.load(
-            arguments.model, **running_from_arguments(arguments), progress=progress
-        )
+        session = load_session(arguments, progress)
         question = SplitScore(request, arguments.head, arguments.source, arguments.count)
         scores = session.ask(question, progress)
     _write(scores, arguments)

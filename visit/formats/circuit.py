@@ -5,22 +5,21 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from visit.errors import DocumentError, RequestError
-from visit.formats.document import compact_json
+from visit.errors import RequestError
+from visit.formats.document import json_from_record
 from visit.formats.effect_records import data_from_reference, reference_from_data
-from visit.formats.fields import drop_absent, keep_known, read_number, record_from_json
-from visit.formats.records import (
-    data_from_metric,
-    data_from_token,
-    metric_from_data,
-    request_from_record,
+from visit.formats.explained import (
+    data_from_explained,
+    explained_from_data,
+    node_from_text,
+    site_from_text,
 )
+from visit.formats.fields import drop_absent, keep_known, read_number, record_from_json
 from visit.formats.schema import CIRCUIT, check_shape
 from visit.graph.circuit import Circuit, CircuitEdge, CircuitPart, Point, Score
 from visit.graph.effects import Base
-from visit.graph.flow import ModelInfo, NodeId, Target, Token
+from visit.graph.flow import NodeId
 from visit.graph.interventions import Site
-from visit.graph.request import data_from_request
 
 _LISTS = ("curve", "parts", "edges")
 
@@ -31,20 +30,7 @@ def json_from_circuit(circuit: Circuit, created: str | None = None) -> str:
     Raises:
         DocumentError: a number is not finite, which JSON cannot say.
     """
-    data = data_from_circuit(circuit, created)
-    try:
-        written = {
-            name: "[\n" + ",\n".join(map(compact_json, value)) + "\n]"
-            if name in _LISTS
-            else compact_json(value)
-            for name, value in data.items()
-        }
-    except ValueError:
-        raise DocumentError(
-            "a number of the circuit is not finite, which JSON cannot hold; measure again with "
-            "--dtype float32"
-        ) from None
-    return "{" + ",\n".join(f'"{name}":{written[name]}' for name in sorted(written)) + "}\n"
+    return json_from_record(data_from_circuit(circuit, created), by_line=_LISTS)
 
 
 def circuit_from_json(text: str) -> Circuit:
@@ -68,12 +54,7 @@ def data_from_circuit(circuit: Circuit, created: str | None = None) -> dict[str,
         schema=CIRCUIT,
         visit_version=circuit.visit_version,
         created=created,
-        request=data_from_request(circuit.request),
-        model=drop_absent(**asdict(circuit.model)),
-        tokens=[data_from_token(token) for token in circuit.tokens],
-        target=asdict(circuit.target),
-        versus=None if circuit.versus is None else asdict(circuit.versus),
-        metric=data_from_metric(circuit.metric),
+        **data_from_explained(circuit),
         how=circuit.how,
         by=circuit.by.value,
         reference=None if reference is None else data_from_reference(reference),
@@ -113,11 +94,7 @@ def circuit_from_data(data: object) -> Circuit:
     reference = record.get("reference")
     return Circuit(
         visit_version=record["visit_version"],
-        request=request_from_record(record["request"], "request"),
-        model=ModelInfo(**keep_known(ModelInfo, record["model"])),
-        tokens=tuple(Token(**keep_known(Token, one)) for one in record["tokens"]),
-        target=Target(**keep_known(Target, record["target"])),
-        metric=metric_from_data(record["metric"]),
+        **explained_from_data(record),
         how=record["how"],
         by=Score(record["by"]),
         base=Base(**keep_known(Base, record["base"])),
@@ -127,7 +104,6 @@ def circuit_from_data(data: object) -> Circuit:
         curve=tuple(map(_point, record["curve"])),
         parts=tuple(_part(one, f"parts[{n}]") for n, one in enumerate(record["parts"])),
         edges=tuple(_edge(one, f"edges[{n}]") for n, one in enumerate(record["edges"])),
-        versus=Target(**keep_known(Target, record["versus"])) if "versus" in record else None,
         reference=None if reference is None else reference_from_data(reference),
     )
 
@@ -138,7 +114,7 @@ def _point(data: dict[str, Any]) -> Point:
 
 def _part(data: dict[str, Any], where: str) -> CircuitPart:
     return CircuitPart(
-        site=_site(data["site"], where),
+        site=site_from_text(data["site"], where),
         score=float(data["score"]),
         kept=data["kept"],
         change=read_number(data, "change"),
@@ -151,15 +127,5 @@ def _edge(data: dict[str, Any], where: str) -> CircuitEdge:
     try:
         target = Site.parse(data["target"])
     except RequestError:  # the output is no site
-        try:
-            target = NodeId.parse(data["target"])
-        except ValueError as error:
-            raise DocumentError(f"{where}.target: {error}") from None
-    return CircuitEdge(_site(data["source"], where), target, float(data["flow"]))
-
-
-def _site(text: str, where: str) -> Site:
-    try:
-        return Site.parse(text)
-    except RequestError as error:
-        raise DocumentError(f"{where}: {error}") from None
+        target = node_from_text(data["target"], f"{where}.target")
+    return CircuitEdge(site_from_text(data["source"], where), target, float(data["flow"]))

@@ -10,8 +10,13 @@ from typing import Any
 
 from visit.errors import DocumentError
 from visit.formats.document import json_from_record
+from visit.formats.explained import (
+    asked_from_data,
+    data_from_asked,
+    node_from_text,
+    target_from_data,
+)
 from visit.formats.fields import drop_absent, keep_known, record_from_json
-from visit.formats.records import request_from_record
 from visit.formats.schema import CONSENSUS, check_shape
 from visit.graph.consensus import (
     MEASURES,
@@ -21,8 +26,7 @@ from visit.graph.consensus import (
     PartConsensus,
     PromptResult,
 )
-from visit.graph.flow import Edge, EdgeKind, Ledger, MetricKind, ModelInfo, NodeId, Target
-from visit.graph.request import data_from_request
+from visit.graph.flow import Edge, EdgeKind, Ledger, MetricKind
 from visit.graph.slots import Slot
 from visit.graph.spread import LEVEL, Spread
 
@@ -59,8 +63,7 @@ def data_from_consensus(consensus: Consensus, created: str | None = None) -> dic
         "graph": drop_absent(
             visit_version=consensus.visit_version,
             created=created,
-            request=data_from_request(consensus.request),
-            model=drop_absent(**asdict(consensus.model)),
+            **data_from_asked(consensus),
             metric=consensus.kind.value,
             template=consensus.template or None,
             slots=[drop_absent(**asdict(slot)) for slot in consensus.slots],
@@ -123,8 +126,7 @@ def consensus_from_data(data: object) -> Consensus:
             )
     return Consensus(
         visit_version=graph["visit_version"],
-        request=request_from_record(graph["request"], "graph.request"),
-        model=ModelInfo(**keep_known(ModelInfo, graph["model"])),
+        **asked_from_data(graph, "graph."),
         kind=MetricKind(graph["metric"]),
         template=graph.get("template", ""),
         slots=tuple(Slot(one["name"], one.get("before"), one["n"]) for one in graph["slots"]),
@@ -134,7 +136,7 @@ def consensus_from_data(data: object) -> Consensus:
             PromptResult(
                 one["line"],
                 one["prompt"],
-                Target(**keep_known(Target, one["target"])),
+                target_from_data(one["target"]),
                 float(one["metric"]),
             )
             for one in graph["prompts"]
@@ -142,15 +144,15 @@ def consensus_from_data(data: object) -> Consensus:
         left_out=tuple(LeftOut(one["line"], one["reason"]) for one in graph["left_out"]),
         nodes=tuple(
             PartConsensus(
-                _id(one["id"], f"nodes[{at}].id"),
+                node_from_text(one["id"], f"nodes[{at}].id"),
                 **{name: _spread_from_data(one[name]) for name in MEASURES if name in one},
             )
             for at, one in enumerate(record["nodes"])
         ),
         edges=tuple(
             EdgeConsensus(
-                _id(one["source"], f"edges[{at}].source"),
-                _id(one["target"], f"edges[{at}].target"),
+                node_from_text(one["source"], f"edges[{at}].source"),
+                node_from_text(one["target"], f"edges[{at}].target"),
                 EdgeKind(one["kind"]),
                 _spread_from_data(one["flow"]),
             )
@@ -161,10 +163,3 @@ def consensus_from_data(data: object) -> Consensus:
 
 def _spread_from_data(data: dict[str, Any]) -> Spread:
     return Spread(**keep_known(Spread, data))
-
-
-def _id(text: str, where: str) -> NodeId:
-    try:
-        return NodeId.parse(text)
-    except ValueError as error:
-        raise DocumentError(f"{where}: {error}") from None

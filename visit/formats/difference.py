@@ -10,13 +10,8 @@ from typing import Any
 
 from visit.errors import DocumentError
 from visit.formats.document import json_from_record
+from visit.formats.explained import data_from_explained, explained_from_data, node_from_text
 from visit.formats.fields import drop_absent, keep_known, record_from_json
-from visit.formats.records import (
-    data_from_metric,
-    data_from_token,
-    metric_from_data,
-    request_from_record,
-)
 from visit.formats.schema import DIFFERENCE, check_shape
 from visit.graph.alignment import AlignedBy, Alignment, Column
 from visit.graph.compare import (
@@ -27,8 +22,7 @@ from visit.graph.compare import (
     NodeDifference,
     Side,
 )
-from visit.graph.flow import EdgeKind, Ledger, ModelInfo, NodeId, Target, Token
-from visit.graph.request import data_from_request
+from visit.graph.flow import EdgeKind, Ledger
 
 
 def json_from_difference(difference: Difference, created: str | None = None) -> str:
@@ -63,25 +57,14 @@ def data_from_difference(difference: Difference, created: str | None = None) -> 
         "graph": drop_absent(
             visit_version=difference.visit_version,
             created=created,
-            first=_data_from_side(difference.first),
-            second=_data_from_side(difference.second),
+            first=data_from_explained(difference.first),
+            second=data_from_explained(difference.second),
             aligned_by=difference.alignment.by.value,
             columns=[drop_absent(**asdict(one)) for one in difference.alignment.columns],
         ),
         "nodes": [_data_from_node(node) for node in difference.nodes],
         "edges": [_data_from_edge(edge) for edge in difference.edges],
     }
-
-
-def _data_from_side(side: Side) -> dict[str, Any]:
-    return drop_absent(
-        request=data_from_request(side.request),
-        model=drop_absent(**asdict(side.model)),
-        tokens=[data_from_token(token) for token in side.tokens],
-        target=asdict(side.target),
-        versus=None if side.versus is None else asdict(side.versus),
-        metric=data_from_metric(side.metric),
-    )
 
 
 def _data_from_node(node: NodeDifference) -> dict[str, Any]:
@@ -137,13 +120,13 @@ def difference_from_data(data: object) -> Difference:
             )
     return Difference(
         visit_version=graph["visit_version"],
-        first=_side_from_data(graph["first"], "graph.first"),
-        second=_side_from_data(graph["second"], "graph.second"),
+        first=Side(**explained_from_data(graph["first"], "graph.first.")),
+        second=Side(**explained_from_data(graph["second"], "graph.second.")),
         alignment=Alignment(AlignedBy(graph["aligned_by"]), columns),
         nodes=tuple(
             NodeDifference(
                 *_pair(one, f"nodes[{at}]"),
-                _id(one["id"], f"nodes[{at}].id"),
+                node_from_text(one["id"], f"nodes[{at}].id"),
                 alike=one.get("alike", True),
             )
             for at, one in enumerate(record["nodes"])
@@ -151,8 +134,8 @@ def difference_from_data(data: object) -> Difference:
         edges=tuple(
             EdgeDifference(
                 *_pair(one, f"edges[{at}]"),
-                _id(one["source"], f"edges[{at}].source"),
-                _id(one["target"], f"edges[{at}].target"),
+                node_from_text(one["source"], f"edges[{at}].source"),
+                node_from_text(one["target"], f"edges[{at}].target"),
                 EdgeKind(one["kind"]),
                 Ledger(one["ledger"]) if "ledger" in one else None,
                 alike=one.get("alike", True),
@@ -160,24 +143,6 @@ def difference_from_data(data: object) -> Difference:
             for at, one in enumerate(record["edges"])
         ),
     )
-
-
-def _side_from_data(data: dict[str, Any], where: str) -> Side:
-    return Side(
-        request=request_from_record(data["request"], f"{where}.request"),
-        model=ModelInfo(**keep_known(ModelInfo, data["model"])),
-        tokens=tuple(Token(**keep_known(Token, one)) for one in data["tokens"]),
-        target=Target(**keep_known(Target, data["target"])),
-        metric=metric_from_data(data["metric"]),
-        versus=Target(**keep_known(Target, data["versus"])) if "versus" in data else None,
-    )
-
-
-def _id(text: str, where: str) -> NodeId:
-    try:
-        return NodeId.parse(text)
-    except ValueError as error:
-        raise DocumentError(f"{where}: {error}") from None
 
 
 def _pair(data: dict[str, Any], where: str) -> tuple[Measures | None, Measures | None]:

@@ -8,6 +8,7 @@ from visit.text import align, join_neighbours, one_line, shorten, visible
 
 _LONGEST_TOKEN = 18
 _LONGEST_PROMPT = 300
+_MOST_FIRST = 6
 
 
 def text_from_difference(difference: Difference, count: int, measure: str = "flow") -> str:
@@ -27,13 +28,23 @@ def _sides(difference: Difference) -> list[str]:
     lines = [line for letter, side in zip("AB", sides, strict=True) for line in _side(letter, side)]
     alignment = difference.alignment
     if alignment.by is AlignedBy.POSITION:
-        return [*lines, "tokens side by side, position by position"]
+        return [*lines, "tokens side by side, position by position", *_first_apart(difference)]
     n_both = sum(c.first is not None and c.second is not None for c in alignment.columns)
     return [
         *lines,
         f"tokens along their longest common sequence: {n_both} of {len(alignment.columns)} places "
         "are in both",
     ]
+
+
+def _first_apart(difference: Difference) -> list[str]:
+    """Where the two begin to differ: of two models, or of a plain and a changed pass."""
+    names = [name_part(difference, one) for one in difference.first_apart]
+    if not names:
+        return []
+    listed = ", ".join(names[:_MOST_FIRST])
+    more = f" and {len(names) - _MOST_FIRST} more" if len(names) > _MOST_FIRST else ""
+    return [f"the first to write something else: {listed}{more}"]
 
 
 def _side(letter: str, side: Side) -> list[str]:

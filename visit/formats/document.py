@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -39,25 +39,33 @@ def json_from_flow(flow: FlowGraph) -> str:
     return json_from_record(data_from_flow(flow))
 
 
-def json_from_record(data: dict[str, Any]) -> str:
+def json_from_record(data: dict[str, Any], by_line: Collection[str] | None = None) -> str:
     """A document's records as JSON text, keys sorted, each item of its lists a line.
+
+    Args:
+        data: The records.
+        by_line: The lists that are written so, the others on one line; all of them if left out.
 
     Raises:
         DocumentError: a number is not finite, which JSON cannot say.
     """
+    lists = set(data if by_line is None else by_line)
     try:
-        parts = [f'"{name}":{_lines_from_part(data[name])}' for name in sorted(data)]
+        parts = [
+            f'"{name}":{_json_from_part(value, by_line=name in lists)}'
+            for name, value in sorted(data.items())
+        ]
     except ValueError:
         place, value = next(_not_finite(data, []))
         raise DocumentError(
             f"{place_from_path(place)} is {value}, which JSON cannot hold; "
-            "trace again with --dtype float32 or float64"
+            "run it again with --dtype float32 or float64"
         ) from None
     return "{" + ",\n".join(parts) + "}\n"
 
 
-def _lines_from_part(part: Any) -> str:
-    if isinstance(part, list):
+def _json_from_part(part: Any, *, by_line: bool) -> str:
+    if by_line and isinstance(part, list):
         return "[\n" + ",\n".join(map(compact_json, part)) + "\n]"
     return compact_json(part)
 

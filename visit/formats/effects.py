@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from visit.errors import DocumentError, RequestError
-from visit.formats.document import compact_json
+from visit.formats.document import json_from_record
 from visit.formats.effect_records import (
     data_from_agreement,
     data_from_effect,
@@ -14,18 +13,12 @@ from visit.formats.effect_records import (
     effect_from_data,
     reference_from_data,
 )
+from visit.formats.explained import data_from_explained, explained_from_data, site_from_text
 from visit.formats.fields import drop_absent, keep_known, record_from_json
-from visit.formats.records import (
-    data_from_metric,
-    data_from_token,
-    metric_from_data,
-    request_from_record,
-)
 from visit.formats.schema import EFFECTS, check_shape
 from visit.graph.effects import Base, Effect, Effects
-from visit.graph.flow import ModelInfo, Prediction, Target, Token
-from visit.graph.interventions import Site, Unit
-from visit.graph.request import data_from_request
+from visit.graph.flow import Prediction
+from visit.graph.interventions import Unit
 
 
 def json_from_effects(effects: Effects, created: str | None = None) -> str:
@@ -34,16 +27,7 @@ def json_from_effects(effects: Effects, created: str | None = None) -> str:
     Raises:
         DocumentError: a number is not finite, which JSON cannot say.
     """
-    data = data_from_effects(effects, created)
-    listed = data.pop("effects")
-    try:
-        lines = "[\n" + ",\n".join(map(compact_json, listed)) + "\n]"
-        parts = {name: compact_json(value) for name, value in data.items()} | {"effects": lines}
-    except ValueError:
-        raise DocumentError(
-            "an effect is not finite, which JSON cannot hold; measure again with --dtype float32"
-        ) from None
-    return "{" + ",\n".join(f'"{name}":{parts[name]}' for name in sorted(parts)) + "}\n"
+    return json_from_record(data_from_effects(effects, created), by_line=("effects",))
 
 
 def effects_from_json(text: str) -> Effects:
@@ -67,12 +51,7 @@ def data_from_effects(effects: Effects, created: str | None = None) -> dict[str,
         schema=EFFECTS,
         visit_version=effects.visit_version,
         created=created,
-        request=data_from_request(effects.request),
-        model=drop_absent(**asdict(effects.model)),
-        tokens=[data_from_token(token) for token in effects.tokens],
-        target=asdict(effects.target),
-        versus=None if effects.versus is None else asdict(effects.versus),
-        metric=data_from_metric(effects.metric),
+        **data_from_explained(effects),
         how=effects.how,
         unit=effects.unit.value,
         reference=None if reference is None else data_from_reference(reference),
@@ -101,11 +80,7 @@ def effects_from_data(data: object) -> Effects:
     reference = record.get("reference")
     return Effects(
         visit_version=record["visit_version"],
-        request=request_from_record(record["request"], "request"),
-        model=ModelInfo(**keep_known(ModelInfo, record["model"])),
-        tokens=tuple(Token(**keep_known(Token, one)) for one in record["tokens"]),
-        target=Target(**keep_known(Target, record["target"])),
-        metric=metric_from_data(record["metric"]),
+        **explained_from_data(record),
         how=record["how"],
         unit=Unit(record["unit"]),
         base=Base(**keep_known(Base, record["base"])),
@@ -116,15 +91,10 @@ def effects_from_data(data: object) -> Effects:
             _effect_from_data(one, f"effects[{place}]")
             for place, one in enumerate(record["effects"])
         ),
-        versus=Target(**keep_known(Target, record["versus"])) if "versus" in record else None,
         reference=None if reference is None else reference_from_data(reference),
     )
 
 
 def _effect_from_data(data: dict[str, Any], where: str) -> Effect:
     texts = [data["site"]] if "site" in data else data["sites"]
-    try:
-        sites = tuple(Site.parse(text) for text in texts)
-    except RequestError as error:
-        raise DocumentError(f"{where}: {error}") from None
-    return effect_from_data(data, sites)
+    return effect_from_data(data, tuple(site_from_text(text, where) for text in texts))

@@ -20,6 +20,13 @@ from visit.formats.effect_records import (
     data_from_effect,
     effect_from_data,
 )
+from visit.formats.explained import (
+    data_from_explained,
+    data_from_tokens,
+    explained_from_data,
+    node_from_text,
+    tokens_from_data,
+)
 from visit.formats.fields import drop_absent, keep_known, read_number
 from visit.formats.node_link import restored
 from visit.formats.notes import data_from_notes, notes_from_data
@@ -31,8 +38,6 @@ from visit.graph.flow import (
     EdgeKind,
     FlowGraph,
     Ledger,
-    MetricInfo,
-    MetricKind,
     ModelInfo,
     Node,
     NodeId,
@@ -40,14 +45,11 @@ from visit.graph.flow import (
     Outcome,
     Prediction,
     Reading,
-    Target,
     TargetReading,
-    Token,
     TokenFlow,
-    TokenProbability,
 )
 from visit.graph.interventions import Intervention, Site
-from visit.graph.request import Request, data_from_request, request_from_data
+from visit.graph.request import Request
 
 _MEASURES = (
     "norm",
@@ -75,14 +77,9 @@ def data_from_flow(flow: FlowGraph) -> dict[str, Any]:
         "graph": drop_absent(
             visit_version=flow.visit_version,
             created=flow.created,
-            request=data_from_request(flow.request),
-            model=drop_absent(**asdict(flow.model)),
-            tokens=[data_from_token(token) for token in flow.tokens],
-            target=asdict(flow.target),
-            metric=data_from_metric(flow.metric),
+            **data_from_explained(flow),
             predictions=[asdict(prediction) for prediction in flow.predictions],
             audit=drop_absent(**asdict(flow.audit)),
-            versus=None if flow.versus is None else asdict(flow.versus),
             annotations=data_from_notes(flow.notes) if flow.notes else None,
             agreement=None if flow.agreement is None else data_from_agreement(flow.agreement),
             interventions=_data_from_interventions(flow.request) or None,
@@ -96,21 +93,6 @@ def _data_from_interventions(request: Request) -> list[dict[str, str]]:
     """What was done to the pass; read back from the request, which says the same."""
     changes = map(Intervention.parse, request.interventions)
     return [{"site": str(one.site), "how": str(one.how)} for one in changes]
-
-
-def data_from_token(token: Token) -> dict[str, Any]:
-    """A token of the prompt, as documents have it."""
-    return drop_absent(**{**asdict(token), "special": token.special or None})
-
-
-def data_from_metric(metric: MetricInfo) -> dict[str, Any]:
-    """The metric, as documents have it."""
-    return drop_absent(
-        kind=metric.kind.value,
-        value=metric.value,
-        candidates=data_from_tokens(metric.candidates) if metric.candidates else None,
-        absolute_flow=metric.absolute_flow,
-    )
 
 
 def _data_from_node(node: Node) -> dict[str, Any]:
@@ -156,12 +138,6 @@ def _derived_fields(node: Node) -> dict[str, Any]:
     }
 
 
-def data_from_tokens(tokens: tuple[TokenProbability, ...]) -> list[dict[str, Any]]:
-    """A reading's tokens, at one end."""
-    # Written out because dataclasses.asdict would take most of the time of a whole document.
-    return [{"id": token.id, "text": token.text, "prob": token.prob} for token in tokens]
-
-
 def _data_from_edge(edge: Edge) -> dict[str, Any]:
     return drop_absent(
         source=str(edge.source),
@@ -186,22 +162,16 @@ def flow_from_data(data: object) -> FlowGraph:
     """
     data = update(check_shape(restored(data)))
     graph = data["graph"]
-    tokens = tuple(Token(**keep_known(Token, token)) for token in graph["tokens"])
-    model = ModelInfo(**keep_known(ModelInfo, graph["model"]))
-    nodes = tuple(_nodes_from_data(data["nodes"], model, len(tokens)))
+    explained = explained_from_data(graph, "graph.")
+    nodes = tuple(_nodes_from_data(data["nodes"], explained["model"], len(explained["tokens"])))
     flow = FlowGraph(
         visit_version=graph["visit_version"],
         created=graph.get("created"),
-        request=request_from_record(graph["request"], "graph.request"),
-        model=model,
-        tokens=tokens,
-        target=Target(**keep_known(Target, graph["target"])),
-        metric=metric_from_data(graph["metric"]),
+        **explained,
         predictions=tuple(Prediction(**keep_known(Prediction, p)) for p in graph["predictions"]),
         audit=_audit_from_data(graph["audit"]),
         nodes=nodes,
         edges=tuple(_edges_from_data(data["edges"], {str(node.id): node.id for node in nodes})),
-        versus=Target(**keep_known(Target, graph["versus"])) if "versus" in graph else None,
         notes=notes_from_data(graph.get("annotations", {})),
         agreement=agreement_from_data(graph["agreement"]) if "agreement" in graph else None,
     )
@@ -211,28 +181,6 @@ def flow_from_data(data: object) -> FlowGraph:
 
 def _audit_from_data(data: dict[str, Any]) -> Audit:
     return Audit(float(data["residual"]), float(data["logit"]), read_number(data, "flow"))
-
-
-def metric_from_data(data: dict[str, Any]) -> MetricInfo:
-    """Read the metric back; the inverse of ``data_from_metric``."""
-    return MetricInfo(
-        kind=MetricKind(data["kind"]),
-        value=float(data["value"]),
-        candidates=tokens_from_data(data.get("candidates", [])),
-        absolute_flow=read_number(data, "absolute_flow"),
-    )
-
-
-def request_from_record(data: dict[str, Any], where: str) -> Request:
-    """Read a document's request back.
-
-    Raises:
-        DocumentError: no model could serve it; the text says where it stands.
-    """
-    try:
-        return request_from_data(data)
-    except RequestError as error:
-        raise DocumentError(f"{where}: {error}") from None
 
 
 def _nodes_from_data(
@@ -251,10 +199,7 @@ def _nodes_from_data(
 
 
 def _node_from_data(data: dict[str, Any], where: str) -> Node:
-    try:
-        place = NodeId.parse(data["id"])
-    except ValueError as error:
-        raise DocumentError(f"{where}.id: {error}") from None
+    place = node_from_text(data["id"], f"{where}.id")
     reading = Reading(
         top=tokens_from_data(data["top"]),
         bottom=tokens_from_data(data["bottom"]),
@@ -288,11 +233,6 @@ def outcome_from_data(data: dict[str, Any]) -> Outcome:
         for name in ("promotes", "suppresses")
     )
     return Outcome(promotes, suppresses)
-
-
-def tokens_from_data(records: list[dict[str, Any]]) -> tuple[TokenProbability, ...]:
-    """Read a reading's tokens back."""
-    return tuple(TokenProbability(int(t["id"]), t["text"], float(t["prob"])) for t in records)
 
 
 def _edges_from_data(records: list[dict[str, Any]], ids: dict[str, NodeId]) -> Iterator[Edge]:

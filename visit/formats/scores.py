@@ -7,18 +7,18 @@ from typing import Any
 
 from visit.errors import DocumentError
 from visit.formats.document import json_from_record
-from visit.formats.fields import drop_absent, keep_known, record_from_json
-from visit.formats.records import (
-    data_from_outcome,
-    data_from_token,
+from visit.formats.explained import (
+    asked_from_data,
+    data_from_asked,
+    data_from_prompt,
     data_from_tokens,
-    outcome_from_data,
-    request_from_record,
+    node_from_text,
+    prompt_from_data,
     tokens_from_data,
 )
+from visit.formats.fields import drop_absent, keep_known, record_from_json
+from visit.formats.records import data_from_outcome, outcome_from_data
 from visit.formats.schema import SCORES, check_shape
-from visit.graph.flow import ModelInfo, NodeId, Token
-from visit.graph.request import data_from_request
 from visit.graph.scores import ScoreAudit, ScorePair, ScorePart, Scores, ScoreSide, SourceScore
 
 
@@ -51,9 +51,8 @@ def data_from_scores(scores: Scores, created: str | None = None) -> dict[str, An
         schema=SCORES,
         visit_version=scores.visit_version,
         created=created,
-        request=data_from_request(scores.request),
-        model=drop_absent(**asdict(scores.model)),
-        tokens=[data_from_token(token) for token in scores.tokens],
+        **data_from_asked(scores),
+        tokens=data_from_prompt(scores.tokens),
         head=str(scores.head),
         source=scores.source,
         attention=scores.attention,
@@ -104,10 +103,9 @@ def scores_from_data(data: object) -> Scores:
         )
     return Scores(
         visit_version=record["visit_version"],
-        request=request_from_record(record["request"], "request"),
-        model=ModelInfo(**keep_known(ModelInfo, record["model"])),
-        tokens=tuple(Token(**keep_known(Token, one)) for one in record["tokens"]),
-        head=_id(record["head"], "head"),
+        **asked_from_data(record),
+        tokens=prompt_from_data(record["tokens"]),
+        head=node_from_text(record["head"], "head"),
         source=int(record["source"]),
         attention=float(record["attention"]),
         score=float(record["score"]),
@@ -118,8 +116,8 @@ def scores_from_data(data: object) -> Scores:
         key=_side_from_data(record["key"], "key"),
         pairs=tuple(
             ScorePair(
-                _id(one["query"], f"pairs[{place}].query"),
-                _id(one["key"], f"pairs[{place}].key"),
+                node_from_text(one["query"], f"pairs[{place}].query"),
+                node_from_text(one["key"], f"pairs[{place}].key"),
                 float(one["score"]),
             )
             for place, one in enumerate(record["pairs"])
@@ -133,7 +131,7 @@ def _side_from_data(data: dict[str, Any], where: str) -> ScoreSide:
     return ScoreSide(
         parts=tuple(
             ScorePart(
-                _id(one["id"], f"{where}.parts[{place}].id"),
+                node_from_text(one["id"], f"{where}.parts[{place}].id"),
                 float(one["score"]),
                 float(one["without"]),
                 tokens_from_data(one.get("top", [])),
@@ -144,10 +142,3 @@ def _side_from_data(data: dict[str, Any], where: str) -> ScoreSide:
         rest=float(data["rest"]),
         n_others=int(data["n_others"]),
     )
-
-
-def _id(text: str, where: str) -> NodeId:
-    try:
-        return NodeId.parse(text)
-    except ValueError as error:
-        raise DocumentError(f"{where}: {error}") from None

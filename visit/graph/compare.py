@@ -27,7 +27,7 @@ from visit.graph.flow import (
     Target,
     Token,
 )
-from visit.graph.ids import flow_order
+from visit.graph.ids import depth, flow_order
 from visit.graph.index import Index, is_taken
 from visit.graph.kinds import BLOCKS, EXPERTS, RESTS, NodeKind
 from visit.graph.relations import wholes
@@ -66,6 +66,9 @@ class Measures:
 MEASURES = tuple(one.name for one in fields(Measures) if one.name != "word")
 """What differs by a number."""
 _PARTS = BLOCKS | EXPERTS | {NodeKind.HEAD, NodeKind.MEMORY_VALUE, NodeKind.ATTN_NEURON}
+_WRITERS = _PARTS | {NodeKind.EMBED}
+ROUNDING = 1e-5
+"""Lengths that differ by a lesser part are told apart by rounding alone."""
 _ROWS = (NodeKind.MEMORY_VALUE, NodeKind.ATTN_NEURON)
 """Their readings are of a row of the weights; what they write is in their line."""
 _SIZES = (
@@ -197,6 +200,25 @@ class Difference:
         return [node for _, node in sorted(found, key=lambda one: -one[0])]
 
     @property
+    def first_apart(self) -> list[NodeDifference]:
+        """Where the two begin to write something else, if both read the same tokens.
+
+        The embeddings and parts of the least depth whose lengths differ by more than rounding.
+        """
+        ids = [[token.id for token in side.tokens] for side in (self.first, self.second)]
+        if ids[0] != ids[1]:
+            return []
+        apart = [
+            node
+            for node in self.nodes
+            if node.id.kind in _WRITERS
+            and node.first is not None
+            and abs(node.difference("norm") or 0.0) > ROUNDING * abs(node.first.norm or 0.0)
+        ]
+        least = min((depth(node.id) for node in apart), default=None)
+        return [node for node in apart if depth(node.id) == least]
+
+    @property
     def column(self) -> int:
         """The column of the traced positions."""
         return self.alignment.of_first[self.first.position]
@@ -300,6 +322,9 @@ def check_comparable(first: FlowGraph, second: FlowGraph) -> None:
 def _tokens_in(flow: FlowGraph) -> Iterator[tuple[int, str]]:
     for listed in (flow.tokens, flow.predictions, flow.metric.candidates, (flow.target,)):
         for token in listed:
+            yield token.id, token.text
+    for node in flow.nodes:
+        for token in (*node.reading.top, *node.reading.bottom):
             yield token.id, token.text
 
 
