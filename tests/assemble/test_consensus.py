@@ -163,3 +163,36 @@ def test_a_request_that_no_batch_can_serve_is_refused(session: Session):
         session.ask(replace(question, request=Request("x", interventions=("L0.mlp@1",))))
     with pytest.raises(RequestError, match="each prompt has 1 values"):
         replace(question, values=(("a", "b"),))
+
+
+def test_a_prompt_that_is_left_out_late_has_no_part_in_the_slots(session: Session):
+    """Which is known of its answer alone: here that it is the token to compare with."""
+    versus = replace(Request(TEMPLATE), versus=" Paris")
+    question = replace(ask("New Caledonia", "France", "Japan", "Spain"), request=versus)
+    found = session.ask(question)
+    assert {one.line: one.reason for one in found.left_out} == {
+        2: "versus ' Paris' is its target itself"
+    }
+    kept = session.ask(replace(ask("New Caledonia", "Japan", "Spain"), request=versus))
+    assert found.slots == kept.slots
+    assert found.traced == kept.traced
+    for mine, theirs in zip(found.nodes, kept.nodes, strict=True):
+        assert mine.id == theirs.id
+        for one, other in ((mine.flow, theirs.flow), (mine.effect, theirs.effect)):
+            assert (one is None) == (other is None)
+            if one is not None and other is not None:
+                assert (one.n, one.mean) == (other.n, pytest.approx(other.mean, abs=1e-4))
+
+
+def test_slots_that_only_a_prompt_left_out_has_are_gone(session: Session):
+    versus = replace(Request(TEMPLATE), versus=" Paris")
+    question = replace(ask("the old land of France", "Japan", "Spain"), request=versus)
+    found, kept = (
+        session.ask(one) for one in (question, replace(ask("Japan", "Spain"), request=versus))
+    )
+    assert [one.line for one in found.left_out] == [1]
+    assert found.slots == kept.slots
+    assert [node.id for node in found.nodes] == [node.id for node in kept.nodes]
+    assert [(one.source, one.target) for one in found.edges] == [
+        (one.source, one.target) for one in kept.edges
+    ]

@@ -263,3 +263,45 @@ def test_the_first_token_goes_on_where_no_other_may_read_it(session: Session):
 def test_a_session_measures_in_one_call(session: Session):
     one = session.measure(Request(JAPAN), "L4.mlp@7", how="scale:0.5")
     assert one == session.ask(Measure(Request(JAPAN), ("L4.mlp@7",), "scale:0.5"))
+
+
+@pytest.mark.parametrize("unit", Unit)
+def test_a_patch_of_everything_goes_all_the_way_in_every_unit(session: Session, unit: Unit):
+    question = Measure(Request(JAPAN), ("L5.resid_post@7",), "patch", (FRANCE,), unit=unit)
+    (whole,) = session.ask(question).effects
+    assert whole.normalised == pytest.approx(1.0, abs=1e-9)
+    (part,) = session.ask(replace(question, parts=("L3.head4@7",))).effects
+    assert part.normalised == pytest.approx(part.measured / whole.measured, rel=1e-9)
+
+
+@pytest.mark.parametrize("how", ["zero", "mean", "scale:0.5"])
+def test_what_is_changed_together_counts_once(session: Session, how: str):
+    """A head of an attention that is changed, or of all its positions, is changed with it."""
+    wholes = ("attn", "L2.mlp@7", "L1.head3@*")
+    inside = ("heads", "L2.memory3.value@7", "L1.head3@5", "L1.head3@7")
+    if how == "scale:0.5":
+        inside += ("L1.head3@7<2", "L3.attn_bias@7")
+    (both,) = session.measure(Request(JAPAN), *wholes, *inside, how=how, together=True).effects
+    (alone,) = session.measure(Request(JAPAN), *wholes, how=how, together=True).effects
+    assert both == alone
+    assert {str(site) for site in both.sites} >= {"L2.mlp@7", "L1.head3@*", "L0.attn@7"}
+
+
+def test_a_part_beside_another_one_is_no_part_of_it(session: Session):
+    sites = ("L2.attn@6", "L2.head3@7", "L3.head3@6", "L2.mlp@6", "L2.memory3.value@7")
+    (one,) = session.measure(Request(JAPAN), *sites, together=True).effects
+    assert {str(site) for site in one.sites} == set(sites)
+
+
+@pytest.mark.parametrize("asked", [{"estimate_only": True}, {"steps": 3}])
+def test_a_divergence_is_not_predicted(asked: dict[str, object]):
+    with pytest.raises(RequestError, match="no gradient predicts it"):
+        Measure(Request(JAPAN), unit=Unit.KL, **asked)
+
+
+def test_a_changed_pass_that_computes_no_numbers_is_told_from_a_model_that_does_not(
+    session: Session,
+):
+    request = Request(JAPAN, interventions=("L1.mlp@7 scale:1e300",))
+    with pytest.raises(RequestError, match=r"changed at L1.mlp@7 computes NaN or infinity"):
+        session.explain(request)

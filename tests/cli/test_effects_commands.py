@@ -45,6 +45,27 @@ def test_patch_shows_how_far_each_layer_and_position_goes(capsys: pytest.Capture
     assert [float(number) for number in last.split()] == [0, 0, 0, 0, 0, 0, 0, 1]
 
 
+def test_patch_against_the_answer_it_would_take_anyway_says_the_same(
+    capsys: pytest.CaptureFixture[str],
+):
+    found = []
+    for more in ([], ["--versus", " Paris"]):
+        assert main(["patch", JAPAN, FRANCE, "--reproducible", *more]) == 0
+        found.append(effects_from_json(capsys.readouterr().out))
+    assert found[0].effects == found[1].effects
+    assert [one.versus.text for one in found if one.versus is not None] == [" Paris", " Paris"]
+
+
+def test_a_patch_of_the_log_probability_compares_with_no_other_token(
+    capsys: pytest.CaptureFixture[str],
+):
+    assert main(["patch", JAPAN, FRANCE, "--metric", "logprob", "--reproducible"]) == 0
+    found = effects_from_json(capsys.readouterr().out)
+    assert (found.versus, found.target.text) == (None, " Tokyo")
+    last = next(one for one in found.effects if str(one.sites[0]) == "L5.resid_post@7")
+    assert last.normalised == pytest.approx(1.0, abs=1e-5)
+
+
 def test_a_reference_file_is_read_a_prompt_a_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
@@ -74,6 +95,8 @@ def test_a_reference_file_is_read_a_prompt_a_line(
         (["ablate", JAPAN, "--how", "melt"], "how 'melt' is not known"),
         (["ablate", JAPAN, "--how", "patch", "--reference", "One"], "1 tokens and the prompt 8"),
         (["patch", JAPAN, "One"], "tokens"),
+        (["ablate", JAPAN, "--versus", " Paris", "--metric", "kl"], "leave --versus out"),
+        (["ablate", JAPAN, "--metric", "kl", "--estimate-only"], "no gradient predicts it"),
     ],
 )
 def test_what_cannot_be_measured_is_one_line(

@@ -55,7 +55,7 @@ SAMPLES: list[Question[Any]] = [
         Positions.ALL,
         3,
         together=True,
-        unit=Unit.KL,
+        unit=Unit.LOGPROB,
         estimate_only=True,
         steps=2,
     ),

@@ -41,20 +41,17 @@ from visit.graph.circuit import (
     size_above,
     size_of_sum,
 )
-from visit.graph.interventions import How, Intervention, Site, Way
+from visit.graph.interventions import WHOLES, How, Intervention, Site, Way
 from visit.graph.kinds import NodeKind
 from visit.tracing.interventions import edits_from
 from visit.tracing.precision import reading_dtype
 from visit.tracing.sites import check_intervention
 from visit.tracing.sweep import Variant
 
-_WHOLES = {
-    NodeKind.HEAD: NodeKind.ATTN,
-    NodeKind.MEMORY_VALUE: NodeKind.MLP,
-    NodeKind.EXPERT: NodeKind.MLP,
+_IN_QUESTION = frozenset({*WHOLES, *WHOLES.values()}) - {
+    *(NodeKind.ATTN_NEURON, NodeKind.ATTN_BIAS, NodeKind.MLP_BIAS),
 }
-"""The parts that a circuit can keep besides wholes, and what each is a part of."""
-_IN_QUESTION = (*_WHOLES, NodeKind.ATTN, NodeKind.MLP)
+"""The parts that a circuit can keep."""
 
 
 def find_circuit(question: FindCircuit, resident: Resident, tell: Progress) -> Circuit:
@@ -109,7 +106,7 @@ def _check_apart(sites: Sequence[Site]) -> None:
         if None in (site.position, known.position) and known != site:
             raise RequestError(f"{known} and {site} overlap; name one of them")
     for site in sites:
-        whole = _WHOLES.get(site.kind)
+        whole = WHOLES.get(site.kind)
         if whole is not None and (whole, site.layer, None) in places:
             raise RequestError(
                 f"{site} is a part of {places[whole, site.layer, None]}, and one cannot be kept "

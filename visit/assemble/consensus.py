@@ -30,7 +30,7 @@ from visit.graph.flow import NodeKind, Target
 from visit.graph.interventions import Site
 from visit.graph.metric import MetricKind
 from visit.graph.request import Request, check_text
-from visit.graph.slots import Place, places_by_ends, places_in_template, slots_of
+from visit.graph.slots import Place, Slot, places_by_ends, places_in_template, slots_of
 from visit.graph.template import Template
 from visit.tracing.batch import Batch, record_batch, resume_batch
 from visit.tracing.hooks import run_like
@@ -76,11 +76,7 @@ def read_consensus(question: ReadConsensus, resident: Resident, tell: Progress) 
     if not prompts:
         why = f"line {left_out[0].line}: {left_out[0].reason}" if left_out else "there is none"
         raise RequestError(f"no prompt can be read; {why}")
-    slots, numbers_of = slots_of(
-        [one.places for one in prompts],
-        [one.texts for one in prompts],
-        template.names if template else (),
-    )
+    slots, numbers_of = _slots_of(prompts, template)
     sizes = resident.loaded.architecture.sizes
     numbers = Numbers(len(prompts), len(slots), sizes.n_layers, sizes.n_heads)
     results: dict[int, PromptResult] = {}
@@ -100,8 +96,12 @@ def read_consensus(question: ReadConsensus, resident: Resident, tell: Progress) 
     if not kept:
         raise RequestError(f"no prompt can be explained; line {left_out[0].line}: "
                            f"{left_out[0].reason}")  # fmt: skip
+    if len(kept) < len(prompts):  # what was left out has no part in the slots either
+        slots, kept_of = _slots_of([prompts[row] for row in kept], template)
+        numbers.take_slots([numbers_of[place] for place in kept_of])
+        numbers_of = kept_of
     nodes, edges = numbers.summarise(kept, question.strongest)
-    first = prompts[0].request
+    first = prompts[kept[0]].request
     return Consensus(
         visit_version=__version__,
         request=replace(
@@ -113,12 +113,23 @@ def read_consensus(question: ReadConsensus, resident: Resident, tell: Progress) 
         kind=job.kind,
         template=question.template,
         slots=tuple(slots),
-        traced=numbers_of[prompts[0].places[-1]],
+        traced=numbers_of[prompts[kept[0]].places[-1]],
         strongest=question.strongest,
         prompts=tuple(sorted(results.values(), key=lambda one: (one.line, one.prompt))),
         left_out=tuple(sorted(left_out, key=lambda one: one.line)),
         nodes=nodes,
         edges=edges,
+    )
+
+
+def _slots_of(
+    prompts: Sequence[_Prompt], template: Template | None
+) -> tuple[list[Slot], dict[Place, int]]:
+    """The slots of some prompts in order, and the number of each place's."""
+    return slots_of(
+        [one.places for one in prompts],
+        [one.texts for one in prompts],
+        template.names if template else (),
     )
 
 

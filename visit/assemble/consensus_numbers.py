@@ -78,6 +78,19 @@ class Numbers:
         """Keep what setting each head, and last the MLP, of every layer to zero does."""
         self._effect[list(rows)] = moved.cpu().numpy()
 
+    def take_slots(self, slots: Sequence[int]) -> None:
+        """Forget all slots but some, which get these places from now on.
+
+        Args:
+            slots: Their numbers till now, that of the traced one among them.
+        """
+        rows, columns = np.ix_(slots, slots)
+        self._resid, self._flow = self._resid[:, slots], self._flow[:, slots]
+        self._pairs = self._pairs[rows, columns]
+        self._sums = self._sums[:, :, rows, columns]
+        self._squares = self._squares[:, :, rows, columns]
+        self._traced = list(slots).index(self._traced)
+
     def summarise(
         self, kept: Sequence[int], strongest: int
     ) -> tuple[tuple[PartConsensus, ...], tuple[EdgeConsensus, ...]]:

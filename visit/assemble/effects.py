@@ -66,6 +66,9 @@ def measure(question: Measure, resident: Resident, tell: Progress) -> Effects:
     asked = resident.builder.resolve(trace, question.request)
     how = How.parse(question.how)
     sites = find_sites(asked, question.parts, question.positions, question.memories)
+    if question.together:  # a part of another that is changed is changed with it, and counts once
+        named = set(sites)
+        sites = tuple(site for site in sites if named.isdisjoint(site.wholes()))
     for site in sites:
         check_intervention(asked.architecture, Intervention(site, how), asked.position)
     values = values_for(resident, question.request, trace, how, question.reference, tell)
@@ -95,6 +98,7 @@ class _Job:
             changed = dict(self._changed(part_of(tell, _PREDICTED, 1.0)))
         asked = self.asked
         base, reference = base_of(asked), reference_of(asked, self.values)
+        way = self._way(base)
         effects = []
         for place, (sites, predicted) in enumerate(zip(self.groups, predictions, strict=True)):
             measured, after = changed.get(place, (None, None))
@@ -106,7 +110,7 @@ class _Job:
                     flow=None if predicted is None else predicted.flow,
                     estimate=None if predicted is None else predicted.estimate,
                     after=after,
-                    normalised=_normalise(measured, base.metric, reference),
+                    normalised=None if measured is None or way is None else measured / way,
                 )
             )
         return Effects(
@@ -213,6 +217,30 @@ class _Job:
     def _text(self, id_: int) -> str:
         return self.resident.tokens.text(id_)
 
+    def _way(self, base: Base) -> float | None:
+        """What there is between this pass and the reference's, in the unit of the changes.
+
+        None where the reference is no prompt, or says the same.
+
+        Source: Zhang & Nanda 2024, section 3.
+        """
+        asked, other = self.asked, self.values.trace
+        if self.values.reference is None or other is None:
+            return None
+        logits = asked.architecture.before_soft_cap(other.logits[asked.position])
+        plain, theirs = (
+            arithmetic.soft_capped(asked.architecture, one).log_softmax(-1)
+            for one in (plain_logits(asked), logits)
+        )
+        match self.question.unit:
+            case Unit.METRIC:
+                way = float(asked.metric.contrast(logits)) - base.metric
+            case Unit.LOGPROB:
+                way = float(theirs[asked.target.id]) - base.logprob
+            case Unit.KL:
+                way = float(arithmetic.divergence(plain, theirs[None])[0])
+        return way if math.isfinite(way) and way != 0 else None
+
     # ------------------------------------------------------------ what is predicted
 
     def _predictions(self, tell: Progress) -> list[Prediction | None]:
@@ -290,14 +318,3 @@ def reference_of(asked: TracedRequest, values: Values) -> Reference | None:
         return reference
     logits = asked.architecture.before_soft_cap(other.logits[asked.position])
     return replace(reference, metric=float(asked.metric.contrast(logits)))
-
-
-def _normalise(measured: float | None, base: float, reference: Reference | None) -> float | None:
-    """How much of the way from the plain metric to the reference's a patch goes.
-
-    Source: Zhang & Nanda 2024, section 3.
-    """
-    if measured is None or reference is None or reference.metric is None:
-        return None
-    way = reference.metric - base
-    return measured / way if math.isfinite(way) and way != 0 else None

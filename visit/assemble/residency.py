@@ -197,7 +197,16 @@ class Resident:
             edits=edits,
             plain=plain,
         )
-        check_finite(self.loaded.model, trace)
+        try:
+            check_finite(self.loaded.model, trace)
+        except ModelError:
+            if not edits:
+                raise
+            sites = ", ".join(list(dict.fromkeys(str(one.site) for one in edits))[:3])
+            raise RequestError(
+                f"the pass that is changed at {sites} computes NaN or infinity; leave the change "
+                "out, or give a smaller one"
+            ) from None
         return trace
 
     def _too_much(self, request: Request) -> RequestError:

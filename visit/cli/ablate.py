@@ -27,6 +27,7 @@ from visit.cli.request_options import (
 from visit.cli.results import check_output, write_answer
 from visit.engine.patching import ask_answer, contrast, patch_everywhere
 from visit.engine.questions import Measure
+from visit.errors import RequestError
 from visit.graph.interventions import OWN_PROMPT, SORTS, Positions, Unit, Way
 from visit.graph.metric import MetricChoice
 from visit.graph.request import Request
@@ -163,27 +164,32 @@ def patch(arguments: Namespace) -> None:
     check_output(arguments)
     with progress_bar() as progress:
         session = load_session(arguments, progress)
-        asked = _contrasted(session, clean, corrupt)
+        asked = _contrasted(session, clean, corrupt, unit)
         effects = session.ask(
             patch_everywhere(asked, clean.prompt, (arguments.parts,), unit), progress
         )
     _write(effects, arguments)
 
 
-def _contrasted(session: Session, clean: Request, corrupt: Request) -> Request:
+def _contrasted(session: Session, clean: Request, corrupt: Request, unit: Unit) -> Request:
     """The corrupted prompt, explained towards the clean one's answer rather than its own.
 
-    A target that was named stays.
+    A target that was named stays; what is no metric is of the target alone.
     """
     if clean.target is not None or clean.target_id is not None:
         return corrupt
     answer, own = (session.ask(ask_answer(one)).target.id for one in (clean, corrupt))
-    return contrast(corrupt, answer, own)
+    return contrast(corrupt, answer, own if unit is Unit.METRIC else answer)
 
 
 def _request(arguments: Namespace) -> tuple[Request, Unit]:
     """The request that a command line says, and what changes are of."""
     is_unit = arguments.metric in _UNITS
+    if is_unit and (arguments.versus is not None or arguments.versus_id is not None):
+        raise RequestError(
+            f"{arguments.metric} is not compared with another token; leave --versus out, or give "
+            "another --metric"
+        )
     metric = MetricChoice.CHOICE.value if is_unit else arguments.metric
     request = request_from_arguments(Namespace(**{**vars(arguments), "metric": metric}))
     return request, Unit(arguments.metric) if is_unit else Unit.METRIC

@@ -17,7 +17,8 @@ from visit.graph.request import Request
 
 def ask_answer(request: Request) -> Explain:
     """The question what a prompt's own answer is, of a graph with as little in it as can be."""
-    return Explain(replace(request, layers="none", strongest=0, outcome=False, effects=False))
+    little = replace(request, layers="none", strongest=0, outcome=False, effects=False)
+    return Explain(replace(little, versus=None, versus_id=None))  # which may be that answer
 
 
 def contrast(corrupt: Request, clean_answer: int, own_answer: int) -> Request:

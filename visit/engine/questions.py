@@ -237,6 +237,11 @@ class Measure(Question[Effects]):
         """
         _settle(self)
         How.parse(self.how)
+        if self.unit is Unit.KL and (self.estimate_only or self.steps > 1):
+            raise RequestError(
+                "a divergence is flat at the plain pass, so no gradient predicts it; measure it "
+                "without steps, or ask for the metric or logprob"
+            )
 
     @property
     def is_look(self) -> bool:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from types import MappingProxyType
 
 from visit.errors import RequestError
 from visit.graph.ids import NodeId
@@ -22,6 +24,18 @@ SITE_KINDS = (
     NodeKind.ATTN_BIAS, NodeKind.MLP_BIAS,
 )  # fmt: skip
 """The kinds of node that a change can be made at."""
+
+WHOLES = MappingProxyType(
+    {
+        NodeKind.HEAD: NodeKind.ATTN,
+        NodeKind.ATTN_NEURON: NodeKind.ATTN,
+        NodeKind.ATTN_BIAS: NodeKind.ATTN,
+        NodeKind.MEMORY_VALUE: NodeKind.MLP,
+        NodeKind.EXPERT: NodeKind.MLP,
+        NodeKind.MLP_BIAS: NodeKind.MLP,
+    }
+)
+"""What is a part of which whole, of which it can be changed by itself."""
 
 _SITE = re.compile(r"(?P<name>[^@]+)@(?P<position>\*|\d+)(?:<(?P<source>\d+))?")
 _EXAMPLES = "'L5.head3@7', 'L5.mlp@*' or 'L5.head3@7<2'"
@@ -82,6 +96,19 @@ class Site:
         if self.position is not None:
             return (self.position,)
         return tuple(range(self.source or 0, traced + 1))
+
+    def wholes(self) -> Iterator[Site]:
+        """The sites that this one is a part of, if they are changed: what becomes of them decides.
+
+        A position of the same site, of a source's part the head, and the block around either.
+        """
+        for position in dict.fromkeys((self.position, None)):
+            if position != self.position:
+                yield replace(self, position=position)
+            if self.source is not None:
+                yield replace(self, position=position, source=None)
+            if self.kind in WHOLES:
+                yield Site(WHOLES[self.kind], position, self.layer)
 
     def _node_at(self, position: int) -> NodeId:
         head, index = (self.number, None) if self.kind is NodeKind.HEAD else (None, self.number)
