@@ -64,6 +64,21 @@ PUT_BACK = """([prompt, model]) => {
 }"""
 
 
+# A graph asks for another frame as soon as it has one, so a page that waits for its next test would
+# take a thirtieth of a core. While frames are held they are not asked for: it stands still.
+HOLDS_FRAMES = """(() => {
+    const ask = window.requestAnimationFrame.bind(window);
+    let held = null;
+    window.requestAnimationFrame = (draw) => held ? -held.push(draw) : ask(draw);
+    window.holdFrames = () => { held ??= []; };
+    window.releaseFrames = () => {
+        const waiting = held ?? [];
+        held = null;
+        waiting.forEach(draw => ask(draw));
+    };
+})()"""
+
+
 class Profiles:
     """Browser profiles by what they were made with, used again once nothing of them is left.
 
@@ -78,7 +93,11 @@ class Profiles:
     def take(self, how: dict[str, Any]) -> BrowserContext:
         """A profile that no other page is in."""
         idle = self._idle.get(repr(how))
-        return idle.pop() if idle else self._browser.new_context(accept_downloads=True, **how)
+        if idle:
+            return idle.pop()
+        context = self._browser.new_context(accept_downloads=True, **how)
+        context.add_init_script(HOLDS_FRAMES)
+        return context
 
     def give_back(self, how: dict[str, Any], context: BrowserContext) -> None:
         """Empty a profile: what its pages kept, and the pages."""
@@ -127,7 +146,9 @@ class Pages:
         how = {"viewport": SIZE, **how}
         idle = self._idle.get(f"{kind} {how}")
         if shared and idle:
-            return idle.pop()
+            opened = idle.pop()
+            opened.screen.ask("releaseFrames()")
+            return opened
         opened = self._open(kind, how)
         if shared and kind != "viewer":  # which cannot be asked for another graph
             screen = opened.screen
@@ -156,6 +177,7 @@ class Pages:
     def give_back(self, opened: Opened) -> None:
         """Keep a page for another test if it is again as it opened; close it if it is not."""
         if opened.first and put_back(opened) and not opened.screen.said:
+            opened.screen.ask("holdFrames()")
             self._idle.setdefault(f"{opened.kind} {opened.how}", []).append(opened)
         else:
             self._profiles.give_back(opened.how, opened.context)

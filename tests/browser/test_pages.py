@@ -43,3 +43,24 @@ def test_a_page_that_cannot_be_put_back_is_handed_on_to_none(
     assert "!" not in other.screen.page.locator("h1").inner_text()
     monkeypatch.undo()
     pages.give_back(other)
+
+
+FRAMES = """() => new Promise(done => {
+    let drawn = 0;
+    const draw = () => { drawn += 1; requestAnimationFrame(draw); };
+    requestAnimationFrame(draw);
+    setTimeout(() => done(drawn), 300);
+})"""
+
+
+def test_a_page_that_waits_for_its_next_test_draws_nothing(pages: Pages):
+    opened = pages.take("fake", {}, shared=True)
+    screen = opened.screen
+    assert screen.ask(FRAMES) > 0
+    pages.give_back(opened)
+    assert screen.ask(FRAMES) == 0
+    again = pages.take("fake", {}, shared=True)
+    assert again is opened
+    assert screen.ask(FRAMES) > 0
+    assert screen.as_it_is() == opened.first
+    pages.give_back(again)
