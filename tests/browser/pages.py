@@ -24,6 +24,8 @@ ASKED = ("prompt", "model")
 SIZE = {"width": 1440, "height": 900}
 PATIENCE = 8.0
 """For a page to be again as it opened, before another is opened instead."""
+STILL = 1.5
+"""Seconds after which a page that is otherwise, and changes no more, is given up."""
 
 IS_DRAWN = """() => {
     const filled = ['#tokens .chip', '#predictions .prediction', '#inspector *', '#legend *'];
@@ -203,11 +205,17 @@ def put_back(opened: Opened) -> bool:
     page.mouse.move(0, 0)
     before = screen.ask("visit.state.view.key")
     is_another = screen.ask(PUT_BACK, opened.asked)
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
+    since, seen = time.monotonic(), ""
+    end = since + PATIENCE
+    while (now := time.monotonic()) < end:
         is_there = not is_another or screen.ask("visit.state.view.key") != before
-        if is_there and screen.as_it_is() == opened.first:
+        is_now = screen.as_it_is()
+        if is_there and is_now == opened.first:
             screen.ask("() => { window.opened = visit.state.view; }")
             return True
+        if not is_there or is_now != seen:
+            since, seen = now, is_now
+        elif now - since > STILL:
+            return False
         time.sleep(0.1)
     return False
