@@ -2,7 +2,7 @@
 
 To open one takes seconds: the browser compiles the page's scripts, and draws. To put one back takes
 less, and whether that worked is looked at rather than believed: a page that does not read, in every
-text, field, place and kept value, as it did when it opened is closed. So what one test leaves
+text, field, place and kept value, as it did when it opened is opened anew. So what one test leaves
 behind, a failed one too, never reaches another.
 """
 
@@ -13,15 +13,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import Browser, Page
 from screen import Screen, wait_until
 
 INSIDE = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")
+NOTED = ("error", "warning")
+"""What a page says that no test may leave on its console."""
 ASKED = ("prompt", "model")
 """The fields whose values a page opens with."""
 SIZE = {"width": 1440, "height": 900}
 PATIENCE = 8.0
 """For a page to be again as it opened, before another is opened instead."""
+STILL = 1.5
+"""Seconds after which a page that is otherwise, and changes no more, is given up."""
 
 IS_DRAWN = """() => {
     const filled = ['#tokens .chip', '#predictions .prediction', '#inspector *', '#legend *'];
@@ -63,34 +67,57 @@ PUT_BACK = """([prompt, model]) => {
     return !isAsked || !isFirst;
 }"""
 
+# A graph asks for another frame as soon as it has one, so a page that waits for its next test would
+# take a thirtieth of a core. While frames are held they are not asked for: it stands still.
+HOLDS_FRAMES = """(() => {
+    const ask = window.requestAnimationFrame.bind(window);
+    let held = null;
+    window.requestAnimationFrame = (draw) => held ? -held.push(draw) : ask(draw);
+    window.holdFrames = () => { held ??= []; };
+    window.releaseFrames = () => {
+        const waiting = held ?? [];
+        held = null;
+        waiting.forEach(draw => ask(draw));
+    };
+})()"""
+
 
 class Profiles:
     """Browser profiles by what they were made with, used again once nothing of them is left.
 
-    A new profile has to fetch and compile the page's scripts again, which takes longer than most
-    tests do. One that was used is emptied, so that every page begins in it as in a fresh one.
+    A new profile has to fetch the page's scripts again, and a new page is another process, which
+    has to compile them: to open the app takes twice as long there. So a profile is emptied and its
+    page is blank again, and every page begins in it as in a fresh one.
     """
 
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
-        self._idle: dict[str, list[BrowserContext]] = {}
+        self._idle: dict[str, list[Page]] = {}
 
-    def take(self, how: dict[str, Any]) -> BrowserContext:
-        """A profile that no other page is in."""
+    def take(self, how: dict[str, Any]) -> Page:
+        """A blank page, in a profile that no other page is in."""
         idle = self._idle.get(repr(how))
-        return idle.pop() if idle else self._browser.new_context(accept_downloads=True, **how)
+        if idle:
+            return idle.pop()
+        context = self._browser.new_context(accept_downloads=True, **how)
+        context.add_init_script(HOLDS_FRAMES)
+        return context.new_page()
 
-    def give_back(self, how: dict[str, Any], context: BrowserContext) -> None:
-        """Empty a profile: what its pages kept, and the pages."""
-        first, *others = context.pages or [context.new_page()]
-        for page in others:
-            page.close()
-        first.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+    def give_back(self, how: dict[str, Any], page: Page) -> None:
+        """Empty a page's profile: what its pages kept, and the pages."""
+        context = page.context
+        for other in context.pages:
+            if other is not page:
+                other.close()
+        page.mouse.move(0, 0)
+        page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+        page.goto("about:blank")
+        page.set_viewport_size(how["viewport"])
+        page.emulate_media(color_scheme=how.get("color_scheme", "light"))
         context.clear_cookies()
         context.clear_permissions()
         context.set_offline(False)
-        first.close()
-        self._idle.setdefault(repr(how), []).append(context)
+        self._idle.setdefault(repr(how), []).append(page)
 
 
 @dataclass
@@ -101,7 +128,7 @@ class Opened:
         screen: What is done with it.
         kind: The kind of server that it is of.
         how: What its profile was made with.
-        context: Its profile.
+        heard: What is called with what the page says and asks for, by its event.
         first: What it was like when it opened; "" for one that is handed to no other test.
         asked: What the fields said then, in the order of ``ASKED``.
     """
@@ -109,7 +136,7 @@ class Opened:
     screen: Screen
     kind: str
     how: dict[str, Any]
-    context: BrowserContext
+    heard: dict[Any, Callable[[Any], None]]
     first: str = ""
     asked: list[str] = field(default_factory=list)
 
@@ -127,7 +154,9 @@ class Pages:
         how = {"viewport": SIZE, **how}
         idle = self._idle.get(f"{kind} {how}")
         if shared and idle:
-            return idle.pop()
+            opened = idle.pop()
+            opened.screen.ask("releaseFrames()")
+            return opened
         opened = self._open(kind, how)
         if shared and kind != "viewer":  # which cannot be asked for another graph
             screen = opened.screen
@@ -138,27 +167,31 @@ class Pages:
         return opened
 
     def _open(self, kind: str, how: dict[str, Any]) -> Opened:
-        context = self._profiles.take(how)
-        page = context.new_page()
+        page = self._profiles.take(how)
         screen = Screen(page, self._serve(kind))
-        page.on(
-            "request",
-            lambda r: None if r.url.startswith(INSIDE) else screen.outside.append(r.url),
-        )
-        page.on(
-            "console",
-            lambda m: screen.said.append(m.text) if m.type in ("error", "warning") else None,
-        )
-        page.on("pageerror", lambda error: screen.said.append(str(error)))
+        heard: dict[Any, Callable[[Any], None]] = {
+            "request": lambda r: None if r.url.startswith(INSIDE) else screen.outside.append(r.url),
+            "console": lambda m: screen.said.append(m.text) if m.type in NOTED else None,
+            "pageerror": lambda error: screen.said.append(str(error)),
+        }
+        for event, note in heard.items():
+            page.on(event, note)
         page.goto(screen.address)
-        return Opened(screen, kind, how, context)
+        session = page.context.new_cdp_session(page)
+        session.send("Page.resetNavigationHistory")  # the blank page was before it
+        session.detach()
+        return Opened(screen, kind, how, heard)
 
     def give_back(self, opened: Opened) -> None:
-        """Keep a page for another test if it is again as it opened; close it if it is not."""
+        """Keep a page for another test if it is again as it opened; blank it if it is not."""
         if opened.first and put_back(opened) and not opened.screen.said:
+            opened.screen.ask("holdFrames()")
             self._idle.setdefault(f"{opened.kind} {opened.how}", []).append(opened)
         else:
-            self._profiles.give_back(opened.how, opened.context)
+            page = opened.screen.page
+            for event, note in opened.heard.items():
+                page.remove_listener(event, note)
+            self._profiles.give_back(opened.how, page)
 
 
 def put_back(opened: Opened) -> bool:
@@ -172,11 +205,17 @@ def put_back(opened: Opened) -> bool:
     page.mouse.move(0, 0)
     before = screen.ask("visit.state.view.key")
     is_another = screen.ask(PUT_BACK, opened.asked)
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
+    since, seen = time.monotonic(), ""
+    end = since + PATIENCE
+    while (now := time.monotonic()) < end:
         is_there = not is_another or screen.ask("visit.state.view.key") != before
-        if is_there and screen.as_it_is() == opened.first:
+        is_now = screen.as_it_is()
+        if is_there and is_now == opened.first:
             screen.ask("() => { window.opened = visit.state.view; }")
             return True
+        if not is_there or is_now != seen:
+            since, seen = now, is_now
+        elif now - since > STILL:
+            return False
         time.sleep(0.1)
     return False

@@ -37,9 +37,47 @@ def test_a_page_that_cannot_be_put_back_is_handed_on_to_none(
     opened = pages.take("fake", {}, shared=True)
     opened.screen.ask("document.querySelector('h1').append('!')")
     pages.give_back(opened)
-    assert opened.screen.page.is_closed()
+    assert opened.screen.page.url == "about:blank"
     other = pages.take("fake", {}, shared=True)
     assert other is not opened
     assert "!" not in other.screen.page.locator("h1").inner_text()
     monkeypatch.undo()
+    pages.give_back(other)
+
+
+FRAMES = """() => new Promise(done => {
+    let drawn = 0;
+    const draw = () => { drawn += 1; requestAnimationFrame(draw); };
+    requestAnimationFrame(draw);
+    setTimeout(() => done(drawn), 300);
+})"""
+
+
+def test_a_page_that_waits_for_its_next_test_draws_nothing(pages: Pages):
+    opened = pages.take("fake", {}, shared=True)
+    screen = opened.screen
+    assert screen.ask(FRAMES) > 0
+    pages.give_back(opened)
+    assert screen.ask(FRAMES) == 0
+    again = pages.take("fake", {}, shared=True)
+    assert again is opened
+    assert screen.ask(FRAMES) > 0
+    assert screen.as_it_is() == opened.first
+    pages.give_back(again)
+
+
+def test_a_page_that_is_opened_anew_has_nothing_of_the_one_before(pages: Pages):
+    opened = pages.take("fake", {}, shared=False)
+    screen = opened.screen
+    screen.wait_for_graph()
+    screen.ask("localStorage.setItem('left', 'behind')")
+    screen.ask("history.pushState(null, '', '?left=behind')")
+    screen.page.set_viewport_size({"width": 1024, "height": 640})
+    pages.give_back(opened)
+    other = pages.take("fake", {}, shared=False)
+    assert other.screen.page is screen.page
+    assert other.screen.ask("history.length") == 1
+    assert "left" not in other.screen.ask("location.search")
+    assert other.screen.ask("localStorage.getItem('left')") is None
+    assert other.screen.ask("[innerWidth, innerHeight]") == [1440, 900]
     pages.give_back(other)

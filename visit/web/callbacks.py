@@ -225,23 +225,36 @@ def _register_browser(app: Dash, *, with_engine: bool) -> None:
     """What the browser does by itself; the functions are in assets/bindings.js."""
     untyped: Any = app
 
-    def browser(name: str, *dependencies: Output | Input | State) -> None:
-        untyped.clientside_callback(ClientsideFunction("visit", name), *dependencies)
+    def browser(name: str, *dependencies: Output | Input | State, first: bool = False) -> None:
+        """Have a script's function called with what changes; a fresh page's too if ``first``.
+
+        Dash compares each callback that a fresh page calls with every other, again and again.
+        """
+        untyped.clientside_callback(
+            ClientsideFunction("visit", name), *dependencies, prevent_initial_call=not first
+        )
 
     # What is put into a store of the state, by the server or a script, is held by the scripts.
     for name in STORES:
         untyped.clientside_callback(
             ClientsideFunction("state", name), Input(name, "data"), prevent_initial_call=True
         )
-    browser("begin", Output(ids.ADDRESS, "data"), Input(ids.PAGE, "data"), State(ids.FORM, "data"))
+    browser(
+        "begin",
+        Output(ids.ADDRESS, "data"),
+        Input(ids.PAGE, "data"),
+        State(ids.FORM, "data"),
+        first=True,
+    )
     browser(
         "dress",
         Output(ids.GRAPH, "stylesheet"),
         Output(ids.SHADE, "data"),
         Output(ids.LOOK, "data"),
         Input(ids.STYLESHEETS, "data"),
+        first=True,
     )
-    browser("remember", Output(ids.KEY, "data"), Input(ids.VIEW, "data"))
+    browser("remember", Output(ids.KEY, "data"), Input(ids.VIEW, "data"), first=True)
     browser("choose", Input(ids.LENS, "clickData"))
     browser("choose", Input(ids.SANKEY, "clickData"))
     browser("changed", Input(ids.CHANGED, "data"))
@@ -260,8 +273,9 @@ def _register_browser(app: Dash, *, with_engine: bool) -> None:
     browser("setRanking", Input(ids.RANKING, "data"))
     browser("setSearchable", Input(ids.SEARCHABLE, "data"))
     browser("showSettingProblems", Input(ids.SETTINGS_PROBLEMS, "data"))
+    browser("fill", Input(ids.FIXED_PANELS, "data"), first=True)  # it is there from the start
     for store in (
-        *(ids.FIXED_PANELS, ids.DRAWN_PANELS, ids.INSPECTOR_PANELS),
+        *(ids.DRAWN_PANELS, ids.INSPECTOR_PANELS),
         *(ids.AGREEMENT_PANELS, ids.PATCHING_PANELS, ids.CIRCUIT_PANELS, ids.CONSENSUS_PANELS),
     ):
         browser("fill", Input(store, "data"))

@@ -97,6 +97,17 @@ def fail(fault: BaseException) -> Callable[..., Any]:
     return failing
 
 
+def test_a_fresh_page_calls_no_script_that_has_nothing_to_say_yet(client: TestClient):
+    """Dash compares all that a fresh page calls with one another, at each step of opening."""
+    said = client.get("/_dash-dependencies").json()
+    scripts = [one for one in said if one["clientside_function"] is not None]
+    first = [one for one in scripts if not one["prevent_initial_call"]]
+    assert len(scripts) > 40
+    called = [one["clientside_function"]["function_name"] for one in first]
+    assert called == ["begin", "dress", "remember", "fill"]
+    assert [one["id"] for one in first[-1]["inputs"]] == [ids.FIXED_PANELS]
+
+
 def test_two_callbacks_without_output_are_not_of_the_same_inputs():
     """Dash would call one of them alone: Cancel once ended nothing."""
 
