@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from visit.web.words import percent, signed
 pytestmark = pytest.mark.browser
 
 PROMPT = "The capital of Japan is the city of"
-REQUEST = Request(PROMPT, layers="none")
+REQUEST = Request(PROMPT, model="mini", layers="none")
 CHANGED_LAYER, CHANGED_HEAD = 3, 1
 
 
@@ -63,13 +64,13 @@ def compare_with(screen: Screen, by: str, said: str) -> None:
     page.get_by_role("button", name="Compare", exact=True).click()
 
 
-def test_another_target_of_the_prompt_and_then_another_model(open_app, session, tuned, tmp_path):
+def test_another_target_of_the_prompt(open_app, session):
     screen = open_app("mini", shared=False)
     screen.wait_for_graph()
     page = screen.page
 
     # Another target: both answers, the table, and the flow's differences in colours.
-    found = session.compare(REQUEST, Request(PROMPT, layers="none", target=" Paris"))
+    found = session.compare(REQUEST, replace(REQUEST, target=" Paris"))
     compare_with(screen, "target", " Paris")
     wait_until(lambda: "against another target" in said_of_tray(screen), "the comparison")
     said = said_of_tray(screen)
@@ -97,19 +98,29 @@ def test_another_target_of_the_prompt_and_then_another_model(open_app, session, 
     wait_until(problem.is_visible, "the refusal")
     assert "give a single token" in problem.inner_text()
 
-    # Another model, of which one head is another; then one of another architecture.
-    compare_with(screen, "model", str(tuned))
-    wait_until(lambda: "against mini" in said_of_tray(screen), "the other model's graph")
-    assert page.locator("#model").input_value() == str(tuned)
-    request = Request(PROMPT, layers="none")
-    other = session.compare(request, Request(PROMPT, layers="none", model=str(tuned)))
-    assert signed(other.second.metric.value) in said_of_tray(screen)
-    page.locator("#undo").click()
-    wait_until(lambda: said_of_tray(screen) == "", "the first graph")
-    compare_with(screen, "model", str(save_tiny_model(tmp_path)))
-    wait_until(problem.is_visible, "the refusal")
-    assert "compare two models of one architecture" in problem.inner_text()
-    assert said_of_tray(screen) == ""
+
+def test_another_model_and_one_that_has_nothing_in_common(open_app, session, tuned, tmp_path):
+    screen = open_app("mini", shared=False)
+    screen.wait_for_graph()
+    page = screen.page
+    try:
+        compare_with(screen, "model", str(tuned))
+        wait_until(lambda: "against mini" in said_of_tray(screen), "the other model's graph")
+        assert page.locator("#model").input_value() == str(tuned)
+        found = session.compare(REQUEST, replace(REQUEST, model=str(tuned)))
+        assert signed(found.second.metric.value) in said_of_tray(screen)
+        wait_until(lambda: screen.ask(f"{CY}.nodes('[difference]').length") > 5, "differences")
+        page.locator("#undo").click()
+        wait_until(lambda: said_of_tray(screen) == "", "the first graph")
+        compare_with(screen, "model", str(save_tiny_model(tmp_path)))
+        problem = page.locator("#problem")
+        wait_until(problem.is_visible, "the refusal")
+        assert "compare two models of one architecture" in problem.inner_text()
+        assert said_of_tray(screen) == ""
+    finally:
+        # The server's other pages ask whichever model was used last.
+        page.goto(f"{screen.address}?prompt=a&model=mini")
+        screen.wait_for_graph()
 
 
 def test_what_holds_over_the_proposed_prompts_is_the_commands(open_app, session, tmp_path):
