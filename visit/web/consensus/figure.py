@@ -49,7 +49,7 @@ def consensus_figure(consensus: Consensus, flow: FlowGraph, by: str, theme: Them
     axis = {"showgrid": False, "zeroline": False, "fixedrange": True, "ticks": "",
             "tickfont": {"color": theme.soft, "size": 11}}  # fmt: skip
     named = {**axis, "ticks": "outside", "ticklen": 4, "tickcolor": CLEAR, "autorange": "reversed"}
-    said = MEASURE_WORDS[by]
+    said, where = MEASURE_WORDS[by], " at all slots" if by == "flow" else ""
     return {
         "data": [
             _bars(parts, consensus, by, places, theme),
@@ -66,12 +66,12 @@ def consensus_figure(consensus: Consensus, flow: FlowGraph, by: str, theme: Them
             yaxis2={**named, "domain": [0, _MAP],
                     "tickvals": list(rows), "ticktext": list(rows.values()), "anchor": "x2"},
             annotations=[
-                note(f"{said}: mean and its 95 % interval", theme, x=0, xanchor="left", y=1,
+                note(f"{said}, 95 % interval", theme, x=0, xanchor="left", y=1,
                      yanchor="bottom"),
                 note(f"among {consensus.strongest}", theme, x=1, xanchor="right", xshift=56, y=1,
                      yanchor="bottom"),
-                note(f"{said} of each head, at all slots together", theme, x=0, xanchor="left",
-                     y=_MAP, yanchor="bottom"),
+                note(f"{said} of each head{where}", theme, x=0, xanchor="left", y=_MAP,
+                     yanchor="bottom"),
                 *_among(parts, by, theme),
             ],
             hovermode="closest",
@@ -157,7 +157,8 @@ def _map(consensus: Consensus, by: str, places: Mapping[int, int], theme: Theme)
         parts = cells[row, layer]
         z[row][layer] = root_scale(towards(by, value / most))
         texts[row][layer] = f"<b>{literal(name_part(parts[0].id))}</b><br>" + literal(
-            f"{MEASURE_WORDS[by]} {signed(value)} on average, at all slots together"
+            f"{MEASURE_WORDS[by]} {signed(value)} on average"
+            + (", at all slots together" if by == "flow" else "")
         )
         ids[row][layer] = next((id_ for one in parts if (id_ := node_of(one, places))), None)
     return {
