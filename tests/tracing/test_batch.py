@@ -99,3 +99,17 @@ def test_prompts_of_a_batch_do_not_see_each_other():
     own = torch.block_diag(*(torch.ones(6, 6),) * 3).bool()
     assert bool((patterns[:, ~own] == 0).all())
     equal(patterns.sum(-1), torch.ones_like(patterns.sum(-1)))
+
+
+def test_the_last_residuals_of_a_batch_are_unembedded_in_one_product():
+    """Rows of a larger tensor would take a product a prompt, each with the whole unembedding."""
+    tiny, read = specimen("gpt2"), list[bool]()
+    head = tiny.model.get_output_embeddings()
+    hook = head.register_forward_hook(lambda _, given, made: read.append(given[0].is_contiguous()))
+    with torch.inference_mode():
+        batch = record_batch(tiny.model, tiny.architecture, PROMPTS)
+        resume_batch(tiny.model, tiny.architecture, batch)
+    hook.remove()
+    assert len(read) > 1
+    assert all(read)
+    assert not head._forward_pre_hooks

@@ -5,8 +5,8 @@ None of them sees another, so whatever is worked out of the layers by position h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from inspect import signature
 from typing import Any
@@ -67,6 +67,7 @@ def record_batch(model: Any, architecture: Architecture, prompts: Sequence[Seque
         for block in architecture.outline:
             stack.enter_context(watch(block, home, take))
         stack.enter_context(run_like(architecture.unembedding))
+        stack.enter_context(_one_product(model))
         logits = model(input_ids=ids, use_cache=False, **_last_logits(model)).logits[:, -1]
     n_prompts, n_positions = ids.shape
     return Batch(
@@ -89,13 +90,28 @@ def resume_batch(model: Any, architecture: Architecture, batch: Batch) -> Resume
     if start and len(batch.token_ids) > 1:
         cache = DynamicCache(config=model.config)
         ids = torch.tensor([list(one) for one in batch.token_ids])[:, :start]
-        with run_like(architecture.unembedding):
+        with run_like(architecture.unembedding), _one_product(model):
             model(
                 input_ids=ids.to(architecture.unembedding.device), use_cache=True,
                 **{naming_cache(model): cache}, **_last_logits(model),
             )  # fmt: skip
         remembered = tuple(kept_of_cache(cache, n) for n in range(architecture.sizes.n_layers))
     return Resumed(start, one.calls, (), remembered, entering)
+
+
+@contextmanager
+def _one_product(model: Any) -> Iterator[None]:
+    """Have the unembedding read all prompts' last residuals in one product.
+
+    They are every so many rows of a tensor, of which torch would make a product a prompt, each with
+    the whole unembedding.
+    """
+    head = model.get_output_embeddings()
+    hook = head.register_forward_pre_hook(lambda _, given: (given[0].contiguous(), *given[1:]))
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def _last_logits(model: Any) -> dict[str, int]:
