@@ -13,6 +13,7 @@ from visit.cli.options import (
     add_output,
     add_running,
     check_unicode,
+    count_from_text,
     load_session,
 )
 from visit.cli.progress import progress_bar
@@ -128,7 +129,7 @@ def _add_output(command: Parser) -> None:
     output.add_argument(
         "--count",
         metavar="N",
-        type=int,
+        type=count_from_text,
         default=50,
         help="effects listed in the summary (default: %(default)s)",
     )

@@ -7,7 +7,14 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from visit.cli.ablating import add_memories, add_positions, add_reference, read_reference
-from visit.cli.options import Parser, add_model, add_output, add_running, load_session
+from visit.cli.options import (
+    Parser,
+    add_model,
+    add_output,
+    add_running,
+    count_from_text,
+    load_session,
+)
 from visit.cli.progress import progress_bar
 from visit.cli.prompt_input import add_prompt, check_prompt_named
 from visit.cli.request_options import (
@@ -45,7 +52,7 @@ def describe(command: Parser) -> None:
     output.add_argument(
         "--count",
         metavar="N",
-        type=int,
+        type=count_from_text,
         default=20,
         help="kept parts listed in the summary (default: %(default)s)",
     )

@@ -12,6 +12,7 @@ from visit.cli.options import (
     add_output,
     add_running,
     check_unicode,
+    count_from_text,
     load_session,
 )
 from visit.cli.progress import progress_bar
@@ -83,7 +84,7 @@ def describe(command: Parser) -> None:
     output.add_argument(
         "--count",
         metavar="N",
-        type=int,
+        type=count_from_text,
         default=20,
         help="parts listed in the summary (default: %(default)s)",
     )

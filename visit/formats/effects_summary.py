@@ -55,12 +55,14 @@ def describe_prediction(effects: Effects | Circuit) -> list[str]:
 
 def _table(effects: Effects, count: int) -> list[str]:
     listed = effects.effects[:count]
-    measured = any(one.measured is not None for one in listed)
+    measured = any(one.measured is not None for one in effects.effects)
     n_all = len(effects.effects)
     what = f"{'measured' if measured else 'estimated'} change of the {_unit(effects)}"
     title = f"{what} with each site {words_of_way(effects.how)}"
     if n_all > len(listed):
         title += f" (the {len(listed)} strongest of {n_all})"
+    if not listed:
+        return [title]
     header = ("", "site", "measured", "direct", "flow", "estimate", "p after", "", "less, more")
     rows = [_row(one) for one in listed]
     return [title, *align([header, *rows], numeric={2, 3, 4, 5, 6})]
