@@ -24,7 +24,7 @@ from visit.cli.request_options import (
     add_tokens,
     request_from_arguments,
 )
-from visit.cli.results import check_output, write_answer
+from visit.cli.results import check_measured, check_output, write_answer
 from visit.errors import RequestError
 from visit.graph.compare import MEASURES
 
@@ -77,6 +77,7 @@ def describe(command: Parser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Compare and write the document, the summary, or both."""
+    check_measured(arguments.by, measures=arguments.effects is not False)
     check_output(arguments)
     _write(_compare(arguments), arguments)
 

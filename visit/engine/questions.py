@@ -68,7 +68,8 @@ class Question(Generic[Answer]):
         Raises:
             RequestError: one holds what it does not take, a negative count say.
         """
-        hints = hints_of(type(self))
+        kind: type = type(self)
+        hints = hints_of(kind)
         for name in (one.name for one in fields(self) if one.name != "request"):
             object.__setattr__(self, name, value_from_given(name, hints[name], getattr(self, name)))
 
