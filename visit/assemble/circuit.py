@@ -123,8 +123,8 @@ def _check_kept(question: FindCircuit, sites: Sequence[Site]) -> frozenset[int] 
         RequestError: one of them is not in question, or more are to be kept than there are.
     """
     if question.keep is not None and question.keep > len(sites):
-        of = counted(len(sites), "part")
-        raise RequestError(f"keep is {question.keep} of {of}; keep fewer")
+        there = f"there {'is' if len(sites) == 1 else 'are'} {counted(len(sites), 'part')}"
+        raise RequestError(f"keep is {question.keep}, but {there}; keep fewer")
     places = {site: place for place, site in enumerate(sites)}
     for site in map(Site.parse, question.sites):
         if site not in places:
