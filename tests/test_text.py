@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from visit import text as text_module
 from visit.text import (
+    counted,
     join_neighbours,
     n_columns,
     one_line,
@@ -162,3 +163,7 @@ def test_sixteen_thousand_letters_of_any_script_are_cut_at_once(text: str):
     start = time.process_time()
     assert n_columns(shorten(text, 20)) <= 20
     assert time.process_time() - start < 0.5
+
+
+def test_one_of_a_thing_is_singular():
+    assert [counted(number, "part") for number in (0, 1, 2)] == ["0 parts", "1 part", "2 parts"]

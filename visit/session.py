@@ -35,6 +35,7 @@ from visit.graph.effects import Effects
 from visit.graph.flow import FlowGraph, ModelInfo, Node
 from visit.graph.request import Request
 from visit.graph.scores import Scores
+from visit.graph.template import rows_of_values
 from visit.graph.upstream import Upstream
 from visit.lens.atlas import Atlas
 from visit.models import loading
@@ -320,7 +321,7 @@ class Session:
         Raises:
             VisitError: none of the prompts can be read; the text says why.
         """
-        rows = tuple((row,) if isinstance(row, str) else tuple(row) for row in values)
+        rows = rows_of_values(values)
         given = {"lines": tuple(range(1, len(rows) + 1)), "targets": ("",) * len(rows), **named}
         return self.ask(ReadConsensus(request, rows, template=template, **given), progress)
 

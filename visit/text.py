@@ -147,6 +147,11 @@ def align(rows: Sequence[tuple[str, ...]], numeric: set[int]) -> list[str]:
     return lines
 
 
+def counted(number: int, what: str) -> str:
+    """How many of a thing, in words: ``1 prompt``, ``2 prompts``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def duration(seconds: float) -> str:
     """A time as people say it: ``4.2 s``, ``12 min``, ``3.5 h``."""
     if seconds < 60:

@@ -196,3 +196,8 @@ def test_slots_that_only_a_prompt_left_out_has_are_gone(session: Session):
     assert [(one.source, one.target) for one in found.edges] == [
         (one.source, one.target) for one in kept.edges
     ]
+
+
+def test_a_text_is_no_list_of_values(session: Session):
+    with pytest.raises(RequestError, match=r"^values is 'Fr'; give a list, with a text a prompt$"):
+        session.consensus(Request(TEMPLATE), "Fr", template=TEMPLATE)

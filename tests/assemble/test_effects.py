@@ -13,7 +13,7 @@ from visit.engine.questions import Measure
 from visit.errors import RequestError
 from visit.formats.effects import effects_from_json, json_from_effects
 from visit.formats.effects_summary import text_from_effects
-from visit.graph.effects import Effects, Flag
+from visit.graph.effects import Effects, Flag, TokenDelta
 from visit.graph.interventions import OWN_PROMPT, Positions, Unit
 from visit.graph.request import Request
 from visit.session import Session
@@ -113,6 +113,17 @@ def test_a_summary_lists_the_strongest_first_and_says_of_how_many(zeroed: Effect
     assert f"(the 3 strongest of {len(zeroed.effects)})" in text
     assert str(zeroed.effects[0].sites[0]) in text
     assert "Spearman" in text
+
+
+def test_a_summary_names_no_token_that_moves_by_less_than_it_shows(zeroed: Effects):
+    one = next(one for one in zeroed.effects if one.after is not None and one.after.gains)
+    assert one.after is not None
+    gains = (TokenDelta(1, " much", 0.2), TokenDelta(2, " noise", 4e-7))
+    losses = (TokenDelta(3, " little", -0.0006), TokenDelta(4, " less", -0.0004))
+    after = replace(one.after, gains=gains, losses=losses)
+    row = text_from_effects(replace(zeroed, effects=(replace(one, after=after),)), 1)
+    assert "-·little +·much\n" in row
+    assert "noise" not in row and "·less" not in row
 
 
 def test_flags_say_what_is_repaired_and_reversed(zeroed: Effects):

@@ -48,6 +48,7 @@ def test_every_option_reaches_the_question(capsys: pytest.CaptureFixture[str]):
         (["circuit", JAPAN, "--how", "patch"], "needs a reference prompt"),
         (["circuit", JAPAN, "--reference", "One"], "1 tokens and the prompt 8"),
         (["circuit", JAPAN, "--keep", "99"], "keep is 99, but there are 36 parts; keep fewer"),
+        (["circuit", JAPAN, "--parts", "L1.mlp@7", "--keep", "2"], "there is 1 part; keep fewer"),
         (["circuit"], "the following arguments are required: PROMPT"),
     ],
 )

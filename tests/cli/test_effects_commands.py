@@ -106,3 +106,12 @@ def test_what_cannot_be_measured_is_one_line(
     error = capsys.readouterr().err
     assert said in error
     assert error.count("\n") == 1
+
+
+def test_a_summary_of_no_effects_says_what_was_measured_all_the_same(
+    capsys: pytest.CaptureFixture[str],
+):
+    assert main(["ablate", JAPAN, "--parts", "mlp", "--summary", "--count", "0"]) == 0
+    text = capsys.readouterr().out
+    title = "measured change of the choice with each site set to zero (the 0 strongest of 6)"
+    assert f"{title}\n\n" in text

@@ -37,7 +37,16 @@ def test_a_reader_is_named_by_position_or_with_the_head(capsys: pytest.CaptureFi
     assert by_position.request.position == 5 and by_head.request.position is None
 
 
-def test_what_cannot_be_explained_is_one_line(capsys: pytest.CaptureFixture[str]):
-    assert main([*ARGV, "--source", "12"]) == 2
-    said = "visit: position 12 does not exist; the prompt has 0 to 7"
-    assert capsys.readouterr().err.strip() == said
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["--source", "12"], "position 12 does not exist; the prompt has 0 to 7"),
+        (["--count", "-1"], "count is -1; give 1 or more"),
+        (["--count", "-5"], "count is -5; give 1 or more"),
+    ],
+)
+def test_what_cannot_be_explained_is_one_line(
+    argv: list[str], said: str, capsys: pytest.CaptureFixture[str]
+):
+    assert main([*ARGV, *argv]) == 2
+    assert capsys.readouterr().err.strip() == f"visit: {said}"

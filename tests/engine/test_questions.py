@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gc
 import json
+import subprocess
+import sys
+from collections.abc import Callable
 from typing import Any, get_args
 
 import pytest
@@ -153,6 +156,34 @@ def test_what_is_no_question_is_refused_in_one_line(data: object, message: str):
     with pytest.raises(RequestError, match=message) as caught:
         question_from_data(data)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: SplitScore(REQUEST, "L1.head0@2", count=-3), "count is -3; give 1 or more"),
+        (lambda: ReadUpstream(REQUEST, "L1.head0@2", -1), "count is -1; give 1 or more"),
+        (lambda: RankParts(REQUEST, -1), "memories is -1; give 0 or more"),
+    ],
+)
+def test_a_negative_count_is_refused_from_python_too(
+    make: Callable[[], Question[Any]], message: str
+):
+    with pytest.raises(RequestError, match=f"^{message}$"):
+        make()
+
+
+def test_a_field_of_another_type_is_a_request_error_without_type_checks():
+    """In a process of its own, since here every argument's type is checked before."""
+    source = (
+        "from visit.engine.questions import SplitScore\n"
+        "from visit.errors import RequestError\n"
+        "from visit.graph.request import Request\n"
+        "try:\n    SplitScore(Request('a'), None)\n"
+        "except RequestError as error:\n    print(error)\n"
+    )
+    said = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True)
+    assert said.stdout == "head is None; give text\n", said.stderr
 
 
 def test_fields_of_a_later_version_are_passed_over():

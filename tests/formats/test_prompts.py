@@ -53,6 +53,8 @@ def test_a_table_has_a_column_a_slot_and_broken_lines_by_their_own_number(tmp_pa
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
+        ("a.csv", "a,a\n1,2\n", "has the column 'a' more than once; give each column a name of"),
+        ("a.tsv", "a\ttarget\ttarget\n1\t2\t3\n", "has the column 'target' more than once"),
         ("a.csv", "x,y\n1,2\n", "has no column 'a'; it has x, y"),
         ("a.txt", "\n \n", "holds no prompt; give a file with one a line"),
         ("gone/a.txt", None, "cannot be read: no such file"),

@@ -41,8 +41,9 @@ from visit.graph.circuit import (
     size_above,
     size_of_sum,
 )
-from visit.graph.interventions import WHOLES, How, Intervention, Site, Way
+from visit.graph.interventions import SORTS, WHOLES, How, Intervention, Site, Way
 from visit.graph.kinds import NodeKind
+from visit.text import counted
 from visit.tracing.interventions import edits_from
 from visit.tracing.precision import reading_dtype
 from visit.tracing.sites import check_intervention
@@ -52,6 +53,7 @@ _IN_QUESTION = frozenset({*WHOLES, *WHOLES.values()}) - {
     *(NodeKind.ATTN_NEURON, NodeKind.ATTN_BIAS, NodeKind.MLP_BIAS),
 }
 """The parts that a circuit can keep."""
+_SORTS = tuple(sort for sort, kind in SORTS.items() if kind in _IN_QUESTION)
 
 
 def find_circuit(question: FindCircuit, resident: Resident, tell: Progress) -> Circuit:
@@ -69,7 +71,7 @@ def find_circuit(question: FindCircuit, resident: Resident, tell: Progress) -> C
     trace = resident.trace(question.request, tell)
     asked = resident.builder.resolve(trace, question.request)
     how = _find_how(question)
-    sites = find_sites(asked, question.parts, question.positions, question.memories)
+    sites = find_sites(asked, question.parts, question.positions, question.memories, _SORTS)
     _check_apart(sites)
     for site in sites:
         check_intervention(asked.architecture, Intervention(site, how), asked.position)
@@ -121,13 +123,14 @@ def _check_kept(question: FindCircuit, sites: Sequence[Site]) -> frozenset[int] 
         RequestError: one of them is not in question, or more are to be kept than there are.
     """
     if question.keep is not None and question.keep > len(sites):
-        raise RequestError(f"keep is {question.keep}, but there are {len(sites)} parts; keep fewer")
+        there = f"there {'is' if len(sites) == 1 else 'are'} {counted(len(sites), 'part')}"
+        raise RequestError(f"keep is {question.keep}, but {there}; keep fewer")
     places = {site: place for place, site in enumerate(sites)}
     for site in map(Site.parse, question.sites):
         if site not in places:
             raise RequestError(
-                f"{site} is not among the {len(sites)} parts in question, like {sites[0]}; name "
-                "its sort or itself in parts"
+                f"{site} is not among the {counted(len(sites), 'part')} in question, like "
+                f"{sites[0]}; name its sort or itself in parts"
             )
     return frozenset(places[Site.parse(text)] for text in question.sites) or None
 
@@ -278,8 +281,10 @@ class _Job:
         try:
             return faithfulness(change, none)
         except ValueError:
+            what = counted(len(self.sites), "part")
+            what = what if len(self.sites) == 1 else f"all {what}"
             raise RequestError(
-                f"with all {len(self.sites)} parts ablated ({self.how}) the metric is as it was, "
+                f"with {what} ablated ({self.how}) the metric is as it was, "
                 "so there is nothing to keep; name other parts, or give another reference"
             ) from None
 

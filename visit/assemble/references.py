@@ -17,8 +17,12 @@ from visit.graph.effects import Reference
 from visit.graph.interventions import NEED_REFERENCE, OWN_PROMPT, How, Site, Way
 from visit.graph.kinds import NodeKind
 from visit.graph.request import Request
+from visit.text import one_line, shorten
 from visit.tracing.sites import value_at
 from visit.tracing.trace import Trace
+
+_LONGEST_SAID = 40
+"""How much of a reference a message repeats, in columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ def _values_of_prompts(
     architecture = resident.loaded.architecture
     if not texts or texts == (OWN_PROMPT,):
         raise RequestError(f"how {how} needs a reference prompt; give its text with --reference")
-    traces = [resident.trace(_other_prompt(request, text), tell) for text in texts]
+    traces = [_trace_of(resident, request, text, tell) for text in texts]
     if how.way is Way.RESAMPLE:
         n_positions = sum(len(one.token_ids) for one in traces)
         reference = Reference("a random position of the reference", tuple(texts), n_positions)
@@ -100,6 +104,19 @@ def _values_of_prompts(
     return Values(
         lambda site: value_at(architecture, other, site), reference, other.residuals[0], other
     )
+
+
+def _trace_of(resident: Resident, request: Request, text: str, tell: Progress) -> Trace:
+    """A reference's own pass.
+
+    Raises:
+        RequestError: it cannot be read; the text says that it is the reference, and which.
+    """
+    try:
+        return resident.trace(_other_prompt(request, text), tell)
+    except RequestError as error:
+        said = one_line(shorten(text, _LONGEST_SAID))
+        raise RequestError(f'the reference "{said}" cannot be read: {error}') from None
 
 
 def _other_prompt(request: Request, text: str) -> Request:
@@ -129,7 +146,7 @@ def _mean_values(
         means = means_of([trace])
         reference = Reference("the prompt's own positions", (), count_positions([trace]))
     elif texts:
-        traces = [resident.trace(_other_prompt(request, text), tell) for text in texts]
+        traces = [_trace_of(resident, request, text, tell) for text in texts]
         means = means_of(traces)
         reference = Reference("the reference prompts", tuple(texts), count_positions(traces))
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from visit.assemble.traced_request import TracedRequest
 from visit.attribution import circuits
@@ -13,7 +13,11 @@ from visit.graph.kinds import NodeKind
 
 
 def find_sites(
-    asked: TracedRequest, parts: Sequence[str], positions: Positions, memories: int
+    asked: TracedRequest,
+    parts: Sequence[str],
+    positions: Positions,
+    memories: int,
+    sorts: Iterable[str] = tuple(SORTS),
 ) -> tuple[Site, ...]:
     """The sites that a question names, each once, in the order named.
 
@@ -25,9 +29,11 @@ def find_sites(
         parts: Sites by their ids, and sorts of part.
         positions: Where the parts of a sort are.
         memories: How many memories of a layer that sort stands for.
+        sorts: Those that may be asked for, for the message where nothing is named.
 
     Raises:
-        RequestError: a name is neither a sort nor a site, or nothing is named.
+        RequestError: a name is neither a sort nor a site, nothing is named, or what is named stands
+            for nothing.
     """
     sites: dict[Site, None] = {}
     for part in parts:
@@ -35,8 +41,15 @@ def find_sites(
             sites |= dict.fromkeys(_sites_of_sort(asked, SORTS[part], positions, memories))
         else:
             sites[Site.parse(part)] = None
+    if not parts:
+        raise RequestError(f"no part is named; give {', '.join(sorts)}, or ids like 'L5.head3@7'")
     if not sites:
-        raise RequestError(f"no part is named; give {', '.join(SORTS)}, or ids like 'L5.head3@7'")
+        why = (
+            "memories is 0; give 1 or more, or another sort"
+            if memories == 0
+            else "its MLPs are mixtures of experts; give another sort, or experts by their ids"
+        )
+        raise RequestError(f"{', '.join(parts)} stands for no part of the model, since {why}")
     return tuple(sites)
 
 

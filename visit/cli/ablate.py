@@ -13,6 +13,7 @@ from visit.cli.options import (
     add_output,
     add_running,
     check_unicode,
+    count_from_text,
     load_session,
 )
 from visit.cli.progress import progress_bar
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from visit.session import Session
 
 _UNITS = [unit.value for unit in Unit if unit is not Unit.METRIC]
+_PATCHED = ("resid", "attn", "mlp", "heads")
+"""The sorts of part that are patched everywhere, one at a time: each makes a grid."""
 _DEFAULTS = {field.name: field.default for field in fields(Measure)}
 
 
@@ -102,8 +105,9 @@ def describe_patch(command: Parser) -> None:
     _add_metric(command)
     command.add_argument(
         "--parts",
-        metavar="resid|attn|mlp|heads",
+        metavar="|".join(_PATCHED),
         default="resid",
+        choices=_PATCHED,
         help="what is patched, at every layer and position; heads at all positions together "
         "(default: %(default)s)",
     )
@@ -128,7 +132,7 @@ def _add_output(command: Parser) -> None:
     output.add_argument(
         "--count",
         metavar="N",
-        type=int,
+        type=count_from_text,
         default=50,
         help="effects listed in the summary (default: %(default)s)",
     )

@@ -6,6 +6,7 @@ from argparse import _ArgumentGroup
 from dataclasses import fields
 from pathlib import Path
 
+from visit.cli.named_files import check_no_lost_file, is_there
 from visit.cli.options import check_unicode
 from visit.engine.questions import FindCircuit, Measure
 from visit.errors import RequestError
@@ -53,24 +54,20 @@ def read_reference(given: str | None) -> tuple[str, ...]:
     """The reference prompts that ``--reference`` gives: a file's lines, or the text itself.
 
     Raises:
-        RequestError: the file is not there or holds no text, or the text is not UTF-8.
+        RequestError: it is empty, the file is not there or holds no text, or the text is not UTF-8.
     """
     if given is None:
         return ()
-    path = Path(given)
-    try:
-        is_file = path.is_file()
-    except (OSError, ValueError):
-        is_file = False  # too long a name is a text
-    if not is_file:
-        if given.startswith(("/", "./", "../", "~/")) or given.endswith(".txt"):
-            raise RequestError(f"there is no file {given}; give one that there is, or a text")
+    if not given:
+        raise RequestError("the reference is empty; give a text, or a file with a prompt a line")
+    check_no_lost_file(given, "a text")
+    if not is_there(given):
         check_unicode("reference", given)
         return (given,)
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = Path(given).read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise RequestError(f"{given}: not UTF-8 at byte {error.start}") from None
+        raise RequestError(f"{given}: not UTF-8 at byte {error.start}; save it in UTF-8") from None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise RequestError(f"{given} cannot be read: {reason}") from None

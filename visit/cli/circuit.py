@@ -7,7 +7,14 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from visit.cli.ablating import add_memories, add_positions, add_reference, read_reference
-from visit.cli.options import Parser, add_model, add_output, add_running, load_session
+from visit.cli.options import (
+    Parser,
+    add_model,
+    add_output,
+    add_running,
+    count_from_text,
+    load_session,
+)
 from visit.cli.progress import progress_bar
 from visit.cli.prompt_input import add_prompt, check_prompt_named
 from visit.cli.request_options import (
@@ -20,6 +27,7 @@ from visit.cli.request_options import (
 )
 from visit.cli.results import check_output, write_answer
 from visit.engine.questions import FindCircuit
+from visit.errors import RequestError
 from visit.graph.circuit import Score
 from visit.graph.interventions import ABLATING_WAYS, OWN_PROMPT, Positions
 
@@ -37,7 +45,7 @@ def describe(command: Parser) -> None:
     add_tokens(command)
     add_reading(command)
     add_prompt_ids(command)
-    add_metric(command)
+    add_metric(command, without=("outcome",))
     _add_question(command)
     _add_size(command)
     add_running(command)
@@ -45,7 +53,7 @@ def describe(command: Parser) -> None:
     output.add_argument(
         "--count",
         metavar="N",
-        type=int,
+        type=count_from_text,
         default=20,
         help="kept parts listed in the summary (default: %(default)s)",
     )
@@ -106,6 +114,7 @@ def _add_size(command: Parser) -> None:
         "--threshold",
         metavar="X",
         type=float,
+        dest="least_score",  # a request's threshold is another
         help="those that score at least X, signs aside, in the metric's unit",
     )
     size.add_argument(
@@ -128,9 +137,9 @@ def run(arguments: Namespace) -> None:
         reference=read_reference(arguments.reference),
         positions=Positions(arguments.positions),
         memories=arguments.n_memories,
-        sites=names_from_text(arguments.sites or ""),
+        sites=_read_sites(arguments.sites),
         keep=arguments.keep,
-        threshold=arguments.threshold,
+        threshold=arguments.least_score,
         cumulative=arguments.cumulative,
         points=arguments.points,
         checks=arguments.checks,
@@ -139,6 +148,20 @@ def run(arguments: Namespace) -> None:
     with progress_bar() as progress:
         circuit = load_session(arguments, progress).ask(question, progress)
     _write(circuit, arguments)
+
+
+def _read_sites(given: str | None) -> tuple[str, ...]:
+    """The parts that ``--sites`` chooses by hand; none where it is left out.
+
+    Raises:
+        RequestError: it is given and names none.
+    """
+    sites = names_from_text(given or "")
+    if given is not None and not sites:
+        raise RequestError(
+            f"--sites {given!r} names no part; give ids like L5.head3@7, or leave it out"
+        )
+    return sites
 
 
 def _write(circuit: Circuit, arguments: Namespace) -> None:

@@ -6,6 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from visit.cli.named_files import check_no_lost_file, is_there
 from visit.cli.options import (
     MODEL_HELP,
     Parser,
@@ -13,6 +14,7 @@ from visit.cli.options import (
     add_output,
     add_running,
     check_unicode,
+    count_from_text,
     load_session,
 )
 from visit.cli.progress import progress_bar
@@ -23,7 +25,7 @@ from visit.cli.request_options import (
     add_tokens,
     request_from_arguments,
 )
-from visit.cli.results import check_output, write_answer
+from visit.cli.results import check_measured, check_output, write_answer
 from visit.errors import RequestError
 from visit.graph.compare import MEASURES
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from visit.graph.compare import Difference
 
 _ENDINGS = {".json", ".html", ".htm"}
+_OF_DOCUMENTS = {"prompt", "other", "output", "summary", "reproducible", "by", "count"}
+"""What can be said of two documents: which they are, and what is written."""
 _MEMORIES = 20
 
 
@@ -65,7 +69,7 @@ def describe(command: Parser) -> None:
     output.add_argument(
         "--count",
         metavar="N",
-        type=int,
+        type=count_from_text,
         default=20,
         help="parts listed in the summary (default: %(default)s)",
     )
@@ -76,12 +80,16 @@ def describe(command: Parser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Compare and write the document, the summary, or both."""
+    check_measured(arguments.by, measures=arguments.effects is not False)
     check_output(arguments)
     _write(_compare(arguments), arguments)
 
 
 def _compare(arguments: Namespace) -> Difference:
     given = (arguments.prompt, arguments.other)
+    for one in given:
+        if one is not None:
+            check_no_lost_file(one, "two prompts")
     are_files = [one is not None and _is_document(one) for one in given]
     if not any(are_files):
         return _compare_prompts(arguments)
@@ -92,6 +100,7 @@ def _compare(arguments: Namespace) -> Difference:
             f"{'nothing' if name is None else repr(name)} is beside it; give two documents or two "
             "prompts"
         )
+    _check_reads_nothing(arguments)
     from visit.formats.document import read_flow
     from visit.graph.compare import compare
 
@@ -99,10 +108,28 @@ def _compare(arguments: Namespace) -> Difference:
 
 
 def _is_document(given: str) -> bool:
-    try:
-        return Path(given).suffix.lower() in _ENDINGS and Path(given).is_file()
-    except (OSError, ValueError):
-        return False  # too long a name is a prompt
+    return Path(given).suffix.lower() in _ENDINGS and is_there(given)
+
+
+def _check_reads_nothing(arguments: Namespace) -> None:
+    """Refuse options that say how prompts are read, where documents hold them read already.
+
+    An option that says what holds without it changes nothing, and is not noticed.
+
+    Raises:
+        RequestError: there is such an option; the text names the first.
+    """
+    options = Parser()
+    describe(options)
+    by_default = vars(options.parse_args(["A", "B"]))
+    for name, default in by_default.items():
+        given = getattr(arguments, name)
+        if name not in _OF_DOCUMENTS and given != default:
+            option = f"--{'no-' if given is False else ''}{name.replace('_', '-')}"
+            raise RequestError(
+                f"{option} says how a prompt is read, and two documents hold theirs read already; "
+                f"leave {option} out, or give two prompts"
+            )
 
 
 def _compare_prompts(arguments: Namespace) -> Difference:

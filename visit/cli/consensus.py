@@ -12,11 +12,12 @@ from visit.cli.options import (
     add_output,
     add_running,
     check_unicode,
+    count_from_text,
     load_session,
 )
 from visit.cli.progress import progress_bar
 from visit.cli.request_options import add_metric, add_reading, add_tokens, request_from_arguments
-from visit.cli.results import check_output, write_answer
+from visit.cli.results import check_measured, check_output, write_answer
 from visit.errors import RequestError
 from visit.graph.template import Template
 
@@ -49,22 +50,24 @@ def describe(command: Parser) -> None:
     add_model(command)
     add_tokens(command)
     add_reading(command)
-    add_metric(command)
+    add_metric(command, without=("outcome",))
     many = command.add_argument_group("over many prompts")
     many.add_argument(
         "--strongest",
         metavar="N",
         type=int,
         default=20,
+        dest="n_strongest",  # a request's own are others, and so are its effects
         help="in how many prompts a part is among the N strongest is told (default: %(default)s)",
     )
     many.add_argument(
         "--effects",
         action="store_true",
         default=True,
+        dest="measures",
         help="set every head and MLP at the traced position to zero and measure (default)",
     )
-    many.add_argument("--no-effects", dest="effects", action="store_false", help="measure nothing")
+    many.add_argument("--no-effects", dest="measures", action="store_false", help="measure nothing")
     many.add_argument(
         "--batch",
         metavar="N",
@@ -83,7 +86,7 @@ def describe(command: Parser) -> None:
     output.add_argument(
         "--count",
         metavar="N",
-        type=int,
+        type=count_from_text,
         default=20,
         help="parts listed in the summary (default: %(default)s)",
     )
@@ -92,6 +95,7 @@ def describe(command: Parser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Explain many prompts and write what holds over them."""
+    check_measured(arguments.by, measures=arguments.measures)
     check_output(arguments)
     question, unread = _ask(arguments)
 
@@ -130,8 +134,8 @@ def _ask(arguments: Namespace) -> tuple[ReadConsensus, list[LeftOut]]:
         lines=tuple(row.line for row in rows),
         targets=tuple(row.target for row in rows),
         template=template or "",
-        strongest=arguments.strongest,
-        effects=arguments.effects,
+        strongest=arguments.n_strongest,
+        effects=arguments.measures,
         batch=arguments.batch,
     )
     return question, unread

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from visit.cli.streams import give_up
 from visit.engine.progress import Progress
 from visit.errors import RequestError
+from visit.graph.fields import value_from_text
+from visit.graph.request import Count
 from visit.text import one_line
 
 if TYPE_CHECKING:
@@ -165,6 +167,19 @@ def add_output(command: Parser, summary: str) -> argparse._ArgumentGroup:
         help="leave the time out of the document, so that the same input gives the same bytes",
     )
     return output
+
+
+def count_from_text(text: str) -> int:
+    """How many a summary lists, as an option says it.
+
+    Raises:
+        argparse.ArgumentTypeError: it says no number from 0 on.
+    """
+    try:
+        count: int = value_from_text("the count", Count, text)
+    except RequestError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return count
 
 
 def running_from_arguments(arguments: argparse.Namespace) -> dict[str, Any]:

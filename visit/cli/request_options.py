@@ -6,7 +6,7 @@ An option's name is that of the request's field, so that no list of them is need
 from __future__ import annotations
 
 import argparse
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from visit.cli.options import Parser, check_unicode
@@ -121,9 +121,14 @@ def add_drawing(command: Parser) -> None:
     _add_topic(command, Topic.DRAWING)
 
 
-def add_metric(command: Parser) -> None:
-    """What the target is explained towards."""
-    _add_topic(command, Topic.METRIC, without=("top_k",))
+def add_metric(command: Parser, without: Iterable[str] = ()) -> None:
+    """What the target is explained towards.
+
+    Args:
+        command: The command.
+        without: Settings that change nothing there.
+    """
+    _add_topic(command, Topic.METRIC, without=("top_k", *without))
 
 
 def _add_topic(command: Parser, topic: Topic, without: Container[str] = ()) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from visit.cli.streams import write_result
+from visit.errors import RequestError
 
 
 def check_output(arguments: Namespace) -> None:
@@ -19,6 +20,19 @@ def check_output(arguments: Namespace) -> None:
         from visit.formats.files import check_writable
 
         check_writable(arguments.output)
+
+
+def check_measured(by: str, *, measures: bool) -> None:
+    """Refuse a summary by effect of what measures none.
+
+    Raises:
+        RequestError: it would be one.
+    """
+    if by == "effect" and not measures:
+        raise RequestError(
+            "--by is effect, but --no-effects leaves nothing measured; leave --no-effects out, or "
+            "rank by flow"
+        )
 
 
 def write_answer(

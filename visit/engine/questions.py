@@ -13,7 +13,7 @@ and a handler of it in ``visit.assemble.answers``. It needs no entry anywhere el
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Annotated, Any, ClassVar, Generic, TypeVar
+from typing import Annotated, ClassVar, Generic, TypeVar
 
 from visit.errors import RequestError
 from visit.graph.circuit import Circuit, Score
@@ -61,6 +61,17 @@ class Question(Generic[Answer]):
     request: Request
     weights: str | None = field(default=None, kw_only=True)
     may_load: bool = field(default=True, kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Give every field but the request the type it is declared with.
+
+        Raises:
+            RequestError: one holds what it does not take, a negative count say.
+        """
+        kind: type = type(self)
+        hints = hints_of(kind)
+        for name in (one.name for one in fields(self) if one.name != "request"):
+            object.__setattr__(self, name, value_from_given(name, hints[name], getattr(self, name)))
 
     @property
     def is_look(self) -> bool:
@@ -156,14 +167,6 @@ class RankParts(Question[Ranking]):
 
     memories: Count = 25
 
-    def __post_init__(self) -> None:
-        """Refuse a count that is none.
-
-        Raises:
-            RequestError: ``memories`` is not a whole number from 0 on.
-        """
-        object.__setattr__(self, "memories", value_from_given("memories", Count, self.memories))
-
 
 @dataclass(frozen=True)
 class ReadUpstream(Question[Upstream]):
@@ -235,7 +238,7 @@ class Measure(Question[Effects]):
         Raises:
             RequestError: the way is not known, or a field holds what it does not take.
         """
-        _settle(self)
+        super().__post_init__()
         How.parse(self.how)
         if self.unit is Unit.KL and (self.estimate_only or self.steps > 1):
             raise RequestError(
@@ -300,7 +303,7 @@ class FindCircuit(Question[Circuit]):
         Raises:
             RequestError: a field holds what it does not take, or two say what is kept.
         """
-        _settle(self)
+        super().__post_init__()
         if self.how is not None and How.parse(self.how).way not in ABLATING_WAYS:
             raise RequestError(
                 f"how {self.how!r} leaves something of a part; give {', '.join(ABLATING_WAYS)}"
@@ -309,19 +312,6 @@ class FindCircuit(Question[Circuit]):
         said = [name for name in names if getattr(self, name) not in (None, ())]
         if len(said) > 1:
             raise RequestError(f"{' and '.join(said)} each say what is kept; give one of them")
-
-
-def _settle(question: Question[Any]) -> None:
-    """Give every field but the request the type it is declared with.
-
-    Raises:
-        RequestError: one holds what it does not take.
-    """
-    kind: type = type(question)
-    hints = hints_of(kind)
-    for name in (one.name for one in fields(question) if one.name != "request"):
-        value = value_from_given(name, hints[name], getattr(question, name))
-        object.__setattr__(question, name, value)
 
 
 @dataclass(frozen=True)
@@ -355,7 +345,7 @@ class ReadConsensus(Question[Consensus]):
         Raises:
             RequestError: there is no prompt, a row lacks something, or the template has no slots.
         """
-        _settle(self)
+        super().__post_init__()
         n_slots = len(Template.parse(self.template).names) if self.template else 1
         if not self.values or not len(self.values) == len(self.lines) == len(self.targets):
             raise RequestError("give at least one prompt, each with its line and target")

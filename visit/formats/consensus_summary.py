@@ -7,7 +7,7 @@ from collections import Counter
 from visit.graph.consensus import Consensus, PartConsensus
 from visit.graph.slots import Slot
 from visit.graph.spread import Spread
-from visit.text import align, one_line, shorten, visible
+from visit.text import align, counted, one_line, shorten, visible
 
 _LONGEST_PROMPT = 300
 _LONGEST_TOKEN = 18
@@ -27,7 +27,7 @@ def text_from_consensus(consensus: Consensus, count: int, measure: str = "flow")
 
 
 def _prompts(consensus: Consensus) -> list[str]:
-    said = consensus.template or f"{consensus.request.prompt} and others"
+    said = consensus.template or _name_prompts(consensus)
     prompts = consensus.prompts
     right = sum(one.target.rank == 1 for one in prompts)
     common = Counter(one.target.text for one in prompts).most_common(_N_TARGETS)
@@ -35,10 +35,16 @@ def _prompts(consensus: Consensus) -> list[str]:
     mean = sum(one.metric for one in prompts) / len(prompts)
     return [
         shorten(one_line(said), _LONGEST_PROMPT),
-        f"   {len(prompts)} prompts, the target first in {right}; {consensus.kind.value} "
-        f"{mean:+.3f} on average; {one_line(consensus.model.name)}",
+        f"   {counted(len(prompts), 'prompt')}, the target first in {right}; "
+        f"{consensus.kind.value} {mean:+.3f} on average; {one_line(consensus.model.name)}",
         f"   targets: {targets}",
     ]
+
+
+def _name_prompts(consensus: Consensus) -> str:
+    """The prompts without a template: the first of them, and that there are others."""
+    first, *others = consensus.prompts
+    return f"{first.prompt} and others" if others else first.prompt
 
 
 def _table(consensus: Consensus, count: int, measure: str) -> list[str]:
@@ -59,7 +65,7 @@ def _words(measure: str) -> str:
 
 def _row(consensus: Consensus, one: PartConsensus) -> tuple[str, ...]:
     name, slot = str(one.id).rpartition("@")[0], consensus.slots[one.id.position]
-    some = "" if slot.n == len(consensus.prompts) else f" ({slot.n} prompts)"
+    some = "" if slot.n == len(consensus.prompts) else f" ({counted(slot.n, 'prompt')})"
     spreads = (one.flow, one.direct_logit, one.effect)
     cells = (cell for spread in spreads for cell in (_mean(spread), _among(spread)))
     return ("", name, name_slot(slot) + some, *cells)

@@ -8,7 +8,7 @@ from visit.graph.circuit import Circuit
 from visit.graph.effect import Agreement, Effect
 from visit.graph.effects import Effects
 from visit.graph.interventions import How, Unit, Way
-from visit.text import align, one_line, shorten, visible
+from visit.text import align, counted, one_line, shorten, visible
 
 _N_MOVED = 3
 _LONGEST_TOKEN = 18
@@ -16,6 +16,8 @@ _LONGEST_PROMPT = 300
 _LONGEST_SITES = 48
 _LONGEST_COLUMN = 12
 _LEAST_COLUMNS = 2
+_SHOWN = 0.0005
+"""The least that three decimals show."""
 
 
 def text_from_effects(effects: Effects, count: int) -> str:
@@ -47,7 +49,11 @@ def describe_prediction(effects: Effects | Circuit) -> list[str]:
     reference = effects.reference
     if reference is not None:
         said = ", ".join(f'"{one_line(shorten(one, 60))}"' for one in reference.prompts[:2])
-        over = "" if reference.n_positions is None else f" ({reference.n_positions} positions)"
+        over = (
+            ""
+            if reference.n_positions is None
+            else f" ({counted(reference.n_positions, 'position')})"
+        )
         metric = "" if reference.metric is None else f", whose metric is {reference.metric:+.3f}"
         lines.append(f"   values from {reference.name}{over}{': ' if said else ''}{said}{metric}")
     return lines
@@ -55,12 +61,14 @@ def describe_prediction(effects: Effects | Circuit) -> list[str]:
 
 def _table(effects: Effects, count: int) -> list[str]:
     listed = effects.effects[:count]
-    measured = any(one.measured is not None for one in listed)
+    measured = any(one.measured is not None for one in effects.effects)
     n_all = len(effects.effects)
     what = f"{'measured' if measured else 'estimated'} change of the {_unit(effects)}"
     title = f"{what} with each site {words_of_way(effects.how)}"
     if n_all > len(listed):
         title += f" (the {len(listed)} strongest of {n_all})"
+    if not listed:
+        return [title]
     header = ("", "site", "measured", "direct", "flow", "estimate", "p after", "", "less, more")
     rows = [_row(one) for one in listed]
     return [title, *align([header, *rows], numeric={2, 3, 4, 5, 6})]
@@ -106,10 +114,18 @@ def _row(one: Effect) -> tuple[str, ...]:
 
 
 def _moved(one: Effect) -> str:
-    """What the changed pass takes from and gives to, like ``-Tokyo -Osaka +Paris``."""
+    """What the changed pass takes from and gives to, like ``-Tokyo -Osaka +Paris``.
+
+    What moves by less than a number here shows is left out: it may be rounding alone.
+    """
     assert one.after is not None
-    pairs = [("-", token) for token in one.after.losses[:_N_MOVED]]
-    pairs += [("+", token) for token in one.after.gains[:_N_MOVED]]
+    moves = (("-", one.after.losses), ("+", one.after.gains))
+    pairs = [
+        (sign, token)
+        for sign, tokens in moves
+        for token in tokens[:_N_MOVED]
+        if abs(token.delta) >= _SHOWN
+    ]
     return " ".join(sign + shorten(visible(token.text), _LONGEST_TOKEN) for sign, token in pairs)
 
 

@@ -42,12 +42,12 @@ def read_prompts(
     """The prompts of a file, and the lines that say none.
 
     Args:
-        path: ``.jsonl`` or ``.ndjson``, ``.csv`` or ``.tsv``, ``.parquet``; any other is text with
-            one prompt, or one value, a line.
+        path: ``.jsonl`` or ``.ndjson``, ``.csv`` or ``.tsv``, ``.parquet``; any other but a
+            document (``.json``, ``.html``) is text with one prompt, or one value, a line.
         names: The columns to read: a template's slots, or the prompt itself.
 
     Raises:
-        RequestError: the file cannot be read, lacks a column, or says nothing.
+        RequestError: the file cannot be read, lacks a column or has it twice, or says nothing.
     """
     names = tuple(dict.fromkeys(names))
     rows, left_out = _sort_out(_records(Path(path), names), names)
@@ -131,6 +131,11 @@ def _records(path: Path, names: Sequence[str]) -> Iterator[_Record]:
             return _from_table(path, _read_lines(path), names, "\t" if ending == ".tsv" else ",")
         case ".jsonl" | ".ndjson":
             return _from_json(_read_lines(path))
+        case ".json" | ".html" | ".htm":
+            raise RequestError(
+                f"{path} is one document, not a prompt or a value a line; give .txt, .jsonl, .csv "
+                "or .parquet"
+            )
     if len(names) > 1:
         raise RequestError(
             f"{path} is text, but the template has {len(names)} slots; give CSV, JSON Lines or "
@@ -169,10 +174,15 @@ def _from_table(
 ) -> Iterator[_Record]:
     reader = csv.DictReader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
     try:
-        missing = [name for name in names if name not in (reader.fieldnames or ())]
+        columns = reader.fieldnames or ()
+        missing = [name for name in names if name not in columns]
         if missing:
+            raise RequestError(f"{path} has no column {missing[0]!r}; it has {', '.join(columns)}")
+        twice = [name for name in (*names, TARGET) if list(columns).count(name) > 1]
+        if twice:
             raise RequestError(
-                f"{path} has no column {missing[0]!r}; it has {', '.join(reader.fieldnames or ())}"
+                f"{path} has the column {twice[0]!r} more than once; give each column a name of "
+                "its own"
             )
         for said in reader:
             if None in said:

@@ -60,7 +60,7 @@ class Setting:
         """The values of a closed set, as texts; none of any other."""
         if self.takes is bool:
             return text_from_value(True), text_from_value(False)
-        return tuple(self.takes) if issubclass(self.takes, StrEnum) else ()
+        return tuple(one.value for one in self.takes) if issubclass(self.takes, StrEnum) else ()
 
     def read(self, text: str) -> Any:
         """The value that a text says; the inverse of ``said_in``.

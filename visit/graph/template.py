@@ -3,12 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import reprlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from visit.errors import RequestError
 
 _SLOT = re.compile(r"\{([^{}]*)\}")
+
+
+def rows_of_values(values: object) -> tuple[tuple[str, ...], ...]:
+    """What stands in the slots of each prompt, as a row each.
+
+    Args:
+        values: A text for each prompt where there is one slot, or a list of texts, one a slot.
+
+    Raises:
+        RequestError: it is no list of such.
+    """
+    if not isinstance(values, Iterable) or isinstance(values, str):
+        raise RequestError(f"values is {reprlib.repr(values)}; give a list, with a text a prompt")
+    rows = list[tuple[str, ...]]()
+    for number, row in enumerate(values):
+        texts = (row,) if isinstance(row, str) or not isinstance(row, Iterable) else tuple(row)
+        if not all(isinstance(one, str) for one in texts):
+            raise RequestError(
+                f"values[{number}] is {reprlib.repr(row)}; give a text, or a list with a text a "
+                "slot"
+            )
+        rows.append(texts)
+    return tuple(rows)
 
 
 @dataclass(frozen=True, slots=True)
