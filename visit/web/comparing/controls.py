@@ -18,8 +18,12 @@ def compared_with() -> list[Component]:
         html.Div(
             [
                 second_prompt("second-of-comparing"),
-                _named(Other.TARGET, "Target", ids.TARGET_CHOICES, "a token, as it is written"),
-                _named(Other.MODEL, "Model", ids.MODEL_CHOICES, "one with the same tokenizer"),
+                _named(
+                    Other.TARGET, "Other target", ids.TARGET_CHOICES, "a token, as it is written"
+                ),
+                _named(
+                    Other.MODEL, "Other model", ids.MODEL_CHOICES, "one with the same tokenizer"
+                ),
             ],
             className="compare-fields",
         ),
