@@ -175,8 +175,8 @@ def _share_processors() -> None:
 def _collect_seldom() -> None:
     """Run the cyclic garbage collector every 10,000 new objects instead of every 700.
 
-    A whole graph makes 30,000, none of them in a cycle. Everything stands still for a run: those that
-    visit torch's and transformers' objects, or a server's graphs, take up to a second and are rare,
-    and what many small runs find is freed in as many pieces.
+    A whole graph makes 30,000, none of them in a cycle. Everything stands still for a run: those
+    that visit torch's and transformers' objects, or a server's graphs, take up to a second and are
+    rare, and what many small runs find is freed in as many pieces.
     """
     gc.set_threshold(10_000, 20, 200)
