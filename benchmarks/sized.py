@@ -12,7 +12,9 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
+from visit.engine.questions import Answer, Question
 from visit.models.loading import Loaded, loaded_from
+from visit.session import Session
 
 GPT2_MEDIUM = {"n_layer": 24, "n_embd": 1024, "n_head": 16, "n_positions": 1024}
 D_VOCAB = 50257
@@ -70,3 +72,9 @@ def numbered_prompt(n_tokens: int, *, seed: int = 0) -> str:
     generator = torch.Generator().manual_seed(seed)
     ids = torch.randperm(D_VOCAB, generator=generator)[:n_tokens]
     return " ".join(map(str, ids.tolist()))
+
+
+def ask_anew(session: Session, question: Question[Answer]) -> Answer:
+    """The answer, found again though the session was asked the same before."""
+    session.resident.answers.clear()
+    return session.ask(question)

@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
-from sized import gpt2_medium_sized, numbered_prompt
+from sized import ask_anew, gpt2_medium_sized, numbered_prompt
 from test_whole_graph import plain_forward, timed
 
-from visit.engine.progress import silent
 from visit.engine.questions import Measure
 from visit.graph.request import Request
 from visit.models.loading import Loaded
@@ -44,14 +43,14 @@ def test_effects_forward(benchmark: BenchmarkFixture, loaded: Loaded):
 
 
 def test_effects_measured(benchmark: BenchmarkFixture, session: Session):
-    answer = timed(benchmark, lambda: session.ask(QUESTION, silent), rounds=3)
+    answer = timed(benchmark, lambda: ask_anew(session, QUESTION), rounds=3)
     assert len(answer.effects) == N_SITES
     benchmark.extra_info["sites"] = N_SITES
 
 
 def test_effects_estimated(benchmark: BenchmarkFixture, session: Session):
     question = Measure(REQUEST, QUESTION.parts, estimate_only=True)
-    timed(benchmark, lambda: session.ask(question, silent), rounds=3)
+    timed(benchmark, lambda: ask_anew(session, question), rounds=3)
 
 
 def test_effects_floor(benchmark: BenchmarkFixture, loaded: Loaded):

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
-from sized import gpt2_medium_sized, numbered_prompt
+from sized import ask_anew, gpt2_medium_sized, numbered_prompt
 
 from visit.attribution.scored import score_head
 from visit.attribution.scores import split_scores
@@ -63,4 +63,4 @@ def test_all_scores_floor_in_layer(benchmark: BenchmarkFixture, loaded: Loaded, 
 def test_one_score_with_its_words(benchmark: BenchmarkFixture, loaded: Loaded):
     session = Session(loaded)
     request = Request(numbered_prompt(N_TOKENS))
-    timed(benchmark, lambda: session.ask(SplitScore(request, "L23.head3@63", 5)))
+    timed(benchmark, lambda: ask_anew(session, SplitScore(request, "L23.head3@63", 5)))
