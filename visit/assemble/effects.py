@@ -43,6 +43,7 @@ from visit.tracing.interventions import edits_from
 from visit.tracing.precision import reading_dtype
 from visit.tracing.sites import check_intervention
 from visit.tracing.sweep import Variant
+from visit.tracing.trace import Trace
 
 _PREDICTED = 0.2
 """The part of the progress bar that predictions fill, by their time."""
@@ -98,7 +99,7 @@ class _Job:
             changed = dict(self._changed(part_of(tell, _PREDICTED, 1.0)))
         asked = self.asked
         base, reference = base_of(asked), reference_of(asked, self.values)
-        way = self._way(base)
+        way = self._way(base, reference)
         effects = []
         for place, (sites, predicted) in enumerate(zip(self.groups, predictions, strict=True)):
             measured, after = changed.get(place, (None, None))
@@ -217,7 +218,7 @@ class _Job:
     def _text(self, id_: int) -> str:
         return self.resident.tokens.text(id_)
 
-    def _way(self, base: Base) -> float | None:
+    def _way(self, base: Base, reference: Reference | None) -> float | None:
         """What there is between this pass and the reference's, in the unit of the changes.
 
         None where the reference is no prompt, or says the same.
@@ -225,19 +226,17 @@ class _Job:
         Source: Zhang & Nanda 2024, section 3.
         """
         asked, other = self.asked, self.values.trace
-        if self.values.reference is None or other is None:
+        if reference is None or reference.metric is None or other is None:
             return None
-        logits = asked.architecture.before_soft_cap(other.logits[asked.position])
-        plain, theirs = (
-            arithmetic.soft_capped(asked.architecture, one).log_softmax(-1)
-            for one in (plain_logits(asked), logits)
-        )
-        match self.question.unit:
-            case Unit.METRIC:
-                way = float(asked.metric.contrast(logits)) - base.metric
-            case Unit.LOGPROB:
+        way = reference.metric - base.metric
+        if self.question.unit is not Unit.METRIC:
+            plain, theirs = (
+                arithmetic.soft_capped(asked.architecture, logits).log_softmax(-1)
+                for logits in (plain_logits(asked), plain_logits(asked, other))
+            )
+            if self.question.unit is Unit.LOGPROB:
                 way = float(theirs[asked.target.id]) - base.logprob
-            case Unit.KL:
+            else:
                 way = float(arithmetic.divergence(plain, theirs[None])[0])
         return way if math.isfinite(way) and way != 0 else None
 
@@ -293,9 +292,9 @@ class _Job:
         return None
 
 
-def plain_logits(asked: TracedRequest) -> Float[Tensor, " d_vocab"]:
-    """The plain pass's logits at the traced position, before any soft-cap."""
-    return asked.architecture.before_soft_cap(asked.trace.logits[asked.position])
+def plain_logits(asked: TracedRequest, trace: Trace | None = None) -> Float[Tensor, " d_vocab"]:
+    """The plain pass's logits at the traced position, or another's, before any soft-cap."""
+    return asked.architecture.before_soft_cap((trace or asked.trace).logits[asked.position])
 
 
 def base_of(asked: TracedRequest) -> Base:
@@ -316,5 +315,4 @@ def reference_of(asked: TracedRequest, values: Values) -> Reference | None:
     reference, other = values.reference, values.trace
     if reference is None or other is None:
         return reference
-    logits = asked.architecture.before_soft_cap(other.logits[asked.position])
-    return replace(reference, metric=float(asked.metric.contrast(logits)))
+    return replace(reference, metric=float(asked.metric.contrast(plain_logits(asked, other))))
