@@ -28,7 +28,7 @@ REQUEST = "visit.graph.request"
 SLOW_WORDS = re.compile("jaxtyping|Routing|TYPE_CHECKING|NamedTuple")
 SLOWLY = [
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
-    for folder in ("models", "tracing", "attribution", "lens", "assemble", "cli")
+    for folder in ("models", "tracing", "attribution", "lens", "explore", "assemble", "cli")
     for path in (PACKAGE / folder).rglob("*.py")
     if SLOW_WORDS.search(path.read_text(encoding="utf-8"))
 ]

@@ -30,12 +30,13 @@ MAY_IMPORT: dict[str, set[str] | None] = {
     "tracing": MODELS | {"tracing"},
     "attribution": MODELS | {"tracing"},
     "lens": MODELS | {"tracing"},
-    "assemble": TENSORS | {"engine"},  # questions and progress: plain types
+    "explore": MODELS | {"tracing", "attribution", "lens"},
+    "assemble": TENSORS | {"engine", "explore"},  # questions and progress: plain types
     "session": TENSORS | {"assemble", "engine", "formats"},
     "web": PLAIN | {"engine", "formats"},
     "cli": None,  # everything
 }
-MOST_LINES, MOST_ENTRIES, MOST_FILES = 400, 16, 12
+MOST_LINES, MOST_ENTRIES, MOST_FILES = 400, 19, 12
 
 
 def modules() -> dict[str, Path]:

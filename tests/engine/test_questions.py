@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 import pytest
 
+from visit.engine.exploring import ReadNorms
 from visit.engine.question_data import (
     data_from_question,
     kinds_of_question,
@@ -68,6 +69,7 @@ SAMPLES: list[Question[Any]] = [
     FindCircuit(REQUEST, ("mlp",), Score.FLOW, "zero", threshold=0.5, points=9),
     FindCircuit(REQUEST, sites=("L1.head0@2",), reference=("Paris is",), checks=0),
     SplitScore(REQUEST, "L1.head0@2", source=-2, count=12),
+    ReadNorms(REQUEST),
     ReadConsensus(REQUEST, (("Rome",), ("Oslo",)), (1, 3), ("", " a"), template="{city} is"),
 ]
 

@@ -11,6 +11,7 @@ from functools import partial, singledispatch
 from typing import Any
 
 from visit.assemble import circuit, consensus, effects, ranking, scores, upstream
+from visit.assemble.exploring import HANDLERS
 from visit.assemble.measured_parts import measure_parts
 from visit.assemble.node_effects import with_effects
 from visit.assemble.residency import ANSWERS_BYTES, Resident
@@ -174,3 +175,7 @@ def rank_parts(question: RankParts, resident: Resident, tell: Progress) -> Ranki
 def find_circuit(question: FindCircuit, resident: Resident, tell: Progress) -> Circuit:
     """Which parts keep the metric while all others are ablated."""
     return circuit.find_circuit(question, resident, tell)
+
+
+for handler in HANDLERS:
+    answer.register(handler)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any
 
+from visit.engine import exploring as exploring  # whose questions are known by being defined
 from visit.engine.questions import Question
 from visit.errors import RequestError
 from visit.graph.fields import hints_of, plain_from_value, value_from_given

@@ -10,8 +10,7 @@ carries any of them without knowing it. A new one is a frozen dataclass here::
 and a handler of it in ``visit.assemble.answers``. It needs no entry anywhere else.
 """
 
-from __future__ import annotations
-
+# Annotations are types here, not texts: subclasses in other modules inherit them.
 from dataclasses import dataclass, field, fields
 from typing import Annotated, ClassVar, Generic, TypeVar
 

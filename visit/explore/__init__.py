@@ -1,0 +1,1 @@
+"""What stands beside the flow graph: saliency, factors, norms, heads, maps, each of one trace."""

@@ -1,0 +1,1 @@
+"""What explorables answer: plain types, each with its numbers as tables and its words."""
