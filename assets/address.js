@@ -18,9 +18,17 @@
       read(text) {
         const [name, layer] = text.split(" ");
         if (name === "causes") return { name };
+        if (name === "explore") return { name, of: layer };
         return name === "sankey" && /^\d+$/.test(layer) ? { name, layer: Number(layer) } : null;
       },
-      write: ({ name, layer }) => (name === "flow" ? "" : [name, ...(name === "sankey" ? [layer] : [])].join(" ")),
+      write({ name, layer, of }) {
+        const more = /** @type {Record<string, unknown>} */ ({ sankey: layer, explore: of })[name];
+        return name === "flow" ? "" : [name, ...(more === undefined ? [] : [more])].join(" ");
+      },
+    },
+    fields: {
+      read: (text) => Object.fromEntries(new URLSearchParams(text)),
+      write: (value) => String(new URLSearchParams(value)),
     },
   };
 

@@ -15,6 +15,7 @@
   const READERS = {
     ...{ parts: partsOf, attention: sourcesOf, sankey: linksOf, patching: mapsOf, agreement: pointsOf },
     consensus: (place) => [...barsOf(place), ...mapsOf(place)],
+    explore: (place) => [...barsOf(place), ...mapsOf(place), ...pointsOf(place)],
   };
 
   // Heads × layers: a group each, which a click finds.

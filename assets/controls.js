@@ -17,6 +17,11 @@
 
   // ------------------------------------------------------------------ clicks
 
+  const paneOf = (/** @type {string} */ name) => {
+    if (name === "explore") return { name, of: V.exploring() };
+    return name === "sankey" ? { name, layer: layerForSankey() } : { name };
+  };
+
   // By the data- attribute of what was clicked.
   /** @type {Record<string, (data: Record<string, string>, button: HTMLElement) => void>} */
   const CLICKS = {
@@ -32,7 +37,7 @@
     },
     family: ({ family }) => V.toggleFamily(family),
     dock: () => V.set("dockOpen", !V.dockIsOpen()),
-    pane: ({ pane }) => V.setPane(pane === "sankey" ? { name: pane, layer: layerForSankey() } : { name: pane }),
+    pane: ({ pane }) => V.setPane(paneOf(pane)),
     target: ({ target }, button) => V.askTarget(V.chosenFrom(button, target)),
     prompt: ({ prompt, typed }) => V.askPrompt(prompt, typed),
     position: ({ position }) => V.askPosition(Number(position)),

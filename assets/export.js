@@ -58,6 +58,10 @@
     agreement: { isThere: () => isIn("causes") && isDrawn("agreement"), shown: () => ({ by: V.state.predicted }) },
     patching: { isThere: () => isIn("causes") && isDrawn("patching"), shown: () => ({ second: V.state.second }) },
     consensus: { isThere: () => isIn("causes") && isDrawn("consensus"), shown: () => V.manyAsked() },
+    explore: {
+      isThere: () => isIn("explore") && isDrawn("explore"),
+      shown: () => ({ of: V.exploring(), chosen: V.state.exploredBy }),
+    },
     circuit: { isThere: () => isIn("causes") && isDrawn("circuit"), shown: () => V.circuitAsked() },
     lens: { isThere: () => V.dockIsOpen(), shown: () => ({ measure: V.state.dockMeasure, whole: V.state.dockWhole }) },
     attention: { isThere: () => isSeen("svg.heatmap"), shown: () => ({ node: V.state.picked }) },

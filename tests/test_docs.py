@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 from test_layers import MAY_IMPORT
 
+from visit.engine.exploring import EXPLORABLES, Explorable
+from visit.engine.options import options_of
 from visit.web.screen.glossary import GLOSSARY
 
 ROOT = Path(__file__).parent.parent
-PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 OURS = ("visit", "tests", "assets", "benchmarks", "docs", ".ci")
 
 
@@ -90,3 +92,18 @@ def test_the_pythons_that_are_classified_are_those_that_the_docs_name():
     text = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
     said = text.split("## Pythons\n\n")[1].split("`")[0]
     assert re.findall(r"3\.\d\d", said) == named
+
+
+@pytest.mark.parametrize("explorable", EXPLORABLES.values(), ids=lambda one: one.name)
+def test_every_explorable_has_a_page_that_names_all_that_can_be_chosen(explorable: Explorable):
+    table = rows("explorables.md", "| command | in the app | what it answers |")
+    link = f"[`visit explore {explorable.name}`](explore/{explorable.name}.md)"
+    assert [link, explorable.title, explorable.asks] in table
+    page = (ROOT / "docs" / "explore" / f"{explorable.name}.md").read_text(encoding="utf-8")
+    for option in options_of(explorable.question):
+        assert f"--{option.name.replace('_', '-')}" in page
+
+
+def test_no_explorable_is_listed_that_there_is_not():
+    table = rows("explorables.md", "| command | in the app | what it answers |")
+    assert [title for _, title, _ in table] == [one.title for one in EXPLORABLES.values()]

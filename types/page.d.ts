@@ -7,7 +7,7 @@ interface StatePiece {
   name: Exclude<keyof PageState, "view">;
   default: any; // of the piece's own type, as JSON has it
   key: string | null;
-  writing: "text" | "words" | "pane";
+  writing: "text" | "words" | "pane" | "fields";
   store: "none" | "page" | "local";
   kept: boolean;
 }
@@ -22,6 +22,7 @@ interface StateWriting {
 interface Pane {
   name: string;
   layer?: number;
+  of?: string; // what is explored
   width?: number;
   height?: number;
 }
@@ -78,6 +79,7 @@ interface PageState {
   second: string | null;
   site: string | null;
   predicted: string;
+  exploredBy: Record<string, string>; // by explorable and option
 }
 
 /** What the tab Causes says of a node (visit/web/causes/without.py). */
@@ -400,6 +402,11 @@ interface PngTools {
 }
 
 interface Visit {
+  // explore.js
+  exploring: () => string;
+  explore: (of: string) => void;
+  chooseExplored: (name: string, text: string | null) => void;
+
   // app.js
   $: (id: string) => HTMLElement | null;
   part: (id: string) => HTMLElement;

@@ -112,7 +112,8 @@ def test_every_help_text_stands_in_the_docs(
     text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     blocks = dict(re.findall(r"^```text\n\$ visit ([^\n]*)\n(.*?)^```$", text, re.M | re.S))
     commands = [
-        "trace", "ablate", "patch", "circuit", "compare", "why", "consensus", "serve", "show",
+        "trace", "ablate", "patch", "circuit", "compare", "why", "consensus", "explore",
+        "explore norms", "serve", "show",
         "export", "models", "models get", "models clear", "atlas",
         *(f"atlas {command}" for command in ("build", "search", "list", "clear")),
     ]  # fmt: skip

@@ -29,6 +29,14 @@ test("a link of an earlier version is read as it was meant", () => {
   });
 });
 
+test("what is explored and what is chosen of it survive a link, whatever is typed", () => {
+  const chosen = { "watch.tokens": " Tokyo\n &=+ Rome", "saliency.method": "gradient" };
+  const state = { ...defaults(), pane: { name: "explore", of: "norms", width: 9 }, exploredBy: chosen };
+  const read = address.read(table, `?${address.write(table, state, VIEW)}`);
+  assert.deepEqual(read, { pane: { name: "explore", of: "norms" }, exploredBy: chosen });
+  assert.deepEqual(address.read(table, "?pane=explore"), { pane: { name: "explore", of: undefined } });
+});
+
 test("what is written is read back, in the words and the order that links have always had", () => {
   const state = {
     ...defaults(),

@@ -21,6 +21,7 @@ from visit.cli import (
     circuit,
     compare,
     consensus,
+    explore,
     export,
     models,
     serve,
@@ -73,6 +74,7 @@ COMMANDS: dict[str, Command | Group] = {
     "consensus": Command(
         "see what holds over many prompts with the same slots", consensus.describe, consensus.run
     ),
+    "explore": Group("look at a pass in other ways than the flow graph", explore.COMMANDS),
     "serve": Command("open the app with a model in memory", serve.describe_serve, serve.serve),
     "show": Command(
         "open a document in the viewer; needs no model", serve.describe_show, serve.show

@@ -146,19 +146,25 @@ def add_running(command: Parser) -> None:
     )
 
 
-def add_output(command: Parser, summary: str) -> argparse._ArgumentGroup:
+_DOCUMENT_GOES = "where the document goes, - for stdout (default: -, or nowhere with --summary)"
+
+
+def add_output(
+    command: Parser, summary: str, goes: str = _DOCUMENT_GOES
+) -> argparse._ArgumentGroup:
     """Where a command's document and its summary go, and whether the time stands in it.
 
     Args:
         command: The command.
         summary: What its summary prints.
+        goes: What the option says that names the file.
     """
     output = command.add_argument_group("what is written")
     output.add_argument(
         "-o",
         "--output",
         metavar="FILE",
-        help="where the document goes, - for stdout (default: -, or nowhere with --summary)",
+        help=goes,
     )
     output.add_argument("--summary", action="store_true", help=f"print {summary}")
     output.add_argument(

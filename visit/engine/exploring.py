@@ -1,15 +1,19 @@
-"""The questions of the explorables: what stands beside the flow graph, each one click from it.
+"""The explorables: what stands beside the flow graph, each one click from it, a question each.
 
-Each is answered by an ``Explored`` (``visit.graph.explored``), whose ``name`` the command line, the
-app and the document call it by.
+Each is answered by an ``Explored`` (``visit.graph.explored``). ``EXPLORABLES`` is the one list of
+them, of which the command line, the app and the docs are made. A new one is a question here and a
+row of it, what answers it (``visit.assemble.exploring``), and what draws it
+(``visit.web.explore.views``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from visit.engine.questions import Question
+from visit.graph.explored.answer import Explored
 from visit.graph.explored.norms import Norms
 
 
@@ -18,3 +22,44 @@ class ReadNorms(Question[Norms]):
     """How much attention really moves from where, against what its pattern says."""
 
     only_looks: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Explorable:
+    """One explorable.
+
+    Attributes:
+        question: What asks it; its options are what can be chosen.
+        answer: The type of what answers it, which has the explorable's name.
+        title: What the app calls it.
+        asks: What it answers, as a question.
+        summary: What its command is for, as the list of commands says it.
+        trust: How far to trust what it shows, in a sentence or two.
+    """
+
+    question: type[Question[Any]]
+    answer: type[Explored]
+    title: str
+    asks: str
+    summary: str
+    trust: str
+
+    @property
+    def name(self) -> str:
+        """As the command line, addresses and documents have it."""
+        return self.answer.name
+
+
+_ALL = (
+    Explorable(
+        ReadNorms,
+        Norms,
+        "Norms",
+        "Where does a head's pattern mislead: much attention, and little moved?",
+        "see what attention really moves, against what its pattern says",
+        "Exact sums of the pass that was run. A norm says how much is moved, not what it does: a "
+        "long vector may be read by nothing downstream, which is what flow is for.",
+    ),
+)
+EXPLORABLES: Mapping[str, Explorable] = {one.name: one for one in _ALL}
+"""By their names, in the order in which they are listed."""

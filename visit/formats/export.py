@@ -60,7 +60,22 @@ def export(flow: FlowGraph, write: Callable[[FlowGraph], Texts], path: str | Pat
     Raises:
         OutputError: a file cannot be written.
     """
-    made = write(flow)
+    return write_texts(write(flow), path)
+
+
+def write_texts(made: Texts, path: str | Path) -> list[Path]:
+    """Write a file, or several beside each other, each whole or not at all.
+
+    Args:
+        made: One text, or several by what their names end with.
+        path: The file; of several texts, ``g`` or ``g.csv`` makes ``g.nodes.csv`` and so on.
+
+    Returns:
+        The files written.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
     texts = {Path(path): made} if isinstance(made, str) else _texts_by_path(made, Path(path))
     for place in texts:
         check_writable(place)

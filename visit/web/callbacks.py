@@ -28,6 +28,7 @@ from visit.web import ids, inspector
 from visit.web.asking.prompt_form import abilities
 from visit.web.causes.callbacks import find_before, register_causes
 from visit.web.causes.difference import mark_differences
+from visit.web.explore.callbacks import register_explore
 from visit.web.exports.downloads import download
 from visit.web.exports.offline import estimate_bytes
 from visit.web.exports.printed import Wanted, print_screen
@@ -72,6 +73,7 @@ def register(
     ranking.register(calls, graphs)
     if engine is not None and default is not None:
         register_causes(calls, engine, graphs, shelf, default)
+        register_explore(calls, graphs)
     _register_graph(calls, engine, graphs)
     _register_browser(app, with_engine=engine is not None)
 
@@ -265,6 +267,7 @@ def _register_browser(app: Dash, *, with_engine: bool) -> None:
         browser("goTo", Input(ids.PATCHING, "clickData"))
         browser("keepSize", Input(ids.CIRCUIT, "clickData"))
         browser("goTo", Input(ids.CONSENSUS, "clickData"))
+        browser("goTo", Input(ids.EXPLORE, "clickData"))
     browser("lens", Input(ids.LENS, "figure"), Input(ids.PICKED, "data"))
     browser("saveFigure", Input(ids.FIGURE, "data"))
     browser("showMaking", Input(ids.MAKING, "data"))
@@ -277,6 +280,7 @@ def _register_browser(app: Dash, *, with_engine: bool) -> None:
     for store in (
         *(ids.DRAWN_PANELS, ids.INSPECTOR_PANELS),
         *(ids.AGREEMENT_PANELS, ids.PATCHING_PANELS, ids.CIRCUIT_PANELS, ids.CONSENSUS_PANELS),
+        ids.EXPLORE_PANELS,
     ):
         browser("fill", Input(store, "data"))
 

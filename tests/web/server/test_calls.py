@@ -48,6 +48,10 @@ IN_CAUSES = SHOWN | {
     (ids.KEEP_ONLY, "data"): {"of": "k"},
     (ids.MANY, "data"): {"of": "k", "prompts": "a b c"},
 }
+IN_EXPLORE = SHOWN | {
+    (ids.PANE, "data"): {"name": "explore", "of": "norms"},
+    (ids.EXPLORE_SAVE, "data"): {"kept": "csv", "asked": 1},
+}
 """The same, where what parts cause is asked for."""
 
 
@@ -124,7 +128,7 @@ def test_a_fault_in_any_callback_is_told_in_place_and_in_one_line_of_the_log(
 ):
     """They ended without a word, and the page stayed as it was."""
     every = callbacks(client)
-    assert len(every) == 21
+    assert len(every) == 23
     for callback in every:
         with monkeypatch.context() as patched:
             patched.setattr(Shelf, "get", fail(KeyError("L0.head3@2")))
@@ -138,6 +142,8 @@ def test_a_fault_in_any_callback_is_told_in_place_and_in_one_line_of_the_log(
                 told = call(client, callback)
                 if told.get((ids.PROBLEM, "hidden")) is not False:
                     told = call(client, callback, IN_CAUSES)
+                if told.get((ids.PROBLEM, "hidden")) is not False:
+                    told = call(client, callback, IN_EXPLORE)
         assert told.get((ids.PROBLEM, "hidden")) is False, callback.output
         said = told[ids.PROBLEM, "children"]
         assert said.startswith("the app could not answer (") and "L0.head3@2" in said

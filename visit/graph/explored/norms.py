@@ -13,6 +13,7 @@ from typing import ClassVar
 from visit.graph.explored.answer import Explored, Table
 from visit.graph.ids import NodeId
 from visit.graph.kinds import NodeKind
+from visit.text import visible
 
 _LARGE = 0.3
 """An attention weight that looks like much."""
@@ -148,8 +149,8 @@ class Norms(Explored):
         return (
             f"{len(misleading)} of {len(self.heads)} heads attend to a token with {_LARGE:.0%} or "
             "more and move less than half of that part from it; the farthest apart is "
-            f"{worst.layer}.{worst.head}: {worst.attention[at]:.0%} of its attention, "
-            f"{worst.parts[at]:.1%} of what it moves, at position {at}",
+            f"{worst.layer}.{worst.head}, with {worst.attention[at]:.0%} of its attention on "
+            f"{visible(self.tokens[at].text)} and {worst.parts[at]:.0%} of what it moves from it",
             f"{mean:.0%} of what leaves attention at the traced position comes from other "
             "positions once the residual is counted, on average over the layers",
         )

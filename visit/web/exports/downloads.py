@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from visit.engine.progress import Progress, silent
+from visit.formats.export import Texts
 from visit.formats.registry import Format
 from visit.graph.flow import FlowGraph, NodeId
 from visit.graph.index import Index
@@ -59,11 +60,22 @@ def download(
     flow = replace(index.flow, notes=view.notes)
     name = f"{file_name(flow.request.prompt, flow.model.name)}.{format_.ending}"
     if format_.write is None:
-        made: str | dict[str, str] = DRAWN[format_.ending](flow, view.opened, look, tell)
+        made: Texts = DRAWN[format_.ending](flow, view.opened, look, tell)
     else:
         made = format_.write(flow)
+    return file_from_texts(made, name, format_.media_type)
+
+
+def file_from_texts(made: Texts, name: str, media_type: str) -> dict[str, Any]:
+    """A file for ``dcc.Download``; several come zipped.
+
+    Args:
+        made: One text, or several by what their names end with.
+        name: The file's.
+        media_type: The MIME type of one text.
+    """
     if isinstance(made, str):
-        return {"content": made, "filename": name, "type": format_.media_type}
+        return {"content": made, "filename": name, "type": media_type}
     content = base64.b64encode(_zip_from_texts(made)).decode()
     zipped = {"filename": f"{name}.zip", "type": "application/zip"}
     return {"content": content, "base64": True, **zipped}

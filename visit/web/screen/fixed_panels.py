@@ -16,6 +16,7 @@ from visit.graph.parts import By
 from visit.web import ids
 from visit.web.asking import prompt_form
 from visit.web.causes.pane import pane_panels
+from visit.web.explore.pane import explore_panels
 from visit.web.exports.figures.dialog import dialog
 from visit.web.look import COLOURINGS, FAMILY_WORDS, WIDTHS
 from visit.web.parts import aria, choice, data, field, term
@@ -55,7 +56,7 @@ def build_fixed_panels(*, with_engine: bool, with_server: bool = True) -> dict[s
         filled[ids.EXAMPLES] = trees(examples.menu())
         filled[ids.FORM_MENU] = trees(prompt_form.menu())
         filled[ids.COVER] = trees(cover.cover())
-        filled |= pane_panels()
+        filled |= pane_panels() | explore_panels()
     return filled
 
 
@@ -113,14 +114,17 @@ def toolbar(*, with_server: bool, with_engine: bool) -> list[Component]:
 
 
 def _views(*, with_engine: bool) -> Component:
-    causes = [_build_switch("Causes", "causes", "What parts cause: agreement, patching")]
+    asked = [
+        _build_switch("Causes", "causes", "What parts cause: agreement, patching"),
+        _build_switch("Explore", "explore", "Saliency, heads, norms, maps and more of this pass"),
+    ]
     return html.Div(
         [
             html.Div(
                 [
                     _build_switch("Flow", "flow", "The whole model, every position"),
                     _build_switch("Sankey", "sankey", "One layer as in the paper's Figure 1"),
-                    *(causes if with_engine else []),
+                    *(asked if with_engine else []),
                 ],
                 className="segments",
                 role="group",

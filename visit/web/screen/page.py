@@ -16,6 +16,7 @@ from visit.web import ids
 from visit.web.asking.prompt_form import form_from_data
 from visit.web.asking.settings import settings_form
 from visit.web.causes.pane import build_pane
+from visit.web.explore.pane import build_explore_pane
 from visit.web.flow.stylesheet import stylesheet, stylesheets
 from visit.web.parts import aria, by_keyboard
 from visit.web.plots.plotly import EMPTY
@@ -90,7 +91,7 @@ def build_screen(
         view: What is shown at once, where there is a graph already.
     """
     middle = build_viewer_fields(view) if request is None else build_fields(models, request)
-    panes = () if request is None else (build_pane(),)
+    panes = () if request is None else (build_pane(), build_explore_pane())
     header, *frame = build_frame(middle, _graph(), _figures(), panes)
     gone = html.Div(_GONE, id=ids.GONE, className="gone", role="status", hidden=True)
     return html.Div(
@@ -116,6 +117,7 @@ def _stores(page: str, view: View | None, request: Request | None) -> list[Compo
         *(ids.RUN, ids.COMPARE, ids.WEIGH, ids.CHANGED, ids.WEIGHED),
         *(ids.CAUSES_PANELS, ids.AGREEMENT_PANELS, ids.PATCHING_PANELS),
         *(ids.KEEP_ONLY, ids.CIRCUIT_PANELS, ids.MANY, ids.CONSENSUS_PANELS),
+        *(ids.EXPLORE_SAVE, ids.EXPLORE_PANELS),
     )
     given: dict[str, Any] = {
         ids.PAGE: page,

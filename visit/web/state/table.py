@@ -24,7 +24,9 @@ class Writing(StrEnum):
     WORDS = "words"
     """A set of words, a space between two."""
     PANE = "pane"
-    """A pane's name, and the layer that it shows."""
+    """A pane's name, and the layer or the explorable that it shows."""
+    FIELDS = "fields"
+    """Texts by name, written as an address writes its own."""
 
 
 class Store(StrEnum):
@@ -89,6 +91,7 @@ TABLE = (
     Piece(ids.SECOND, key="second", store=Store.PAGE),
     Piece(ids.SITE, store=Store.PAGE),
     Piece(ids.PREDICTED, default="flow", key="by", store=Store.PAGE),
+    Piece(ids.EXPLORED_BY, default={}, key="with", writing=Writing.FIELDS, store=Store.PAGE),
 )
 """In the order in which the address says them."""
 STORES = tuple(piece.name for piece in TABLE if piece.store is Store.PAGE)

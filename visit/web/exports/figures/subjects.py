@@ -36,6 +36,9 @@ from visit.web.consensus.asking import (
 )
 from visit.web.consensus.figure import consensus_figure
 from visit.web.consensus.listed import list_consensus
+from visit.web.explore.asking import ask_explorable, chosen_of, explorable_from
+from visit.web.explore.view import Shown as Seen
+from visit.web.explore.views import VIEWS
 from visit.web.exports.figures.outlines import add
 from visit.web.exports.figures.sheet import Entry
 from visit.web.plots.callbacks import draw_lens, draw_sankey, layer_shown
@@ -226,12 +229,25 @@ async def _consensus(scene: Scene, shown: Shown, drawn: Drawn) -> Picture:
     )  # fmt: skip
 
 
+async def _explore(scene: Scene, shown: Shown, drawn: Drawn) -> Picture:
+    asked, texts = explorable_from(shown), shown.get("chosen")
+    own = chosen_of(asked, texts if isinstance(texts, dict) else {})
+    question = ask_explorable(asked, scene.view.request, own)
+    answer = await scene.graphs.answer(scene.view, question)
+    if answer is None:
+        raise RequestError(_NOT_KNOWN)
+    figure = VIEWS[asked.name].draw(Seen(answer, own, drawn.theme, drawn.width))
+    said = (VIEWS[asked.name].says, *answer.findings()[:1])
+    return Picture(figure, asked.asks, asked.name, notes=tuple(filter(None, said)))
+
+
 SUBJECTS: Mapping[str, Subject] = {
     ids.SANKEY: Subject("the Sankey", _sankey),
     ids.AGREEMENT: Subject("predicted against measured", _agreement),
     ids.PATCHING: Subject("the maps of patching", _patching),
     ids.CIRCUIT: Subject("the circuit's curve", _circuit),
     ids.CONSENSUS: Subject("what holds over many prompts", _consensus),
+    ids.EXPLORE: Subject("what is explored", _explore),
     ids.LENS: Subject("the lens grid", _lens),
     "attention": Subject("the head's attention", _attention),
     "heads": Subject("heads × layers", _heads),

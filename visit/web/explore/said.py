@@ -1,0 +1,16 @@
+"""What was found, in words."""
+
+from __future__ import annotations
+
+from dash import html
+from dash.development.base_component import Component
+
+from visit.graph.explored.answer import Explored
+
+
+def say_explored(answer: Explored) -> list[Component]:
+    """The findings, a line each, the first as the headline."""
+    return [
+        html.P(said, className="explore-first" if not number else "")
+        for number, said in enumerate(answer.findings())
+    ]

@@ -1,0 +1,13 @@
+"""What shows each explorable, a module each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from visit.web.explore.view import ExploreView
+from visit.web.explore.views.norms import NORMS
+
+VIEWS: Mapping[str, ExploreView] = {
+    "norms": NORMS,
+}
+"""By the explorables' names."""
