@@ -55,6 +55,8 @@ def crc32_of(tensor: Tensor, seed: int = 0) -> int:
 def crc32_of_rows(rows: Sequence[Tensor]) -> list[int]:
     """The CRC-32 of each of some contiguous tensors, taken by as many threads as help."""
     n_threads = max(1, min(torch.get_num_threads(), len(rows) // _FEWEST_ROWS))
+    if n_threads == 1:  # to start another takes as long as a hundred checksums
+        return list(map(crc32_of, rows))
     shares = [rows[start::n_threads] for start in range(n_threads)]
     found = [0] * len(rows)
     with ThreadPoolExecutor(n_threads) as pool:  # a checksum leaves Python to the other threads
