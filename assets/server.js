@@ -6,7 +6,9 @@
   const EVERY = 5000;
   const AGAIN = 1500; // while it does not answer
   const PATIENCE = 4000;
+  const SETTLED = 60000; // after which what is sent arrives
   let isGone = false;
+  let backAt = -Infinity;
   /** @type {number | undefined} */
   let timer;
 
@@ -31,6 +33,7 @@
     isGone = gone;
     V.part("gone").hidden = !gone;
     if (gone) return;
+    backAt = performance.now();
     // Dash forgets what it was waiting for when the line breaks.
     const trace = V.$("trace");
     if (!(trace instanceof HTMLButtonElement) || !trace.disabled) {
@@ -40,6 +43,18 @@
     V.setProps("trace", { disabled: false });
     setTimeout(() => trace.click(), 0);
   }
+
+  // Dash's worker may open two connections when the server is back, and what waits for the one is then sent on the other
+  // before it is open, and lost. A trace that has arrived shows at once, by its button or by what is drawn.
+  document.addEventListener("click", (event) => {
+    const trace = V.element(event.target).closest("#trace");
+    if (!(trace instanceof HTMLButtonElement) || performance.now() > backAt + SETTLED) return;
+    const [view, problem] = [V.state.view, V.part("problem").textContent];
+    setTimeout(() => {
+      const isLost = !trace.disabled && V.state.view === view && V.part("problem").textContent === problem;
+      if (isLost && !isGone) trace.click();
+    }, PATIENCE);
+  });
 
   V.onFilled((id) => {
     if (id === "toolbar" && V.$("gone") && !timer) timer = setTimeout(look, EVERY);
