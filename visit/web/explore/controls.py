@@ -35,12 +35,12 @@ def build_heads() -> list[Component]:
 def _head(one: Explorable) -> Component:
     view = VIEWS[one.name]
     options = (*options_of(one.question), *view.options)
-    says = [html.P(view.says, className="hint explore-says")] if view.says else []
     return html.Div(
         [
             html.Div(
                 [
                     html.H2(one.title),
+                    html.P(one.asks, className="explore-asks"),
                     html.Details(
                         [html.Summary("How far to trust it"), html.P(one.trust)],
                         className="explore-trust",
@@ -52,10 +52,8 @@ def _head(one: Explorable) -> Component:
                 ],
                 className="explore-title",
             ),
-            html.P(one.asks, className="explore-asks"),
             *([html.Div([_control(one, option) for option in options],
                         className="explore-options")] if options else []),
-            *says,
         ],
         className="explore-of",
         hidden=True,
