@@ -12,9 +12,39 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from visit.engine.options import option
 from visit.engine.questions import Question
 from visit.graph.explored.answer import Explored
+from visit.graph.explored.contexts import Contexts
 from visit.graph.explored.norms import Norms
+from visit.graph.request import CountFromOne
+
+
+@dataclass(frozen=True)
+class FindContexts(Question[Contexts]):
+    """Where in a text a memory or a head is most active.
+
+    Attributes:
+        part: By its id, with or without a position.
+        text: What is read; the bundled text where it is empty.
+        contexts: How many tokens are listed at either end, 20 at most.
+    """
+
+    part: str = option(
+        "",
+        "Part",
+        "a memory or a head, like L3.memory17 or L3.head2; by default "
+        "the memory that most of the metric flows through",
+        letter="ID",
+    )
+    text: str = option(
+        "",
+        "Text",
+        "the text that is read; by default one that is bundled",
+        letter="TEXT",
+        long=True,
+    )
+    contexts: CountFromOne = option(10, "Contexts", "how many are listed at either end")
 
 
 @dataclass(frozen=True)
@@ -51,6 +81,15 @@ class Explorable:
 
 
 _ALL = (
+    Explorable(
+        FindContexts,
+        Contexts,
+        "Contexts",
+        "Where in a text is this memory or head most active?",
+        "find where in a text a memory or a head is most active",
+        "Exact, and of the text that was read alone: a part that looks like one thing in it may do "
+        "another elsewhere. The strongest contexts say little of the usual ones.",
+    ),
     Explorable(
         ReadNorms,
         Norms,

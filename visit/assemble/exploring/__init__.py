@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from visit.assemble.exploring.contexts import find_contexts
 from visit.assemble.exploring.norms import read_norms
 
-HANDLERS = (read_norms,)
+HANDLERS = (find_contexts, read_norms)
 """A function of each question, which its first argument's type names."""

@@ -76,13 +76,13 @@ def _control(one: Explorable, option: Option) -> Component:
             _field(option, attributes),
             html.Span(option.says, id=says, className="unseen"),
         ],
-        className="explore-option is-long" if option.lines else "explore-option",
+        className="explore-option is-long" if option.lines or option.long else "explore-option",
         title=option.says,
     )
 
 
 def _field(option: Option, attributes: dict[str, Any]) -> Any:
-    if option.lines:
+    if option.lines or option.long:
         typed = {"rows": "2", "spellcheck": "false", "autocomplete": "off", "wrap": "off"}
         return {"tag": "textarea", "attributes": typed | attributes, "children": []}
     if option.takes is bool or option.choices:
