@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import pytest
 
-from visit.engine.exploring import FindContexts, FindFactors, ReadNorms
+from visit.engine.exploring import FindContexts, FindFactors, MapResiduals, ReadNorms
 from visit.engine.question_data import (
     data_from_question,
     kinds_of_question,
@@ -33,6 +33,7 @@ from visit.engine.questions import (
 )
 from visit.errors import RequestError
 from visit.graph.circuit import Score
+from visit.graph.explored.maps import Projection
 from visit.graph.interventions import Positions, Unit
 from visit.graph.request import RankBy, Request
 
@@ -73,6 +74,8 @@ SAMPLES: list[Question[Any]] = [
     FindContexts(REQUEST, "L1.head0", "Rome is a city.", 3),
     FindFactors(REQUEST),
     FindFactors(REQUEST, 3, "0-1", first_token=True, seed=5),
+    MapResiduals(REQUEST),
+    MapResiduals(REQUEST, Projection.TSNE, ("Paris is",), first_token=True, lengths=True, seed=2),
     ReadNorms(REQUEST),
     ReadConsensus(REQUEST, (("Rome",), ("Oslo",)), (1, 3), ("", " a"), template="{city} is"),
 ]
