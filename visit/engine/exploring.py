@@ -17,6 +17,7 @@ from visit.engine.questions import Question
 from visit.graph.explored.answer import Explored
 from visit.graph.explored.contexts import Contexts
 from visit.graph.explored.factors import Factors
+from visit.graph.explored.heads import Heads
 from visit.graph.explored.maps import Maps, Projection
 from visit.graph.explored.norms import Norms
 from visit.graph.request import Count, CountFromOne
@@ -69,6 +70,26 @@ class FindFactors(Question[Factors]):
         False, "First token", "take the first token in, whose activations are often far the largest"
     )
     seed: Count = option(0, "Seed", "of the factorisation, which is the same for the same seed")
+
+
+@dataclass(frozen=True)
+class ReadHeads(Question[Heads]):
+    """What every head is known by, with which others it composes, and one head's card.
+
+    Attributes:
+        head: The one whose card is made; by default the one with the most flow.
+        repeats: How many rows of random tokens are said twice to the model.
+        seed: Of those tokens, of the random matrices, and of the tokens on the card.
+    """
+
+    head: str = option(
+        "", "Head", "the head whose card is made, like L5.head3; by default the one that most of "
+        "the metric flows through", letter="ID",
+    )  # fmt: skip
+    repeats: CountFromOne = option(
+        4, "Repeats", "rows of random tokens that are said twice to the model"
+    )
+    seed: Count = option(0, "Seed", "of those tokens, of the baseline and of the card's tokens")
 
 
 @dataclass(frozen=True)
@@ -151,6 +172,16 @@ _ALL = (
         "A factorisation is one of many that fit about as well: it depends on the number of "
         "factors, the seed and the text, and leaves out what is negative. The error says how much "
         "it leaves; take the memories of a factor away to see what they cause.",
+    ),
+    Explorable(
+        ReadHeads,
+        Heads,
+        "Heads",
+        "Which heads look back, copy and induce, and which could work together?",
+        "see what every head is known by, and with which others it composes",
+        "Scores say where heads look on random tokens, not what they do on yours. Composition says "
+        "what could pass between two heads by their weights alone, whatever stands between them: "
+        "the flow of the card says what does, here.",
     ),
     Explorable(
         MapResiduals,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from visit.assemble.exploring.contexts import find_contexts
 from visit.assemble.exploring.factors import find_factors
+from visit.assemble.exploring.heads import read_heads
 from visit.assemble.exploring.maps import map_residuals
 from visit.assemble.exploring.norms import read_norms
 
-HANDLERS = (find_contexts, find_factors, map_residuals, read_norms)
+HANDLERS = (find_contexts, find_factors, map_residuals, read_heads, read_norms)
 """A function of each question, which its first argument's type names."""

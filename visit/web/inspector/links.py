@@ -35,6 +35,7 @@ class _Link:
 
 _LINKS = (
     _Link(_HEADS | _MEMORIES, "contexts", "part", "contexts", "Where in a text it is most active"),
+    _Link(_HEADS, "heads", "head", "card", "What it is known by, what it reads and feeds"),
 )
 
 

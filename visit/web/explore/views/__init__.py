@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from visit.web.explore.view import ExploreView
 from visit.web.explore.views.contexts import CONTEXTS
 from visit.web.explore.views.factors import FACTORS
+from visit.web.explore.views.heads import HEADS
 from visit.web.explore.views.maps import MAPS
 from visit.web.explore.views.norms import NORMS
 
 VIEWS: Mapping[str, ExploreView] = {
     "contexts": CONTEXTS,
     "factors": FACTORS,
+    "heads": HEADS,
     "maps": MAPS,
     "norms": NORMS,
 }
