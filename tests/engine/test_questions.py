@@ -11,7 +11,14 @@ from typing import Any, get_args
 
 import pytest
 
-from visit.engine.exploring import FindContexts, FindFactors, MapResiduals, ReadHeads, ReadNorms
+from visit.engine.exploring import (
+    FindContexts,
+    FindFactors,
+    MapQueryKey,
+    MapResiduals,
+    ReadHeads,
+    ReadNorms,
+)
 from visit.engine.question_data import (
     data_from_question,
     kinds_of_question,
@@ -74,6 +81,8 @@ SAMPLES: list[Question[Any]] = [
     FindContexts(REQUEST, "L1.head0", "Rome is a city.", 3),
     FindFactors(REQUEST),
     FindFactors(REQUEST, 3, "0-1", first_token=True, seed=5),
+    MapQueryKey(REQUEST),
+    MapQueryKey(REQUEST, "L1.head0", Projection.TSNE, ("Paris is",), first_token=True, seed=2),
     ReadHeads(REQUEST),
     ReadHeads(REQUEST, "L1.head0", repeats=2, seed=3),
     MapResiduals(REQUEST),

@@ -20,6 +20,7 @@ from visit.graph.explored.factors import Factors
 from visit.graph.explored.heads import Heads
 from visit.graph.explored.maps import Maps, Projection
 from visit.graph.explored.norms import Norms
+from visit.graph.explored.query_key import QueryKey
 from visit.graph.request import Count, CountFromOne
 
 
@@ -127,6 +128,34 @@ class ReadNorms(Question[Norms]):
     only_looks: ClassVar[bool] = True
 
 
+@dataclass(frozen=True)
+class MapQueryKey(Question[QueryKey]):
+    """One head's queries and keys in one plane, and how far every head's can be believed.
+
+    Attributes:
+        head: The head; by default the one with the most flow.
+        projection: What makes two dimensions of many.
+        others: More prompts, in the same map.
+        first_token: Whether each prompt's first token is taken in, where many heads rest.
+        seed: Of what is random in UMAP and t-SNE.
+    """
+
+    head: str = option(
+        "", "Head", "the head, like L5.head3; by default the one that most of the metric flows "
+        "through", letter="ID",
+    )  # fmt: skip
+    projection: Projection = option(
+        Projection.PCA, "Projection", "what makes two dimensions of many; umap needs its package"
+    )
+    others: tuple[str, ...] = option(
+        (), "Other prompts", "more prompts in the same map", letter="PROMPT", lines=True
+    )
+    first_token: bool = option(
+        False, "First token", "take each prompt's first token in, where many heads rest"
+    )
+    seed: Count = option(0, "Seed", "of what is random in umap and tsne")
+
+
 @dataclass(frozen=True, slots=True)
 class Explorable:
     """One explorable.
@@ -201,6 +230,16 @@ _ALL = (
         "see what attention really moves, against what its pattern says",
         "Exact sums of the pass that was run. A norm says how much is moved, not what it does: a "
         "long vector may be read by nothing downstream, which is what flow is for.",
+    ),
+    Explorable(
+        MapQueryKey,
+        QueryKey,
+        "Queries and keys",
+        "Which queries lie near which keys, and can that picture be believed?",
+        "map a head's queries and keys in one plane",
+        "The scores are the model's own, but distance is only like them as far as the correlation "
+        "says, which the map of all heads shows; and two dimensions show less than the whole. What "
+        "ALiBi adds for the distance is in no query and no key.",
     ),
 )
 EXPLORABLES: Mapping[str, Explorable] = {one.name: one for one in _ALL}

@@ -7,6 +7,7 @@ from visit.assemble.exploring.factors import find_factors
 from visit.assemble.exploring.heads import read_heads
 from visit.assemble.exploring.maps import map_residuals
 from visit.assemble.exploring.norms import read_norms
+from visit.assemble.exploring.query_key import map_query_key
 
-HANDLERS = (find_contexts, find_factors, map_residuals, read_heads, read_norms)
+HANDLERS = (find_contexts, find_factors, map_residuals, map_query_key, read_heads, read_norms)
 """A function of each question, which its first argument's type names."""

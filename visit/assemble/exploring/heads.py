@@ -24,6 +24,7 @@ from visit.explore.head_scores import marks, repeated_tokens, score_heads
 from visit.graph.explored.heads import Composition, HeadCard, Heads, HeadScores, TokenCircuit
 from visit.graph.ids import NodeId
 from visit.graph.kinds import NodeKind
+from visit.graph.request import Request
 from visit.tracing.trace import record
 
 _HEAD = re.compile(r"L(\d+)\.head(\d+)(?:@.*)?")
@@ -46,7 +47,7 @@ def read_heads(question: ReadHeads, resident: Resident, tell: Progress) -> Heads
     request, architecture = question.request, resident.loaded.architecture
     trace = resident.trace(request, tell)
     asked = resident.builder.resolve(trace, request)
-    chosen = _choose_head(question, asked, resident, tell)
+    chosen = choose_head(question.head, request, asked, resident, tell)
     here = [score_heads(layer.attention, marks(trace.token_ids)) for layer in trace.layers]
     tell("heads", 0.1)
     length = min(_LENGTH, architecture.sizes.n_context // 2)
@@ -84,22 +85,29 @@ def _known(scores: Tensor) -> tuple[float | None, ...]:
     return tuple(None if score != score else score for score in scores.tolist())
 
 
-def _choose_head(
-    question: ReadHeads, asked: TracedRequest, resident: Resident, tell: Progress
+def choose_head(
+    named: str, request: Request, asked: TracedRequest, resident: Resident, tell: Progress
 ) -> NodeId:
     """The head that is named, at the traced position; the one with the most flow of none.
+
+    Args:
+        named: Like ``L5.head3``, with or without a position.
+        request: What is asked of the prompt.
+        asked: The same, traced.
+        resident: The model.
+        tell: Told how far it is.
 
     Raises:
         RequestError: there is none of that name.
     """
     sizes = resident.loaded.architecture.sizes
-    if not question.head:
-        parts = ranking.rank(RankParts(question.request, memories=0), resident, tell).parts
+    if not named:
+        parts = ranking.rank(RankParts(request, memories=0), resident, tell).parts
         heads = [part for part in parts if part.id.kind is NodeKind.HEAD]
         return max(heads, key=lambda part: abs(part.flow)).id
-    found = _HEAD.fullmatch(question.head.strip())
+    found = _HEAD.fullmatch(named.strip())
     if found is None:
-        raise RequestError(f"head is {question.head!r}; give one like L3.head2")
+        raise RequestError(f"head is {named!r}; give one like L3.head2")
     layer, head = int(found[1]), int(found[2])
     check_there("layer", layer, sizes.n_layers)
     check_there("head", head, sizes.n_heads)

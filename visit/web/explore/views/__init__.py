@@ -10,6 +10,7 @@ from visit.web.explore.views.factors import FACTORS
 from visit.web.explore.views.heads import HEADS
 from visit.web.explore.views.maps import MAPS
 from visit.web.explore.views.norms import NORMS
+from visit.web.explore.views.query_key import QUERY_KEY
 
 VIEWS: Mapping[str, ExploreView] = {
     "contexts": CONTEXTS,
@@ -17,5 +18,6 @@ VIEWS: Mapping[str, ExploreView] = {
     "heads": HEADS,
     "maps": MAPS,
     "norms": NORMS,
+    "query-key": QUERY_KEY,
 }
 """By the explorables' names."""
