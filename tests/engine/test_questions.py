@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import pytest
 
-from visit.engine.exploring import ReadNorms
+from visit.engine.exploring import ReadNorms, ReadSaliency, WatchTokens
 from visit.engine.question_data import (
     data_from_question,
     kinds_of_question,
@@ -33,6 +33,7 @@ from visit.engine.questions import (
 )
 from visit.errors import RequestError
 from visit.graph.circuit import Score
+from visit.graph.explored.saliency import Baseline, SaliencyMethod, SaliencyOf
 from visit.graph.interventions import Positions, Unit
 from visit.graph.request import RankBy, Request
 
@@ -70,6 +71,12 @@ SAMPLES: list[Question[Any]] = [
     FindCircuit(REQUEST, sites=("L1.head0@2",), reference=("Paris is",), checks=0),
     SplitScore(REQUEST, "L1.head0@2", source=-2, count=12),
     ReadNorms(REQUEST),
+    ReadSaliency(REQUEST),
+    ReadSaliency(
+        REQUEST, SaliencyMethod.INTEGRATED_GRADIENTS, SaliencyOf.PROBABILITY, 3, 20, Baseline.MEAN
+    ),
+    WatchTokens(REQUEST),
+    WatchTokens(REQUEST, (" Rome", r"\#12"), at=-2),
     ReadConsensus(REQUEST, (("Rome",), ("Oslo",)), (1, 3), ("", " a"), template="{city} is"),
 ]
 
