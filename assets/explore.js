@@ -12,7 +12,7 @@
 
   function show() {
     const of = V.exploring();
-    for (const button of document.querySelectorAll("button[data-explore]")) {
+    for (const button of document.querySelectorAll("button[data-explore][aria-pressed]")) {
       button.setAttribute("aria-pressed", String(button.getAttribute("data-explore") === of));
     }
     for (const head of document.querySelectorAll(".explore-of")) head.hidden = head.getAttribute("data-of") !== of;
@@ -61,6 +61,8 @@
   document.addEventListener("click", (event) => {
     const button = V.element(event.target).closest("button[data-explore], button[data-explore-save]");
     const of = button?.getAttribute("data-explore");
+    const [name, text] = (button?.getAttribute("data-chosen") ?? "").split("=");
+    if (of && text) V.chooseExplored(name, text);
     if (of) V.explore(of);
     else if (button) V.setProps("explore-save", { data: { kept: button.getAttribute("data-explore-save"), asked: Date.now() } });
   });

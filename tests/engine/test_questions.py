@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import pytest
 
-from visit.engine.exploring import ReadNorms, ReadSaliency, WatchTokens
+from visit.engine.exploring import FindContexts, ReadNorms, ReadSaliency, WatchTokens
 from visit.engine.question_data import (
     data_from_question,
     kinds_of_question,
@@ -70,6 +70,8 @@ SAMPLES: list[Question[Any]] = [
     FindCircuit(REQUEST, ("mlp",), Score.FLOW, "zero", threshold=0.5, points=9),
     FindCircuit(REQUEST, sites=("L1.head0@2",), reference=("Paris is",), checks=0),
     SplitScore(REQUEST, "L1.head0@2", source=-2, count=12),
+    FindContexts(REQUEST),
+    FindContexts(REQUEST, "L1.head0", "Rome is a city.", 3),
     ReadNorms(REQUEST),
     ReadSaliency(REQUEST),
     ReadSaliency(

@@ -21,7 +21,7 @@ from visit.cli.options import (
     load_session,
 )
 from visit.cli.progress import progress_bar
-from visit.cli.prompt_input import add_prompt, check_prompt_named
+from visit.cli.prompt_input import add_prompt, check_prompt_named, read_text
 from visit.cli.request_options import (
     add_changes,
     add_metric,
@@ -74,6 +74,7 @@ def _describe(explorable: Explorable, command: Parser) -> None:
 def _add_option(group: argparse._ArgumentGroup, one: Option) -> None:
     flag, name = f"--{one.name.replace('_', '-')}", _PREFIX + one.name
     said = f"{one.says} (default: {one.said})" if one.said else one.says
+    said += "; @FILE reads it from a file" if one.long else ""
     if one.takes is bool:
         group.add_argument(
             flag, dest=name, action=argparse.BooleanOptionalAction, default=one.default, help=said
@@ -91,7 +92,7 @@ def _run(explorable: Explorable, arguments: Namespace) -> None:
     request = request_from_arguments(arguments)
     given = {one: getattr(arguments, _PREFIX + one.name) for one in options_of(explorable.question)}
     chosen = {
-        one.name: one.read(value) if isinstance(value, str) else value
+        one.name: one.read(_text_of(one, value)) if isinstance(value, str) else value
         for one, value in given.items()
         if value is not None
     }
@@ -101,6 +102,17 @@ def _run(explorable: Explorable, arguments: Namespace) -> None:
         session = load_session(arguments, progress)
         explored = session.ask(question, progress)
     _write(explored, arguments)
+
+
+def _text_of(one: Option, value: str) -> str:
+    """A text that is given, or that stands in the file that is named.
+
+    Raises:
+        RequestError: the file cannot be read.
+    """
+    if not one.long or not value.startswith("@"):
+        return value
+    return read_text(value[1:], one.name)
 
 
 def _write(explored: Explored, arguments: Namespace) -> None:

@@ -56,11 +56,19 @@ def prompt_from_arguments(arguments: Namespace) -> str | None:
         raise RequestError("PROMPT and --prompt-file are both given; give one of them")
     if file is None and prompt != _STDIN:
         return None if prompt is None else str(prompt)
-    return _read(file or prompt)
+    return read_text(file or prompt)
 
 
-def _read(name: str) -> str:
-    """A prompt's text, without a byte order mark, and without the line end that closes its file."""
+def read_text(name: str, what: str = "prompt") -> str:
+    """A file's text, without a byte order mark, and without the line end that closes it.
+
+    Args:
+        name: The file's; ``-`` for standard input.
+        what: What it holds, for messages.
+
+    Raises:
+        RequestError: it cannot be read as UTF-8, is empty, or is too large.
+    """
     said = "standard input" if name == _STDIN else name
     try:
         if name == _STDIN:
@@ -71,16 +79,16 @@ def _read(name: str) -> str:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise RequestError(
-            f"the prompt in {said} is not UTF-8 at byte {error.start}; save it in UTF-8"
+            f"the {what} in {said} is not UTF-8 at byte {error.start}; save it in UTF-8"
         ) from None
     except (OSError, ValueError) as error:  # a name with a zero byte in it is a ValueError
         reason = (getattr(error, "strerror", None) or str(error)).lower()
-        raise RequestError(f"the prompt in {said} cannot be read: {reason}") from None
+        raise RequestError(f"the {what} in {said} cannot be read: {reason}") from None
     if len(content) > _MOST_BYTES:
         raise RequestError(
-            f"the prompt in {said} is larger than {_MOST_BYTES // 2**20} MB; give a shorter one"
+            f"the {what} in {said} is larger than {_MOST_BYTES // 2**20} MB; give a shorter one"
         )
     text = text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
     if not text:
-        raise RequestError(f"the prompt in {said} is empty; give at least one token of text")
+        raise RequestError(f"the {what} in {said} is empty; give at least one token of text")
     return text

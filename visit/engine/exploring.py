@@ -16,14 +16,43 @@ from visit.engine.options import option
 from visit.engine.questions import Question
 from visit.errors import RequestError
 from visit.graph.explored.answer import Explored
+from visit.graph.explored.contexts import Contexts
 from visit.graph.explored.norms import Norms
 from visit.graph.explored.saliency import Baseline, Saliency, SaliencyMethod, SaliencyOf
 from visit.graph.explored.watch import Watched
 from visit.graph.fields import Range
+from visit.graph.request import CountFromOne
 
 MOST_WATCHED = 8
 """How many tokens are watched at once: more lines cannot be told apart."""
 Steps = Annotated[int, Range("2 to 1000", 2.0, 1000.0)]
+
+
+@dataclass(frozen=True)
+class FindContexts(Question[Contexts]):
+    """Where in a text a memory or a head is most active.
+
+    Attributes:
+        part: By its id, with or without a position.
+        text: What is read; the bundled text where it is empty.
+        contexts: How many tokens are listed at either end, 20 at most.
+    """
+
+    part: str = option(
+        "",
+        "Part",
+        "a memory or a head, like L3.memory17 or L3.head2; by default "
+        "the memory that most of the metric flows through",
+        letter="ID",
+    )
+    text: str = option(
+        "",
+        "Text",
+        "the text that is read; by default one that is bundled",
+        letter="TEXT",
+        long=True,
+    )
+    contexts: CountFromOne = option(10, "Contexts", "how many are listed at either end")
 
 
 @dataclass(frozen=True)
@@ -48,19 +77,19 @@ class ReadSaliency(Question[Saliency]):
     """
 
     method: SaliencyMethod = option(
-        SaliencyMethod.FLOW, "method", "how the next token is traced back to its sources"
+        SaliencyMethod.FLOW, "Method", "how the next token is traced back to its sources"
     )
     of: SaliencyOf = option(
-        SaliencyOf.METRIC, "of", "what is traced back; flow is of the metric alone"
+        SaliencyOf.METRIC, "Of", "what is traced back; flow is of the metric alone"
     )
     first: int | None = option(
         None,
-        "from position",
+        "From position",
         "explain the next token of every position from this one on, as of a generation",
     )
-    steps: Steps = option(50, "steps", "points of the way that integrated gradients take")
+    steps: Steps = option(50, "Steps", "points of the way that integrated gradients take")
     baseline: Baseline = option(
-        Baseline.ZERO, "baseline", "the embeddings that integrated gradients come from"
+        Baseline.ZERO, "Baseline", "the embeddings that integrated gradients come from"
     )
 
     def __post_init__(self) -> None:
@@ -110,13 +139,13 @@ class WatchTokens(Question[Watched]):
 
     tokens: tuple[str, ...] = option(
         (),
-        "tokens",
+        "Tokens",
         r"what is watched: each exactly its text, spaces and all, or an id like \#123; eight at "
         "most, the likeliest next tokens where none is given",
         letter="TOKEN",
         lines=True,
     )
-    at: int | None = option(None, "at position", "where they are watched; the traced one if empty")
+    at: int | None = option(None, "At position", "where they are watched; the traced one if empty")
 
     def __post_init__(self) -> None:
         """Refuse more tokens than lines can be told apart.
@@ -158,6 +187,15 @@ class Explorable:
 
 
 _ALL = (
+    Explorable(
+        FindContexts,
+        Contexts,
+        "Contexts",
+        "Where in a text is this memory or head most active?",
+        "find where in a text a memory or a head is most active",
+        "Exact, and of the text that was read alone: a part that looks like one thing in it may do "
+        "another elsewhere. The strongest contexts say little of the usual ones.",
+    ),
     Explorable(
         ReadNorms,
         Norms,

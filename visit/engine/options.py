@@ -21,6 +21,7 @@ class _Words:
     says: str
     letter: str
     lines: bool
+    long: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Option:
         hint: Its annotation.
         default: Its value where nothing is chosen.
         lines: Whether it is a list of texts, which are typed one a line.
+        long: Whether it is a text of many lines; on the command line ``@FILE`` names a file.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Option:
     hint: Any
     default: Any
     lines: bool
+    long: bool
 
     @property
     def takes(self) -> type:
@@ -76,7 +79,15 @@ class Option:
         return text_from_value(self.default)
 
 
-def option(default: Any, label: str, says: str, *, letter: str = "N", lines: bool = False) -> Any:
+def option(
+    default: Any,
+    label: str,
+    says: str,
+    *,
+    letter: str = "N",
+    lines: bool = False,
+    long: bool = False,
+) -> Any:
     """A field of a question that can be chosen.
 
     Args:
@@ -85,8 +96,9 @@ def option(default: Any, label: str, says: str, *, letter: str = "N", lines: boo
         says: What it does.
         letter: What stands for its value.
         lines: Whether it is a list of texts.
+        long: Whether it is a text of many lines.
     """
-    words = _Words(label, says, letter, lines)
+    words = _Words(label, says, letter, lines, long)
     made: Any = field(default=default, metadata={_Words: words})
     return made
 
@@ -98,7 +110,7 @@ def options_of(kind: type[Question[Any]]) -> tuple[Option, ...]:
     return tuple(
         Option(
             one.name, words.label, words.says, words.letter, hints[one.name], one.default,
-            words.lines,
+            words.lines, words.long,
         )
         for one in fields(plain)
         if (words := one.metadata.get(_Words)) is not None

@@ -16,7 +16,7 @@ from visit.graph.ids import NodeId
 from visit.text import align, counted, join_neighbours, one_line, shorten, visible
 
 _LONGEST_PROMPT = 300
-_LONGEST_CELL = 28
+_LONGEST_CELL = 60
 _COMMON = frozenset(field.name for field in fields(Explored))
 
 

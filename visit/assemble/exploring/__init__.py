@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from visit.assemble.exploring.contexts import find_contexts
 from visit.assemble.exploring.norms import read_norms
 from visit.assemble.exploring.saliency import read_saliency
 from visit.assemble.exploring.watch import watch_tokens
 
-HANDLERS = (read_norms, read_saliency, watch_tokens)
+HANDLERS = (find_contexts, read_norms, read_saliency, watch_tokens)
 """A function of each question, which its first argument's type names."""

@@ -147,10 +147,10 @@ class Norms(Explored):
         at = -worst.misleading[1]
         mean = sum(one.residual for one in self.traced) / len(self.traced)
         return (
-            f"{len(misleading)} of {len(self.heads)} heads attend to a token with {_LARGE:.0%} or "
-            "more and move less than half of that part from it; the farthest apart is "
-            f"{worst.layer}.{worst.head}, with {worst.attention[at]:.0%} of its attention on "
-            f"{visible(self.tokens[at].text)} and {worst.parts[at]:.0%} of what it moves from it",
-            f"{mean:.0%} of what leaves attention at the traced position comes from other "
-            "positions once the residual is counted, on average over the layers",
+            f"{len(misleading)} of {len(self.heads)} heads give {_LARGE:.0%} or more of their "
+            "attention to a token and take less than half of that from it. Farthest apart: "
+            f"{worst.layer}.{worst.head}, {worst.attention[at]:.0%} of its attention on "
+            f"“{visible(self.tokens[at].text)}” and {worst.parts[at]:.0%} of what it moves.",
+            f"With the residual counted, {mean:.0%} of what leaves attention here comes from other "
+            "positions, on average over the layers.",
         )

@@ -14,7 +14,7 @@ from visit.web import ids
 from visit.web.causes.asking import under_way
 from visit.web.causes.without import cannot
 from visit.web.explore.asking import ask_explorable, chosen_of, explorable_from
-from visit.web.explore.said import say_explored
+from visit.web.explore.said import say_explored, say_marks
 from visit.web.explore.tables import list_tables
 from visit.web.explore.view import Shown
 from visit.web.explore.views import VIEWS
@@ -62,7 +62,7 @@ def register_explore(calls: Calls, graphs: Graphs) -> None:
             return drawn.draw(shown), {
                 ids.EXPLORE_SAID: trees(say_explored(answer)),
                 ids.EXPLORE_ABOVE: trees(above),
-                ids.EXPLORE_TABLES: trees(list_tables(answer)),
+                ids.EXPLORE_TABLES: trees([*say_marks(drawn), *list_tables(answer)]),
             }
 
         figure, panels = await calls.jobs.tap(make)

@@ -35,12 +35,12 @@ def build_heads() -> list[Component]:
 def _head(one: Explorable) -> Component:
     view = VIEWS[one.name]
     options = (*options_of(one.question), *view.options)
-    says = [html.P(view.says, className="hint explore-says")] if view.says else []
     return html.Div(
         [
             html.Div(
                 [
                     html.H2(one.title),
+                    html.P(one.asks, className="explore-asks"),
                     html.Details(
                         [html.Summary("How far to trust it"), html.P(one.trust)],
                         className="explore-trust",
@@ -52,10 +52,8 @@ def _head(one: Explorable) -> Component:
                 ],
                 className="explore-title",
             ),
-            html.P(one.asks, className="explore-asks"),
             *([html.Div([_control(one, option) for option in options],
                         className="explore-options")] if options else []),
-            *says,
         ],
         className="explore-of",
         hidden=True,
@@ -78,13 +76,13 @@ def _control(one: Explorable, option: Option) -> Component:
             _field(option, attributes),
             html.Span(option.says, id=says, className="unseen"),
         ],
-        className="explore-option is-long" if option.lines else "explore-option",
+        className="explore-option is-long" if option.lines or option.long else "explore-option",
         title=option.says,
     )
 
 
 def _field(option: Option, attributes: dict[str, Any]) -> Any:
-    if option.lines:
+    if option.lines or option.long:
         typed = {"rows": "2", "spellcheck": "false", "autocomplete": "off", "wrap": "off"}
         return {"tag": "textarea", "attributes": typed | attributes, "children": []}
     if option.takes is bool or option.choices:

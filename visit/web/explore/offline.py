@@ -11,7 +11,7 @@ from visit.engine.exploring import EXPLORABLES
 from visit.formats.document import compact_json
 from visit.graph.explored.answer import Explored
 from visit.text import join_neighbours, one_line
-from visit.web.explore.said import say_explored
+from visit.web.explore.said import say_explored, say_marks
 from visit.web.explore.tables import list_tables
 from visit.web.explore.view import Shown
 from visit.web.explore.views import VIEWS
@@ -61,7 +61,7 @@ def html_from_explored(answer: Explored) -> str:
         *say_explored(answer),
         *above,
         html.Div(id="figure", style={"height": f"{height}px"}),
-        *([html.P(view.says, className="hint")] if view.says else []),
+        *say_marks(view),
         html.P(explorable.trust, className="hint"),
         *list_tables(answer),
     ]

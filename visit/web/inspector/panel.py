@@ -16,6 +16,7 @@ from visit.graph.ranking import Part, Ranking
 from visit.text import one_line
 from visit.web.causes.controls import controls
 from visit.web.inspector import note as notes
+from visit.web.inspector.links import explore_links
 from visit.web.inspector.needs import DOCUMENT_TABS, TAB_WORDS, Tab, TabAnswer
 from visit.web.inspector.overview import versus
 from visit.web.inspector.pieces import hint, swatch
@@ -48,8 +49,10 @@ def node_panel(
         note: The reader's note of this node.
         tabs: Those that there are.
     """
+    links = explore_links(node.id) if Tab.CAUSES in tabs else []
     return [
         node_head(index.flow, node, note),
+        *links,
         tab_bar(tab, tabs),
         tab_body(index, node, tab, answer, is_live=Tab.CAUSES in tabs),
         notes.editor(node.id, note),
@@ -63,6 +66,7 @@ def part_panel(index: Index, part: Part, ranking: Ranking) -> list[Component]:
             [_back(), html.H2(name_part(part.id)), hint("The graph does not hold this part.")],
             className="node-head",
         ),
+        *explore_links(part.id),
         *part_words(index, part, ranking),
     ]
 

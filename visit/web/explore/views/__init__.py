@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from visit.web.explore.view import ExploreView
+from visit.web.explore.views.contexts import CONTEXTS
 from visit.web.explore.views.norms import NORMS
 
 VIEWS: Mapping[str, ExploreView] = {
+    "contexts": CONTEXTS,
     "norms": NORMS,
 }
 """By the explorables' names."""
