@@ -19,27 +19,15 @@ from visit.engine.progress import Progress
 from visit.engine.questions import (
     DrawParts,
     Explain,
-    FindCircuit,
-    Measure,
     OpenBlock,
     Pattern,
     Question,
-    RankParts,
-    ReadConsensus,
     ReadLens,
     ReadPattern,
-    ReadUpstream,
-    SplitScore,
 )
 from visit.errors import RequestError
-from visit.graph.circuit import Circuit
-from visit.graph.consensus import Consensus
-from visit.graph.effects import Effects
 from visit.graph.flow import FlowGraph, Node
-from visit.graph.ranking import Ranking
-from visit.graph.scores import Scores
 from visit.graph.sizes import n_bytes
-from visit.graph.upstream import Upstream
 
 _STAGES = {
     "forward": (0.0, 0.15), "ranking": (0.15, 0.15), "ledgers": (0.15, 0.4),
@@ -141,41 +129,14 @@ def read_pattern(question: ReadPattern, resident: Resident, tell: Progress) -> P
     return resident.builder.pattern(trace, question.layer, question.head)
 
 
-@answer.register
-def read_upstream(question: ReadUpstream, resident: Resident, tell: Progress) -> Upstream:
-    """What feeds a part."""
-    return upstream.read_upstream(question, resident, tell)
-
-
-@answer.register
-def split_score(question: SplitScore, resident: Resident, tell: Progress) -> Scores:
-    """Why a head attends to a source."""
-    return scores.split_score(question, resident, tell)
-
-
-@answer.register
-def measure(question: Measure, resident: Resident, tell: Progress) -> Effects:
-    """What changes at some sites do to the metric."""
-    return effects.measure(question, resident, tell)
-
-
-@answer.register
-def read_consensus(question: ReadConsensus, resident: Resident, tell: Progress) -> Consensus:
-    """What parts do over many prompts."""
-    return consensus.read_consensus(question, resident, tell)
-
-
-@answer.register
-def rank_parts(question: RankParts, resident: Resident, tell: Progress) -> Ranking:
-    """Every part that writes at the traced position."""
-    return ranking.rank(question, resident, tell)
-
-
-@answer.register
-def find_circuit(question: FindCircuit, resident: Resident, tell: Progress) -> Circuit:
-    """Which parts keep the metric while all others are ablated."""
-    return circuit.find_circuit(question, resident, tell)
-
-
-for handler in HANDLERS:
+_ELSEWHERE = (
+    circuit.find_circuit,
+    consensus.read_consensus,
+    effects.measure,
+    ranking.rank,
+    scores.split_score,
+    upstream.read_upstream,
+    *HANDLERS,
+)
+for handler in _ELSEWHERE:
     answer.register(handler)

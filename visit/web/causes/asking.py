@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import TypeVar
 
 from visit.engine.patching import ask_answer, contrast, patch_everywhere
 from visit.engine.questions import Measure
-from visit.errors import RequestError
+from visit.errors import RequestError, VisitError
 from visit.graph.effects import Effects
 from visit.graph.flow import FlowGraph
 from visit.graph.request import Request
 from visit.web.causes.agreement import PARTS
 from visit.web.causes.patching import HEADS, RESIDUALS
+from visit.web.causes.without import cannot
 from visit.web.server.calls import show_problem
 from visit.web.server.tracing import progress_to_page, show_running
 from visit.web.state.graphs import Graphs
 from visit.web.state.view import View
+from visit.web.trees import Tree, trees
+
+T = TypeVar("T")
 
 
 def plain(request: Request) -> Request:
@@ -42,6 +47,29 @@ async def under_way() -> AsyncIterator[None]:
         yield
     finally:
         show_running(False)
+
+
+async def ask_or_say(
+    ask: Callable[[], Awaitable[T | None]], said: str, to_do: str, listed: Sequence[str] = ()
+) -> tuple[T | None, dict[str, list[Tree]]]:
+    """An answer for a pane, or what the pane says instead.
+
+    Args:
+        ask: Asks; it answers ``None`` where no engine may be asked.
+        said: The part of the screen where the pane says what is wrong.
+        to_do: What the graph's prompt must be traced for, where it came from a document.
+        listed: Other parts, which are emptied where there is no answer.
+    """
+    try:
+        async with under_way():
+            answer = await ask()
+    except VisitError as problem:
+        words = str(problem)
+    else:
+        if answer is not None:
+            return answer, {}
+        words = f"This graph came from a document; trace its prompt to {to_do}."
+    return None, {said: trees(cannot(words)), **{name: [] for name in listed}}
 
 
 async def measure_parts(view: View, graphs: Graphs) -> Effects | None:

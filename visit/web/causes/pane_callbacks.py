@@ -6,10 +6,12 @@ from typing import Any
 
 from dash import Input, Output, State, no_update
 
-from visit.errors import VisitError
+from visit.graph.circuit import Circuit
+from visit.graph.effects import Effects
+from visit.graph.flow import FlowGraph
 from visit.web import ids
 from visit.web.causes.agreement import agreement_figure, prediction_from, say_agreement
-from visit.web.causes.asking import measure_parts, patch_from, under_way
+from visit.web.causes.asking import ask_or_say, measure_parts, patch_from
 from visit.web.causes.circuit import ask_circuit, circuit_figure, list_parts, say_circuit
 from visit.web.causes.patching import patching_figure, say_patching
 from visit.web.causes.without import cannot
@@ -33,10 +35,11 @@ def register_pane(calls: Calls, graphs: Graphs) -> None:
         if told is None:
             return no_update, no_update
         view, index = told
-        async with under_way():
-            effects = await measure_parts(view, graphs)
+        effects, problem = await ask_or_say(
+            lambda: measure_parts(view, graphs), ids.AGREEMENT_SAID, _TO_DO
+        )
         if effects is None:
-            return no_update, {ids.AGREEMENT_SAID: trees(cannot(_FROM_A_DOCUMENT))}
+            return EMPTY, problem
         by = prediction_from(predicted)
         theme = read_theme(shade, look)
         figure = await calls.jobs.tap(lambda: agreement_figure(effects, index.flow, by, theme))
@@ -64,15 +67,17 @@ def register_pane(calls: Calls, graphs: Graphs) -> None:
         if told is None:
             return no_update, no_update
         view, index = told
-        if not second or not graphs.can_ask(view):
-            said = _NO_SECOND if graphs.can_ask(view) else _FROM_A_DOCUMENT
-            return no_update, {ids.PATCHING_SAID: trees(cannot(said))}
-        theme = read_theme(shade, look)
-        try:
-            async with under_way():
-                other, residuals, heads = await patch_from(view, second, index.flow, graphs)
-        except VisitError as problem:
-            return no_update, {ids.PATCHING_SAID: trees(cannot(str(problem)))}
+        if not second and graphs.can_ask(view):
+            return no_update, {ids.PATCHING_SAID: trees(cannot(_NO_SECOND))}
+
+        async def ask() -> tuple[FlowGraph, Effects, Effects] | None:
+            is_live = graphs.can_ask(view)
+            return await patch_from(view, second or "", index.flow, graphs) if is_live else None
+
+        found, problem = await ask_or_say(ask, ids.PATCHING_SAID, _TO_DO)
+        if found is None:
+            return EMPTY, problem
+        (other, residuals, heads), theme = found, read_theme(shade, look)
         figure = await calls.jobs.tap(
             lambda: patching_figure(residuals, heads, index.flow, other, theme)
         )
@@ -107,15 +112,15 @@ def register_circuit(calls: Calls, graphs: Graphs) -> None:
         view, index = told
         if asked.get("of") != view.key:  # asked of the graph before
             return EMPTY, {ids.CIRCUIT_SAID: [], ids.CIRCUIT_PARTS: []}
-        try:
-            async with under_way():
-                question = ask_circuit(index.flow, view.request, asked)
-                circuit = await graphs.answer(view, question, progress_to_page())
-        except VisitError as problem:
-            said = trees(cannot(str(problem)))
-            return no_update, {ids.CIRCUIT_SAID: said, ids.CIRCUIT_PARTS: []}
+        wanted = asked
+
+        async def ask() -> Circuit | None:
+            question = ask_circuit(index.flow, view.request, wanted)
+            return await graphs.answer(view, question, progress_to_page())
+
+        circuit, problem = await ask_or_say(ask, ids.CIRCUIT_SAID, _TO_DO, (ids.CIRCUIT_PARTS,))
         if circuit is None:
-            return no_update, {ids.CIRCUIT_SAID: trees(cannot(_FROM_A_DOCUMENT))}
+            return EMPTY, problem
         theme = read_theme(shade, look)
         figure = await calls.jobs.tap(lambda: circuit_figure(circuit, theme))
         return figure, {
@@ -140,7 +145,7 @@ def _is_shown(pane: dict[str, Any] | None) -> bool:
     return pane is not None and pane.get("name") == "causes"
 
 
-_FROM_A_DOCUMENT = "This graph came from a document; trace its prompt to measure what parts cause."
+_TO_DO = "measure what parts cause"
 _NO_SECOND = (
     "Type a prompt of as many tokens that differs in one word, like another country's name, and "
     "press Enter."

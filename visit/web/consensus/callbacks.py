@@ -6,10 +6,9 @@ from typing import Any
 
 from dash import Input, Output, State, no_update
 
-from visit.errors import VisitError
+from visit.graph.consensus import Consensus
 from visit.web import ids
-from visit.web.causes.asking import under_way
-from visit.web.causes.without import cannot
+from visit.web.causes.asking import ask_or_say
 from visit.web.consensus.asking import ask_consensus, measure_from, with_unread
 from visit.web.consensus.figure import consensus_figure
 from visit.web.consensus.listed import list_parts, say_consensus
@@ -35,18 +34,20 @@ def register_consensus(calls: Calls, graphs: Graphs) -> None:
         view, index = told
         if asked.get("of") != view.key:  # asked beside the graph before
             return EMPTY, {ids.CONSENSUS_SAID: [], ids.CONSENSUS_PARTS: []}
-        by = measure_from(asked.get("by"))
-        try:
-            question, unread = ask_consensus(view.request, asked)
+        by, wanted = measure_from(asked.get("by")), asked
+
+        async def ask() -> Consensus | None:
+            question, unread = ask_consensus(view.request, wanted)
             graphs.check_prompts(question)
-            async with under_way():
-                answer = await graphs.answer(view, question, progress_to_page())
-        except VisitError as problem:
-            said = trees(cannot(str(problem)))
-            return EMPTY, {ids.CONSENSUS_SAID: said, ids.CONSENSUS_PARTS: []}
-        if answer is None:
-            return no_update, {ids.CONSENSUS_SAID: trees(cannot(_FROM_A_DOCUMENT))}
-        consensus, theme = with_unread(answer, unread), read_theme(shade, look)
+            answer = await graphs.answer(view, question, progress_to_page())
+            return None if answer is None else with_unread(answer, unread)
+
+        consensus, problem = await ask_or_say(
+            ask, ids.CONSENSUS_SAID, "run others beside it", (ids.CONSENSUS_PARTS,)
+        )
+        if consensus is None:
+            return EMPTY, problem
+        theme = read_theme(shade, look)
         figure = await calls.jobs.tap(lambda: consensus_figure(consensus, index.flow, by, theme))
         return figure, {
             ids.CONSENSUS_SAID: trees(say_consensus(consensus)),
@@ -64,6 +65,3 @@ def register_consensus(calls: Calls, graphs: Graphs) -> None:
         State(ids.VIEW, "data"),
         cancels=True,
     )
-
-
-_FROM_A_DOCUMENT = "This graph came from a document; trace its prompt to run others beside it."

@@ -7,12 +7,10 @@ from typing import Any
 
 from dash import Input, Output, State, no_update, set_props
 
-from visit.errors import VisitError
 from visit.formats.explored import csv_from_explored, json_from_explored
 from visit.graph.explored.answer import Explored
 from visit.web import ids
-from visit.web.causes.asking import under_way
-from visit.web.causes.without import cannot
+from visit.web.causes.asking import ask_or_say
 from visit.web.explore.asking import ask_explorable, chosen_of, explorable_from
 from visit.web.explore.said import say_explored, say_marks
 from visit.web.explore.tables import list_tables
@@ -45,21 +43,25 @@ def register_explore(calls: Calls, graphs: Graphs) -> None:
         if told is None or pane is None:
             return no_update, no_update, no_update
         view, _ = told
-        try:
-            answer = await _answer(pane, chosen, view, graphs)
-        except VisitError as problem:
-            return EMPTY, _only(str(problem)), {"height": "0px"}
+        shown = pane
+
+        async def ask() -> Explored | None:
+            return await _answer(shown, chosen, view, graphs)
+
+        answer, problem = await ask_or_say(
+            ask, ids.EXPLORE_SAID, "explore its pass", (ids.EXPLORE_ABOVE, ids.EXPLORE_TABLES)
+        )
         if answer is None:
-            return EMPTY, _only(_FROM_A_DOCUMENT), {"height": "0px"}
+            return EMPTY, problem, {"height": "0px"}
         asked = explorable_from(pane)
         drawn, own = VIEWS[asked.name], chosen_of(asked, chosen)
         width = room[0] if isinstance(room, list) and room else 0
         width = max(int(width or 0) - _NAV, _LEAST_WIDTH)
-        shown = Shown(answer, own, read_theme(shade, look), width)
+        seen = Shown(answer, own, read_theme(shade, look), width)
 
         def make() -> tuple[Figure, dict[str, list[Tree]]]:
-            above = [] if drawn.above is None else drawn.above(shown)
-            return drawn.draw(shown), {
+            above = [] if drawn.above is None else drawn.above(seen)
+            return drawn.draw(seen), {
                 ids.EXPLORE_SAID: trees(say_explored(answer)),
                 ids.EXPLORE_ABOVE: trees(above),
                 ids.EXPLORE_TABLES: trees([*say_marks(drawn), *list_tables(answer)]),
@@ -118,8 +120,7 @@ async def _answer(
     """
     asked = explorable_from(pane)
     question = ask_explorable(asked, view.request, chosen_of(asked, chosen))
-    async with under_way():
-        answer: Explored | None = await graphs.answer(view, question, progress_to_page())
+    answer: Explored | None = await graphs.answer(view, question, progress_to_page())
     return answer
 
 
@@ -131,14 +132,5 @@ def _file(answer: Explored, kept: str) -> dict[str, Any]:
     return file_from_texts(csv_from_explored(answer), f"{name}.csv", "text/csv")
 
 
-def _only(problem: str) -> dict[str, list[Tree]]:
-    """The panels of a pane that has nothing to show but the reason."""
-    said = trees(cannot(problem))
-    return {ids.EXPLORE_SAID: said, ids.EXPLORE_ABOVE: [], ids.EXPLORE_TABLES: []}
-
-
 def _is_shown(pane: dict[str, Any] | None) -> bool:
     return pane is not None and pane.get("name") == "explore"
-
-
-_FROM_A_DOCUMENT = "This graph came from a document; trace its prompt to explore its pass."
