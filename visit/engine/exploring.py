@@ -205,6 +205,27 @@ _ALL = (
         "Exact sums of the pass that was run. A norm says how much is moved, not what it does: a "
         "long vector may be read by nothing downstream, which is what flow is for.",
     ),
+    Explorable(
+        ReadSaliency,
+        Saliency,
+        "Saliency",
+        "Which tokens of the prompt does the next token come from?",
+        "trace the next token, or each token of a text, back to its sources",
+        "Flow is exact: with the biases it adds up to the metric, with patterns, norms and gates "
+        "held as they were; what a token does by moving those is left out. Gradients are of the "
+        "live pass and hold for small changes; integrated gradients add up as far as their delta "
+        "is small.",
+    ),
+    Explorable(
+        WatchTokens,
+        Watched,
+        "Watch tokens",
+        "When does a token come up, and which layer's attention or MLP moves it?",
+        "follow tokens through the layers, and see which layer moves each",
+        "The ranks are what the lens says, which early layers were not made for. The flow is exact "
+        "for the pass as it was, less the candidates' mean; parts of one layer pass through later "
+        "ones, so it does not add up over layers.",
+    ),
 )
 EXPLORABLES: Mapping[str, Explorable] = {one.name: one for one in _ALL}
 """By their names, in the order in which they are listed."""
