@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from specimens import MAKERS, TOKEN_IDS, specimen
 
@@ -11,7 +13,6 @@ from visit.attribution.metric_flow import find_flow
 from visit.engine.exploring import MOST_WATCHED, WatchTokens
 from visit.errors import RequestError
 from visit.graph.explored.watch import Watched
-from visit.graph.kinds import NodeKind
 from visit.graph.metric import MetricKind
 from visit.graph.request import Request
 from visit.session import Session
@@ -75,7 +76,7 @@ def test_what_is_written_at_the_position_flows_to_every_token_of_every_family(na
 
 
 def test_the_strongest_moves_stand_first_and_lead_to_their_parts(watched: Watched):
-    moves, depths = watched.tables()
+    tokens, moves, depths = watched.tables()
     sizes = [abs(row[3]) for row in moves.rows]
     assert sizes == sorted(sizes, reverse=True)
     n_layers = watched.model.n_layers
@@ -83,16 +84,24 @@ def test_the_strongest_moves_stand_first_and_lead_to_their_parts(watched: Watche
     layer, part, *_ = moves.rows[0]
     assert moves.nodes[0] == f"L{layer}.{part}@7"
     assert depths.nodes[0] == "embed@7" and depths.nodes[1] == "L0.resid_post@7"
-    first = watched.watched[0].moves[0]
-    assert first[2] in (NodeKind.ATTN, NodeKind.MLP)
+    assert [row[0] for row in tokens.rows] == [" Tokyo", " Paris", watched.watched[2].text]
+    assert tokens.rows[0][1:5] == (1, 1, "layer 4", "L5.mlp")
 
 
 def test_the_findings_say_when_each_leads_and_what_moved_it(watched: Watched):
     said = watched.findings()
     assert said[0].startswith("·Tokyo leads from layer 4 on; lifted most by layer 5's MLP (+4")
-    assert "·Paris ends at rank" in said[1]
+    assert said[1] == f"at rank 1: ·Tokyo after layer 4 to {watched.model.n_layers - 1}"
     ranks = [one.rank for one in watched.watched[0].readings]
     assert ranks[5:] == [1] * len(ranks[5:]) and ranks[4] > 1
+
+
+def test_what_never_leads_is_said(session: Session):
+    never = session.ask(WatchTokens(REQUEST, (" Paris",)))
+    assert re.match(
+        r"·Paris ends at rank [\d,]+(, its best|, after [\d,]+ at layer)", never.findings()[0]
+    )
+    assert never.findings()[1] == "none of the watched tokens is ever at rank 1"
 
 
 def test_without_names_the_likeliest_are_watched_with_what_is_asked_for(session: Session):
@@ -104,7 +113,7 @@ def test_without_names_the_likeliest_are_watched_with_what_is_asked_for(session:
     earlier = session.ask(WatchTokens(REQUEST, at=2))
     assert earlier.position == 2
     assert " Japan" in {one.text for one in earlier.watched}  # which really comes next
-    assert earlier.tables()[0].nodes[0].endswith("@2")
+    assert earlier.tables()[1].nodes[0].endswith("@2")
 
 
 @pytest.mark.parametrize(

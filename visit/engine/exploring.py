@@ -80,7 +80,7 @@ class ReadSaliency(Question[Saliency]):
         SaliencyMethod.FLOW, "Method", "how the next token is traced back to its sources"
     )
     of: SaliencyOf = option(
-        SaliencyOf.METRIC, "Of", "what is traced back; flow is of the metric alone"
+        SaliencyOf.METRIC, "Explained", "what is traced back; flow is of the metric alone"
     )
     first: int | None = option(
         None,

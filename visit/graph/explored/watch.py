@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
-from visit.graph.explored.answer import Explored, Table
+from visit.graph.explored.answer import Cell, Explored, Table
 from visit.graph.flow import TargetReading
 from visit.graph.ids import NodeId
 from visit.graph.kinds import NodeKind
 from visit.text import visible
+
+Move: TypeAlias = tuple[float, int, NodeKind]
+"""By how much a token is moved, and which layer's attention or MLP moves it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +37,11 @@ class WatchedToken:
     mlp: tuple[float, ...]
 
     @property
-    def moves(self) -> list[tuple[float, int, NodeKind]]:
+    def moves(self) -> list[Move]:
         """What moved it, what did most first: by how much, and which layer's what."""
         both = ((self.attn, NodeKind.ATTN), (self.mlp, NodeKind.MLP))
         moves = [(by, layer, kind) for row, kind in both for layer, by in enumerate(row)]
-        return sorted(moves, key=lambda one: -abs(one[0]))
+        return sorted(moves, key=lambda move: -abs(move[0]))
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Watched(Explored):
     candidates: int
 
     def tables(self) -> Sequence[Table]:
-        """What moved each token, the strongest first; then every token at every depth."""
+        """Each token in a line; what moved it, the strongest first; and every depth's reading."""
         moves = sorted(
             ((one, *move) for one in self.watched for move in one.moves),
             key=lambda row: -abs(row[1]),
@@ -69,6 +72,14 @@ class Watched(Explored):
             for depth, at in enumerate(one.readings)
         ]
         return (
+            Table(
+                "tokens",
+                (
+                    "token", "rank in the end", "best rank", "after", "lifted most by", "flow",
+                    "lowered most by", "flow, lowered",
+                ),
+                tuple(self._row(one) for one in self.watched),
+            ),
             Table(
                 "moves",
                 ("layer", "part", "token", "flow to its logit"),
@@ -81,11 +92,21 @@ class Watched(Explored):
                 tuple(depths),
                 tuple(self._node(depth) for depth, *_ in depths),
             ),
-        )
+        )  # fmt: skip
 
     def findings(self) -> Sequence[str]:
-        """From which layer on each token leads for good, or its last rank, and what moved it."""
-        return [self._say(one) for one in self.watched]
+        """How the first token ends and what moved it; and which of all lead at which depths."""
+        return self._say(self.watched[0]), self._say_leads()
+
+    def _row(self, one: WatchedToken) -> tuple[Cell, ...]:
+        ranks = [at.rank for at in one.readings]
+        best = min(ranks)
+        lifts, lowers = max(one.moves, key=_by), min(one.moves, key=_by)
+        return (
+            one.text, ranks[-1], best, self._depth(ranks.index(best)),
+            *(_cells(lifts) if lifts[0] > 0 else (None, None)),
+            *(_cells(lowers) if lowers[0] < 0 else (None, None)),
+        )  # fmt: skip
 
     def _say(self, one: WatchedToken) -> str:
         ranks = [at.rank for at in one.readings]
@@ -94,20 +115,35 @@ class Watched(Explored):
             since = max((depth + 1 for depth, rank in enumerate(ranks) if rank > 1), default=0)
             where = f"leads from {self._depth(since)} on"
         elif best < ranks[-1]:
-            where = f"ends at rank {ranks[-1]}, after {best} at {self._depth(ranks.index(best))}"
+            where = (
+                f"ends at rank {ranks[-1]:,}, after {best:,} at {self._depth(ranks.index(best))}"
+            )
         else:
-            where = f"ends at rank {ranks[-1]}, its best"
-        lifts = max(one.moves, key=lambda move: move[0])
-        lowers = min(one.moves, key=lambda move: move[0])
-        said = [f"{name} most by {self._part(move)}" for name, move, is_so in (
-            ("lifted", lifts, lifts[0] > 0), ("lowered", lowers, lowers[0] < 0)
-        ) if is_so]  # fmt: skip
-        return "; ".join([f"{visible(one.text)} {where}", *([", ".join(said)] if said else [])])
+            where = f"ends at rank {ranks[-1]:,}, its best"
+        lifts, lowers = max(one.moves, key=_by), min(one.moves, key=_by)
+        said = [f"{visible(one.text)} {where}"]
+        said += [f"lifted most by {_part(lifts)}"] if lifts[0] > 0 else []
+        said += [f"lowered most by {_part(lowers)}"] if lowers[0] < 0 else []
+        return "; ".join(said)
 
-    def _part(self, move: tuple[float, int, NodeKind]) -> str:
-        by, layer, kind = move
-        part = "attention" if kind is NodeKind.ATTN else "MLP"
-        return f"layer {layer}'s {part} ({by:+.2g})"
+    def _say_leads(self) -> str:
+        """Which of the tokens are at rank 1, and at which depths."""
+        led = [
+            (visible(one.text), depths)
+            for one in self.watched
+            if (depths := [depth for depth, at in enumerate(one.readings) if at.rank == 1])
+        ]
+        if not led:
+            return "none of the watched tokens is ever at rank 1"
+        led.sort(key=lambda one: one[1])
+        said = [f"{text} after {', '.join(map(self._span, _runs(depths)))}" for text, depths in led]
+        return f"at rank 1: {'; '.join(said)}"
+
+    def _span(self, run: tuple[int, int]) -> str:
+        first, last = run
+        if first == last:
+            return self._depth(first)
+        return f"{self._depth(first)} to {last - 1}"
 
     def _depth(self, depth: int) -> str:
         return f"layer {depth - 1}" if depth else "the embedding"
@@ -116,3 +152,29 @@ class Watched(Explored):
         if not depth:
             return str(NodeId(NodeKind.EMBED, self.position))
         return str(NodeId(NodeKind.RESID_POST, self.position, depth - 1))
+
+
+def _by(move: Move) -> float:
+    return move[0]
+
+
+def _cells(move: Move) -> tuple[Cell, Cell]:
+    by, layer, kind = move
+    return str(NodeId(kind, 0, layer)).partition("@")[0], by
+
+
+def _part(move: Move) -> str:
+    by, layer, kind = move
+    part = "attention" if kind is NodeKind.ATTN else "MLP"
+    return f"layer {layer}'s {part} ({by:+.2g})"
+
+
+def _runs(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """Numbers in order, as the first and last of each row without a gap."""
+    runs: list[tuple[int, int]] = []
+    for number in numbers:
+        if runs and runs[-1][1] == number - 1:
+            runs[-1] = runs[-1][0], number
+        else:
+            runs.append((number, number))
+    return runs

@@ -16,7 +16,7 @@ from visit.web.explore.coloured_tokens import ColouredToken, colour_tokens
 from visit.web.explore.view import ExploreView, Shown
 from visit.web.plots.maps import root_scale
 from visit.web.plots.plotly import LETTERS, Figure, layout, literal, note, plotly_scale
-from visit.web.words import percent, signed
+from visit.web.words import percent, signed, signed_percent
 
 _BARS, _ROW, _TOP = 190, 19, 26
 """In px: a bar figure's height without its labels, a map's row, and the room above."""
@@ -155,7 +155,7 @@ def _map(shown: Shown, found: Saliency) -> Figure:
                 "colorbar": {
                     "thickness": 9, "len": 1, "x": 1, "xpad": 8, "outlinewidth": 0,
                     "tickvals": [root_scale(step) for step in steps],
-                    "ticktext": [literal(f"{100 * step:+.0f} %" if step else "0")
+                    "ticktext": [literal(signed_percent(step) if step else "0")
                                  for step in steps],
                     "tickfont": {"size": LETTERS, "color": theme.soft},
                 },

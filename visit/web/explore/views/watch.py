@@ -164,26 +164,25 @@ def _moves(found: Watched, names: list[str], theme: Theme) -> dict[str, Any]:
         for kind in kinds
     ]
     most = max((abs(by) for *_, row in rows for by in row), default=0.0) or 1.0
-    layers = list(range(found.model.n_layers))
+    # The embedding's column is empty: neither attention nor MLP has written yet.
+    layers = range(found.model.n_layers)
     steps = (-1.0, 0.0, 1.0)
     return {
         "type": "heatmap",
         "xaxis": "x",
         "yaxis": "y2",
-        "x": layers,
-        "z": [[root_scale(by / most) for by in row] for *_, row in rows],
+        "x": [-1, *layers],
+        "z": [[None, *(root_scale(by / most) for by in row)] for *_, row in rows],
         "text": [
-            [
-                f"<b>layer {layer}'s {'attention' if kind is NodeKind.ATTN else 'MLP'}</b> → "
-                f"{literal(name)}<br>{literal(signed(by, 3))}"
-                for layer, by in enumerate(row)
-            ]
+            [None, *(_say_move(name, kind, layer, by) for layer, by in enumerate(row))]
             for name, kind, row in rows
         ],
         "customdata": [
-            [str(NodeId(kind, found.position, layer)) for layer in layers] for _, kind, _ in rows
+            [None, *(str(NodeId(kind, found.position, layer)) for layer in layers)]
+            for _, kind, _ in rows
         ],
         "hovertemplate": "%{text}<extra></extra>",
+        "hoverongaps": False,
         "colorscale": plotly_scale(theme.scale("difference")),
         "zmin": -1.0,
         "zmax": 1.0,
@@ -197,6 +196,11 @@ def _moves(found: Watched, names: list[str], theme: Theme) -> dict[str, Any]:
             "tickfont": {"size": LETTERS, "color": theme.soft},
         },
     }  # fmt: skip
+
+
+def _say_move(name: str, kind: NodeKind, layer: int, by: float) -> str:
+    part = "attention" if kind is NodeKind.ATTN else "MLP"
+    return f"<b>layer {layer}'s {part}</b> → {literal(name)}<br>{literal(signed(by, 3))}"
 
 
 def _colours(theme: Theme) -> tuple[str, ...]:
