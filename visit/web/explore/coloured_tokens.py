@@ -46,6 +46,7 @@ def colour_tokens(
     say: Callable[[float], str],
     *,
     signed: bool,
+    without_first: bool = False,
 ) -> Component:
     """Tokens, coloured by what they have of one of them.
 
@@ -55,11 +56,13 @@ def colour_tokens(
         theme: The colours.
         say: How an amount is written.
         signed: Whether there are amounts against, so that there must be a legend of both.
+        without_first: Whether the first token, which models park attention on, is no measure of
+            the others' colours.
     """
     is_pointed = sum(len(one.sources) for one in tokens) <= MOST_POINTED
     shades = _shades(theme)
     shown = tokens[of].sources
-    levels, numbers = levels_of(shown), [say(amount) for amount in shown]
+    levels, numbers = levels_of(shown, without_first), [say(amount) for amount in shown]
     chips = []
     for place, one in enumerate(tokens):
         is_source = place < len(shown)
@@ -67,7 +70,7 @@ def colour_tokens(
         told = {}
         if one.sources and is_pointed:
             told = {
-                "levels": " ".join(map(str, levels_of(one.sources))),
+                "levels": " ".join(map(str, levels_of(one.sources, without_first))),
                 "numbers": "|".join(map(say, one.sources)),
             }
         name = "coloured is-explained" if one.sources else "coloured"
@@ -97,10 +100,17 @@ def colour_tokens(
     )
 
 
-def levels_of(amounts: Sequence[float]) -> list[int]:
+def levels_of(amounts: Sequence[float], without_first: bool = False) -> list[int]:
     """Each amount's shade: the middle one is nothing, the outermost as much as the largest."""
-    most = max(map(abs, amounts), default=0.0) or 1.0
-    return [round((amount / most + 1) / 2 * (N_SHADES - 1)) for amount in amounts]
+    most = largest_of(amounts, without_first)
+    parts = (min(max(amount / most, -1.0), 1.0) for amount in amounts)
+    return [round((part + 1) / 2 * (N_SHADES - 1)) for part in parts]
+
+
+def largest_of(amounts: Sequence[float], without_first: bool) -> float:
+    """The largest amount, signs aside, of all or of all but the first; never 0."""
+    measured = amounts[1:] if without_first and len(amounts) > 1 else amounts
+    return max(map(abs, measured), default=0.0) or 1.0
 
 
 def _shades(theme: Theme) -> list[tuple[str, str]]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Any
 
 from dash.development.base_component import Component
 
+from visit.engine.options import Option
 from visit.graph.explored.saliency import Saliency, SaliencyMethod, TokenSources
 from visit.graph.ids import NodeId
 from visit.graph.kinds import NodeKind
 from visit.text import n_columns, shorten, visible
-from visit.web.explore.coloured_tokens import ColouredToken, colour_tokens
+from visit.web.explore.coloured_tokens import ColouredToken, colour_tokens, largest_of
 from visit.web.explore.view import ExploreView, Shown
 from visit.web.plots.maps import root_scale
 from visit.web.plots.plotly import LETTERS, Figure, layout, literal, note, plotly_scale
-from visit.web.words import percent, signed, signed_percent
+from visit.web.words import percent, signed
 
 _BARS, _ROW, _TOP = 190, 19, 26
 """In px: a bar figure's height without its labels, a map's row, and the room above."""
@@ -25,8 +27,23 @@ _LABEL = 14
 _LETTER = LETTERS * 0.62
 _NARROW = 15
 """Bars closer than so many px have a label every few."""
-_N_SAID = 3
+_N_SAID, _MOST_CELLS = 3, 20_000
+"""How many sources a tip names, and how many cells a map has: of more, the last rows are drawn."""
 _STEPS = (-1.0, -0.25, 0.0, 0.25, 1.0)
+
+
+class ScaledBy(StrEnum):
+    """Which tokens the strongest colour is measured by."""
+
+    ALL = "all"
+    ALL_BUT_FIRST = "all_but_first"
+
+
+_SCALED = Option(
+    "scaled", "Colours by", "what the strongest colour is: the strongest of all tokens, or of all "
+    "but the first, which models park attention on", "TOKENS", ScaledBy, ScaledBy.ALL,
+    lines=False, long=False,
+)  # fmt: skip
 
 
 def draw_saliency(shown: Shown) -> Figure:
@@ -55,7 +72,12 @@ def show_tokens(shown: Shown) -> Sequence[Component]:
     is_signed = found.method is not SaliencyMethod.GRADIENT
     return [
         colour_tokens(
-            tokens, last, shown.theme, lambda amount: _say(found, amount), signed=is_signed
+            tokens,
+            last,
+            shown.theme,
+            lambda amount: _say(found, amount),
+            signed=is_signed,
+            without_first=_is_without_first(shown),
         )
     ]
 
@@ -122,16 +144,16 @@ def _bars(shown: Shown, found: Saliency) -> Figure:
 def _map(shown: Shown, found: Saliency) -> Figure:
     """A row each explained token, a column each source, by its part of the row's whole."""
     theme, count = shown.theme, found.traced.position + 1
-    sources, rows = list(shown.tokens[:count]), found.targets
+    sources, rows = list(shown.tokens[:count]), found.targets[-max(1, _MOST_CELLS // count) :]
     targets = [visible(one.target.text) for one in rows]
     blank: list[Any] = [None] * count
     levels, tips, nodes = [], [], []
     for one, name in zip(rows, targets, strict=True):
-        whole = sum(map(abs, one.sources)) or 1.0
+        most = largest_of(one.sources, _is_without_first(shown))
         said = literal("from " + ", ".join(_name_sources(found, one)))
         head = f"<b>{literal(name)}</b> after {one.position}, {literal(percent(one.target.prob))}"
         seen = len(one.sources)
-        levels.append([root_scale(a / whole) for a in one.sources] + blank[seen:])
+        levels.append([_level(amount / most) for amount in one.sources] + blank[seen:])
         tips.append([
             f"{head}<br>← {literal(sources[at])} at {at}: "
             + literal(f"{_say(found, amount)}, {_part(one, at)}") + f"<br>{said}"
@@ -155,8 +177,7 @@ def _map(shown: Shown, found: Saliency) -> Figure:
                 "colorbar": {
                     "thickness": 9, "len": 1, "x": 1, "xpad": 8, "outlinewidth": 0,
                     "tickvals": [root_scale(step) for step in steps],
-                    "ticktext": [literal(signed_percent(step) if step else "0")
-                                 for step in steps],
+                    "ticktext": [_tick(step) for step in steps],
                     "tickfont": {"size": LETTERS, "color": theme.soft},
                 },
             }
@@ -169,9 +190,27 @@ def _map(shown: Shown, found: Saliency) -> Figure:
                    "ticktext": [_short(sources[i]) for i in across], "tickangle": -90},
             yaxis={**axis, "tickvals": list(range(len(rows))),
                    "ticktext": [_short(name) for name in targets], "autorange": "reversed"},
-            annotations=[_heading(found, theme, "sources, as parts of all of a token's own")],
+            annotations=[_heading(found, theme, _said_of_map(len(rows), len(found.targets)))],
         ),
     }  # fmt: skip
+
+
+def _said_of_map(drawn: int, count: int) -> str:
+    said = "each token's sources, as parts of its strongest"
+    return said if drawn == count else f"{said}; the last {drawn} of {count:,} tokens"
+
+
+def _is_without_first(shown: Shown) -> bool:
+    return str(SALIENCY.read(shown, _SCALED.name)) == ScaledBy.ALL_BUT_FIRST
+
+
+def _level(part: float) -> float:
+    """Where a part of the strongest is on the scale, which the first token may be beyond."""
+    return root_scale(min(max(part, -1.0), 1.0))
+
+
+def _tick(step: float) -> str:
+    return literal(f"{100 * step:+.0f} %".replace("-", "−")) if step else "0"
 
 
 def _heading(found: Saliency, theme: Any, text: str) -> dict[str, Any]:
@@ -215,5 +254,6 @@ SALIENCY = ExploreView(
     draw_saliency,
     says="Blue speaks for the outlined token, orange against it; the number is in the unit above "
     "the figure. Of a text (From position), point at any of its tokens to see where it comes from.",
+    options=(_SCALED,),
     above=show_tokens,
 )

@@ -54,7 +54,8 @@ def draw_watched(shown: Shown) -> Figure:
         max(n_columns(shorten(f"{name} attn", _LABEL + 5)) for name in names) * _LETTER + 12
     )
     n_layers = found.model.n_layers
-    every = range(0, n_layers, max(1, math.ceil(n_layers / 16)))
+    step = max(1, math.ceil(n_layers / 16))
+    every = range(step if n_layers > 8 else 0, n_layers, step)  # 0 would touch the embedding's name
     axis = {"showgrid": False, "fixedrange": True, "ticks": "", "zeroline": False,
             "tickfont": {"color": theme.soft, "size": LETTERS}}  # fmt: skip
     lines = [_line(found, one, place, measure, theme) for place, one in enumerate(found.watched)]
@@ -65,7 +66,7 @@ def draw_watched(shown: Shown) -> Figure:
             margin=(left, 118, _TOP, _BOTTOM),
             height=inner + _TOP + _BOTTOM,
             xaxis={**axis, "range": [-1.5, n_layers - 0.5], "tickvals": [-1, *every],
-                   "ticktext": ["embed", *map(str, every)], "anchor": "y2"},
+                   "ticktext": ["embed", *map(str, every)], "tickangle": 0, "anchor": "y2"},
             yaxis={**axis, **_down(found, measure), "domain": [split + _GAP / inner, 1],
                    "showgrid": True, "gridcolor": theme.band},
             yaxis2={**axis, "domain": [0, split], "autorange": "reversed",
