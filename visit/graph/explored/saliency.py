@@ -191,12 +191,24 @@ class Saliency(Explored):
         )
 
     def _say_all(self) -> str:
-        """The token that is the strongest source of most of the targets."""
+        """The token that is the strongest source of most targets, and the strongest other source.
+
+        That token is often the first, which models park attention on, whatever comes next.
+        """
         firsts = [one.strongest[0] for one in self.targets]
-        at = max(sorted(set(firsts)), key=firsts.count)
+        most = max(sorted(set(firsts)), key=firsts.count)
+        others = [
+            (abs(amount), one, at)
+            for one in self.targets
+            for at, amount in enumerate(one.sources)
+            if at != most
+        ]
+        _, one, at = max(others, key=lambda other: other[0])
         return (
-            f"of {counted(len(firsts), 'next token')}, {firsts.count(at)} have "
-            f"{self._token(at)} at {at} as their strongest source"
+            f"of {counted(len(firsts), 'next token')}, {firsts.count(most)} have "
+            f"{self._token(most)} at {most} as their strongest source; the strongest other is "
+            f"{self._token(at)} at {at}, of {visible(one.target.text)} after position "
+            f"{one.position} ({self._amount(one.sources[at])})"
         )
 
     def _token(self, position: int) -> str:
