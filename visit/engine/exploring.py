@@ -210,7 +210,7 @@ _ALL = (
         Saliency,
         "Saliency",
         "Which tokens of the prompt does the next token come from?",
-        "trace the next token, or each token of a text, back to its sources",
+        "see which tokens of the prompt the next token comes from",
         "Flow is exact: with the biases it adds up to the metric, with patterns, norms and gates "
         "held as they were; what a token does by moving those is left out. Gradients are of the "
         "live pass and hold for small changes; integrated gradients add up as far as their delta "

@@ -18,6 +18,8 @@ from visit.web.theme import Theme, ink_on
 
 N_SHADES = 17
 """From the most against, over nothing in the middle, to the most for."""
+_NOTHING = ("transparent", "var(--faint)")
+"""What a token that is no source has, as assets/coloured_tokens.js has it."""
 MOST_POINTED = 20_000
 """Where tokens have more sources together, they are not told when one is pointed at."""
 
@@ -66,7 +68,7 @@ def colour_tokens(
     chips = []
     for place, one in enumerate(tokens):
         is_source = place < len(shown)
-        colour, ink = shades[levels[place]] if is_source else (theme.pane, theme.faint)
+        colour, ink = shades[levels[place]] if is_source else _NOTHING
         told = {}
         if one.sources and is_pointed:
             told = {
