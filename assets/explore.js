@@ -51,6 +51,23 @@
     if (id === "explore-said") document.querySelector(".explore-view")?.classList.remove("is-waiting");
   });
 
+  // In a figure of several rows, the row that is pointed at stands alone.
+  /** @type {PlotlyPlace | null} */
+  let watched = null;
+  V.onFilled((id) => {
+    const place = /** @type {PlotlyPlace | null} */ (document.querySelector("#explore .js-plotly-plot"));
+    if (id !== "explore-said" || !place || place === watched) return;
+    watched = place;
+    place.on?.("plotly_hover", (/** @type {PlotlyClick} */ { points }) => isolate(place, points?.[0]?.curveNumber));
+    place.on?.("plotly_unhover", () => isolate(place, undefined));
+  });
+
+  function isolate(/** @type {PlotlyPlace} */ place, /** @type {number | undefined} */ row) {
+    if (!place.layout?.meta?.isolates) return;
+    const opacity = (place.data ?? []).map((_, number) => (row === undefined || number === row ? 1 : 0.18));
+    window.Plotly.restyle(place, { opacity });
+  }
+
   document.addEventListener("change", (event) => {
     const field = /** @type {HTMLInputElement} */ (event.target);
     if (!field.dataset.explored) return;

@@ -12,7 +12,7 @@ interface Element {
 
 interface HTMLElement {
   /** Of a figure, once Plotly has drawn it. */
-  on?: (event: string, act: () => void) => void;
+  on?: (event: string, act: (said: any) => void) => void;
   /** Of the graph's box, once Cytoscape draws in it. */
   _cyreg?: { cy: Cy };
 }

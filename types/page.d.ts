@@ -292,7 +292,7 @@ interface LensFigure {
 }
 
 interface PlotlyClick {
-  points?: { customdata?: string | string[] }[];
+  points?: { customdata?: string | string[]; curveNumber?: number }[];
 }
 
 // ------------------------------------------------------------------ visit
@@ -360,6 +360,7 @@ interface Cell {
 /** What Plotly drew in a part of the page, and what it binds to a node or a link of a Sankey. */
 interface PlotlyPlace extends HTMLElement {
   data?: object[];
+  layout?: { meta?: { isolates?: boolean } };
 }
 interface SankeyTrace {
   node: { label: string[]; customdata: string[] };
@@ -591,7 +592,10 @@ declare var visit: Visit;
 declare var dash_clientside: DashClientside;
 
 interface Window {
-  Plotly: { toImage: (figure: PlotlyFigure, options: object) => Promise<string> };
+  Plotly: {
+    toImage: (figure: PlotlyFigure, options: object) => Promise<string>;
+    restyle: (place: PlotlyPlace, changes: object) => void;
+  };
   visit: Visit;
   dash_clientside: DashClientside;
 }

@@ -11,7 +11,13 @@ from typing import Any, get_args
 
 import pytest
 
-from visit.engine.exploring import FindContexts, ReadNorms, ReadSaliency, WatchTokens
+from visit.engine.exploring import (
+    FindContexts,
+    FindFactors,
+    ReadNorms,
+    ReadSaliency,
+    WatchTokens,
+)
 from visit.engine.question_data import (
     data_from_question,
     kinds_of_question,
@@ -72,6 +78,8 @@ SAMPLES: list[Question[Any]] = [
     SplitScore(REQUEST, "L1.head0@2", source=-2, count=12),
     FindContexts(REQUEST),
     FindContexts(REQUEST, "L1.head0", "Rome is a city.", 3),
+    FindFactors(REQUEST),
+    FindFactors(REQUEST, 3, "0-1", first_token=True, seed=5),
     ReadNorms(REQUEST),
     ReadSaliency(REQUEST),
     ReadSaliency(

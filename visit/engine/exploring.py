@@ -17,11 +17,12 @@ from visit.engine.questions import Question
 from visit.errors import RequestError
 from visit.graph.explored.answer import Explored
 from visit.graph.explored.contexts import Contexts
+from visit.graph.explored.factors import Factors
 from visit.graph.explored.norms import Norms
 from visit.graph.explored.saliency import Baseline, Saliency, SaliencyMethod, SaliencyOf
 from visit.graph.explored.watch import Watched
 from visit.graph.fields import Range
-from visit.graph.request import CountFromOne
+from visit.graph.request import Count, CountFromOne
 
 MOST_WATCHED = 8
 """How many tokens are watched at once: more lines cannot be told apart."""
@@ -53,6 +54,28 @@ class FindContexts(Question[Contexts]):
         long=True,
     )
     contexts: CountFromOne = option(10, "Contexts", "how many are listed at either end")
+
+
+@dataclass(frozen=True)
+class FindFactors(Question[Factors]):
+    """Which memories fire together over the prompt's tokens.
+
+    Attributes:
+        factors: How many; ``None`` for as many as where the curve of errors bends.
+        of_layers: Whose memories are taken.
+        first_token: Whether the first token is taken in, whose activations are often so large that
+            little else is seen.
+        seed: Of the factorisation.
+    """
+
+    factors: CountFromOne | None = option(
+        None, "Factors", "how many; by default as many as where the curve of errors bends"
+    )
+    of_layers: str = option("all", "Layers", "whose memories are taken, like 0-5,11", letter="SPEC")
+    first_token: bool = option(
+        False, "First token", "take the first token in, whose activations are often far the largest"
+    )
+    seed: Count = option(0, "Seed", "of the factorisation, which is the same for the same seed")
 
 
 @dataclass(frozen=True)
@@ -195,6 +218,16 @@ _ALL = (
         "find where in a text a memory or a head is most active",
         "Exact, and of the text that was read alone: a part that looks like one thing in it may do "
         "another elsewhere. The strongest contexts say little of the usual ones.",
+    ),
+    Explorable(
+        FindFactors,
+        Factors,
+        "Factors",
+        "Which memories fire together, and over which tokens?",
+        "find which memories fire together over the prompt's tokens",
+        "A factorisation is one of many that fit about as well: it depends on the number of "
+        "factors, the seed and the text, and leaves out what is negative. The error says how much "
+        "it leaves; take the memories of a factor away to see what they cause.",
     ),
     Explorable(
         ReadNorms,
