@@ -40,8 +40,9 @@
     const strip = V.element(event.target).closest(".coloured-tokens");
     const to = /** @type {{ relatedTarget?: EventTarget | null }} */ (event).relatedTarget;
     if (!strip || (to instanceof Node && strip.contains(to))) return;
-    const first = own.get(strip);
-    if (first) paint(strip, first);
+    const held = /** @type {HTMLElement | null} */ (strip.querySelector(".coloured:focus-visible"));
+    const back = held ?? own.get(strip);
+    if (back) paint(strip, back);
   }
 
   document.addEventListener("pointerover", show);

@@ -119,6 +119,9 @@ def test_pointing_at_a_token_of_a_text_shows_where_it_comes_from(
     assert colours(screen) == own_colours
     chips.nth(3).focus()
     wait_until(lambda: amounts(screen) != own, "what the keyboard is at")
+    held = "document.activeElement.classList.contains('coloured')"
+    screen.ask("new Promise(r => setTimeout(r, 600))")
+    assert screen.ask(held) and amounts(screen) != own  # leaving the field drew nothing anew
 
 
 def test_watched_tokens_are_lines_whose_measure_can_be_chosen(
