@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import planted
 import pytest
 import torch
 from captum.attr import InputXGradient
@@ -198,3 +199,13 @@ def test_a_prompt_of_one_token_has_one_source(session: Session):
     alone = session.ask(ReadSaliency(Request(" Japan"), first=0))
     assert len(alone.targets) == 1 and len(alone.traced.sources) == 1
     assert "the strongest source is ·Japan at 0" in alone.findings()[0]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_a_planted_head_copies_is_the_strongest_source(method: SaliencyMethod):
+    """Its induction head takes the 7 that followed the 4. A gradient is as large at what finds it."""
+    question = ReadSaliency(Request(planted.PROMPT), method, steps=200)
+    one = Session(planted.planted()).ask(question).traced
+    assert one.target.text == planted.SAYS
+    is_exact = method in (SaliencyMethod.FLOW, SaliencyMethod.INTEGRATED_GRADIENTS)
+    assert planted.SOURCE in one.strongest[: 1 if is_exact else 2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import planted
 import pytest
 from specimens import MAKERS, TOKEN_IDS, specimen
 
@@ -13,6 +14,7 @@ from visit.attribution.metric_flow import find_flow
 from visit.engine.exploring import MOST_WATCHED, WatchTokens
 from visit.errors import RequestError
 from visit.graph.explored.watch import Watched
+from visit.graph.kinds import NodeKind
 from visit.graph.metric import MetricKind
 from visit.graph.request import Request
 from visit.session import Session
@@ -133,3 +135,12 @@ def test_a_ninth_token_is_refused():
     with pytest.raises(RequestError, match="9 tokens are to be watched; give 8 at most"):
         WatchTokens(REQUEST, tuple("abcdefghi"))
     assert MOST_WATCHED == 8
+
+
+def test_what_a_planted_head_says_comes_up_in_its_layer_and_is_moved_by_it():
+    question = WatchTokens(Request(planted.PROMPT), (planted.SAYS, " 2"))
+    found = Session(planted.planted()).ask(question)
+    said = found.watched[0]
+    assert said.readings[-1].rank == 1 and said.readings[1].rank > 1
+    _, layer, kind = said.moves[0]
+    assert f"L{layer}" == planted.INDUCTION.partition(".")[0] and kind is NodeKind.ATTN
