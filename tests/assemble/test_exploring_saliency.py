@@ -203,7 +203,7 @@ def test_a_prompt_of_one_token_has_one_source(session: Session):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_what_a_planted_head_copies_is_the_strongest_source(method: SaliencyMethod):
-    """Its induction head takes the 7 that followed the 4. A gradient is as large at what finds it."""
+    """Its induction head takes the 7 that followed the 4; gradients are as large where it looks."""
     question = ReadSaliency(Request(planted.PROMPT), method, steps=200)
     one = Session(planted.planted()).ask(question).traced
     assert one.target.text == planted.SAYS

@@ -14,6 +14,7 @@ import pytest
 from visit.engine.exploring import (
     FindContexts,
     FindFactors,
+    MapResiduals,
     ReadNorms,
     ReadSaliency,
     WatchTokens,
@@ -39,6 +40,7 @@ from visit.engine.questions import (
 )
 from visit.errors import RequestError
 from visit.graph.circuit import Score
+from visit.graph.explored.maps import Projection
 from visit.graph.explored.saliency import Baseline, SaliencyMethod, SaliencyOf
 from visit.graph.interventions import Positions, Unit
 from visit.graph.request import RankBy, Request
@@ -80,6 +82,8 @@ SAMPLES: list[Question[Any]] = [
     FindContexts(REQUEST, "L1.head0", "Rome is a city.", 3),
     FindFactors(REQUEST),
     FindFactors(REQUEST, 3, "0-1", first_token=True, seed=5),
+    MapResiduals(REQUEST),
+    MapResiduals(REQUEST, Projection.TSNE, ("Paris is",), first_token=True, lengths=True, seed=2),
     ReadNorms(REQUEST),
     ReadSaliency(REQUEST),
     ReadSaliency(

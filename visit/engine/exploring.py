@@ -18,6 +18,7 @@ from visit.errors import RequestError
 from visit.graph.explored.answer import Explored
 from visit.graph.explored.contexts import Contexts
 from visit.graph.explored.factors import Factors
+from visit.graph.explored.maps import Maps, Projection
 from visit.graph.explored.norms import Norms
 from visit.graph.explored.saliency import Baseline, Saliency, SaliencyMethod, SaliencyOf
 from visit.graph.explored.watch import Watched
@@ -76,6 +77,34 @@ class FindFactors(Question[Factors]):
         False, "First token", "take the first token in, whose activations are often far the largest"
     )
     seed: Count = option(0, "Seed", "of the factorisation, which is the same for the same seed")
+
+
+@dataclass(frozen=True)
+class MapResiduals(Question[Maps]):
+    """Every residual of the prompt, and of others, as a point in the plane.
+
+    Attributes:
+        projection: What makes two dimensions of many.
+        others: More prompts, in the same map.
+        first_token: Whether each prompt's first token is taken in, whose residual is often far
+            from all others.
+        lengths: Whether residuals keep their lengths.
+        seed: Of what is random in UMAP and t-SNE.
+    """
+
+    projection: Projection = option(
+        Projection.PCA, "Projection", "what makes two dimensions of many; umap needs its package"
+    )
+    others: tuple[str, ...] = option(
+        (), "Other prompts", "more prompts in the same map", letter="PROMPT", lines=True
+    )
+    first_token: bool = option(
+        False, "First token", "take each prompt's first token in, often far from all others"
+    )
+    lengths: bool = option(
+        False, "Lengths", "let residuals keep their lengths, which grow with the layers"
+    )
+    seed: Count = option(0, "Seed", "of what is random in umap and tsne")
 
 
 @dataclass(frozen=True)
@@ -228,6 +257,16 @@ _ALL = (
         "A factorisation is one of many that fit about as well: it depends on the number of "
         "factors, the seed and the text, and leaves out what is negative. The error says how much "
         "it leaves; take the memories of a factor away to see what they cause.",
+    ),
+    Explorable(
+        MapResiduals,
+        Maps,
+        "Hidden states",
+        "Which tokens come together, and in which layer?",
+        "map every residual of some prompts in the plane, layer by layer",
+        "Two of hundreds of dimensions: what is near in the plane may be far apart in the rest, so "
+        "neighbours are counted in the full space. PCA's axes mean something, t-SNE's and UMAP's "
+        "distances between groups do not.",
     ),
     Explorable(
         ReadNorms,

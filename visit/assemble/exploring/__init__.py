@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from visit.assemble.exploring.contexts import find_contexts
 from visit.assemble.exploring.factors import find_factors
+from visit.assemble.exploring.maps import map_residuals
 from visit.assemble.exploring.norms import read_norms
 from visit.assemble.exploring.saliency import read_saliency
 from visit.assemble.exploring.watch import watch_tokens
 
-HANDLERS = (find_contexts, find_factors, read_norms, read_saliency, watch_tokens)
+HANDLERS = (
+    find_contexts,
+    find_factors,
+    map_residuals,
+    read_norms,
+    read_saliency,
+    watch_tokens,
+)
 """A function of each question, which its first argument's type names."""

@@ -41,7 +41,7 @@ button { border: 0; padding: 0; background: none; color: inherit; font: inherit;
 <body>
 @BODY@
 <script>@PLOTLY@</script>
-<script>Plotly.newPlot("figure", @FIGURE@, @LAYOUT@, {displayModeBar: false, responsive: true});</script>
+<script>Plotly.newPlot("figure", {data: @FIGURE@, layout: @LAYOUT@, frames: @FRAMES@, config: {displayModeBar: false, responsive: true}});</script>
 </body>
 </html>
 """  # noqa: E501
@@ -75,6 +75,7 @@ def html_from_explored(answer: Explored) -> str:
         "@PLOTLY@": get_plotlyjs(),
         "@FIGURE@": _in_script(figure["data"]),
         "@LAYOUT@": _in_script(figure["layout"]),
+        "@FRAMES@": _in_script(figure.get("frames", [])),
     }
     page = _PAGE
     for mark, text in filled.items():

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from visit.web.explore.view import ExploreView
 from visit.web.explore.views.contexts import CONTEXTS
 from visit.web.explore.views.factors import FACTORS
+from visit.web.explore.views.maps import MAPS
 from visit.web.explore.views.norms import NORMS
 from visit.web.explore.views.saliency import SALIENCY
 from visit.web.explore.views.watch import WATCH
@@ -14,6 +15,7 @@ from visit.web.explore.views.watch import WATCH
 VIEWS: Mapping[str, ExploreView] = {
     "contexts": CONTEXTS,
     "factors": FACTORS,
+    "maps": MAPS,
     "norms": NORMS,
     "saliency": SALIENCY,
     "watch": WATCH,

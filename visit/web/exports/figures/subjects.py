@@ -237,6 +237,8 @@ async def _explore(scene: Scene, shown: Shown, drawn: Drawn) -> Picture:
     if answer is None:
         raise RequestError(_NOT_KNOWN)
     figure = VIEWS[asked.name].draw(Seen(answer, own, drawn.theme, drawn.width))
+    figure.pop("frames", None)  # paper has no slider
+    figure["layout"].pop("sliders", None)
     said = (VIEWS[asked.name].says, *answer.findings()[:1])
     return Picture(figure, asked.asks, asked.name, notes=tuple(filter(None, said)))
 

@@ -1,0 +1,132 @@
+"""Every residual of some prompts as a point in the plane: the answer to ``MapResiduals``.
+
+Source: van Aken et al. 2020, "VisBERT".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import ClassVar
+
+from visit.graph.explored.answer import Explored, Table
+from visit.graph.flow import Token
+from visit.text import visible
+
+_SAME = 0.99999
+"""The cosine of residuals that are the same but for rounding: those of a shared beginning."""
+
+
+class Projection(StrEnum):
+    """How many dimensions become two."""
+
+    PCA = "pca"
+    UMAP = "umap"
+    TSNE = "tsne"
+
+
+@dataclass(frozen=True, slots=True)
+class MappedToken:
+    """One token of one prompt, through the layers.
+
+    Attributes:
+        prompt: Which prompt, from 0, the request's own.
+        token: The token, at its position in that prompt.
+        path: Its places: of the embedding, then of each layer's ``resid_post``.
+        neighbours: At each of those depths, the numbers of the tokens whose residuals point most
+            nearly the same way, the nearest first.
+        cosines: To those.
+    """
+
+    prompt: int
+    token: Token
+    path: tuple[tuple[float, float], ...]
+    neighbours: tuple[tuple[int, ...], ...] = field(repr=False)
+    cosines: tuple[tuple[float, ...], ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Maps(Explored):
+    """Residuals at every depth, on axes that are the same for all.
+
+    Attributes:
+        projection: What made two dimensions of many.
+        points: Every token that is mapped, prompt by prompt.
+        left_out: Whether each prompt's first token is left out.
+        scaled: Whether each residual was first made as long as any other.
+        explained: Of PCA: which part of the variance each axis has; empty otherwise.
+    """
+
+    name: ClassVar[str] = "maps"
+
+    projection: Projection
+    points: tuple[MappedToken, ...] = field(repr=False)
+    left_out: bool
+    scaled: bool
+    explained: tuple[float, ...]
+
+    @property
+    def n_prompts(self) -> int:
+        """How many prompts there are."""
+        return 1 + max(point.prompt for point in self.points)
+
+    @property
+    def n_depths(self) -> int:
+        """The embedding, and a depth a layer."""
+        return len(self.points[0].path)
+
+    def name_depth(self, depth: int) -> str:
+        """What a depth is called."""
+        return "embedding" if depth == 0 else f"layer {depth - 1}"
+
+    def tables(self) -> Sequence[Table]:
+        """Neighbours in the last layer, then every place."""
+        last = self.n_depths - 1
+        return (
+            Table(
+                "neighbours",
+                ("prompt", "position", "token", "nearest in the last layer", "cosine"),
+                tuple(
+                    (
+                        point.prompt, point.token.position, point.token.text,
+                        self.points[point.neighbours[last][0]].token.text
+                        if point.neighbours[last] else None,
+                        point.cosines[last][0] if point.cosines[last] else None,
+                    )
+                    for point in self.points
+                ),
+            ),
+            Table(
+                "places",
+                ("prompt", "position", "token", "depth", "x", "y"),
+                tuple(
+                    (point.prompt, point.token.position, point.token.text, depth, *place)
+                    for point in self.points
+                    for depth, place in enumerate(point.path)
+                ),
+            ),
+        )  # fmt: skip
+
+    def findings(self) -> Sequence[str]:
+        """How much of the residuals the map shows, and which two tokens come closest."""
+        said = []
+        if self.explained:
+            shown = f"{sum(self.explained):.0%} of the variance of all residuals"
+            said.append(f"The two axes have {shown}; the rest is not seen here.")
+        else:
+            said.append("Near points are near; how far apart far ones are says nothing.")
+        pairs = [
+            (cosines[0], place, others[0])
+            for place, point in enumerate(self.points)
+            if (others := point.neighbours[-1]) and (cosines := point.cosines[-1])
+            if cosines[0] < _SAME
+        ]
+        if pairs:
+            cosine, one, other = max(pairs)
+            texts = [visible(self.points[place].token.text) for place in (one, other)]
+            said.append(
+                f"In the last layer “{texts[0]}” and “{texts[1]}” point most nearly the same way: "
+                f"cosine {cosine:.3f}."
+            )
+        return tuple(said)

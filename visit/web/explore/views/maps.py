@@ -1,0 +1,147 @@
+"""Hidden states in the plane, with a slider over the layers and axes that stay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+
+from visit.engine.options import Option
+from visit.graph.explored.maps import MappedToken, Maps, Projection
+from visit.text import visible
+from visit.web.explore.view import ExploreView, Shown
+from visit.web.plots.plotly import Figure, axis_title, layout, literal, plotly_scale
+from visit.web.theme import GROUPS, MONO, Theme
+
+_HEIGHT = 540
+_MOST_NAMED = 70
+"""Where there are more points than this, none is named but by pointing at it."""
+_STEP = {"mode": "immediate", "frame": {"duration": 220, "redraw": False},
+         "transition": {"duration": 220}}  # fmt: skip
+
+
+class _ColouredBy(StrEnum):
+    POSITION = "position"
+    TOKEN = "token"
+    PROMPT = "prompt"
+
+
+def draw_maps(shown: Shown) -> Figure:
+    """The last layer first; each layer is a frame, to which the slider leads."""
+    found, theme = shown.answer, shown.theme
+    assert isinstance(found, Maps)
+    last = found.n_depths - 1
+    frames = [_places(found, depth) for depth in range(found.n_depths)]
+    names = [found.name_depth(depth) for depth in range(found.n_depths)]
+    ranges = [_range([p for frame in frames for p in frame[side]]) for side in ("x", "y")]
+    axis = {"showgrid": True, "gridcolor": theme.band, "zeroline": False, "fixedrange": True,
+            "showticklabels": False, "ticks": ""}  # fmt: skip
+    titles = _axis_names(found)
+    return {
+        "data": [_points(found, frames[last], MAPS.read(shown, "coloured_by"), theme)],
+        "layout": layout(
+            theme,
+            margin=(34, 16, 84, 34),
+            height=_HEIGHT,
+            xaxis={**axis, "range": ranges[0], "title": axis_title(titles[0], theme)},
+            yaxis={**axis, "range": ranges[1], "title": axis_title(titles[1], theme)},
+            hovermode="closest",
+            sliders=[_slider(names, theme)],
+        ),
+        "frames": [
+            {"name": name, "data": [frame]} for name, frame in zip(names, frames, strict=True)
+        ],
+    }
+
+
+def _places(found: Maps, depth: int) -> dict[str, Any]:
+    """What is another at another depth: where the points are, and their neighbours."""
+    return {
+        "x": [point.path[depth][0] for point in found.points],
+        "y": [point.path[depth][1] for point in found.points],
+        "hovertext": [_tip(found, point, depth) for point in found.points],
+    }
+
+
+def _points(found: Maps, places: dict[str, Any], by: str, theme: Theme) -> dict[str, Any]:
+    points = found.points
+    named = len(points) <= _MOST_NAMED
+    return {
+        "type": "scatter",
+        "mode": "markers+text" if named else "markers",
+        **places,
+        "text": [literal(visible(point.token.text)) if named else "" for point in points],
+        "customdata": [None] * len(points),
+        "textposition": "top center",
+        "textfont": {"family": MONO, "size": 10, "color": theme.soft},
+        "hovertemplate": "%{hovertext}<extra></extra>",
+        "marker": {
+            "size": 9,
+            "line": {"color": theme.other, "width": 0.8},
+            **_colours(points, by, theme),
+        },
+    }
+
+
+def _colours(points: Sequence[MappedToken], by: str, theme: Theme) -> dict[str, Any]:
+    if by == _ColouredBy.POSITION:
+        scale = plotly_scale(theme.ramps["target"][1:])
+        return {"color": [point.token.position for point in points], "colorscale": scale}
+    groups: list[object] = [
+        point.token.text if by == _ColouredBy.TOKEN else point.prompt for point in points
+    ]
+    order = list(dict.fromkeys(groups))
+    return {"color": [GROUPS[order.index(group) % len(GROUPS)] for group in groups]}
+
+
+def _tip(found: Maps, point: MappedToken, depth: int) -> str:
+    near = [
+        f"{visible(found.points[other].token.text)} {cosine:.2f}"
+        for other, cosine in zip(point.neighbours[depth], point.cosines[depth], strict=True)
+    ]
+    where = f"position {point.token.position}"
+    if found.n_prompts > 1:
+        where += f" of prompt {point.prompt + 1}"
+    lines = [f"{where}, {found.name_depth(depth)}", "nearest: " + ", ".join(near)]
+    token = literal(visible(point.token.text))
+    return f"<b>{token}</b><br>" + "<br>".join(map(literal, lines))
+
+
+def _range(values: Sequence[float]) -> list[float]:
+    low, high = min(values), max(values)
+    room = (high - low) * 0.07 or 1.0
+    return [low - room, high + room]
+
+
+def _axis_names(found: Maps) -> list[str]:
+    if found.projection is not Projection.PCA:
+        return [f"{found.projection} {n}" for n in (1, 2)]
+    return [f"component {n}, {part:.0%}" for n, part in enumerate(found.explained, 1)]
+
+
+def _slider(names: Sequence[str], theme: Theme) -> dict[str, Any]:
+    return {
+        "active": len(names) - 1,
+        "x": 0, "len": 1, "y": 1, "yanchor": "bottom", "pad": {"b": 6, "l": 4, "r": 4},
+        "currentvalue": {"visible": True, "xanchor": "left",
+                         "font": {"size": 12, "color": theme.ink}},
+        "font": {"size": 10, "color": theme.soft},
+        "bgcolor": theme.page, "activebgcolor": theme.accent, "bordercolor": theme.line,
+        "tickcolor": theme.line, "minorticklen": 0,
+        "steps": [
+            {"label": name, "method": "animate", "args": [[name], _STEP]} for name in names
+        ],
+    }  # fmt: skip
+
+
+MAPS = ExploreView(
+    draw_maps,
+    says="A point is one token's residual; the slider moves all of them from the embedding through "
+    "the layers, on axes that stay. Point at one for its nearest in the full space, by cosine.",
+    options=(
+        Option(
+            "coloured_by", "Coloured by", "what a point's colour says", "", _ColouredBy,
+            _ColouredBy.POSITION, lines=False, long=False,
+        ),
+    ),
+)  # fmt: skip
