@@ -29,7 +29,9 @@
 
   V.explore = (of) => V.setPane({ name: "explore", of });
 
+  // A field that took Enter says the same once more as it is left, which would draw all anew.
   V.chooseExplored = (name, text) => {
+    if ((V.state.exploredBy[name] ?? null) === text) return;
     const { [name]: _, ...others } = V.state.exploredBy;
     V.set("exploredBy", text === null ? others : { ...others, [name]: text });
   };

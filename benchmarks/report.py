@@ -90,6 +90,7 @@ def goals(times: Times, peaks: Iterable[Peak]) -> list[Goal]:
         ),
         *_of_flow(seconds),
         *_of_causes(times),
+        *_of_saliency(times),
         at_most("another target, route", seconds["route_retargeted"], 0.3, " s"),
         at_most("another target, open block", seconds["block_retargeted"], 0.3, " s"),
         at_most("opening a block", seconds["block_opened"], 0.3, " s"),
@@ -142,6 +143,20 @@ def _of_causes(times: Times) -> list[Goal]:
     if part is not None:
         met.append(at_least("consensus: part of its floor's throughput", part, 0.5))
     return met
+
+
+def _of_saliency(times: Times) -> list[Goal]:
+    """What was asked of saliency, where it was measured; of 64 tokens."""
+    asked = (
+        ("flow_sweep", "flow / plain forward", 2.5),
+        ("integrated_gradients", "integrated gradients / their own passes", 1.2),
+    )
+    return [
+        at_most(f"{what}, {name.partition('[')[2][:-1]}, 64 tokens", notes["ratio"], most, "×")
+        for start, what, most in asked
+        for name, notes in times.notes.items()
+        if name.startswith(f"{start}[")
+    ]
 
 
 def in_words(seconds: float) -> str:

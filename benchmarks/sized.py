@@ -10,7 +10,13 @@ import hashlib
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
 
 from visit.engine.questions import Answer, Question
 from visit.models.loading import Loaded, loaded_from
@@ -55,6 +61,21 @@ def gpt2_sized(
     # Hashing the weights would take longer than making them, and this says as much.
     made_of = f"{name} {seed} {sharpness} {dtype} {sorted(sizes.items())}"
     digest = hashlib.sha256(made_of.encode()).hexdigest()
+    return loaded_from(model, numbered_tokenizer(D_VOCAB), name=name, weights_sha256=digest)
+
+
+def smollm2_sized(*, seed: int = 0) -> Loaded:
+    """A Llama of SmolLM2-135M's sizes, from a seed; its prompts are numbers, as GPT-2's are."""
+    config = LlamaConfig(
+        vocab_size=D_VOCAB, hidden_size=576, intermediate_size=1536, num_hidden_layers=30,
+        num_attention_heads=9, num_key_value_heads=3, max_position_embeddings=2048,
+        tie_word_embeddings=True, bos_token_id=0, eos_token_id=0, attn_implementation="eager",
+    )  # fmt: skip
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = LlamaForCausalLM(config).eval().requires_grad_(False)
+    name = "seeded-llama-30x576"
+    digest = hashlib.sha256(f"{name} {seed}".encode()).hexdigest()
     return loaded_from(model, numbered_tokenizer(D_VOCAB), name=name, weights_sha256=digest)
 
 

@@ -22,8 +22,12 @@ def times(tmp_path: Path) -> Times:
         "all_scores_of_a_head_in_layer[12]": 0.025, "all_scores_of_a_head_in_layer[23]": 0.0525,
         "circuit_forward[8]": 0.5, "circuit_curve[traced-8]": 1.25, "circuit_curve[all-8]": 15.0,
         "consensus_against_its_floor": 60.0,
+        "flow_sweep[mini]": 0.1, "integrated_gradients[mini]": 2.0,
     }  # fmt: skip
-    notes = {"consensus_against_its_floor": {"part of floor": 0.48}}
+    notes = {
+        "consensus_against_its_floor": {"part of floor": 0.48},
+        "flow_sweep[mini]": {"ratio": 1.5}, "integrated_gradients[mini]": {"ratio": 1.3},
+    }  # fmt: skip
     benchmarks = [
         {
             "name": f"test_{name}",
@@ -51,6 +55,8 @@ def test_a_goal_is_met_or_not_by_its_ratio(times: Times):
     assert found["circuit's curve / plain forward, traced, 8 tokens"] == ("2.5×", True)
     assert found["circuit's curve / plain forward, all, 8 tokens"] == ("30×", False)
     assert found["consensus: part of its floor's throughput"] == ("0.48×", False)
+    assert found["flow / plain forward, mini, 64 tokens"] == ("1.5×", True)
+    assert found["integrated gradients / their own passes, mini, 64 tokens"] == ("1.3×", False)
     assert found["peak, 64 tokens, layers all"] == ("390 MB", True)
 
 

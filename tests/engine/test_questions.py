@@ -18,6 +18,8 @@ from visit.engine.exploring import (
     MapResiduals,
     ReadHeads,
     ReadNorms,
+    ReadSaliency,
+    WatchTokens,
 )
 from visit.engine.question_data import (
     data_from_question,
@@ -41,6 +43,7 @@ from visit.engine.questions import (
 from visit.errors import RequestError
 from visit.graph.circuit import Score
 from visit.graph.explored.maps import Projection
+from visit.graph.explored.saliency import Baseline, SaliencyMethod, SaliencyOf
 from visit.graph.interventions import Positions, Unit
 from visit.graph.request import RankBy, Request
 
@@ -88,6 +91,12 @@ SAMPLES: list[Question[Any]] = [
     MapResiduals(REQUEST),
     MapResiduals(REQUEST, Projection.TSNE, ("Paris is",), first_token=True, lengths=True, seed=2),
     ReadNorms(REQUEST),
+    ReadSaliency(REQUEST),
+    ReadSaliency(
+        REQUEST, SaliencyMethod.INTEGRATED_GRADIENTS, SaliencyOf.PROBABILITY, 3, 20, Baseline.MEAN
+    ),
+    WatchTokens(REQUEST),
+    WatchTokens(REQUEST, (" Rome", r"\#12"), at=-2),
     ReadConsensus(REQUEST, (("Rome",), ("Oslo",)), (1, 3), ("", " a"), template="{city} is"),
 ]
 

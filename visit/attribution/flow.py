@@ -19,7 +19,7 @@ graphs of Ameisen et al. 2025.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -120,6 +120,7 @@ def sweep_back(
     directions: Float[Tensor, "column d_model"],
     *,
     first: int = 0,
+    positions: Sequence[int] | None = None,
 ) -> Iterator[tuple[int, LayerGradient]]:
     """The gradients of some functionals at every layer, from the last one down.
 
@@ -130,13 +131,17 @@ def sweep_back(
         architecture: The model.
         trace: The forward pass.
         position: The traced position.
-        directions: Of each functional, its gradient at the last residual of that position.
+        directions: Of each functional, its gradient at the last residual of its position.
         first: The position from which on gradients are taken.
+        positions: Of each functional, the position whose last residual it is of, none after the
+            traced one; that of all of them by default.
     """
     dtype = sweep_dtype(trace)
     n_positions = position + 1 - first
     gradient = directions.new_zeros(len(directions), n_positions, directions.shape[1], dtype=dtype)
-    gradient[:, -1] = directions.to(dtype)
+    places = [position] * len(directions) if positions is None else positions
+    columns = torch.arange(len(directions), device=gradient.device)
+    gradient[columns, torch.tensor(places, device=gradient.device) - first] = directions.to(dtype)
     for layer in reversed(range(len(trace.layers))):
         recorded = trace.layers[layer]
         recorded = _take_from(recorded, first) if first else recorded

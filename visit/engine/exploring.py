@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from visit.engine.options import option
 from visit.engine.questions import Question
+from visit.errors import RequestError
 from visit.graph.explored.answer import Explored
 from visit.graph.explored.contexts import Contexts
 from visit.graph.explored.factors import Factors
@@ -21,7 +22,14 @@ from visit.graph.explored.heads import Heads
 from visit.graph.explored.maps import Maps, Projection
 from visit.graph.explored.norms import Norms
 from visit.graph.explored.query_key import QueryKey
+from visit.graph.explored.saliency import Baseline, Saliency, SaliencyMethod, SaliencyOf
+from visit.graph.explored.watch import Watched
+from visit.graph.fields import Range
 from visit.graph.request import Count, CountFromOne
+
+MOST_WATCHED = 8
+"""How many tokens are watched at once: more lines cannot be told apart."""
+Steps = Annotated[int, Range("2 to 1000", 2.0, 1000.0)]
 
 
 @dataclass(frozen=True)
@@ -156,6 +164,104 @@ class MapQueryKey(Question[QueryKey]):
     seed: Count = option(0, "Seed", "of what is random in umap and tsne")
 
 
+@dataclass(frozen=True)
+class ReadSaliency(Question[Saliency]):
+    """Which tokens of the prompt a next token comes from, or each of several.
+
+    Attributes:
+        method: How that is found.
+        of: What is traced back to them.
+        first: The position from which on each position's own next token is explained: that which
+            follows it in the prompt, and at the traced position the target. ``None`` for the
+            target alone; negative ones count from the end.
+        steps: Over how many points of the way integrated gradients take the gradient's mean.
+        baseline: The embeddings that they come from.
+    """
+
+    method: SaliencyMethod = option(
+        SaliencyMethod.FLOW, "Method", "how the next token is traced back to its sources"
+    )
+    of: SaliencyOf = option(
+        SaliencyOf.METRIC, "Explained", "what is traced back; flow is of the metric alone"
+    )
+    first: int | None = option(
+        None,
+        "From position",
+        "explain the next token of every position from this one on, as of a generation",
+    )
+    steps: Steps = option(50, "Steps", "points of the way that integrated gradients take")
+    baseline: Baseline = option(
+        Baseline.ZERO, "Baseline", "the embeddings that integrated gradients come from"
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse what no model could be asked.
+
+        Raises:
+            RequestError: flow is asked of a probability, or several targets of one ``versus``.
+        """
+        super().__post_init__()
+        request = self.request
+        versus = request.versus if request.versus_id is None else f"id {request.versus_id}"
+        if self.of is SaliencyOf.PROBABILITY:
+            if self.method is SaliencyMethod.FLOW:
+                raise RequestError(
+                    "flow adds up to the metric, not to a probability; give another method, or of "
+                    "metric"
+                )
+            if versus is not None:
+                raise RequestError(
+                    f"versus is {versus!r}, but a probability is of the target alone; leave versus "
+                    "out, or give of metric"
+                )
+        if self.first is not None and versus is not None:
+            raise RequestError(
+                f"versus is {versus!r}, which is against the traced position's target alone; leave "
+                "first or versus out"
+            )
+
+    @property
+    def is_look(self) -> bool:
+        """Whether it takes no longer than a few passes."""
+        return self.first is None and self.method is not SaliencyMethod.INTEGRATED_GRADIENTS
+
+
+@dataclass(frozen=True)
+class WatchTokens(Question[Watched]):
+    r"""Some tokens' rank, probability and logit through the layers, and what moved each.
+
+    Attributes:
+        tokens: As they are typed (``visit.graph.typed``): exactly their text, or an id like
+            ``\#123``. None for the model's likeliest next tokens, the target among them.
+        at: The position where they are watched; ``None`` for the traced one, and negative ones
+            count from the end.
+    """
+
+    only_looks: ClassVar[bool] = True
+
+    tokens: tuple[str, ...] = option(
+        (),
+        "Tokens",
+        r"what is watched: each exactly its text, spaces and all, or an id like \#123; eight at "
+        "most, the likeliest next tokens where none is given",
+        letter="TOKEN",
+        lines=True,
+    )
+    at: int | None = option(None, "At position", "where they are watched; the traced one if empty")
+
+    def __post_init__(self) -> None:
+        """Refuse more tokens than lines can be told apart.
+
+        Raises:
+            RequestError: there are more than eight.
+        """
+        super().__post_init__()
+        if len(self.tokens) > MOST_WATCHED:
+            raise RequestError(
+                f"{len(self.tokens)} tokens are to be watched; give {MOST_WATCHED} at most"
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class Explorable:
     """One explorable.
@@ -240,6 +346,27 @@ _ALL = (
         "The scores are the model's own, but distance is only like them as far as the correlation "
         "says, which the map of all heads shows; and two dimensions show less than the whole. What "
         "ALiBi adds for the distance is in no query and no key.",
+    ),
+    Explorable(
+        ReadSaliency,
+        Saliency,
+        "Saliency",
+        "Which tokens of the prompt does the next token come from?",
+        "see which tokens of the prompt the next token comes from",
+        "Flow is exact: with the biases it adds up to the metric, with patterns, norms and gates "
+        "held as they were; what a token does by moving those is left out. Gradients are of the "
+        "live pass and hold for small changes; integrated gradients add up as far as their delta "
+        "is small.",
+    ),
+    Explorable(
+        WatchTokens,
+        Watched,
+        "Watch tokens",
+        "When does a token come up, and which layer's attention or MLP moves it?",
+        "follow tokens through the layers, and see which layer moves each",
+        "The ranks are what the lens says, which early layers were not made for. The flow is exact "
+        "for the pass as it was, less the candidates' mean; parts of one layer pass through later "
+        "ones, so it does not add up over layers.",
     ),
 )
 EXPLORABLES: Mapping[str, Explorable] = {one.name: one for one in _ALL}

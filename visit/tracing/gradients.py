@@ -100,7 +100,7 @@ def _step_back(block: Block, call: Call, post: Tensor) -> SiteGradient:
     with torch.inference_mode(mode=False), torch.enable_grad(), ExitStack() as stack:
         if call.residual.dtype is torch.float64:
             stack.enter_context(Float64Throughout())
-        inputs, named = _outside_inference(call.inputs), _outside_inference(call.named)
+        inputs, named = outside_inference(call.inputs), outside_inference(call.named)
         residual = (inputs[0] if inputs else named["hidden_states"]).requires_grad_()
         for remove in leaves.hang(block):
             stack.callback(remove)
@@ -173,12 +173,12 @@ def _module(norm: Any, projection: nn.Module) -> nn.Module:
     return module
 
 
-def _outside_inference(given: Any) -> Any:
+def outside_inference(given: Any) -> Any:
     """The arguments of a recorded call as tensors that autograd can work with."""
     if isinstance(given, Tensor):
         return given.clone()
     if isinstance(given, tuple):
-        return tuple(_outside_inference(one) for one in given)
+        return tuple(outside_inference(one) for one in given)
     if isinstance(given, dict):
-        return {name: _outside_inference(one) for name, one in given.items()}
+        return {name: outside_inference(one) for name, one in given.items()}
     return given

@@ -8,6 +8,17 @@ from visit.assemble.exploring.heads import read_heads
 from visit.assemble.exploring.maps import map_residuals
 from visit.assemble.exploring.norms import read_norms
 from visit.assemble.exploring.query_key import map_query_key
+from visit.assemble.exploring.saliency import read_saliency
+from visit.assemble.exploring.watch import watch_tokens
 
-HANDLERS = (find_contexts, find_factors, map_residuals, map_query_key, read_heads, read_norms)
+HANDLERS = (
+    find_contexts,
+    find_factors,
+    map_query_key,
+    map_residuals,
+    read_heads,
+    read_norms,
+    read_saliency,
+    watch_tokens,
+)
 """A function of each question, which its first argument's type names."""

@@ -33,6 +33,9 @@ h1 { font-size: 20px; } h3 { margin: 24px 0 4px; font-size: 14px; text-transform
 .explore-table :is(td, th) { padding: 2px 14px 2px 0; text-align: left; font-weight: 400; white-space: nowrap; }
 .explore-table thead th { color: var(--faint); } .explore-table .number { text-align: right; font-variant-numeric: tabular-nums; }
 button { border: 0; padding: 0; background: none; color: inherit; font: inherit; }
+.coloured-tokens { display: flex; flex-wrap: wrap; gap: 3px; margin: 12px 0 4px; } .coloured-legend { display: flex; align-items: center; gap: 6px; font-size: 11px; }
+.coloured { display: grid; justify-items: center; padding: 3px 6px; border-radius: 5px; } .coloured.is-shown { outline: 1.5px solid var(--ink); }
+.coloured .amount { font-size: 10.5px; } .coloured-legend .ramp { width: 120px; height: 8px; }
 </style>
 </head>
 <body>

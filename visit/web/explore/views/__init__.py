@@ -11,6 +11,8 @@ from visit.web.explore.views.heads import HEADS
 from visit.web.explore.views.maps import MAPS
 from visit.web.explore.views.norms import NORMS
 from visit.web.explore.views.query_key import QUERY_KEY
+from visit.web.explore.views.saliency import SALIENCY
+from visit.web.explore.views.watch import WATCH
 
 VIEWS: Mapping[str, ExploreView] = {
     "contexts": CONTEXTS,
@@ -19,5 +21,7 @@ VIEWS: Mapping[str, ExploreView] = {
     "maps": MAPS,
     "norms": NORMS,
     "query-key": QUERY_KEY,
+    "saliency": SALIENCY,
+    "watch": WATCH,
 }
 """By the explorables' names."""
