@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from test_layers import MAY_IMPORT
 
-from visit.engine.exploring import EXPLORABLES, Explorable
+from visit.engine.explorables import EXPLORABLES, Explorable
 from visit.engine.options import options_of
 from visit.web.screen.glossary import GLOSSARY
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from screen import Screen, wait_until
 
-from visit.engine.exploring import EXPLORABLES, ReadNorms
+from visit.engine.explorables import EXPLORABLES
+from visit.engine.exploring import ReadNorms
 from visit.graph.request import Request
 from visit.session import Session
 from visit.web.explore.tables import MOST_ROWS

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from visit.cli.main import main
-from visit.engine.exploring import EXPLORABLES
+from visit.engine.explorables import EXPLORABLES
 
 PROMPT = "The capital of Japan is the city of"
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import pytest
 
-from visit.engine.exploring import EXPLORABLES, Explorable
+from visit.engine.explorables import EXPLORABLES, Explorable
 from visit.engine.options import option, options_of, question_from_texts
 from visit.engine.questions import Question
 from visit.errors import RequestError

@@ -1,6 +1,6 @@
 """``visit explore``: what stands beside the flow graph, a command each.
 
-The commands and their options are made of ``visit.engine.exploring``.
+The commands are made of ``visit.engine.explorables``, their options of the questions' fields.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from visit.cli.request_options import (
 )
 from visit.cli.results import check_output, write_answer
 from visit.cli.streams import write_result
-from visit.engine.exploring import EXPLORABLES, Explorable
+from visit.engine.explorables import EXPLORABLES, Explorable
 from visit.engine.options import Option, options_of
 
 if TYPE_CHECKING:

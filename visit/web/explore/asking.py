@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from visit.engine.exploring import EXPLORABLES, Explorable
+from visit.engine.explorables import EXPLORABLES, Explorable
 from visit.engine.options import question_from_texts
 from visit.engine.questions import Question
 from visit.errors import RequestError

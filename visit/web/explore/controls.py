@@ -7,7 +7,7 @@ from typing import Any
 from dash import html
 from dash.development.base_component import Component
 
-from visit.engine.exploring import EXPLORABLES, Explorable
+from visit.engine.explorables import EXPLORABLES, Explorable
 from visit.engine.options import Option, options_of
 from visit.web.explore.views import VIEWS
 from visit.web.parts import aria, data, field
@@ -20,6 +20,7 @@ def list_explorables() -> list[Component]:
     return [
         html.Button(
             [html.Span(one.title, className="explore-name"), html.Span(one.asks, className="hint")],
+            title=one.asks,
             **data(explore=one.name),
             **aria(pressed="false"),
         )

@@ -7,7 +7,7 @@ from html import escape
 from dash import html
 from plotly.offline import get_plotlyjs
 
-from visit.engine.exploring import EXPLORABLES
+from visit.engine.explorables import EXPLORABLES
 from visit.formats.document import compact_json
 from visit.graph.explored.answer import Explored
 from visit.text import join_neighbours, one_line
