@@ -18,8 +18,10 @@ from visit.errors import RequestError
 from visit.graph.explored.answer import Explored
 from visit.graph.explored.contexts import Contexts
 from visit.graph.explored.factors import Factors
+from visit.graph.explored.heads import Heads
 from visit.graph.explored.maps import Maps, Projection
 from visit.graph.explored.norms import Norms
+from visit.graph.explored.query_key import QueryKey
 from visit.graph.explored.saliency import Baseline, Saliency, SaliencyMethod, SaliencyOf
 from visit.graph.explored.watch import Watched
 from visit.graph.fields import Range
@@ -80,6 +82,26 @@ class FindFactors(Question[Factors]):
 
 
 @dataclass(frozen=True)
+class ReadHeads(Question[Heads]):
+    """What every head is known by, with which others it composes, and one head's card.
+
+    Attributes:
+        head: The one whose card is made; by default the one with the most flow.
+        repeats: How many rows of random tokens are said twice to the model.
+        seed: Of those tokens, of the random matrices, and of the tokens on the card.
+    """
+
+    head: str = option(
+        "", "Head", "the head whose card is made, like L5.head3; by default the one that most of "
+        "the metric flows through", letter="ID",
+    )  # fmt: skip
+    repeats: CountFromOne = option(
+        4, "Repeats", "rows of random tokens that are said twice to the model"
+    )
+    seed: Count = option(0, "Seed", "of those tokens, of the baseline and of the card's tokens")
+
+
+@dataclass(frozen=True)
 class MapResiduals(Question[Maps]):
     """Every residual of the prompt, and of others, as a point in the plane.
 
@@ -112,6 +134,34 @@ class ReadNorms(Question[Norms]):
     """How much attention really moves from where, against what its pattern says."""
 
     only_looks: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class MapQueryKey(Question[QueryKey]):
+    """One head's queries and keys in one plane, and how far every head's can be believed.
+
+    Attributes:
+        head: The head; by default the one with the most flow.
+        projection: What makes two dimensions of many.
+        others: More prompts, in the same map.
+        first_token: Whether each prompt's first token is taken in, where many heads rest.
+        seed: Of what is random in UMAP and t-SNE.
+    """
+
+    head: str = option(
+        "", "Head", "the head, like L5.head3; by default the one that most of the metric flows "
+        "through", letter="ID",
+    )  # fmt: skip
+    projection: Projection = option(
+        Projection.PCA, "Projection", "what makes two dimensions of many; umap needs its package"
+    )
+    others: tuple[str, ...] = option(
+        (), "Other prompts", "more prompts in the same map", letter="PROMPT", lines=True
+    )
+    first_token: bool = option(
+        False, "First token", "take each prompt's first token in, where many heads rest"
+    )
+    seed: Count = option(0, "Seed", "of what is random in umap and tsne")
 
 
 @dataclass(frozen=True)
@@ -259,6 +309,16 @@ _ALL = (
         "it leaves; take the memories of a factor away to see what they cause.",
     ),
     Explorable(
+        ReadHeads,
+        Heads,
+        "Heads",
+        "Which heads look back, copy and induce, and which could work together?",
+        "see what every head is known by, and with which others it composes",
+        "Scores say where heads look on random tokens, not what they do on yours. Composition says "
+        "what could pass between two heads by their weights alone, whatever stands between them: "
+        "the flow of the card says what does, here.",
+    ),
+    Explorable(
         MapResiduals,
         Maps,
         "Hidden states",
@@ -276,6 +336,16 @@ _ALL = (
         "see what attention really moves, against what its pattern says",
         "Exact sums of the pass that was run. A norm says how much is moved, not what it does: a "
         "long vector may be read by nothing downstream, which is what flow is for.",
+    ),
+    Explorable(
+        MapQueryKey,
+        QueryKey,
+        "Queries and keys",
+        "Which queries lie near which keys, and can that picture be believed?",
+        "map a head's queries and keys in one plane",
+        "The scores are the model's own, but distance is only like them as far as the correlation "
+        "says, which the map of all heads shows; and two dimensions show less than the whole. What "
+        "ALiBi adds for the distance is in no query and no key.",
     ),
     Explorable(
         ReadSaliency,

@@ -35,6 +35,8 @@ class _Link:
 
 _LINKS = (
     _Link(_HEADS | _MEMORIES, "contexts", "part", "contexts", "Where in a text it is most active"),
+    _Link(_HEADS, "heads", "head", "card", "What it is known by, what it reads and feeds"),
+    _Link(_HEADS, "query-key", "head", "queries and keys", "Which queries lie near which keys"),
 )
 
 

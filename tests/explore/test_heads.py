@@ -1,0 +1,135 @@
+"""Head scores and compositions, against loops and dense matrices, and heads made by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from planted import INDUCTION, PREVIOUS_TOKEN, planted
+from specimens import MAKERS, Specimen, specimen
+from torch import Tensor
+
+from visit.attribution import circuits
+from visit.explore.composition import SIDES, baseline, compose, factors_of
+from visit.explore.head_circuits import circuits_of
+from visit.explore.head_scores import KINDS, marks, repeated_tokens, score_heads
+from visit.tracing.trace import record
+
+IDS = [3, 14, 3, 9, 14, 14, 3, 26]
+
+
+@pytest.fixture(params=sorted(MAKERS))
+def tiny(request: pytest.FixtureRequest) -> Specimen:
+    return specimen(request.param)
+
+
+def looks_at(kind: str, reader: int) -> list[int]:
+    """The sources of a kind, by its words."""
+    same = [s for s in range(reader) if IDS[s] == IDS[reader]]
+    return {
+        "previous": [reader - 1] if reader else [],
+        "duplicate": same,
+        "induction": [s + 1 for s in same if s + 1 < reader],
+        "sink": [0] if reader else [],
+    }[kind]
+
+
+def test_scores_are_the_part_of_attention_that_goes_where_such_a_head_looks(tiny: Specimen):
+    trace = record(tiny.model, tiny.architecture, IDS)
+    pattern = trace.layers[1].attention
+    found = score_heads(pattern, marks(IDS))
+    for place, kind in enumerate(KINDS):
+        for head in range(len(pattern)):
+            there = given = 0.0
+            for reader in range(len(IDS)):
+                sources = looks_at(kind, reader)
+                if sources:
+                    there += sum(float(pattern[head, reader, source]) for source in sources)
+                    given += float(pattern[head, reader].sum())
+            assert float(found[place, head]) == pytest.approx(there / given, abs=1e-9)
+
+
+def test_a_kind_whose_source_no_reader_has_is_not_known():
+    pattern = torch.full((2, 3, 3), 1 / 3).tril()
+    scores = score_heads(pattern, marks([1, 2, 3]))
+    assert [math.isnan(one) for one in scores[:, 0].tolist()] == [False, True, True, False]
+
+
+def test_of_heads_made_by_hand_one_looks_back_and_one_induces():
+    loaded = planted()
+    # Each token once, then again: no more places than the model has.
+    rows = [[0, 4, 7, 2, 0, 4, 7, 2], [5, 1, 9, 3, 5, 1, 9, 3]]
+    found: dict[str, list[str]] = {kind: [] for kind in KINDS}
+    for row in rows:
+        trace = record(loaded.model, loaded.architecture, row)
+        for layer in range(2):
+            scores = score_heads(trace.layers[layer].attention, marks(row))
+            for place, kind in enumerate(KINDS[:3]):
+                found[kind] += [
+                    f"L{layer}.head{head}"
+                    for head in range(scores.shape[1])
+                    if float(scores[place, head]) > 0.5
+                ]
+    assert found["previous"] == [PREVIOUS_TOKEN] * 2
+    assert found["induction"] == [INDUCTION] * 2
+
+
+def dense(tiny: Specimen, layer: int, head: int) -> tuple[Tensor, Tensor]:
+    """A head's whole QK and OV circuits, gains folded in, ``d_model`` by ``d_model``."""
+    block = tiny.architecture.blocks[layer]
+    attention = block.attention
+    n_heads = len(attention.w_q)
+    w_q = attention.w_q[head].float()
+    w_k, w_v = (
+        circuits.repeat_kv_heads(w, n_heads)[head].float() for w in (attention.w_k, attention.w_v)
+    )
+    w_o = attention.w_o[head].float() * block.write_scale
+    if block.attn_norm is not None:
+        w_o = w_o * block.attn_norm.gain.float()
+    if block.ln1 is not None:
+        d_model = len(w_q)
+        norm = torch.eye(d_model)
+        if block.ln1.centers:
+            norm = norm - torch.full((d_model, d_model), 1 / d_model)
+        norm = norm * block.ln1.gain.float()
+        w_q, w_k, w_v = (norm @ w for w in (w_q, w_k, w_v))
+    return w_q @ w_k.T, w_v @ w_o
+
+
+def test_composition_is_the_dense_formula(tiny: Specimen):
+    found = compose(factors_of(tiny.architecture), lambda _: None)
+    n_heads = tiny.architecture.sizes.n_heads
+    for writer, reader in (((0, 1), (2, 3)), ((1, 0), (2, 0)), ((0, 2), (1, 1))):
+        _, ov = dense(tiny, *writer)
+        qk, later = dense(tiny, *reader)
+        place = writer[0] * n_heads + writer[1], reader[0] * n_heads + reader[1]
+        for side, other in zip(SIDES, (qk, qk.T, later), strict=True):
+            wanted = float((ov @ other).norm() / (ov.norm() * other.norm()))
+            assert float(found[side][place]) == pytest.approx(wanted, rel=2e-3)
+            assert float(found[side][place[::-1]]) == 0.0
+
+
+def test_chance_is_about_one_over_the_root_of_the_width():
+    tiny = specimen("gpt2")
+    factors = factors_of(tiny.architecture)
+    assert baseline(factors, 0) == baseline(factors, 0) != baseline(factors, 1)
+    d_model = tiny.architecture.sizes.d_model
+    assert baseline(factors, 0) == pytest.approx(d_model**-0.5, rel=0.3)
+
+
+def test_tokens_said_twice_are_the_same_for_the_same_seed():
+    rows = repeated_tokens(range(100), 6, 3, 1)
+    assert rows == repeated_tokens(range(100), 6, 3, 1) != repeated_tokens(range(100), 6, 3, 2)
+    assert all(row[:6] == row[6:] and len(row) == 12 for row in rows)
+
+
+def test_the_head_made_by_hand_copies_and_looks_for_what_it_should():
+    """The induction head says, of each token, that very token."""
+    loaded = planted()
+    ids = torch.arange(11)
+    embeddings = loaded.model.get_input_embeddings()(ids)
+    found = circuits_of(loaded.architecture, embeddings, ids, 1, 2, 3)
+    assert found.own_rank.tolist() == [1] * 11
+    assert found.promoted[:, 0].tolist() == ids.tolist()
+    torch.testing.assert_close(found.scores.mean(1), torch.zeros(11), atol=1e-4, rtol=0)

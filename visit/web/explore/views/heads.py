@@ -1,0 +1,142 @@
+"""Every head's score, heads by layers, and beside it how strongly layers could compose."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from visit.engine.options import Option
+from visit.graph.explored.heads import KINDS, Heads
+from visit.web.explore.view import ExploreView, Shown
+from visit.web.plots.plotly import Figure, axis_title, layout, note, plotly_scale
+from visit.web.words import percent, signed
+
+_HEIGHT = 400
+_LEFT = 0.56
+"""The part of the width that the map of heads has."""
+_ROWS_NAMED = 9
+_SIDE_WORDS = {"q": "query", "k": "key", "v": "value"}
+
+
+class _Score(StrEnum):
+    INDUCTION = "induction"
+    PREVIOUS = "previous"
+    DUPLICATE = "duplicate"
+    SINK = "sink"
+
+
+class _On(StrEnum):
+    REPEATS = "repeats"
+    PROMPT = "prompt"
+
+
+class _Side(StrEnum):
+    VALUE = "v"
+    KEY = "k"
+    QUERY = "q"
+
+
+def draw_heads(shown: Shown) -> Figure:
+    """Heads down and layers across; writing layers down and reading ones across."""
+    found, theme = shown.answer, shown.theme
+    assert isinstance(found, Heads)
+    kind, on, side = (HEADS.read(shown, name) for name in ("score", "on", "side"))
+    axis: dict[str, Any] = {
+        "showgrid": False, "zeroline": False, "fixedrange": True, "ticks": "",
+        "tickfont": {"color": theme.soft, "size": 11},
+    }  # fmt: skip
+    n_heads, n_layers = found.model.n_heads, found.model.n_layers
+    named = list(range(0, n_heads, max(1, -(-n_heads // _ROWS_NAMED))))
+    where = "random tokens said twice" if on == _On.REPEATS else "this prompt"
+    return {
+        "data": [_scores(found, kind, on, shown), _composition(found, side, shown)],
+        "layout": layout(
+            theme,
+            margin=(60, 8, 26, 40),
+            height=_HEIGHT,
+            xaxis={**axis, "domain": [0, _LEFT], "title": axis_title("layer", theme), "nticks": 12},
+            yaxis={**axis, "autorange": "reversed", "tickvals": named,
+                   "ticktext": [f"head {number}" for number in named]},
+            xaxis2={**axis, "domain": [_LEFT + 0.1, 1], "anchor": "y2", "nticks": 8,
+                    "title": axis_title("layer that reads", theme)},
+            yaxis2={**axis, "anchor": "x2", "range": [n_layers - 0.5, -0.5], "nticks": 8,
+                    "title": axis_title("layer that writes", theme)},
+            annotations=[
+                note(f"{kind}, 0 to 100 %, on {where}", theme, x=0, xanchor="left", y=1,
+                     yanchor="bottom"),
+                note(f"into the {_SIDE_WORDS[side]}, strongest pair over chance", theme,
+                     x=_LEFT + 0.1, xanchor="left", y=1, yanchor="bottom"),
+            ],
+            hovermode="closest",
+        ),
+    }  # fmt: skip
+
+
+def _scores(found: Heads, kind: str, on: str, shown: Shown) -> dict[str, Any]:
+    n_heads, n_layers = found.model.n_heads, found.model.n_layers
+    z: list[list[float | None]] = [[None] * n_layers for _ in range(n_heads)]
+    texts: list[list[str]] = [[""] * n_layers for _ in range(n_heads)]
+    ids = [[found.node(layer, head) for layer in range(n_layers)] for head in range(n_heads)]
+    place = KINDS.index(kind)
+    for one in found.heads:
+        value = one.repeats[place] if on == _On.REPEATS else one.prompt[place]
+        z[one.head][one.layer] = value
+        here = one.prompt[place]
+        said = "none has such a source" if here is None else percent(here)
+        texts[one.head][one.layer] = (
+            f"<b>{one.layer}.{one.head}</b><br>{kind} {percent(one.repeats[place])} on repeats"
+            f"<br>on this prompt {said}"
+        )
+    return {
+        "type": "heatmap", "z": z, "text": texts, "customdata": ids, "zmin": 0, "zmax": 1,
+        "xaxis": "x", "yaxis": "y",
+        "hovertemplate": "%{text}<extra></extra>", "xgap": 1, "ygap": 1, "showscale": False,
+        "colorscale": plotly_scale(shown.theme.ramps["target"]),
+    }  # fmt: skip
+
+
+def _composition(found: Heads, side: str, shown: Shown) -> dict[str, Any]:
+    rows = found.by_layer[side]
+    most = max((abs(value) for row in rows for value in row if value is not None), default=1.0)
+    best = {(one.writer[0], one.reader[0]): one for one in reversed(found.compositions)
+            if one.side == side}  # fmt: skip
+    texts, ids = [], []
+    for writer, row in enumerate(rows):
+        said: list[str] = []
+        nodes: list[str | None] = []
+        for reader, value in enumerate(row):
+            pair = best.get((writer, reader))
+            words = f"layers {writer} → {reader}"
+            if value is not None:
+                words += f"<br>{signed(value, 3)} over chance"
+            if pair is not None:
+                words += f"<br>strongest: {pair.writer[0]}.{pair.writer[1]} → "
+                words += f"{pair.reader[0]}.{pair.reader[1]}"
+            said.append(words)
+            nodes.append(None if pair is None else found.node(*pair.writer))
+        texts.append(said)
+        ids.append(nodes)
+    theme = shown.theme
+    return {
+        "type": "heatmap", "z": rows, "text": texts, "customdata": ids,
+        "xaxis": "x2", "yaxis": "y2", "zmin": -most, "zmax": most,
+        "hovertemplate": "%{text}<extra></extra>", "xgap": 1, "ygap": 1, "showscale": False,
+        "colorscale": plotly_scale((theme.minus, theme.middle, theme.plus)),
+    }  # fmt: skip
+
+
+def _option(name: str, label: str, says: str, hint: type[StrEnum]) -> Option:
+    return Option(name, label, says, "", hint, next(iter(hint)), lines=False, long=False)
+
+
+HEADS = ExploreView(
+    draw_heads,
+    says="On the left a cell is a head: the part of its attention that goes where such a head "
+    "looks, of the readers that have such a source. On the right how much the strongest pair of "
+    "two layers could pass on, by the weights alone, less what random matrices would.",
+    options=(
+        _option("score", "Score", "which score the map shows", _Score),
+        _option("on", "On", "random tokens said twice, or this prompt", _On),
+        _option("side", "Composition", "into a head's value, key or query", _Side),
+    ),
+)
