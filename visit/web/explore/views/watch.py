@@ -204,7 +204,7 @@ def _moves(found: Watched, names: list[str], theme: Theme) -> dict[str, Any]:
             "thickness": 9, "lenmode": "pixels", "len": max(_ROW * len(rows), 60), "x": 1,
             "xpad": 8, "y": 0, "yanchor": "bottom", "ypad": 0, "outlinewidth": 0,
             "tickvals": list(steps),
-            "ticktext": [literal(signed(step * most, 1)) for step in steps],
+            "ticktext": [literal(signed(step * most, 1)) if step else "0" for step in steps],
             "tickfont": {"size": LETTERS, "color": theme.soft},
         },
     }  # fmt: skip
