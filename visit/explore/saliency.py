@@ -38,6 +38,9 @@ COLUMN_ELEMENTS = 1 << 25
 COLUMNS_TOGETHER = 16
 """How many positions' metrics are swept back together: no later position matters to them, so that
 all in one sweep would be twice the work."""
+STEPS_TOGETHER = 256
+"""How many positions integrated gradients run at once, in all steps together: more are no quicker,
+and what is told of them would come seconds late."""
 
 Tell = Callable[[float], None]
 
@@ -193,8 +196,9 @@ def integrate_gradients(
     ends = measure_at(architecture, trace, torch.stack([own, baseline]), aims).to(dtype)
     points, weights = np.polynomial.legendre.leggauss(steps)
     places = own.new_tensor((points + 1) / 2)
-    sizes = torch.from_numpy(weights / 2).to(own.device, dtype)
-    together = max(1, min(steps, rows_at_once(architecture.sizes, len(own))))
+    sizes = own.new_tensor(weights / 2, dtype=dtype)
+    most = min(rows_at_once(architecture.sizes, len(own)), STEPS_TOGETHER // len(own))
+    together = max(1, min(steps, most))
     total = torch.zeros(len(aims), *own.shape, dtype=dtype, device=own.device)
     for begin in range(0, steps, together):
         some = slice(begin, begin + together)

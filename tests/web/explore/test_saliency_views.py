@@ -18,7 +18,7 @@ from visit.web.colours import contrast
 from visit.web.explore.coloured_tokens import MOST_POINTED, N_SHADES, levels_of
 from visit.web.explore.view import Shown
 from visit.web.explore.views.saliency import SALIENCY, draw_saliency, show_tokens
-from visit.web.explore.views.watch import WATCH, draw_watched
+from visit.web.explore.views.watch import WATCH, _keep_apart, draw_watched
 from visit.web.theme import DARK, LIGHT, Theme, choose_theme
 from visit.web.trees import trees
 
@@ -204,6 +204,11 @@ def test_the_lines_names_do_not_touch():
     assert len(notes) == 8 and all(note["y"] == math.log10(1) for note in notes)
     shifts = sorted(note["yshift"] for note in notes)
     assert all(b - a >= 12 for a, b in pairwise(shifts))
+
+
+def test_names_stay_beside_the_lines_however_many_end_at_the_bottom():
+    assert _keep_apart([0.0, 100.0, 100.0, 100.0], 100.0) == [0.0, 74.0, 87.0, 100.0]
+    assert _keep_apart([0.0, 5.0, 50.0], 100.0) == [0.0, 13.0, 50.0]
 
 
 def test_what_a_mark_means_is_said():

@@ -27,7 +27,7 @@ _LABEL = 14
 _LETTER = LETTERS * 0.62
 _NARROW = 15
 """Bars closer than so many px have a label every few."""
-_N_SAID, _MOST_CELLS = 3, 20_000
+_N_SAID, _MOST_CELLS = 3, 10_000
 """How many sources a tip names, and how many cells a map has: of more, the last rows are drawn."""
 _STEPS = (-1.0, -0.25, 0.0, 0.25, 1.0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -141,19 +142,29 @@ def _names(found: Watched, measure: str, names: list[str], theme: Theme) -> list
     seen = [_value(one, d, measure) for one in found.watched for d in range(len(one.readings))]
     spread = [math.log10(value) if measure == "rank" else value for value in seen]
     span = (max(spread) - min(spread)) or 1.0
-    down = -1.0 if measure == "rank" else 1.0
-    order = sorted(range(len(ends)), key=lambda place: -down * places[place])
-    made, above = [], -math.inf
-    for place in order:
-        wanted = -down * places[place] / span * _LINES
-        at = max(wanted, above + _BESIDE)
-        above = at
+    down = (1.0 if measure == "rank" else -1.0) * _LINES / span
+    order = sorted(range(len(ends)), key=lambda place: down * places[place])
+    wanted = [down * places[place] for place in order]
+    apart = _keep_apart(wanted, max(down * value for value in spread))
+    made = []
+    for place, own, moved in zip(order, wanted, apart, strict=True):
         said = note(
             literal(shorten(names[place], _LABEL)), theme, x=1, xanchor="left", xshift=8,
-            yref="y", y=places[place], yanchor="middle", yshift=wanted - at,
+            yref="y", y=places[place], yanchor="middle", yshift=own - moved,
         )  # fmt: skip
         made.append({**said, "font": {"size": LETTERS, "color": _colours(theme)[place]}})
     return made
+
+
+def _keep_apart(wanted: Sequence[float], lowest: float) -> list[float]:
+    """Places down in px, in order: moved so that no two names touch, nor is one below the lines."""
+    places: list[float] = []
+    for own in wanted:
+        places.append(max(own, places[-1] + _BESIDE) if places else own)
+    for at in reversed(range(len(places))):
+        places[at] = min(places[at], lowest)
+        lowest = places[at] - _BESIDE
+    return places
 
 
 def _moves(found: Watched, names: list[str], theme: Theme) -> dict[str, Any]:
@@ -193,7 +204,7 @@ def _moves(found: Watched, names: list[str], theme: Theme) -> dict[str, Any]:
             "thickness": 9, "lenmode": "pixels", "len": max(_ROW * len(rows), 60), "x": 1,
             "xpad": 8, "y": 0, "yanchor": "bottom", "ypad": 0, "outlinewidth": 0,
             "tickvals": list(steps),
-            "ticktext": [literal(signed(step * most, 1)) for step in steps],
+            "ticktext": [literal(signed(step * most, 1)) if step else "0" for step in steps],
             "tickfont": {"size": LETTERS, "color": theme.soft},
         },
     }  # fmt: skip
