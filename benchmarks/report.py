@@ -91,6 +91,7 @@ def goals(times: Times, peaks: Iterable[Peak]) -> list[Goal]:
         *_of_flow(seconds),
         *_of_causes(times),
         *_of_saliency(times),
+        *_of_explorables(times),
         at_most("another target, route", seconds["route_retargeted"], 0.3, " s"),
         at_most("another target, open block", seconds["block_retargeted"], 0.3, " s"),
         at_most("opening a block", seconds["block_opened"], 0.3, " s"),
@@ -156,6 +157,23 @@ def _of_saliency(times: Times) -> list[Goal]:
         for start, what, most in asked
         for name, notes in times.notes.items()
         if name.startswith(f"{start}[")
+    ]
+
+
+def _of_explorables(times: Times) -> list[Goal]:
+    """What was asked of explorables, where they were measured; of 64 tokens, the pass recorded."""
+    asked = {
+        "explorable[smollm2-sized-factors]": ("factors, SmolLM2's sizes", 2.0),
+        "explorable[smollm2-sized-maps]": ("map of all residuals, SmolLM2's sizes", 1.0),
+        "explorable[mini-factors]": ("factors, mini", 2.0),
+        "explorable[mini-maps]": ("map of all residuals, mini", 1.0),
+        "head_scores[smollm2-sized]": ("all head scores, SmolLM2's sizes", 1.0),
+        "composition_of_all_pairs": ("composition of all pairs, GPT-2 medium's sizes", 5.0),
+    }
+    return [
+        at_most(what, times.seconds[name], most, " s")
+        for name, (what, most) in asked.items()
+        if name in times.seconds
     ]
 
 

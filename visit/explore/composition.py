@@ -30,6 +30,8 @@ from visit.models.architectures.base import Block
 SIDES = ("q", "k", "v")
 _ROWS = 64
 """How many rows of ``d_model`` by ``d_model`` products are held at a time."""
+_READERS = 64
+"""Of how many readers the products are made at a time, each with the heads before them alone."""
 _DRAWN = 8
 """How many random pairs the baseline is the mean of."""
 
@@ -118,8 +120,11 @@ def compose(
         left[:, :, width:] *= 2
         flat = left.flatten(1)
         for side, read in factors.read.items():
-            right = read[:, rows] @ read[:, begin:].transpose(1, 2)
-            squares[side].addmm_(flat, right.flatten(1).T)
+            right = (read[:, rows] @ read[:, begin:].transpose(1, 2)).flatten(1)
+            for start in range(0, n_heads, _READERS):
+                # Heads are in order: those behind these readers write nothing that they read.
+                stop = min(start + _READERS, n_heads)
+                squares[side][:stop, start:stop].addmm_(flat[:stop], right[start:stop].T)
         tell(rows.stop / d_model)
     layers = torch.tensor(factors.layers)
     is_earlier = layers[:, None] < layers[None]
