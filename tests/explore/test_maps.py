@@ -57,6 +57,11 @@ def test_without_its_package_umap_is_refused_in_one_line(monkeypatch: pytest.Mon
         project(cloud(), Projection.UMAP, 0)
 
 
+def test_more_vectors_than_take_seconds_are_refused():
+    with pytest.raises(RequestError, match="5,001 residuals are to be laid out by tsne"):
+        project(torch.zeros(5001, 3), Projection.TSNE, 0)
+
+
 def test_neighbours_are_those_of_the_greatest_cosine():
     x = cloud(9).double()
     found, cosines = nearest(x)

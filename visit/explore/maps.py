@@ -23,6 +23,8 @@ from visit.errors import RequestError
 from visit.graph.explored.maps import Projection
 
 N_NEIGHBOURS = 5
+MOST_SCATTERED = 5000
+"""Vectors that t-SNE and UMAP lay out."""
 _FEW = 600
 """Vectors of which all pairs are looked at by t-SNE, which is quicker for so few."""
 
@@ -67,7 +69,8 @@ def project(vectors: Float[Tensor, "vector d_model"], how: Projection, seed: int
         seed: Of what is random in it.
 
     Raises:
-        RequestError: UMAP is asked for, and is not installed.
+        RequestError: UMAP is asked for, and is not installed; or there are too many vectors for
+            anything but PCA.
     """
     x = vectors.float().cpu().numpy()
     if how is Projection.PCA:
@@ -76,6 +79,11 @@ def project(vectors: Float[Tensor, "vector d_model"], how: Projection, seed: int
         model: Any = PCA(2, random_state=seed)
         places = model.fit_transform(x)
         return Plane(torch.from_numpy(places), tuple(model.explained_variance_ratio_.tolist()))
+    if len(x) > MOST_SCATTERED:
+        raise RequestError(
+            f"{len(x):,} residuals are to be laid out by {how}, which takes minutes from "
+            f"{MOST_SCATTERED:,} on and cannot be cancelled; give pca, or fewer tokens"
+        )
     if how is Projection.TSNE:
         from sklearn.manifold import TSNE
 

@@ -21,6 +21,8 @@ from torch import Tensor
 _SCALES = torch.logspace(-1.5, 1.5, 61, base=10.0)
 """What is tried: a thirtieth to thirty."""
 _FEWEST_PAIRS = 6
+_MOST_PAIRS = 20_000
+"""So many pairs are correlated; of more, every second or third and so on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +56,19 @@ def join(
         seen: Which sources each reader sees.
     """
     moved = keys + (queries.mean(0) - keys.mean(0))
-    products = queries @ moved.T
+    readers, sources = seen.nonzero(as_tuple=True)
+    step = -(-len(readers) // _MOST_PAIRS) or 1
+    readers, sources = readers[::step], sources[::step]
+    products = (queries[readers] * moved[sources]).sum(-1)
     of_queries, of_keys = (x.square().sum(-1) for x in (queries, moved))
-    scales = _SCALES.to(queries)
+    scales = _SCALES.to(queries)[:, None]
     # |c q - k / c|² for every c at once.
-    squares = (
-        scales[:, None, None] ** 2 * of_queries[None, :, None]
-        + of_keys[None, None] / scales[:, None, None] ** 2
-        - 2 * products[None]
-    )
-    distances = squares.clamp_min(0).sqrt()[:, seen]
-    found = _correlate(products[seen], distances)
-    if int(seen.sum()) < _FEWEST_PAIRS or bool(found.isnan().all()):
+    squares = scales**2 * of_queries[readers] + of_keys[sources] / scales**2 - 2 * products
+    found = _correlate(products, squares.clamp_min(0).sqrt())
+    if len(readers) < _FEWEST_PAIRS or bool(found.isnan().all()):
         return Joint(queries, moved, 1.0, float("nan"))
     best = int(found.nan_to_num(1.0).argmin())
-    scale = float(scales[best])
+    scale = float(scales[best, 0])
     return Joint(queries * scale, moved / scale, scale, float(found[best]))
 
 
