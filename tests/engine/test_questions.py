@@ -19,6 +19,7 @@ from visit.engine.exploring import (
     ReadHeads,
     ReadNorms,
     ReadSaliency,
+    ReadSinks,
     WatchTokens,
 )
 from visit.engine.question_data import (
@@ -91,6 +92,8 @@ SAMPLES: list[Question[Any]] = [
     MapResiduals(REQUEST),
     MapResiduals(REQUEST, Projection.TSNE, ("Paris is",), first_token=True, lengths=True, seed=2),
     ReadNorms(REQUEST),
+    ReadSinks(REQUEST),
+    ReadSinks(REQUEST, hide=False),
     ReadSaliency(REQUEST),
     ReadSaliency(
         REQUEST, SaliencyMethod.INTEGRATED_GRADIENTS, SaliencyOf.PROBABILITY, 3, 20, Baseline.MEAN

@@ -20,6 +20,7 @@ from visit.engine.exploring import (
     ReadHeads,
     ReadNorms,
     ReadSaliency,
+    ReadSinks,
     WatchTokens,
 )
 from visit.engine.questions import Question
@@ -31,6 +32,7 @@ from visit.graph.explored.maps import Maps
 from visit.graph.explored.norms import Norms
 from visit.graph.explored.query_key import QueryKey
 from visit.graph.explored.saliency import Saliency
+from visit.graph.explored.sinks import Sinks
 from visit.graph.explored.watch import Watched
 
 
@@ -139,6 +141,16 @@ _ALL = (
         "Two of hundreds of dimensions: what is near in the plane may be far apart in the rest, so "
         "neighbours are counted in the full space. PCA's axes mean something, t-SNE's and UMAP's "
         "distances between groups do not.",
+    ),
+    Explorable(
+        ReadSinks,
+        Sinks,
+        "Sinks",
+        "Where does attention rest, and which residuals are out of all proportion?",
+        "see where attention rests, and which coordinates are massive",
+        "Exact for this prompt. A head that rests on a token may do so because it has nothing to "
+        "do here; on another prompt it may read. Hiding the sink moves its attention to the other "
+        "tokens, which no training prepared: a large change says that it is used, not what for.",
     ),
 )
 EXPLORABLES: Mapping[str, Explorable] = {one.name: one for one in _ALL}

@@ -18,6 +18,7 @@ from visit.graph.explored.maps import Maps, Projection
 from visit.graph.explored.norms import Norms
 from visit.graph.explored.query_key import QueryKey
 from visit.graph.explored.saliency import Baseline, Saliency, SaliencyMethod, SaliencyOf
+from visit.graph.explored.sinks import Sinks
 from visit.graph.explored.watch import Watched
 from visit.graph.fields import Range
 from visit.graph.request import Count, CountFromOne
@@ -219,6 +220,22 @@ class ReadSaliency(Question[Saliency]):
     def is_look(self) -> bool:
         """Whether it takes no longer than a few passes."""
         return self.first is None and self.method is not SaliencyMethod.INTEGRATED_GRADIENTS
+
+
+@dataclass(frozen=True)
+class ReadSinks(Question[Sinks]):
+    """Where attention rests, which residuals stand out, and what the model says without the sink.
+
+    Attributes:
+        hide: Whether the strongest sink is hidden from every head at the traced position, and what
+            is said then is measured.
+    """
+
+    only_looks: ClassVar[bool] = True
+
+    hide: bool = option(
+        True, "Hide it", "measure what is said with the strongest sink hidden from every head"
+    )
 
 
 @dataclass(frozen=True)

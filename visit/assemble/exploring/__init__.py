@@ -9,6 +9,7 @@ from visit.assemble.exploring.maps import map_residuals
 from visit.assemble.exploring.norms import read_norms
 from visit.assemble.exploring.query_key import map_query_key
 from visit.assemble.exploring.saliency import read_saliency
+from visit.assemble.exploring.sinks import read_sinks
 from visit.assemble.exploring.watch import watch_tokens
 
 HANDLERS = (
@@ -19,6 +20,7 @@ HANDLERS = (
     read_heads,
     read_norms,
     read_saliency,
+    read_sinks,
     watch_tokens,
 )
 """A function of each question, which its first argument's type names."""

@@ -12,6 +12,7 @@ from visit.web.explore.views.maps import MAPS
 from visit.web.explore.views.norms import NORMS
 from visit.web.explore.views.query_key import QUERY_KEY
 from visit.web.explore.views.saliency import SALIENCY
+from visit.web.explore.views.sinks import SINKS
 from visit.web.explore.views.watch import WATCH
 
 VIEWS: Mapping[str, ExploreView] = {
@@ -22,6 +23,7 @@ VIEWS: Mapping[str, ExploreView] = {
     "norms": NORMS,
     "query-key": QUERY_KEY,
     "saliency": SALIENCY,
+    "sinks": SINKS,
     "watch": WATCH,
 }
 """By the explorables' names."""
