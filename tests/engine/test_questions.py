@@ -21,6 +21,7 @@ from visit.engine.exploring import (
     ReadSaliency,
     WatchTokens,
 )
+from visit.engine.generating import Generate
 from visit.engine.question_data import (
     data_from_question,
     kinds_of_question,
@@ -91,6 +92,9 @@ SAMPLES: list[Question[Any]] = [
     MapResiduals(REQUEST),
     MapResiduals(REQUEST, Projection.TSNE, ("Paris is",), first_token=True, lengths=True, seed=2),
     ReadNorms(REQUEST),
+    Generate(REQUEST),
+    Generate(REQUEST, 5, 0.7, 0.9, 3, given=" a city"),
+    Generate(REQUEST, 0, given_ids=(5, 7)),
     ReadSaliency(REQUEST),
     ReadSaliency(
         REQUEST, SaliencyMethod.INTEGRATED_GRADIENTS, SaliencyOf.PROBABILITY, 3, 20, Baseline.MEAN
