@@ -18,6 +18,7 @@
 //   controls  clicks and keys                                   export       files to keep, figures for print
 //   png       how fine a PNG is; pure
 //   causes    what parts cause, and comparing           many             what holds over many prompts
+//   continuing  what the model goes on with: its tokens, the scrubber, branches
 //   cells     maps and the Sankey by the keyboard
 //   bindings  what Dash's callbacks call                        offline/         stands for Dash and the server
 //

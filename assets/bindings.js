@@ -75,5 +75,7 @@
     },
 
     showSettingProblems: (problems) => V.showSettingProblems(problems || {}),
+
+    showContinuing: (panels) => V.showContinuing(panels),
   };
 })();

@@ -80,6 +80,7 @@ interface PageState {
   site: string | null;
   predicted: string;
   exploredBy: Record<string, string>; // by explorable and option
+  continued: string | null; // branches, as visit/web/continuing/branches.py writes them
 }
 
 /** What the tab Causes says of a node (visit/web/causes/without.py). */
@@ -115,6 +116,7 @@ interface TraceRequest extends Partial<PromptForm> {
   position?: number | null;
   target_id?: number | null;
   versus_id?: number | null;
+  prompt_ids?: number[];
 }
 
 /** A graph by its key, and what is open and noted in it (visit/web/state/view.py). */
@@ -455,6 +457,9 @@ interface Visit {
   propose: (proposal: Proposal | null | undefined) => void;
   manyAsked: () => object;
 
+  // continuing.js
+  showContinuing: (panels: Panels | null) => void;
+
   // ask.js, form.js
   modelOf: (view: View) => string;
   showRequest: (view: View) => void;
@@ -585,6 +590,7 @@ interface DashClientside {
     setRanking: (news: RankNews | null) => void;
     setSearchable: (table: SearchTable | null) => void;
     showSettingProblems: (problems: Record<string, string> | null) => void;
+    showContinuing: (panels: Panels | null) => void;
   };
 }
 

@@ -112,7 +112,7 @@ def test_every_help_text_stands_in_the_docs(
     text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     blocks = dict(re.findall(r"^```text\n\$ visit ([^\n]*)\n(.*?)^```$", text, re.M | re.S))
     commands = [
-        "trace", "ablate", "patch", "circuit", "compare", "why", "consensus", "explore",
+        "trace", "ablate", "patch", "circuit", "compare", "why", "consensus", "generate", "explore",
         "explore norms", "serve", "show",
         "export", "models", "models get", "models clear", "atlas",
         *(f"atlas {command}" for command in ("build", "search", "list", "clear")),
@@ -125,7 +125,7 @@ def test_every_help_text_stands_in_the_docs(
 
 def words(help_text: str) -> list[str]:
     """The words of a help text; from Python 3.13 on an option of two names has its metavar once."""
-    return re.sub(r"-o (\w+), --output \1", r"-o, --output \1", help_text).split()
+    return re.sub(r"-(\w) (\w+), --(\w+) \2", r"-\1, --\3 \2", help_text).split()
 
 
 def test_a_trace_goes_to_stdout(session: FakeSession, capsys: pytest.CaptureFixture[str]):

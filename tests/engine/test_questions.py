@@ -22,6 +22,7 @@ from visit.engine.exploring import (
     ReadSinks,
     WatchTokens,
 )
+from visit.engine.generating import Generate
 from visit.engine.question_data import (
     data_from_question,
     kinds_of_question,
@@ -94,6 +95,9 @@ SAMPLES: list[Question[Any]] = [
     ReadNorms(REQUEST),
     ReadSinks(REQUEST),
     ReadSinks(REQUEST, hide=False),
+    Generate(REQUEST),
+    Generate(REQUEST, 5, 0.7, 0.9, 3, given=" a city"),
+    Generate(REQUEST, 0, given_ids=(5, 7)),
     ReadSaliency(REQUEST),
     ReadSaliency(
         REQUEST, SaliencyMethod.INTEGRATED_GRADIENTS, SaliencyOf.PROBABILITY, 3, 20, Baseline.MEAN

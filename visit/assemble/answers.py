@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial, singledispatch
 from typing import Any
 
-from visit.assemble import circuit, consensus, effects, ranking, scores, upstream
+from visit.assemble import circuit, consensus, effects, generating, ranking, scores, upstream
 from visit.assemble.exploring import HANDLERS
 from visit.assemble.measured_parts import measure_parts
 from visit.assemble.node_effects import with_effects
@@ -133,6 +133,7 @@ _ELSEWHERE = (
     circuit.find_circuit,
     consensus.read_consensus,
     effects.measure,
+    generating.continue_text,
     ranking.rank,
     scores.split_score,
     upstream.read_upstream,

@@ -23,6 +23,7 @@ from visit.cli import (
     consensus,
     explore,
     export,
+    generate,
     models,
     serve,
     trace,
@@ -73,6 +74,11 @@ COMMANDS: dict[str, Command | Group] = {
     ),
     "consensus": Command(
         "see what holds over many prompts with the same slots", consensus.describe, consensus.run
+    ),
+    "generate": Command(
+        "let the model go on after a prompt, or read a given continuation, token by token",
+        generate.describe,
+        generate.run,
     ),
     "explore": Group("look at a pass in other ways than the flow graph", explore.COMMANDS),
     "serve": Command("open the app with a model in memory", serve.describe_serve, serve.serve),

@@ -83,7 +83,7 @@ def add_prompt_ids(command: Parser) -> None:
     command.add_argument(
         "--prompt-ids",
         metavar="ID,ID,...",
-        type=_ids,
+        type=ids_from_text,
         help="the tokens the model reads, by id and as they are; PROMPT is then only shown, or "
         "left out",
     )
@@ -143,7 +143,7 @@ def names_from_text(text: str) -> tuple[str, ...]:
     return tuple(one.strip() for one in text.split(",") if one.strip())
 
 
-def _ids(text: str) -> tuple[int, ...]:
+def ids_from_text(text: str) -> tuple[int, ...]:
     """Ids between commas."""
     try:
         ids: tuple[int, ...] = value_from_text("ids", tuple[TokenId, ...], text)

@@ -66,6 +66,8 @@ MOST_PROMPTS = 100
 LONGEST_OF_MANY = 300
 """Letters of such a prompt, some 75 tokens. Every head has two numbers for every pair of slots:
 35 MB of a model of GPT-2 medium's size, 550 MB where each letter is a token."""
+MOST_GENERATED = 200
+"""Tokens that the model goes on with at once. SmolLM2 takes some 40 ms for each."""
 MOST_CHANGED = 256
 """Sites that are changed in a pass that is drawn."""
 MOST_OPENED = 256

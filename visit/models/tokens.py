@@ -97,6 +97,29 @@ class Tokens:
             for position, piece in enumerate(pieces)
         )
 
+    def continued(self, request: Request, text: str) -> tuple[int, ...]:
+        """The tokens of a text that stands after a request's prompt.
+
+        They are those that the tokenizer makes of prompt and text together, where it leaves the
+        prompt's as they are; else, and where the prompt is a chat or ids, those of the text alone.
+
+        Raises:
+            RequestError: the tokenizer makes a token of it that the model has no embedding for.
+        """
+        if not text:
+            return ()
+        before = [token.id for token in self.read(request)]
+        if request.prompt_ids is None and not request.chat:
+            pieces = pieces_of_text(self._tokenizer, request.prompt + text, request.bos)
+            whole = [piece.id for piece in pieces]
+            if whole[: len(before)] == before:
+                self._check_known(whole)
+                return tuple(whole[len(before) :])
+        made = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        ids = tuple(int(id_) for id_ in made)
+        self._check_known(ids)
+        return ids
+
     def offsets(self, text: str, n_tokens: int) -> list[tuple[int, int]]:
         """Where in a text each token stands that the model reads of it.
 

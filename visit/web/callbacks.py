@@ -28,6 +28,7 @@ from visit.web import ids, inspector
 from visit.web.asking.prompt_form import abilities
 from visit.web.causes.callbacks import find_before, register_causes
 from visit.web.causes.difference import mark_differences
+from visit.web.continuing.callbacks import register_continuing
 from visit.web.explore.callbacks import register_explore
 from visit.web.exports.downloads import download
 from visit.web.exports.offline import estimate_bytes
@@ -74,6 +75,7 @@ def register(
     if engine is not None and default is not None:
         register_causes(calls, engine, graphs, shelf, default)
         register_explore(calls, graphs)
+        register_continuing(calls, engine, graphs, shelf, default)
     _register_graph(calls, engine, graphs)
     _register_browser(app, with_engine=engine is not None)
 
@@ -268,6 +270,7 @@ def _register_browser(app: Dash, *, with_engine: bool) -> None:
         browser("keepSize", Input(ids.CIRCUIT, "clickData"))
         browser("goTo", Input(ids.CONSENSUS, "clickData"))
         browser("goTo", Input(ids.EXPLORE, "clickData"))
+        browser("showContinuing", Input(ids.CONTINUE_PANELS, "data"))
     browser("lens", Input(ids.LENS, "figure"), Input(ids.PICKED, "data"))
     browser("saveFigure", Input(ids.FIGURE, "data"))
     browser("showMaking", Input(ids.MAKING, "data"))

@@ -51,6 +51,7 @@ IN_CAUSES = SHOWN | {
 IN_EXPLORE = SHOWN | {
     (ids.PANE, "data"): {"name": "explore", "of": "norms"},
     (ids.EXPLORE_SAVE, "data"): {"kept": "csv", "asked": 1},
+    (ids.CONTINUE, "data"): {"count": "3"},
 }
 """The same, where what parts cause is asked for."""
 
@@ -128,7 +129,7 @@ def test_a_fault_in_any_callback_is_told_in_place_and_in_one_line_of_the_log(
 ):
     """They ended without a word, and the page stayed as it was."""
     every = callbacks(client)
-    assert len(every) == 23
+    assert len(every) == 26
     for callback in every:
         with monkeypatch.context() as patched:
             patched.setattr(Shelf, "get", fail(KeyError("L0.head3@2")))

@@ -60,6 +60,7 @@ def test_links_of_earlier_versions_keep_their_words():
         ids.PREDICTED: "by",
         ids.CHOSEN_BY: "drawn",
         ids.EXPLORED_BY: "with",
+        ids.CONTINUED: "on",
     }
 
 

@@ -23,6 +23,7 @@ DIFFERENCE = "visit.difference/1"
 CIRCUIT = "visit.circuit/1"
 SCORES = "visit.scores/1"
 CONSENSUS = "visit.consensus/1"
+GENERATION = "visit.generation/1"
 _FILES = {
     NAME: "flow-2.json",
     FIRST: "flow-1.json",
@@ -31,6 +32,7 @@ _FILES = {
     CIRCUIT: "circuit-1.json",
     SCORES: "scores-1.json",
     CONSENSUS: "consensus-1.json",
+    GENERATION: "generation-1.json",
 }
 _KINDS = {
     (NAME, FIRST): "a flow document",
@@ -39,6 +41,7 @@ _KINDS = {
     (CIRCUIT,): "a circuit document",
     (SCORES,): "a scores document",
     (CONSENSUS,): "a consensus document",
+    (GENERATION,): "a generation document",
 }
 _WRITTEN_BY = {
     NAME: "visit trace",
@@ -48,6 +51,7 @@ _WRITTEN_BY = {
     CIRCUIT: "visit circuit",
     SCORES: "visit why",
     CONSENSUS: "visit consensus",
+    GENERATION: "visit generate",
 }
 """The command that writes each, which also prints it with ``--summary``."""
 _LONGEST_MESSAGE = 160

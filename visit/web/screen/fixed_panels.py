@@ -16,6 +16,7 @@ from visit.graph.parts import By
 from visit.web import ids
 from visit.web.asking import prompt_form
 from visit.web.causes.pane import pane_panels
+from visit.web.continuing.controls import continue_menu
 from visit.web.explore.pane import explore_panels
 from visit.web.exports.figures.dialog import dialog
 from visit.web.look import COLOURINGS, FAMILY_WORDS, WIDTHS
@@ -56,6 +57,7 @@ def build_fixed_panels(*, with_engine: bool, with_server: bool = True) -> dict[s
         filled[ids.EXAMPLES] = trees(examples.menu())
         filled[ids.FORM_MENU] = trees(prompt_form.menu())
         filled[ids.COVER] = trees(cover.cover())
+        filled[ids.CONTINUE_MENU] = trees(continue_menu())
         filled |= pane_panels() | explore_panels()
     return filled
 

@@ -117,7 +117,7 @@ def _stores(page: str, view: View | None, request: Request | None) -> list[Compo
         *(ids.RUN, ids.COMPARE, ids.WEIGH, ids.CHANGED, ids.WEIGHED),
         *(ids.CAUSES_PANELS, ids.AGREEMENT_PANELS, ids.PATCHING_PANELS),
         *(ids.KEEP_ONLY, ids.CIRCUIT_PANELS, ids.MANY, ids.CONSENSUS_PANELS),
-        *(ids.EXPLORE_SAVE, ids.EXPLORE_PANELS),
+        *(ids.EXPLORE_SAVE, ids.EXPLORE_PANELS, ids.CONTINUE, ids.CONTINUE_PANELS),
     )
     given: dict[str, Any] = {
         ids.PAGE: page,
@@ -153,7 +153,7 @@ def build_frame(
         middle: What the header says between the name and the buttons (``screen.header``).
         graph: What draws the flow.
         figures: What draws the Sankey and the lens grid, in this order; none without Plotly.
-        panes: What else stands in the flow's place when it is chosen.
+        panes: What else stands in the flow's place when it is chosen; none without a model.
     """
     return [
         build_header(middle),
@@ -167,10 +167,12 @@ def build_frame(
         html.Div(
             [
                 html.Div(id=ids.TOKENS, className="strip", role="group", **aria(label="Tokens")),
+                *([html.Div(id=ids.CONTINUE_MENU, className="continue-menu")] if panes else []),
                 html.Div(id=ids.FINDER, className="finder", role="search"),
             ],
             className="second",
         ),
+        *(_continuing() if panes else []),
         html.Main(
             [
                 _graph_pane(graph, figures, panes),
@@ -181,6 +183,14 @@ def build_frame(
         ),
         html.Div(id=ids.HELP),
         html.Div(html.Span(id="cell-said"), id="cell-mark", hidden=True, **aria(hidden="true")),
+    ]
+
+
+def _continuing() -> list[Component]:
+    """The text that is being written, and the strip of what was."""
+    return [
+        html.Div(id=ids.CONTINUING_SAID, className="continuing-said", role="status"),
+        html.Div(id=ids.CONTINUING, className="continuing"),
     ]
 
 

@@ -18,6 +18,7 @@ from visit.graph.request import Request, data_from_request, request_like
 from visit.graph.settings import texts_beside, values_from_texts
 from visit.web import ids
 from visit.web.asking.prompt_form import chosen_from_request, form_from_data
+from visit.web.continuing.asking import PREPARE
 from visit.web.ranking.callbacks import RANK
 from visit.web.server.calls import Calls, show_problem
 from visit.web.state.address import Asked, asked_by_address
@@ -58,7 +59,8 @@ def register(calls: Calls, engine: Engine, shelf: Shelf, default: Request) -> No
 
         What the address asks for runs by itself, so it never loads a model: a link could make it.
         """
-        calls.jobs.cancel(page, RANK)
+        for unbidden in (RANK, PREPARE):
+            calls.jobs.cancel(page, unbidden)
         show_problem(None)
         show_running(True)
         try:

@@ -91,6 +91,7 @@ TABLE = (
     Piece(ids.SECOND, key="second", store=Store.PAGE),
     Piece(ids.SITE, store=Store.PAGE),
     Piece(ids.PREDICTED, default="flow", key="by", store=Store.PAGE),
+    Piece(ids.CONTINUED, key="on", store=Store.PAGE),
     Piece(ids.EXPLORED_BY, default={}, key="with", writing=Writing.FIELDS, store=Store.PAGE),
 )
 """In the order in which the address says them."""
