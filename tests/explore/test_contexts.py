@@ -58,7 +58,8 @@ def test_what_is_kept_are_the_highest_of_all_tokens_but_each_pieces_first(tiny, 
             assert not distinct or torch.equal(kept.at.long(), at)
 
 
-def test_a_head_is_said_to_read_what_it_attends_to_most(tiny: Specimen):
+def test_a_head_is_said_to_read_what_it_attends_to_most():
+    tiny = specimen("llama-gqa")
     norms, sources, attention = heads_at(tiny.architecture, tiny.trace, 1)
     pattern = tiny.trace.layers[1].attention
     for reader in range(len(TOKEN_IDS)):

@@ -35,7 +35,8 @@ def looks_at(kind: str, reader: int) -> list[int]:
     }[kind]
 
 
-def test_scores_are_the_part_of_attention_that_goes_where_such_a_head_looks(tiny: Specimen):
+def test_scores_are_the_part_of_attention_that_goes_where_such_a_head_looks():
+    tiny = specimen("llama-gqa")  # of any family: a pattern is all that it takes
     trace = record(tiny.model, tiny.architecture, IDS)
     pattern = trace.layers[1].attention
     found = score_heads(pattern, marks(IDS))

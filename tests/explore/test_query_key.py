@@ -26,7 +26,8 @@ def test_the_softmax_of_the_joint_space_is_the_models_own(tiny: Specimen):
     torch.testing.assert_close(before, own, rtol=1e-9, atol=1e-9)
 
 
-def test_the_correlation_is_that_of_score_and_distance_and_no_scale_has_a_better(tiny: Specimen):
+def test_the_correlation_is_that_of_score_and_distance_and_no_scale_has_a_better():
+    tiny = specimen("llama-gqa")  # of any family: queries and keys are all that it takes
     made = score_head(tiny.architecture, tiny.trace, 2, 0, torch.float64)
     joint = join(made.query.whole, made.key.whole, made.seen)
     readers, sources = made.seen.nonzero(as_tuple=True)
