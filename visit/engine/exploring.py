@@ -26,6 +26,7 @@ from visit.graph.request import Count, CountFromOne
 MOST_WATCHED = 8
 """How many tokens are watched at once: more lines cannot be told apart."""
 Steps = Annotated[int, Range("2 to 1000", 2.0, 1000.0)]
+Repeats = Annotated[int, Range("1 to 100", 1.0, 100.0)]
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class ReadHeads(Question[Heads]):
         "", "Head", "the head whose card is made, like L5.head3; by default the one that most of "
         "the metric flows through", letter="ID",
     )  # fmt: skip
-    repeats: CountFromOne = option(
+    repeats: Repeats = option(
         4, "Repeats", "rows of random tokens that are said twice to the model"
     )
     seed: Count = option(0, "Seed", "of those tokens, of the baseline and of the card's tokens")

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from visit.engine.explorables import EXPLORABLES, Explorable
-from visit.engine.options import question_from_texts
+from visit.engine.options import options_of, question_from_texts
 from visit.engine.questions import Question
 from visit.errors import RequestError
+from visit.graph.limits import LONGEST_OF_MANY, LONGEST_PROMPT
 from visit.graph.request import Request
 
 
@@ -45,6 +46,15 @@ def ask_explorable(
     """The question.
 
     Raises:
-        RequestError: what is chosen cannot be asked.
+        RequestError: what is chosen cannot be asked, or is longer than this server reads.
     """
+    for one in options_of(explorable.question):
+        lines = chosen.get(one.name, "").splitlines() if one.lines else [chosen.get(one.name, "")]
+        allowed = LONGEST_OF_MANY if one.lines else LONGEST_PROMPT
+        longest = max(map(len, lines), default=0)
+        if longest > allowed:
+            raise RequestError(
+                f"{one.name} has {longest:,} letters{' in a line' if one.lines else ''}; this "
+                f"server reads at most {allowed:,}: shorten it, or use visit explore"
+            )
     return question_from_texts(explorable.question, request, chosen)
