@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from visit.assemble import kept_files
 from visit.engine.exploring import FindContexts
 from visit.engine.questions import RankParts
 from visit.errors import RequestError
@@ -73,6 +74,22 @@ def test_a_text_is_read_once_and_a_damaged_file_is_read_anew(
         assert ask(session, "L4.head2") != first
     file.write_bytes(b"cut short")
     assert ask(session, "L4.head3") == first
+
+
+def test_of_texts_only_the_latest_are_kept(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("VISIT_CACHE", str(tmp_path))
+    monkeypatch.setattr(kept_files, "MOST_FILES", 2)
+    folder = tmp_path / "contexts"
+    ask(session, "L4.head3")
+    (first,) = folder.iterdir()
+    ask(session, "L4.head3", "one two three")
+    (second,) = set(folder.iterdir()) - {first}
+    ask(session, "L4.head2")  # reads the first one again
+    ask(session, "L4.head3", "four five six")
+    assert len(list(folder.iterdir())) == 2
+    assert first.exists() and not second.exists()
 
 
 def test_whether_the_prompt_is_among_its_contexts_is_said(session: Session):

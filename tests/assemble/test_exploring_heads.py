@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from visit.assemble.exploring import heads as exploring_heads
 from visit.engine.exploring import ReadHeads
 from visit.engine.questions import Measure, ReadUpstream
 from visit.errors import RequestError
@@ -53,6 +54,18 @@ def test_the_induction_heads_that_are_found_lose_induction_when_taken_away(
     assert len(lost["induction"]) >= 3
     assert max(lost["induction"]) < -3.0
     assert sum(lost["induction"]) < 2 * sum(lost["others"])
+
+
+def test_another_heads_card_does_not_compose_every_pair_again(
+    session: Session, heads: Heads, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(exploring_heads, "compose", None)
+    found = session.ask(ReadHeads(REQUEST, "L3.head1"))
+    assert found.compositions == heads.compositions and found.by_layer == heads.by_layer
+    for pairs, end in ((found.card.reads, "reader"), (found.card.feeds, "writer")):
+        assert pairs and {getattr(one, end) for one in pairs} == {(3, 1)}
+        amounts = [one.amount for one in pairs]
+        assert amounts == sorted(amounts, reverse=True)
 
 
 def test_the_card_is_of_the_named_head_and_its_flow_is_the_graphs(session: Session):

@@ -13,7 +13,8 @@ from torch import Tensor
 from visit.attribution import circuits
 from visit.explore.composition import SIDES, baseline, compose, factors_of
 from visit.explore.head_circuits import circuits_of
-from visit.explore.head_scores import KINDS, marks, repeated_tokens, score_heads
+from visit.explore.head_scores import marks, repeated_tokens, score_heads
+from visit.graph.explored.heads import KINDS
 from visit.tracing.trace import record
 
 IDS = [3, 14, 3, 9, 14, 14, 3, 26]
@@ -113,10 +114,9 @@ def test_composition_is_the_dense_formula(tiny: Specimen):
 
 def test_chance_is_about_one_over_the_root_of_the_width():
     tiny = specimen("gpt2")
-    factors = factors_of(tiny.architecture)
-    assert baseline(factors, 0) == baseline(factors, 0) != baseline(factors, 1)
-    d_model = tiny.architecture.sizes.d_model
-    assert baseline(factors, 0) == pytest.approx(d_model**-0.5, rel=0.3)
+    sizes = tiny.architecture.sizes
+    assert baseline(sizes, 0) == baseline(sizes, 0) != baseline(sizes, 1)
+    assert baseline(sizes, 0) == pytest.approx(sizes.d_model**-0.5, rel=0.3)
 
 
 def test_tokens_said_twice_are_the_same_for_the_same_seed():

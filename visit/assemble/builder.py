@@ -244,7 +244,7 @@ class Builder:
         target_id = self._tokens.target_id(request)
         if target_id is None:
             target_id = self._top_token(trace.plain_logits[position])
-        return self._said_of(trace, position, target_id)
+        return self.said_of(trace, position, target_id)
 
     def _top_token(self, logits: Float[Tensor, " d_vocab"]) -> int:
         """The token that the model itself says comes next."""
@@ -262,12 +262,7 @@ class Builder:
                 f"versus {target.text!r} is the target itself; give another token to compare "
                 "it with"
             )
-        return self._said_of(trace, position, versus_id)
-
-    def _said_of(self, trace: Trace, position: int, token_id: int) -> Target:
-        """What the model itself gives a token at a position."""
-        said = self._said(trace, position, token_id).target
-        return Target(token_id, self._tokens.text(token_id), said.logit, said.prob, said.rank)
+        return self.said_of(trace, position, versus_id)
 
     def _said(self, trace: Trace, position: int, token_id: int = 0, top_k: int = 1) -> Reading:
         """What the model itself says comes next, and what it gives a token."""
@@ -326,6 +321,11 @@ class Builder:
             for id_, reading in zip(vectors, words, strict=True)
         }
 
+    def said_of(self, trace: Trace, position: int, token_id: int) -> Target:
+        """What the model itself gives a token at a position, by its id."""
+        said = self._said(trace, position, token_id).target
+        return Target(token_id, self._tokens.text(token_id), said.logit, said.prob, said.rank)
+
     def request_as_read(self, asked: TracedRequest) -> Request:
         """The request with the texts of its ids and the model that answers it filled in."""
         request = self._tokens.spell_out(asked.request)
@@ -357,7 +357,7 @@ class Builder:
             if id_ in likeliest:
                 yield likeliest[id_]
             else:
-                named = self._said_of(asked.trace, asked.position, id_)
+                named = self.said_of(asked.trace, asked.position, id_)
                 yield TokenProbability(id_, named.text, named.prob)
 
     def _audit(self, draft: Draft, asked: TracedRequest) -> Audit:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Sequence
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 from torch import Tensor
 
+from visit.assemble.kept_files import find_in_file
 from visit.assemble.reference_text import TEXT
 from visit.assemble.residency import Resident
 from visit.engine.progress import Progress
-from visit.errors import OutputError
-from visit.formats.files import cache_folder, write_whole
+from visit.formats.files import cache_folder
 from visit.graph.interventions import Site
 from visit.graph.kinds import NodeKind
 from visit.graph.request import Request
@@ -84,19 +81,14 @@ def bundled_means(resident: Resident, tell: Progress) -> tuple[Means, int]:
     length = min(resident.loaded.architecture.sizes.n_context, _LENGTH)
     pieces = [ids[begin : begin + length] for begin in range(0, len(ids), length)]
     count = sum(len(range(*_after_first(len(piece)))) for piece in pieces)
-    folder = cache_folder() / "means"
-    file = folder / f"{info.weights_sha256}-{info.dtype}-{_VERSION}.safetensors"
-    try:
-        return load_file(file), count
-    except (OSError, SafetensorError):
-        pass  # not there yet, or cut short: read the text
-    traces = []
-    for done, piece in enumerate(pieces):
-        tell("reference", done / len(pieces))
-        prompt = Request(prompt_ids=tuple(token.id for token in piece), model=info.name)
-        traces.append(resident.trace(prompt, lambda *_: None))
-    means = means_of(traces)
-    with contextlib.suppress(OutputError):  # a cache that cannot be written is done without
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(file, save({name: mean.contiguous() for name, mean in means.items()}))
-    return means, count
+    name = f"{info.weights_sha256}-{info.dtype}-{_VERSION}.safetensors"
+
+    def read() -> Means:
+        traces = []
+        for done, piece in enumerate(pieces):
+            tell("reference", done / len(pieces))
+            prompt = Request(prompt_ids=tuple(token.id for token in piece), model=info.name)
+            traces.append(resident.trace(prompt, lambda *_: None))
+        return means_of(traces)
+
+    return find_in_file(cache_folder() / "means" / name, read), count

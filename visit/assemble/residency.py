@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 from cachetools import LRUCache
 from torch import Tensor
@@ -50,6 +50,7 @@ MODELS_BYTES = 1 << 30
 used last is always kept, whatever its size, and is alone where it takes as much."""
 
 
+_Made = TypeVar("_Made")
 TraceKey = tuple[tuple[int, ...] | int | str, ...]
 """The token ids, and of a changed pass the traced position and its interventions."""
 
@@ -81,6 +82,19 @@ class Resident:
             ANSWERS_BYTES, getsizeof=lambda kept: min(n_bytes(kept), ANSWERS_BYTES)
         )
         self._trace_bytes = trace_bytes
+        self._made: dict[str, Any] = {}
+
+    def once(self, what: str, make: Callable[[], _Made]) -> _Made:
+        """What is made of the weights alone, made once and kept as long as the model is.
+
+        Args:
+            what: Names it.
+            make: Makes it; what it raises leaves nothing behind.
+        """
+        if what not in self._made:
+            self._made[what] = make()
+        made: _Made = self._made[what]
+        return made
 
     def trace(self, request: Request, tell: Progress) -> Trace:
         """The request's prompt, run through the model; one that was traced lately is not run again.

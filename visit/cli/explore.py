@@ -21,7 +21,7 @@ from visit.cli.options import (
     load_session,
 )
 from visit.cli.progress import progress_bar
-from visit.cli.prompt_input import add_prompt, check_prompt_named, read_text
+from visit.cli.prompt_input import add_prompt, check_prompt_named, text_or_file
 from visit.cli.request_options import (
     add_changes,
     add_metric,
@@ -90,29 +90,19 @@ def _run(explorable: Explorable, arguments: Namespace) -> None:
     """Ask the question and write what was found."""
     check_prompt_named(arguments, f"explore {explorable.name}")
     request = request_from_arguments(arguments)
-    given = {one: getattr(arguments, _PREFIX + one.name) for one in options_of(explorable.question)}
-    chosen = {
-        one.name: one.read(_text_of(one, value)) if isinstance(value, str) else value
-        for one, value in given.items()
-        if value is not None
-    }
+    chosen = {}
+    for one in options_of(explorable.question):
+        value = getattr(arguments, _PREFIX + one.name)
+        if isinstance(value, str):
+            value = one.read(text_or_file(value, one.name) if one.long else value)
+        if value is not None:
+            chosen[one.name] = value
     question = explorable.question(request, **chosen)
     check_output(arguments)
     with progress_bar() as progress:
         session = load_session(arguments, progress)
         explored = session.ask(question, progress)
     _write(explored, arguments)
-
-
-def _text_of(one: Option, value: str) -> str:
-    """A text that is given, or that stands in the file that is named.
-
-    Raises:
-        RequestError: the file cannot be read.
-    """
-    if not one.long or not value.startswith("@"):
-        return value
-    return read_text(value[1:], one.name)
 
 
 def _write(explored: Explored, arguments: Namespace) -> None:

@@ -11,11 +11,10 @@ from visit.cli.options import (
     add_model,
     add_output,
     add_running,
-    check_unicode,
     load_session,
 )
 from visit.cli.progress import progress_bar
-from visit.cli.prompt_input import add_prompt, check_prompt_named, read_text
+from visit.cli.prompt_input import add_prompt, check_prompt_named, text_or_file
 from visit.cli.request_options import (
     add_prompt_ids,
     add_reading,
@@ -91,7 +90,7 @@ def run(arguments: Namespace) -> None:
     """Go on after a prompt and write the document, the summary, or both."""
     check_prompt_named(arguments, "generate")
     request = request_from_arguments(arguments)
-    given, given_ids = _read_given(arguments.given), arguments.given_ids
+    given, given_ids = text_or_file(arguments.given, "continuation"), arguments.given_ids
     count = arguments.count
     if count is None:
         count = 0 if given or given_ids else _DEFAULTS["count"]
@@ -109,17 +108,6 @@ def run(arguments: Namespace) -> None:
         session = load_session(arguments, progress)
         generation = session.ask(question, progress)
     _write(generation, arguments)
-
-
-def _read_given(said: str) -> str:
-    """The text that is given, or that stands in the file that is named.
-
-    Raises:
-        RequestError: the file cannot be read, or the text is not UTF-8.
-    """
-    text = read_text(said[1:], "continuation") if said.startswith("@") else said
-    check_unicode("continuation", text)
-    return text
 
 
 def _write(generation: Generation, arguments: Namespace) -> None:

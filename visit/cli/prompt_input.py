@@ -6,7 +6,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from visit.cli.options import Parser
+from visit.cli.options import Parser, check_unicode
 from visit.errors import RequestError
 
 _MOST_BYTES = 64 * 2**20
@@ -57,6 +57,21 @@ def prompt_from_arguments(arguments: Namespace) -> str | None:
     if file is None and prompt != _STDIN:
         return None if prompt is None else str(prompt)
     return read_text(file or prompt)
+
+
+def text_or_file(said: str, what: str) -> str:
+    """A text that is given, or after an ``@`` the file that it stands in.
+
+    Args:
+        said: What the command line says.
+        what: What the text is, for messages.
+
+    Raises:
+        RequestError: the file cannot be read, or the text is not UTF-8.
+    """
+    text = read_text(said[1:], what) if said.startswith("@") else said
+    check_unicode(what, text)
+    return text
 
 
 def read_text(name: str, what: str = "prompt") -> str:

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from visit.attribution import circuits
 from visit.models.architectures import Architecture
-from visit.models.architectures.base import Block
+from visit.models.architectures.base import Block, Sizes
 
 SIDES = ("q", "k", "v")
 _ROWS = 64
@@ -43,7 +43,7 @@ class Factors:
     Attributes:
         write: ``[d_head, d_model]``: ``writeᵀ write`` is ``OVᵀ OV``.
         read: By side, ``[d_model, d_head]``: ``read readᵀ`` is the circuit times its transpose.
-        norms: By side, of the circuit itself; and ``ov``.
+        norms: By side, of the circuit itself.
         layers: Each head's layer.
     """
 
@@ -140,9 +140,9 @@ def compose(
     }
 
 
-def baseline(factors: Factors, seed: int) -> float:
+def baseline(sizes: Sizes, seed: int) -> float:
     """The composition of random matrices of the same sizes and ranks: the mean of a few pairs."""
-    _, d_head, d_model = factors.write.shape
+    d_head, d_model = sizes.d_head, sizes.d_model
     generator = torch.Generator().manual_seed(seed)
 
     def draw(*sizes: int) -> Tensor:

@@ -20,11 +20,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-KINDS = ("previous", "duplicate", "induction", "sink")
-
 
 def marks(token_ids: Sequence[int]) -> Float[Tensor, "kind pos pos"]:
-    """Where a head of each kind looks: 1 from a reader to such a source, else 0."""
+    """Where a head of each kind looks: 1 from a reader to such a source, else 0.
+
+    Kinds are in the order of ``visit.graph.explored.heads.KINDS``.
+    """
     ids = torch.tensor(token_ids)
     n = len(ids)
     earlier = torch.ones(n, n).tril(-1)

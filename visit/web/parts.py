@@ -94,6 +94,12 @@ def choice(words: str, name: str, options: dict[str, str]) -> Component:
     )
 
 
+def typed_field(takes: type, **attributes: str) -> Any:
+    """A ``field`` in which a number or a text is typed, with the keyboard that fits it."""
+    mode = {int: "numeric", float: "decimal", str: "text"}[takes]
+    return field(type="text", inputmode=mode, autocomplete="off", spellcheck="false", **attributes)
+
+
 def field(**attributes: str) -> Any:
     """An ``<input>`` of a panel, as its tree: ``dash.html`` has none."""
     return {"tag": "input", "attributes": attributes, "children": []}

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from visit import __version__
-from visit.assemble import ranking
-from visit.assemble.named import check_there
+from visit.assemble.exploring.chosen import choose_head
 from visit.assemble.residency import Resident
 from visit.assemble.traced_request import TracedRequest
 from visit.assemble.upstream import read_upstream
 from visit.engine.exploring import ReadHeads
 from visit.engine.progress import Progress
-from visit.engine.questions import RankParts, ReadUpstream
-from visit.errors import RequestError
-from visit.explore.composition import SIDES, baseline, compose, factors_of
+from visit.engine.questions import ReadUpstream
+from visit.explore.composition import baseline, compose, factors_of
 from visit.explore.head_circuits import circuits_of
 from visit.explore.head_scores import marks, repeated_tokens, score_heads
 from visit.graph.explored.heads import Composition, HeadCard, Heads, HeadScores, TokenCircuit
 from visit.graph.ids import NodeId
 from visit.graph.kinds import NodeKind
-from visit.graph.request import Request
 from visit.tracing.trace import record
 
-_HEAD = re.compile(r"L(\d+)\.head(\d+)(?:@.*)?")
 _PAIRS = 60
 """How many compositions of a side are told."""
 _CARD = 12
@@ -45,18 +40,22 @@ def read_heads(question: ReadHeads, resident: Resident, tell: Progress) -> Heads
         RequestError: there is no such head.
     """
     request, architecture = question.request, resident.loaded.architecture
+    sizes = architecture.sizes
     trace = resident.trace(request, tell)
     asked = resident.builder.resolve(trace, request)
-    chosen = choose_head(question.head, request, asked, resident, tell)
+    chosen = choose_head(question.head, asked.position, request, resident, tell)
     here = [score_heads(layer.attention, marks(trace.token_ids)) for layer in trace.layers]
     tell("heads", 0.1)
-    length = min(_LENGTH, architecture.sizes.n_context // 2)
+    length = min(_LENGTH, sizes.n_context // 2)
     repeats = _score_repeats(question, resident, length)
     tell("heads", 0.3)
-    factors = factors_of(architecture)
-    amounts = compose(factors, lambda part: tell("composition", 0.3 + 0.6 * part))
-    chance = baseline(factors, question.seed)
-    pairs = _list_pairs(amounts, chance, factors.layers, architecture.sizes.n_heads)
+    amounts = resident.once(
+        "compositions",
+        lambda: compose(
+            factors_of(architecture), lambda part: tell("composition", 0.3 + 0.6 * part)
+        ),
+    )
+    chance = baseline(sizes, question.seed)
     return Heads(
         visit_version=__version__,
         request=request,
@@ -69,13 +68,15 @@ def read_heads(question: ReadHeads, resident: Resident, tell: Progress) -> Heads
             for head in range(scores.shape[1])
         ),
         compositions=tuple(
-            one for side in SIDES for one in [p for p in pairs if p.side == side][:_PAIRS]
+            one
+            for side, amount in amounts.items()
+            for one in _strongest_pairs(side, amount, chance, sizes.n_heads, _PAIRS)
         ),
         by_layer={
-            side: _by_layer(amount, chance, factors.layers) for side, amount in amounts.items()
+            side: _by_layer(amount, chance, sizes.n_layers) for side, amount in amounts.items()
         },
         baseline=chance,
-        card=_card(question, chosen, pairs, asked, resident, tell),
+        card=_card(question, chosen, amounts, chance, asked, resident, tell),
         length=length,
         repeats=question.repeats,
     )
@@ -83,35 +84,6 @@ def read_heads(question: ReadHeads, resident: Resident, tell: Progress) -> Heads
 
 def _known(scores: Tensor) -> tuple[float | None, ...]:
     return tuple(None if score != score else score for score in scores.tolist())
-
-
-def choose_head(
-    named: str, request: Request, asked: TracedRequest, resident: Resident, tell: Progress
-) -> NodeId:
-    """The head that is named, at the traced position; the one with the most flow of none.
-
-    Args:
-        named: Like ``L5.head3``, with or without a position.
-        request: What is asked of the prompt.
-        asked: The same, traced.
-        resident: The model.
-        tell: Told how far it is.
-
-    Raises:
-        RequestError: there is none of that name.
-    """
-    sizes = resident.loaded.architecture.sizes
-    if not named:
-        parts = ranking.rank(RankParts(request, memories=0), resident, tell).parts
-        heads = [part for part in parts if part.id.kind is NodeKind.HEAD]
-        return max(heads, key=lambda part: abs(part.flow)).id
-    found = _HEAD.fullmatch(named.strip())
-    if found is None:
-        raise RequestError(f"head is {named!r}; give one like L3.head2")
-    layer, head = int(found[1]), int(found[2])
-    check_there("layer", layer, sizes.n_layers)
-    check_there("head", head, sizes.n_heads)
-    return NodeId(NodeKind.HEAD, asked.position, layer, head)
 
 
 def _score_repeats(question: ReadHeads, resident: Resident, length: int) -> list[Tensor]:
@@ -134,32 +106,26 @@ def _ordinary(resident: Resident) -> list[int]:
     return [id_ for id_ in range(n_tokens) if id_ not in special]
 
 
-def _list_pairs(
-    amounts: dict[str, Tensor], chance: float, layers: Sequence[int], n_heads: int
+def _strongest_pairs(
+    side: str, amount: Tensor, chance: float, n_heads: int, count: int
 ) -> list[Composition]:
-    """Every pair of an earlier and a later head by side, the strongest first."""
-    found = []
-    for side, amount in amounts.items():
-        flat = amount.flatten()
-        order = flat.argsort(descending=True)[: int((flat > 0).sum())]
-        for place, value in zip(order.tolist(), flat[order].tolist(), strict=True):
-            writer, reader = divmod(place, len(layers))
-            found.append(
-                Composition(
-                    side,
-                    (layers[writer], writer % n_heads),
-                    (layers[reader], reader % n_heads),
-                    value - chance,
-                )
-            )
-    return sorted(found, key=lambda one: -one.amount)
+    """The strongest pairs of an earlier and a later head; where there is none it is 0."""
+    flat = amount.flatten()
+    most = flat.topk(min(count, len(flat)))
+    return [
+        Composition(
+            side,
+            divmod(place // len(amount), n_heads),
+            divmod(place % len(amount), n_heads),
+            value - chance,
+        )
+        for place, value in zip(most.indices.tolist(), most.values.tolist(), strict=True)
+        if value > 0
+    ]
 
 
-def _by_layer(
-    amount: Tensor, chance: float, layers: Sequence[int]
-) -> tuple[tuple[float | None, ...], ...]:
+def _by_layer(amount: Tensor, chance: float, n_layers: int) -> tuple[tuple[float | None, ...], ...]:
     """The strongest pair of each two layers, less chance; ``None`` where there is no pair."""
-    n_layers = max(layers) + 1
     most = amount.unflatten(0, (n_layers, -1)).unflatten(2, (n_layers, -1)).amax((1, 3))
     return tuple(
         tuple(value - chance if reader > writer else None for reader, value in enumerate(row))
@@ -170,21 +136,29 @@ def _by_layer(
 def _card(
     question: ReadHeads,
     chosen: NodeId,
-    pairs: Sequence[Composition],
+    amounts: Mapping[str, Tensor],
+    chance: float,
     asked: TracedRequest,
     resident: Resident,
     tell: Progress,
 ) -> HeadCard:
     assert chosen.layer is not None and chosen.head is not None
-    place = (chosen.layer, chosen.head)
+    place, n_heads = (chosen.layer, chosen.head), asked.architecture.sizes.n_heads
+    number = chosen.layer * n_heads + chosen.head
+    feeds, reads = [], []
+    for side, amount in amounts.items():
+        written, read = torch.zeros_like(amount), torch.zeros_like(amount)
+        written[number], read[:, number] = amount[number], amount[:, number]
+        feeds += _strongest_pairs(side, written, chance, n_heads, _CARD)
+        reads += _strongest_pairs(side, read, chance, n_heads, _CARD)
     upstream = read_upstream(
         ReadUpstream(question.request, str(chosen), count=1000), resident, tell
     )
     heads = [part for part in upstream.parts if part.id.kind is NodeKind.HEAD][:_CARD]
     return HeadCard(
         id=chosen,
-        reads=tuple(one for one in pairs if one.reader == place)[:_CARD],
-        feeds=tuple(one for one in pairs if one.writer == place)[:_CARD],
+        reads=tuple(sorted(reads, key=lambda one: -one.amount)[:_CARD]),
+        feeds=tuple(sorted(feeds, key=lambda one: -one.amount)[:_CARD]),
         upstream=tuple((part.id, part.flow) for part in heads),
         flow=upstream.flow,
         tokens=_token_circuits(question, place, asked, resident),

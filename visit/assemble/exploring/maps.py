@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 
 from visit import __version__
+from visit.assemble.exploring.chosen import requests_of_prompts
 from visit.assemble.residency import Resident
 from visit.engine.exploring import MapResiduals
 from visit.engine.progress import Progress
 from visit.errors import RequestError
 from visit.explore.maps import nearest, project, spread_of
 from visit.graph.explored.maps import MappedToken, Maps
-from visit.graph.request import Request
 
-MOST_PROMPTS = 50
-"""How many prompts are mapped together, so that one question does not take the machine."""
 _LEAST = 3
 """How many vectors a plane needs."""
 
@@ -28,12 +24,7 @@ def map_residuals(question: MapResiduals, resident: Resident, tell: Progress) ->
         RequestError: there are too many prompts, or too few tokens; or a prompt cannot be read.
     """
     request = question.request
-    if len(question.others) >= MOST_PROMPTS:
-        raise RequestError(
-            f"{len(question.others)} other prompts are given; {MOST_PROMPTS - 1} are mapped at "
-            "most: leave some out"
-        )
-    requests = [request, *(_of_prompt(request, other) for other in question.others)]
+    requests = requests_of_prompts(request, question.others)
     points, residuals = [], []
     begins = 0 if question.first_token else 1
     for number, one in enumerate(requests):
@@ -75,8 +66,3 @@ def map_residuals(question: MapResiduals, resident: Resident, tell: Progress) ->
         scaled=not question.lengths,
         explained=plane.explained,
     )
-
-
-def _of_prompt(request: Request, prompt: str) -> Request:
-    """The same of another prompt, in which nothing is changed."""
-    return replace(request, prompt=prompt, prompt_ids=None, interventions=())

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from visit import __version__
-from visit.assemble.exploring.heads import choose_head
-from visit.assemble.exploring.maps import MOST_PROMPTS
+from visit.assemble.exploring.chosen import choose_head, requests_of_prompts
+from visit.assemble.named import resolve_position
 from visit.assemble.residency import Resident
 from visit.attribution.flow import sweep_dtype
 from visit.attribution.scored import score_head
@@ -34,19 +33,12 @@ def map_query_key(question: MapQueryKey, resident: Resident, tell: Progress) -> 
         RequestError: there is no such head, too many prompts, or too few tokens.
     """
     request = question.request
-    if len(question.others) >= MOST_PROMPTS:
-        raise RequestError(
-            f"{len(question.others)} other prompts are given; {MOST_PROMPTS - 1} are mapped at "
-            "most: leave some out"
-        )
-    plain = replace(request, interventions=())
-    requests = [request, *(replace(plain, prompt=p, prompt_ids=None) for p in question.others)]
-    traces = [resident.trace(one, tell) for one in requests]
-    asked = resident.builder.resolve(traces[0], request)
+    traces = [resident.trace(one, tell) for one in requests_of_prompts(request, question.others)]
+    position = resolve_position(request.position, len(traces[0].token_ids))
     begins = 0 if question.first_token else 1
     if sum(len(trace.token_ids) - begins for trace in traces) < 2:
         raise RequestError("one token is no map; give a longer prompt, or take the first token in")
-    chosen = choose_head(question.head, request, asked, resident, tell)
+    chosen = choose_head(question.head, position, request, resident, tell)
     assert chosen.layer is not None and chosen.head is not None
     sizes = resident.loaded.architecture.sizes
     correlations: list[list[float | None]] = [[] for _ in range(sizes.n_heads)]

@@ -33,8 +33,6 @@ from visit.graph.explored.saliency import (
 )
 from visit.graph.flow import Target
 from visit.tracing.embedded import Aim
-from visit.tracing.precision import ledger_dtype
-from visit.tracing.trace import Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +90,9 @@ def _earlier(question: ReadSaliency, asked: TracedRequest, resident: Resident) -
         id_ = asked.trace.token_ids[position + 1]
         candidates = find_candidates(logits, request.candidates, (id_,))
         metric = choose_metric(request.metric, (id_,), candidates)
-        found.append(_Explained(position, _target(asked.trace, position, id_, resident), metric))
+        target = resident.builder.said_of(asked.trace, position, id_)
+        found.append(_Explained(position, target, metric))
     return found
-
-
-def _target(trace: Trace, position: int, id_: int, resident: Resident) -> Target:
-    """What the model itself gives a token."""
-    logits = trace.logits[position].to(ledger_dtype(trace.logits))
-    return Target(
-        id=id_,
-        text=resident.tokens.text(id_),
-        logit=float(logits[id_]),
-        prob=float(logits.softmax(-1)[id_]),
-        rank=1 + int((logits > logits[id_]).sum()),
-    )
 
 
 def _find(

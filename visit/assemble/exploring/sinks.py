@@ -78,18 +78,16 @@ def _hide(found: Sinks, resident: Resident, tell: Progress) -> Sinks:
     )
     plain = resident.trace(request, tell)
     changed = resident.trace(replace(request, interventions=hidden), tell)
-    asked, architecture = resident.builder.resolve(plain, request), resident.loaded.architecture
+    asked = resident.builder.resolve(plain, request)
     before, after = (
-        float(asked.metric.contrast(architecture.before_soft_cap(trace.logits[at])))
-        for trace in (plain, changed)
+        asked.metric.evaluate(asked.architecture, trace.logits[at]) for trace in (plain, changed)
     )
-    probs = [trace.logits[at].double().softmax(-1) for trace in (plain, changed)]
     assert asked.target.id is not None
     without = WithoutSink(
         position=sink,
         measured=after - before,
-        before=float(probs[0][asked.target.id]),
-        prob=float(probs[1][asked.target.id]),
-        top=resident.tokens.text(int(probs[1].argmax())),
+        before=asked.target.prob,
+        prob=resident.builder.said_of(changed, at, asked.target.id).prob,
+        top=resident.tokens.text(int(changed.logits[at].argmax())),
     )
     return replace(found, without=without)

@@ -67,3 +67,8 @@ class Explored:
     def findings(self) -> Sequence[str]:
         """What it shows on this prompt, a sentence each, with the numbers that say so."""
         raise NotImplementedError
+
+
+def name_depth(depth: int) -> str:
+    """What a depth of the residual stream is called: 0 is the embedding, 1 what layer 0 leaves."""
+    return "embedding" if depth == 0 else f"layer {depth - 1}"

@@ -76,10 +76,6 @@ class Maps(Explored):
         """The embedding, and a depth a layer."""
         return len(self.points[0].path)
 
-    def name_depth(self, depth: int) -> str:
-        """What a depth is called."""
-        return "embedding" if depth == 0 else f"layer {depth - 1}"
-
     def tables(self) -> Sequence[Table]:
         """Neighbours in the last layer, then every place."""
         last = self.n_depths - 1

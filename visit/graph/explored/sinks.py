@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from visit.graph.explored.answer import Explored, Table
+from visit.graph.explored.answer import Explored, Table, name_depth
 from visit.graph.ids import NodeId
 from visit.graph.kinds import NodeKind
 from visit.text import visible
@@ -174,8 +174,3 @@ class Sinks(Explored):
             f"changes by {one.measured:+.2f} and the target's probability from {one.before:.1%} to "
             f"{one.prob:.1%}; the likeliest is “{visible(one.top)}”."
         )
-
-
-def name_depth(depth: int) -> str:
-    """What a depth is called."""
-    return "embedding" if depth == 0 else f"layer {depth - 1}"

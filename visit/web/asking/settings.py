@@ -13,9 +13,8 @@ from dash.development.base_component import Component
 
 from visit.graph.request import Request
 from visit.graph.settings import SETTINGS, Setting, Topic
-from visit.web.parts import aria, data, field
+from visit.web.parts import aria, data, typed_field
 
-_INPUT_MODES = {int: "numeric", float: "decimal", str: "text"}
 _SERVERS = "The numbers' type and the device are chosen where the server is started."
 
 
@@ -75,9 +74,7 @@ def _explain(setting: Setting) -> str:
 
 def _build_field(setting: Setting, attributes: dict[str, Any]) -> Any:
     if not setting.choices:
-        mode = _INPUT_MODES[setting.takes]
-        typed = {"type": "text", "inputmode": mode, "autocomplete": "off", "spellcheck": "false"}
-        return field(**typed, **attributes)
+        return typed_field(setting.takes, **attributes)
     options = [html.Option(_WORDS.get(choice, choice), value=choice) for choice in setting.choices]
     if setting.unset:
         options.insert(0, html.Option("auto", value=""))

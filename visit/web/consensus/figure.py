@@ -18,14 +18,22 @@ from visit.web.consensus.listed import (
     spread_of,
 )
 from visit.web.plots.maps import root_scale, towards
-from visit.web.plots.plotly import Figure, axis_title, layout, literal, note, plotly_scale
+from visit.web.plots.plotly import (
+    Figure,
+    axis_title,
+    head_rows,
+    layout,
+    literal,
+    note,
+    plain_axis,
+    plotly_scale,
+)
 from visit.web.theme import CLEAR, Theme
 from visit.web.words import name_part, percent, signed
 
 _MAP, _GAP = 0.27, 0.11
 """Which part of the height the map has, and the room between it and the bars."""
 _FAMILIES = {NodeKind.HEAD: "attention", NodeKind.MLP: "mlp"}
-_ROWS_NAMED = 9
 
 
 def consensus_figure(consensus: Consensus, flow: FlowGraph, by: str, theme: Theme) -> Figure:
@@ -44,10 +52,8 @@ def consensus_figure(consensus: Consensus, flow: FlowGraph, by: str, theme: Them
     parts, places = consensus.parts(by)[:COUNT], places_in(consensus, flow)
     names = [literal(name_at(part, consensus)) for part in parts]
     n_heads = consensus.model.n_heads
-    some = range(0, n_heads, max(1, -(-n_heads // _ROWS_NAMED)))
-    rows = {**{head: f"head {head}" for head in some}, n_heads: "MLP"}
-    axis = {"showgrid": False, "zeroline": False, "fixedrange": True, "ticks": "",
-            "tickfont": {"color": theme.soft, "size": 11}}  # fmt: skip
+    rows = {**head_rows(n_heads), n_heads: "MLP"}
+    axis = plain_axis(theme)
     named = {**axis, "ticks": "outside", "ticklen": 4, "tickcolor": CLEAR, "autorange": "reversed"}
     said, where = MEASURE_WORDS[by], " at all slots" if by == "flow" else ""
     return {

@@ -10,9 +10,7 @@ from dash.development.base_component import Component
 from visit.engine.explorables import EXPLORABLES, Explorable
 from visit.engine.options import Option, options_of
 from visit.web.explore.views import VIEWS
-from visit.web.parts import aria, data, field
-
-_INPUT_MODES = {int: "numeric", float: "decimal", str: "text"}
+from visit.web.parts import aria, data, typed_field
 
 
 def list_explorables() -> list[Component]:
@@ -94,6 +92,4 @@ def _field(option: Option, attributes: dict[str, Any]) -> Any:
             for choice in choices
         ]
         return html.Select(options, **attributes)
-    mode = _INPUT_MODES[option.takes]
-    typed = {"type": "text", "inputmode": mode, "autocomplete": "off", "spellcheck": "false"}
-    return field(**typed, placeholder=option.said or "auto", **attributes)
+    return typed_field(option.takes, placeholder=option.said or "auto", **attributes)

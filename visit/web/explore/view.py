@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from dash.development.base_component import Component
@@ -35,6 +36,11 @@ class Shown:
     def tokens(self) -> tuple[str, ...]:
         """The prompt's tokens as they are shown."""
         return visible_neighbours([token.text for token in self.answer.tokens])
+
+
+def choice(name: str, label: str, says: str, hint: type[StrEnum]) -> Option:
+    """A choice of how an answer is shown; its first member is the default."""
+    return Option(name, label, says, "", hint, next(iter(hint)), lines=False, long=False)
 
 
 @dataclass(frozen=True, slots=True)

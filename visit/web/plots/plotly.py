@@ -32,6 +32,7 @@ EMPTY: Figure = {
 LETTERS = 11
 """The size of a figure's letters, in px."""
 
+_ROWS_NAMED = 9
 _N_WORDS = 5
 _WORD_COLUMNS = 24
 
@@ -110,6 +111,33 @@ def hover_label(theme: Theme) -> dict[str, Any]:
         "align": "left",
         "namelength": -1,
         "font": {"family": MONO, "size": 11, "color": theme.ink},
+    }
+
+
+def plain_axis(theme: Theme, **more: Any) -> dict[str, Any]:
+    """An axis that says its marks and nothing else: no grid, no zero line, no zoom."""
+    return {
+        "showgrid": False,
+        "zeroline": False,
+        "fixedrange": True,
+        "ticks": "",
+        "tickfont": {"color": theme.soft, "size": LETTERS},
+        **more,
+    }
+
+
+def head_rows(n_heads: int) -> dict[int, str]:
+    """The rows of a map of heads that bear a name, so many that none touches the next."""
+    return {head: f"head {head}" for head in range(0, n_heads, max(1, -(-n_heads // _ROWS_NAMED)))}
+
+
+def token_marks(tokens: Sequence[str], theme: Theme) -> dict[str, Any]:
+    """An axis that names every token of a prompt, upwards."""
+    return {
+        "tickvals": list(range(len(tokens))),
+        "ticktext": [literal(token) for token in tokens],
+        "tickangle": -90,
+        "tickfont": {"family": MONO, "size": LETTERS, "color": theme.soft},
     }
 
 

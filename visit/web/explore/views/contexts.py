@@ -8,7 +8,7 @@ from visit.graph.explored.contexts import Context, Contexts
 from visit.graph.kinds import NodeKind
 from visit.text import n_columns, shorten, visible, visible_neighbours
 from visit.web.explore.view import ExploreView, Shown
-from visit.web.plots.plotly import Figure, layout, literal, note
+from visit.web.plots.plotly import Figure, layout, literal, note, plain_axis
 from visit.web.theme import MONO, Theme
 from visit.web.words import percent
 
@@ -28,8 +28,7 @@ def draw_contexts(shown: Shown) -> Figure:
     family = "attention" if found.part.kind is NodeKind.HEAD else "mlp"
     hue = theme.families[family]
     room = int(shown.width * (1 - _BARS) / _LETTER)
-    axis = {"showgrid": False, "fixedrange": True, "showticklabels": False, "ticks": "",
-            "zeroline": True, "zerolinecolor": theme.line}  # fmt: skip
+    axis = plain_axis(theme, showticklabels=False)
     return {
         "data": [
             {
@@ -46,8 +45,8 @@ def draw_contexts(shown: Shown) -> Figure:
             margin=(8, 8, 26, 12),
             height=_ROW * len(rows) + _AROUND,
             bargap=0.3,
-            xaxis={**axis, "domain": [0, _BARS]},
-            yaxis={**axis, "autorange": "reversed", "zeroline": False},
+            xaxis={**axis, "zeroline": True, "zerolinecolor": theme.line, "domain": [0, _BARS]},
+            yaxis={**axis, "autorange": "reversed"},
             annotations=[
                 note(found.measure, theme, x=0, xanchor="left", y=1, yanchor="bottom"),
                 *(_line(one, row, room, theme) for row, one in enumerate(rows)),

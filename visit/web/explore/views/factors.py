@@ -7,8 +7,16 @@ from typing import Any
 from visit.graph.explored.factors import Factor, Factors
 from visit.text import n_columns
 from visit.web.explore.view import ExploreView, Shown
-from visit.web.plots.plotly import Figure, axis_title, layout, literal, note
-from visit.web.theme import GROUPS, MONO
+from visit.web.plots.plotly import (
+    Figure,
+    axis_title,
+    layout,
+    literal,
+    note,
+    plain_axis,
+    token_marks,
+)
+from visit.web.theme import GROUPS
 from visit.web.words import percent, signed
 
 _ROW, _HIGH = 64, 0.82
@@ -23,16 +31,12 @@ def draw_factors(shown: Shown) -> Figure:
     """A row a factor: bars over the tokens, each row on a scale of its own; its memories beside."""
     found, theme = shown.answer, shown.theme
     assert isinstance(found, Factors)
-    tokens = [literal(token) for token in shown.tokens]
     longest = max(map(n_columns, shown.tokens))
-    are_named = len(tokens) <= _MOST_NAMED
+    n_tokens = len(shown.tokens)
+    are_named = n_tokens <= _MOST_NAMED
     below = min(16 + int(longest * _LETTER), 130) if are_named else 36
     n_rows = len(found.factors)
-    axis = {"showgrid": False, "zeroline": False, "fixedrange": True, "ticks": ""}
-    named: dict[str, Any] = {
-        "tickvals": list(range(len(tokens))), "ticktext": tokens, "tickangle": -90,
-        "tickfont": {"family": MONO, "size": 11, "color": theme.soft},
-    }  # fmt: skip
+    axis = plain_axis(theme)
     return {
         "data": [_row(one, number, n_rows, shown) for number, one in enumerate(found.factors)],
         "layout": layout(
@@ -44,8 +48,9 @@ def draw_factors(shown: Shown) -> Figure:
             meta={"isolates": True},
             xaxis={
                 **axis,
-                **(named if are_named else {"title": axis_title("position", theme)}),
-                "range": [-0.6, len(tokens) - 0.4],
+                **(token_marks(shown.tokens, theme) if are_named
+                   else {"title": axis_title("position", theme)}),
+                "range": [-0.6, n_tokens - 0.4],
             },
             yaxis={
                 **axis,

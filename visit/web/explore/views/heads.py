@@ -5,16 +5,22 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from visit.engine.options import Option
 from visit.graph.explored.heads import KINDS, Heads
-from visit.web.explore.view import ExploreView, Shown
-from visit.web.plots.plotly import Figure, axis_title, layout, note, plotly_scale
+from visit.web.explore.view import ExploreView, Shown, choice
+from visit.web.plots.plotly import (
+    Figure,
+    axis_title,
+    head_rows,
+    layout,
+    note,
+    plain_axis,
+    plotly_scale,
+)
 from visit.web.words import percent, signed
 
 _HEIGHT = 400
 _LEFT = 0.56
 """The part of the width that the map of heads has."""
-_ROWS_NAMED = 9
 _SIDE_WORDS = {"q": "query", "k": "key", "v": "value"}
 
 
@@ -41,12 +47,8 @@ def draw_heads(shown: Shown) -> Figure:
     found, theme = shown.answer, shown.theme
     assert isinstance(found, Heads)
     kind, on, side = (HEADS.read(shown, name) for name in ("score", "on", "side"))
-    axis: dict[str, Any] = {
-        "showgrid": False, "zeroline": False, "fixedrange": True, "ticks": "",
-        "tickfont": {"color": theme.soft, "size": 11},
-    }  # fmt: skip
-    n_heads, n_layers = found.model.n_heads, found.model.n_layers
-    named = list(range(0, n_heads, max(1, -(-n_heads // _ROWS_NAMED))))
+    axis = plain_axis(theme)
+    n_layers, named = found.model.n_layers, head_rows(found.model.n_heads)
     where = "random tokens said twice" if on == _On.REPEATS else "this prompt"
     return {
         "data": [_scores(found, kind, on, shown), _composition(found, side, shown)],
@@ -55,8 +57,8 @@ def draw_heads(shown: Shown) -> Figure:
             margin=(60, 8, 26, 40),
             height=_HEIGHT,
             xaxis={**axis, "domain": [0, _LEFT], "title": axis_title("layer", theme), "nticks": 12},
-            yaxis={**axis, "autorange": "reversed", "tickvals": named,
-                   "ticktext": [f"head {number}" for number in named]},
+            yaxis={**axis, "autorange": "reversed", "tickvals": list(named),
+                   "ticktext": list(named.values())},
             xaxis2={**axis, "domain": [_LEFT + 0.1, 1], "anchor": "y2", "nticks": 8,
                     "title": axis_title("layer that reads", theme)},
             yaxis2={**axis, "anchor": "x2", "range": [n_layers - 0.5, -0.5], "nticks": 8,
@@ -125,18 +127,14 @@ def _composition(found: Heads, side: str, shown: Shown) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _option(name: str, label: str, says: str, hint: type[StrEnum]) -> Option:
-    return Option(name, label, says, "", hint, next(iter(hint)), lines=False, long=False)
-
-
 HEADS = ExploreView(
     draw_heads,
     says="On the left a cell is a head: the part of its attention that goes where such a head "
     "looks, of the readers that have such a source. On the right how much the strongest pair of "
     "two layers could pass on, by the weights alone, less what random matrices would.",
     options=(
-        _option("score", "Score", "which score the map shows", _Score),
-        _option("on", "On", "random tokens said twice, or this prompt", _On),
-        _option("side", "Composition", "into a head's value, key or query", _Side),
+        choice("score", "Score", "which score the map shows", _Score),
+        choice("on", "On", "random tokens said twice, or this prompt", _On),
+        choice("side", "Composition", "into a head's value, key or query", _Side),
     ),
 )

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
-from visit.engine.options import Option
+from visit.graph.explored.answer import name_depth
 from visit.graph.explored.maps import MappedToken, Maps, Projection
 from visit.text import visible
-from visit.web.explore.view import ExploreView, Shown
-from visit.web.plots.plotly import Figure, axis_title, layout, literal, plotly_scale
+from visit.web.explore.view import ExploreView, Shown, choice
+from visit.web.plots.plotly import Figure, axis_title, layout, literal, plain_axis, plotly_scale
 from visit.web.theme import GROUPS, MONO, Theme
 
 _HEIGHT = 540
@@ -32,10 +32,9 @@ def draw_maps(shown: Shown) -> Figure:
     assert isinstance(found, Maps)
     last = found.n_depths - 1
     frames = [_places(found, depth) for depth in range(found.n_depths)]
-    names = [found.name_depth(depth) for depth in range(found.n_depths)]
+    names = [name_depth(depth) for depth in range(found.n_depths)]
     ranges = [_range([p for frame in frames for p in frame[side]]) for side in ("x", "y")]
-    axis = {"showgrid": True, "gridcolor": theme.band, "zeroline": False, "fixedrange": True,
-            "showticklabels": False, "ticks": ""}  # fmt: skip
+    axis = plain_axis(theme, showgrid=True, gridcolor=theme.band, showticklabels=False)
     titles = _axis_names(found)
     return {
         "data": [_points(found, frames[last], MAPS.read(shown, "coloured_by"), theme)],
@@ -102,7 +101,7 @@ def _tip(found: Maps, point: MappedToken, depth: int) -> str:
     where = f"position {point.token.position}"
     if found.n_prompts > 1:
         where += f" of prompt {point.prompt + 1}"
-    lines = [f"{where}, {found.name_depth(depth)}", "nearest: " + ", ".join(near)]
+    lines = [f"{where}, {name_depth(depth)}", "nearest: " + ", ".join(near)]
     token = literal(visible(point.token.text))
     return f"<b>{token}</b><br>" + "<br>".join(map(literal, lines))
 
@@ -138,10 +137,5 @@ MAPS = ExploreView(
     draw_maps,
     says="A point is one token's residual; the slider moves all of them from the embedding through "
     "the layers, on axes that stay. Point at one for its nearest in the full space, by cosine.",
-    options=(
-        Option(
-            "coloured_by", "Coloured by", "what a point's colour says", "", _ColouredBy,
-            _ColouredBy.POSITION, lines=False, long=False,
-        ),
-    ),
-)  # fmt: skip
+    options=(choice("coloured_by", "Coloured by", "what a point's colour says", _ColouredBy),),
+)

@@ -8,7 +8,7 @@ from visit.graph.explored.norms import Norms
 from visit.graph.ids import NodeId
 from visit.graph.kinds import NodeKind
 from visit.web.explore.view import ExploreView, Shown
-from visit.web.plots.plotly import Figure, axis_title, layout, literal, note
+from visit.web.plots.plotly import Figure, axis_title, layout, literal, note, plain_axis
 from visit.web.theme import Theme
 from visit.web.words import percent
 
@@ -26,8 +26,7 @@ def draw_norms(shown: Shown) -> Figure:
     """
     norms, theme = shown.answer, shown.theme
     assert isinstance(norms, Norms)
-    axis = {"showgrid": True, "gridcolor": theme.band, "zeroline": False, "fixedrange": True,
-            "tickfont": {"color": theme.soft, "size": 11}}  # fmt: skip
+    axis = plain_axis(theme, showgrid=True, gridcolor=theme.band)
     part: dict[str, Any] = {**axis, "range": [-0.03, 1.03], "tickformat": ".0%"}
     return {
         "data": [

@@ -7,7 +7,16 @@ from typing import Any
 from visit.graph.explored.query_key import QueryKey, QueryKeyPoint
 from visit.text import visible
 from visit.web.explore.view import ExploreView, Shown
-from visit.web.plots.plotly import Figure, axis_title, layout, literal, note, plotly_scale
+from visit.web.plots.plotly import (
+    Figure,
+    axis_title,
+    head_rows,
+    layout,
+    literal,
+    note,
+    plain_axis,
+    plotly_scale,
+)
 from visit.web.theme import MONO, Theme
 
 _HEIGHT = 480
@@ -16,20 +25,15 @@ _LEFT = 0.62
 _MOST_NAMED = 60
 _LINES = 24
 """How many pairs are joined by a line."""
-_ROWS_NAMED = 9
 
 
 def draw_query_key(shown: Shown) -> Figure:
     """On the left the plane, the strongest pairs joined by lines; on the right every head."""
     found, theme = shown.answer, shown.theme
     assert isinstance(found, QueryKey)
-    axis: dict[str, Any] = {
-        "zeroline": False, "fixedrange": True, "ticks": "",
-        "tickfont": {"color": theme.soft, "size": 11},
-    }  # fmt: skip
+    axis = plain_axis(theme)
     plain = {**axis, "showgrid": True, "gridcolor": theme.band, "showticklabels": False}
-    n_heads = found.model.n_heads
-    named = list(range(0, n_heads, max(1, -(-n_heads // _ROWS_NAMED))))
+    named = head_rows(found.model.n_heads)
     name = f"{found.head.layer}.{found.head.head}"
     queries = [one for one in found.points if one.is_query]
     keys = [one for one in found.points if not one.is_query]
@@ -46,10 +50,10 @@ def draw_query_key(shown: Shown) -> Figure:
             height=_HEIGHT,
             xaxis={**plain, "domain": [0, _LEFT]},
             yaxis=plain,
-            xaxis2={**axis, "showgrid": False, "domain": [_LEFT + 0.11, 1], "anchor": "y2",
+            xaxis2={**axis, "domain": [_LEFT + 0.11, 1], "anchor": "y2",
                     "nticks": 10, "title": axis_title("layer", theme)},
-            yaxis2={**axis, "showgrid": False, "anchor": "x2", "autorange": "reversed",
-                    "tickvals": named, "ticktext": [f"head {number}" for number in named]},
+            yaxis2={**axis, "anchor": "x2", "autorange": "reversed",
+                    "tickvals": list(named), "ticktext": list(named.values())},
             annotations=[
                 note(f"{name}: ● queries, ◆ keys, lines where most is attended", theme, x=0,
                      xanchor="left", y=1, yanchor="bottom"),

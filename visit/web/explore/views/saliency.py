@@ -9,15 +9,14 @@ from typing import Any
 
 from dash.development.base_component import Component
 
-from visit.engine.options import Option
 from visit.graph.explored.saliency import Saliency, SaliencyMethod, TokenSources
 from visit.graph.ids import NodeId
 from visit.graph.kinds import NodeKind
 from visit.text import n_columns, shorten, visible
 from visit.web.explore.coloured_tokens import ColouredToken, colour_tokens, largest_of
-from visit.web.explore.view import ExploreView, Shown
+from visit.web.explore.view import ExploreView, Shown, choice
 from visit.web.plots.maps import root_scale
-from visit.web.plots.plotly import LETTERS, Figure, layout, literal, note, plotly_scale
+from visit.web.plots.plotly import LETTERS, Figure, layout, literal, note, plain_axis, plotly_scale
 from visit.web.words import percent, signed
 
 _BARS, _ROW, _TOP = 190, 19, 26
@@ -39,11 +38,13 @@ class ScaledBy(StrEnum):
     ALL_BUT_FIRST = "all_but_first"
 
 
-_SCALED = Option(
-    "scaled", "Colours by", "what the strongest colour is: the strongest of all tokens, or of all "
-    "but the first, which models park attention on", "TOKENS", ScaledBy, ScaledBy.ALL,
-    lines=False, long=False,
-)  # fmt: skip
+_SCALED = choice(
+    "scaled",
+    "Colours by",
+    "what the strongest colour is: the strongest of all tokens, or of all but the first, which "
+    "models park attention on",
+    ScaledBy,
+)
 
 
 def draw_saliency(shown: Shown) -> Figure:
@@ -116,8 +117,7 @@ def _bars(shown: Shown, found: Saliency) -> Figure:
         tips.append("<b>all biases</b><br>" + literal(_say(found, one.biases)))
     each = _every(len(names), shown.width)
     below = _room(names)
-    axis = {"showgrid": False, "fixedrange": True, "ticks": "", "zeroline": False,
-            "tickfont": {"color": theme.soft, "size": LETTERS}}  # fmt: skip
+    axis = plain_axis(theme)
     return {
         "data": [
             {
@@ -164,8 +164,7 @@ def _map(shown: Shown, found: Saliency) -> Figure:
     is_signed = found.method is not SaliencyMethod.GRADIENT
     steps = [step for step in _STEPS if is_signed or step >= 0]
     scale = theme.scale("difference")
-    axis = {"showgrid": False, "fixedrange": True, "ticks": "", "zeroline": False,
-            "tickfont": {"color": theme.soft, "size": LETTERS}}  # fmt: skip
+    axis = plain_axis(theme)
     across = _every(count, shown.width - left)
     return {
         "data": [

@@ -6,13 +6,22 @@ import math
 from collections import Counter
 from typing import Any
 
-from visit.graph.explored.sinks import Sinks, name_depth
+from visit.graph.explored.answer import name_depth
+from visit.graph.explored.sinks import Sinks
 from visit.graph.ids import NodeId
 from visit.graph.kinds import NodeKind
 from visit.text import n_columns
 from visit.web.explore.view import ExploreView, Shown
-from visit.web.plots.plotly import Figure, axis_title, layout, literal, note, plotly_scale
-from visit.web.theme import MONO
+from visit.web.plots.plotly import (
+    Figure,
+    axis_title,
+    layout,
+    literal,
+    note,
+    plain_axis,
+    plotly_scale,
+    token_marks,
+)
 
 _ROW, _LEAST = 13, 300
 """A layer's height in px, and that of all at least."""
@@ -25,17 +34,9 @@ def draw_sinks(shown: Shown) -> Figure:
     """On the left norms on a logarithmic scale, on the right how many heads of each layer rest."""
     found, theme = shown.answer, shown.theme
     assert isinstance(found, Sinks)
-    tokens = [literal(token) for token in shown.tokens]
-    is_named = len(tokens) <= _MOST_NAMED
+    is_named = len(shown.tokens) <= _MOST_NAMED
     below = min(16 + int(max(map(n_columns, shown.tokens)) * _LETTER), 120) if is_named else 40
-    axis: dict[str, Any] = {
-        "showgrid": False, "zeroline": False, "fixedrange": True, "ticks": "",
-        "tickfont": {"color": theme.soft, "size": 11},
-    }  # fmt: skip
-    named: dict[str, Any] = {
-        "tickvals": list(range(len(tokens))), "ticktext": tokens, "tickangle": -90,
-        "tickfont": {"family": MONO, "size": 11, "color": theme.soft},
-    }  # fmt: skip
+    axis = plain_axis(theme)
     n_layers = found.model.n_layers
     rows = {"range": [-0.5, n_layers + 0.5], "tickvals": list(range(0, n_layers + 1, 5)),
             "ticktext": [name_depth(depth) for depth in range(0, n_layers + 1, 5)]}  # fmt: skip
@@ -45,8 +46,9 @@ def draw_sinks(shown: Shown) -> Figure:
             theme,
             margin=(76, 12, 26, below),
             height=max(_LEAST, _ROW * (n_layers + 1)) + 26 + below,
-            xaxis={**axis, **(named if is_named else {"title": axis_title("position", theme)}),
-                   "domain": [0, _LEFT]},
+            xaxis={**axis, "domain": [0, _LEFT],
+                   **(token_marks(shown.tokens, theme) if is_named
+                      else {"title": axis_title("position", theme)})},
             yaxis={**axis, **rows},
             xaxis2={**axis, "domain": [_LEFT + 0.05, 1], "anchor": "y2", "showgrid": True,
                     "gridcolor": theme.band, "title": axis_title("heads that rest", theme)},

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
-from visit.engine.options import Option
 from visit.graph.explored.watch import Watched, WatchedToken
 from visit.graph.ids import NodeId
 from visit.graph.kinds import NodeKind
 from visit.text import n_columns, shorten, visible
-from visit.web.explore.view import ExploreView, Shown
+from visit.web.explore.view import ExploreView, Shown, choice
 from visit.web.plots.maps import root_scale
-from visit.web.plots.plotly import LETTERS, Figure, layout, literal, note, plotly_scale
+from visit.web.plots.plotly import LETTERS, Figure, layout, literal, note, plain_axis, plotly_scale
 from visit.web.theme import Theme
 from visit.web.words import percent, signed
 
@@ -36,10 +35,7 @@ class Measure(StrEnum):
     LOGIT = "logit"
 
 
-_SHOW = Option(
-    "show", "Show", "what the lines are of", "MEASURE", Measure, Measure.RANK, lines=False,
-    long=False,
-)  # fmt: skip
+_SHOW = choice("show", "Show", "what the lines are of", Measure)
 
 
 def draw_watched(shown: Shown) -> Figure:
@@ -57,8 +53,7 @@ def draw_watched(shown: Shown) -> Figure:
     n_layers = found.model.n_layers
     step = max(1, math.ceil(n_layers / 16))
     every = range(step if n_layers > 8 else 0, n_layers, step)  # 0 would touch the embedding's name
-    axis = {"showgrid": False, "fixedrange": True, "ticks": "", "zeroline": False,
-            "tickfont": {"color": theme.soft, "size": LETTERS}}  # fmt: skip
+    axis = plain_axis(theme)
     lines = [_line(found, one, place, measure, theme) for place, one in enumerate(found.watched)]
     return {
         "data": [*lines, _moves(found, names, theme)],
