@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, set[str] | None] = {
     "explore": MODELS | {"tracing", "attribution", "lens"},
     "assemble": TENSORS | {"engine", "explore"},  # questions and progress: plain types
     "session": TENSORS | {"assemble", "engine", "formats"},
+    "studies": PLAIN | {"engine", "formats", "session"},  # the session only inside a worker
     "web": PLAIN | {"engine", "formats"},
     "cli": None,  # everything
 }
