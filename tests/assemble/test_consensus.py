@@ -116,7 +116,7 @@ def test_what_cannot_be_read_is_left_out_by_its_line(session: Session):
     found = session.ask(question)
     assert [one.line for one in found.prompts] == [4, 12]
     assert [one.line for one in found.left_out] == [7, 9]
-    assert "tokens long; the model reads" in found.left_out[0].reason
+    assert "tokens long; mini reads" in found.left_out[0].reason
     assert "give a single token" in found.left_out[1].reason
     text = text_from_consensus(found, 3)
     assert "left out: 2\n  line 7: " in text and "2 prompts, the target first in 2" in text

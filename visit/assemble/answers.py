@@ -11,10 +11,11 @@ from functools import partial, singledispatch
 from typing import Any
 
 from visit.assemble import circuit, consensus, effects, generating, ranking, scores, upstream
-from visit.assemble.exploring import HANDLERS
+from visit.assemble.exploring import HANDLERS as EXPLORING
 from visit.assemble.measured_parts import measure_parts
 from visit.assemble.node_effects import with_effects
 from visit.assemble.residency import ANSWERS_BYTES, Resident
+from visit.assemble.surveying import HANDLERS as SURVEYING
 from visit.engine.progress import Progress
 from visit.engine.questions import (
     DrawParts,
@@ -58,6 +59,8 @@ def answer_once(question: Question[Any], resident: Resident, tell: Progress) -> 
     A page that is loaded again asks the same of a model. A look that is large for what it costs,
     as a long prompt's pattern is, is not kept: what took longer would have to go for it.
     """
+    if not question.is_repeated:
+        return answer(question, resident, tell)
     key = _key(question, resident)
     kept = resident.answers.get(key)
     if kept is not None:
@@ -137,7 +140,8 @@ _ELSEWHERE = (
     ranking.rank,
     scores.split_score,
     upstream.read_upstream,
-    *HANDLERS,
+    *EXPLORING,
+    *SURVEYING,
 )
 for handler in _ELSEWHERE:
     answer.register(handler)

@@ -161,11 +161,7 @@ def _read_one(
     if target:
         request = replace(request, target=target, target_id=None)
     check_text(request)
-    tokens, allowed = resident.tokens.read(request), resident.loaded.architecture.sizes.n_context
-    if not tokens:
-        raise RequestError("the prompt has no token; give at least one token of text")
-    if len(tokens) > allowed:
-        raise RequestError(f"the prompt is {len(tokens)} tokens long; the model reads {allowed}")
+    tokens = resident.read(request)
     resident.tokens.target_id(request)
     resident.tokens.versus_id(request)
     last = resolve_position(request.position, len(tokens)) + 1

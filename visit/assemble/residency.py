@@ -20,7 +20,7 @@ from visit.assemble.named import resolve_position
 from visit.engine.progress import Progress
 from visit.engine.questions import Question
 from visit.errors import ModelError, NotLoaded, RequestError
-from visit.graph.flow import ModelInfo
+from visit.graph.flow import ModelInfo, Token
 from visit.graph.interventions import Intervention, Site
 from visit.graph.request import Request, check_text
 from visit.graph.sizes import n_bytes
@@ -62,6 +62,7 @@ class Resident:
         loaded: The model as it was loaded.
         info: What a graph says of it.
         tokens: Its vocabulary, and how it cuts a prompt.
+        projector: Its lens.
         atlas: What every memory, attention neuron and bias of it says.
         builder: What makes graphs of its traces.
         traces: The recent ones by their token ids and what is changed in them, the least recently
@@ -72,9 +73,9 @@ class Resident:
     def __init__(self, loaded: Loaded, trace_bytes: int = TRACES_BYTES) -> None:
         self.loaded, self.info = loaded, loaded.info
         self.tokens = Tokens(loaded.tokenizer, loaded.architecture.sizes.d_vocab)
-        projector = Projector(loaded.architecture)
-        self.atlas = Atlas(loaded.info, loaded.architecture, self.tokens, projector)
-        reader = Reader(projector, self.tokens, self.atlas)
+        self.projector = Projector(loaded.architecture)
+        self.atlas = Atlas(loaded.info, loaded.architecture, self.tokens, self.projector)
+        reader = Reader(self.projector, self.tokens, self.atlas)
         self._kept = Kept()
         self.builder = Builder(loaded.architecture, self.tokens, reader, loaded.info, self._kept)
         self.traces: OrderedDict[TraceKey, Trace] = OrderedDict()
@@ -111,15 +112,7 @@ class Resident:
             ModelError: what it computes is not finite.
         """
         check_text(request)
-        ids = tuple(token.id for token in self.tokens.read(request))
-        allowed = self.loaded.architecture.sizes.n_context
-        if not ids:
-            raise RequestError("the prompt has no token; give at least one token of text")
-        if len(ids) > allowed:
-            raise RequestError(
-                f"the prompt is {len(ids)} tokens long; {self.info.name} reads {allowed} at most; "
-                "shorten it"
-            )
+        ids = tuple(token.id for token in self.read(request))
         plain = self._keep((ids,), lambda: self._record(ids, tell))
         if not request.interventions:
             return plain
@@ -127,6 +120,22 @@ class Resident:
         edits = self._edits(request.interventions, position)
         key: TraceKey = (ids, position, *request.interventions)
         return self._keep(key, lambda: self._record(ids, tell, edits, plain))
+
+    def read(self, request: Request) -> tuple[Token, ...]:
+        """The tokens of a request's prompt, as many as the model can read.
+
+        Raises:
+            RequestError: there are none, or more than that, or ``Tokens.read`` refuses it.
+        """
+        tokens, allowed = self.tokens.read(request), self.loaded.architecture.sizes.n_context
+        if not tokens:
+            raise RequestError("the prompt has no token; give at least one token of text")
+        if len(tokens) > allowed:
+            raise RequestError(
+                f"the prompt is {len(tokens)} tokens long; {self.info.name} reads {allowed} at "
+                "most; shorten it"
+            )
+        return tokens
 
     def resume(self, trace: Trace, position: int, start: int) -> Resumed:
         """How the blocks run a recorded prompt from some position on, up to the traced one.

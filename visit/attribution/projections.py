@@ -16,7 +16,7 @@ from torch import Tensor
 
 from visit.attribution import circuits
 from visit.models.architectures import Architecture
-from visit.models.architectures.base import Experts, Norm
+from visit.models.architectures.base import Attention, Experts, Norm
 from visit.tracing.precision import ledger_dtype, multiply_wide, reading_dtype
 from visit.tracing.trace import Trace
 
@@ -50,15 +50,34 @@ class SourceValues:
         return circuits.head_outputs(z, self.w_o).sum(0)
 
 
+def queries_of(
+    attention: Attention, ln1: Float[Tensor, "pos d_model"]
+) -> Float[Tensor, "head pos d_head"]:
+    """Each head's queries, in the dtype of what attention reads."""
+    return _apply_norm(_project(ln1, attention.w_q, attention.b_q), attention.q_norm)
+
+
+def keys_of(
+    attention: Attention, ln1: Float[Tensor, "pos d_model"]
+) -> Float[Tensor, "kv_head pos d_head"]:
+    """Each key-value head's keys."""
+    return _apply_norm(_project(ln1, attention.w_k, attention.b_k), attention.k_norm)
+
+
+def values_of(
+    attention: Attention, ln1: Float[Tensor, "pos d_model"]
+) -> Float[Tensor, "head pos d_head"]:
+    """Each head's values, repeated where heads share them."""
+    return circuits.repeat_kv_heads(_project(ln1, attention.w_v, attention.b_v), len(attention.w_q))
+
+
 def queries_at(
     architecture: Architecture, trace: Trace, layer: int, position: int
 ) -> Float[Tensor, "head d_head"]:
     """Each head's query at one position."""
-    attention = architecture.blocks[layer].attention
     read = trace.layers[layer].ln1[position : position + 1]
     ln1 = read.to(reading_dtype(read.dtype))
-    q = _project(ln1, attention.w_q, attention.b_q)
-    return _apply_norm(q, attention.q_norm).squeeze(1)
+    return queries_of(architecture.blocks[layer].attention, ln1).squeeze(1)
 
 
 def keys_by_source(
@@ -67,15 +86,13 @@ def keys_by_source(
     """Each key-value head's keys at some positions, or at every one."""
     attention, ln1 = architecture.blocks[layer].attention, trace.layers[layer].ln1
     read = ln1 if sources is None else ln1[list(sources)]
-    k = _project(read.to(ledger_dtype(read)), attention.w_k, attention.b_k)
-    return _apply_norm(k, attention.k_norm)
+    return keys_of(attention, read.to(ledger_dtype(read)))
 
 
 def values_by_source(architecture: Architecture, trace: Trace, layer: int) -> SourceValues:
     """What each head of a layer would write from each source if it attended to it alone."""
     attention, ln1 = architecture.blocks[layer].attention, trace.layers[layer].ln1
-    v = _project(ln1.to(ledger_dtype(ln1)), attention.w_v, attention.b_v)
-    v = circuits.repeat_kv_heads(v, architecture.sizes.n_heads)
+    v = values_of(attention, ln1.to(ledger_dtype(ln1)))
     return SourceValues(v, attention.w_o.to(v))
 
 

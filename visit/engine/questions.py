@@ -49,6 +49,8 @@ class Question(Generic[Answer]):
 
     Attributes:
         only_looks: Whether every question of this kind is a look.
+        is_repeated: Whether it may well be asked again, as a page that is loaded again does: its
+            answer is kept for a while.
         request: The prompt, the model that reads it, and what is to be explained.
         weights: The digest (``weights_sha256``) of the weights that must answer: those of the graph
             that is asked about. ``None`` for any under the model's name.
@@ -56,6 +58,7 @@ class Question(Generic[Answer]):
     """
 
     only_looks: ClassVar[bool] = False
+    is_repeated: ClassVar[bool] = True
 
     request: Request
     weights: str | None = field(default=None, kw_only=True)

@@ -121,7 +121,7 @@ def measure(
         top_k: How many tokens to list at either end, 1 or more; at most the whole vocabulary.
         scratch: Of at least as many rows; overwritten.
     """
-    top_ids, bottom_ids = _ends(logits, top_k), _ends(logits, top_k, least=True)
+    top_ids, bottom_ids = find_ends(logits, top_k), find_ends(logits, top_k, least=True)
     top, bottom = logits.gather(1, top_ids), logits.gather(1, bottom_ids)
     high, low = top[:, :1], bottom[:, :1]
     # Logits far below the top contribute nothing; and -inf · 0 would be NaN.
@@ -153,7 +153,7 @@ def _sum_rows(rows: Float[Tensor, "vector d_vocab"]) -> Float[Tensor, " vector"]
     return rows.expand(2, -1).sum(-1)[:1] if len(rows) == 1 else rows.sum(-1)
 
 
-def _ends(
+def find_ends(
     logits: Float[Tensor, "vector d_vocab"], count: int, *, least: bool = False
 ) -> Int[Tensor, "vector top"]:
     """The tokens of the greatest or least logits in order, of equal ones by their ids.

@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from visit.lens.measured import Measured, measure, ranks
+from visit.lens.measured import Measured, find_ends, measure, ranks
 from visit.models.architectures import Architecture
 from visit.tracing.precision import reading_dtype
 
@@ -41,6 +42,8 @@ _PANEL_ELEMENTS, _PANEL_TOKENS = 1 << 20, 1 << 10
 stay in the cache while every vector meets them; of at least so many tokens."""
 
 _PAIRED = 1 << 19
+
+_Taken = TypeVar("_Taken")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,31 @@ class Projector:
         for done, part in enumerate(parts):
             on_part(done / len(parts))
             yield self._measure_part(part, top_k, logits, scratch)  # of which nothing is held here
+
+    @torch.inference_mode()
+    def read(
+        self,
+        vectors: Float[Tensor, "vector d_model"],
+        take: Callable[[Float[Tensor, "some d_vocab"]], _Taken],
+    ) -> list[_Taken]:
+        """What is taken of the logits of some vectors after others.
+
+        Args:
+            vectors: At least one.
+            take: Given the logits of as many vectors as are multiplied at once, in order; it may
+                change them, and keeps none of them.
+        """
+        vectors = self.cast(vectors)
+        height = min(self.chunk, math.ceil(len(vectors) / self._together) * self._together)
+        logits = vectors.new_empty(height, self.d_vocab)
+        return [take(self._logits(part, logits)) for part in vectors.split(self.chunk)]
+
+    def top(
+        self, vectors: Float[Tensor, "vector d_model"], count: int
+    ) -> Int[Tensor, "vector top"]:
+        """The most probable tokens of each vector, best first: what ``measure`` lists of them."""
+        count = min(count, self.d_vocab)
+        return torch.cat(self.read(vectors, lambda logits: find_ends(logits, count)))
 
     @torch.inference_mode()
     def _measure_part(

@@ -8,7 +8,7 @@ one on the final norm in ``trace``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib.metadata import version
@@ -125,14 +125,29 @@ def run_like(like: Tensor) -> Iterator[None]:
         yield
 
 
-@contextmanager
 def watch(
     block: Block, home: torch.device, done: Callable[[LayerTrace, Call], None]
-) -> Iterator[None]:
+) -> AbstractContextManager[None]:
     """Capture a block's tensors whenever it runs, move them to the home device, and name them.
 
     Prompts that run together are captured as one: their positions one after another, and none of
     them in another's pattern.
+    """
+    return catch_block(
+        block, home, lambda catches, call: done(_layer_from_catches(block, catches), call)
+    )
+
+
+@contextmanager
+def catch_block(
+    block: Block, home: torch.device, done: Callable[[Catches, Call], None]
+) -> Iterator[None]:
+    """Catch a block's tensors whenever it runs.
+
+    Args:
+        block: The block.
+        home: The device that they are moved to as they are taken.
+        done: Told of each run; what it is told of is dropped when it returns.
     """
     caught: dict[nn.Module, tuple[Tensor, Any]] = {}
     projections = (block.attention.output, block.mlp.output)
@@ -148,9 +163,8 @@ def watch(
     def end(module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
         catch(module, inputs, named, output)
         call = Call(inputs, named)
-        layer = _layer_from_catches(block, _Catches(caught, call.residual[..., 0].numel(), home))
+        done(Catches(dict(caught), call.residual[..., 0].numel(), home), call)
         caught.clear()
-        done(layer, call)
 
     with ExitStack() as stack:
         if _hides_attention():
@@ -195,37 +209,52 @@ def named_arguments(
 
 
 @dataclass(frozen=True, slots=True)
-class _Catches:
-    """What the hooks caught, each as ``[pos, ...]``, all on one device."""
+class Catches:
+    """What the hooks caught, each as ``[pos, ...]``, all on one device.
+
+    Attributes:
+        caught: What every watched submodule was given and returned.
+        n_positions: How many there are, of all prompts together.
+        device: Where they are taken to.
+    """
 
     caught: dict[nn.Module, tuple[Tensor, Any]]
     n_positions: int
     device: torch.device
 
     def input(self, module: nn.Module) -> Tensor:
+        """What a submodule was given."""
         return self.caught[module][0].reshape(self.n_positions, -1).to(self.device)
 
     def output(self, module: nn.Module) -> Tensor:
+        """What it returned."""
         output = self.caught[module][1]
         first: Tensor = output[0] if isinstance(output, tuple) else output
         return first.reshape(self.n_positions, -1).to(self.device)
 
     def whole_output(self, module: nn.Module) -> Any:
+        """The same as it is, where it is no tensor."""
         return self.caught[module][1]
 
-    def pattern(self, attention: nn.Module) -> Tensor:
+    def patterns(self, attention: nn.Module) -> Float[Tensor, "prompt head reader source"]:
+        """Every prompt's own pattern."""
         patterns: Tensor = self.caught[attention][1][1]
+        return patterns.to(self.device)
+
+    def pattern(self, attention: nn.Module) -> Float[Tensor, "head reader source"]:
+        """The patterns as one, in which no prompt reads another."""
+        patterns = self.patterns(attention)
         if len(patterns) == 1:
-            return patterns[0].to(self.device)
+            return patterns[0]
         by_head = (torch.block_diag(*one) for one in patterns.transpose(0, 1))
-        return torch.stack([*by_head]).to(self.device)
+        return torch.stack([*by_head])
 
 
-def _layer_from_catches(block: Block, catches: _Catches) -> LayerTrace:
+def _layer_from_catches(block: Block, catches: Catches) -> LayerTrace:
     resid_pre = catches.input(block.module)
     ln1 = resid_pre if block.ln1 is None else catches.output(block.ln1.module)
-    attn_out, attn_gain = _find_written(block.attention.output, block.attn_norm, block, catches)
-    mlp_out, mlp_gain = _find_written(block.mlp.output, block.mlp_norm, block, catches)
+    attn_out, attn_gain = find_written(block.attention.output, block.attn_norm, block, catches)
+    mlp_out, mlp_gain = find_written(block.mlp.output, block.mlp_norm, block, catches)
     ln2 = catches.input(block.mlp.input)
     if block.parallel:
         resid_mid = None
@@ -255,9 +284,9 @@ def _layer_from_catches(block: Block, catches: _Catches) -> LayerTrace:
     )
 
 
-def _find_written(
-    projection: nn.Module, norm: Norm | None, block: Block, catches: _Catches
-) -> tuple[Tensor, Tensor | None]:
+def find_written(
+    projection: nn.Module, norm: Norm | None, block: Block, catches: Catches
+) -> tuple[Float[Tensor, "pos d_model"], Float[Tensor, "pos d_model"] | None]:
     """What a projection's output becomes when it is added, and the gain that lies between."""
     raw = catches.output(projection)
     if norm is None and block.write_scale == 1:

@@ -1,0 +1,62 @@
+"""SurveyDepths -> columns: the lens at the last position of every depth."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from visit.assemble.residency import Resident
+from visit.assemble.surveying.batches import SurveyBatch, Values, survey
+from visit.engine.progress import Progress
+from visit.engine.surveys import SurveyDepths
+from visit.graph.studied.columns import Surveyed
+from visit.models.architectures.base import Block
+from visit.tracing.padded import PaddedLayer
+
+
+def survey_depths(question: SurveyDepths, resident: Resident, tell: Progress) -> Surveyed:
+    """The right answer through the layers."""
+    return survey(question, resident, tell, partial(_measure))
+
+
+def _measure(batch: SurveyBatch) -> Values:
+    prompts, residuals = batch.padded, list[Tensor]()
+
+    def take(number: int, block: Block, layer: PaddedLayer) -> None:
+        if not residuals:
+            residuals.append(prompts.last(layer.resid_pre))
+        residuals.append(prompts.last(layer.resid_post))
+
+    logits = batch.run(take)
+    targets, answers = batch.targets(logits), logits.argmax(-1)
+    stacked = torch.stack(residuals, dim=1)
+    n_depths = stacked.shape[1]
+    asked = torch.stack([targets, answers], dim=1).repeat_interleave(n_depths, dim=0)
+    found: list[Tensor] = []
+    at = 0
+
+    def read(said: Tensor) -> None:
+        nonlocal at
+        ids = asked[at : at + len(said)]
+        at += len(said)
+        log_probs = said.log_softmax(-1)
+        own = log_probs.gather(1, ids)
+        rank = 1 + (said > said.gather(1, ids[:, :1])).sum(-1, keepdim=True)
+        entropy = -(log_probs.exp() * log_probs.clamp_min(-1e4)).sum(-1, keepdim=True)
+        found.append(torch.cat([own.exp(), rank.to(own), entropy / math.log(2)], dim=1))
+
+    batch.resident.projector.read(stacked.flatten(0, 1), read)
+    columns = torch.cat(found).unflatten(0, (-1, n_depths))
+    texts = batch.resident.tokens.texts(answers.tolist())
+    return {
+        "target_prob": columns[..., 0],
+        "answer_prob": columns[..., 1],
+        "target_rank": columns[..., 2].round().to(torch.int32),
+        "entropy": columns[..., 3],
+        "is_right": answers == targets,
+        "answer": np.array(texts, dtype=object),
+    }
