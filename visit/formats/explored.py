@@ -68,10 +68,11 @@ def csv_from_explored(explored: Explored) -> dict[str, str]:
 
     A text is written as a JSON string, quotes and all, as ``visit export --to csv`` writes tokens.
     """
-    return {f"{table.name}.csv": _csv_from_table(table) for table in explored.tables()}
+    return {f"{table.name}.csv": csv_from_table(table) for table in explored.tables()}
 
 
-def _csv_from_table(table: Table) -> str:
+def csv_from_table(table: Table) -> str:
+    """One table as CSV, in the same way."""
     file = io.StringIO(newline="")
     writer = csv.writer(file)
     writer.writerow([*table.columns, *(["node"] if table.nodes else [])])
@@ -90,11 +91,12 @@ def text_from_explored(explored: Explored, count: int = 20) -> str:
     """
     prompt = one_line(join_neighbours([token.text for token in explored.tokens]))
     blocks = [[shorten(prompt, _LONGEST_PROMPT), *(f" {said}" for said in explored.findings())]]
-    blocks += [_lines_of(table, count) for table in explored.tables() if table.rows]
+    blocks += [lines_of(table, count) for table in explored.tables() if table.rows]
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
 
 
-def _lines_of(table: Table, count: int) -> list[str]:
+def lines_of(table: Table, count: int) -> list[str]:
+    """A table's name and its first rows as lines of text."""
     shown = table.rows[:count]
     heading = table.name
     if len(shown) < len(table.rows):

@@ -18,7 +18,7 @@ from visit.errors import OutputError
 from visit.graph.flow import FlowGraph
 from visit.graph.request import Request
 from visit.web import callbacks
-from visit.web.exports.bundled import OFFLINE, find_assets_folder
+from visit.web.exports.bundled import OFFLINE, REPORT, find_assets_folder
 from visit.web.screen import page
 from visit.web.server import upload
 from visit.web.server.guard import Guard
@@ -57,7 +57,7 @@ def create_app(
         "visit",
         server=server,
         assets_folder=str(find_assets_folder()),
-        assets_path_ignore=[f"^{OFFLINE}$"],
+        assets_path_ignore=[f"^{OFFLINE}$", f"^{REPORT}$"],
         index_string=page.build_page_template(),
         title="visit",
         update_title="",

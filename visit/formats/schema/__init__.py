@@ -24,6 +24,7 @@ CIRCUIT = "visit.circuit/1"
 SCORES = "visit.scores/1"
 CONSENSUS = "visit.consensus/1"
 GENERATION = "visit.generation/1"
+STUDY_REPORT = "visit.study-report/1"
 _FILES = {
     NAME: "flow-2.json",
     FIRST: "flow-1.json",
@@ -33,6 +34,7 @@ _FILES = {
     SCORES: "scores-1.json",
     CONSENSUS: "consensus-1.json",
     GENERATION: "generation-1.json",
+    STUDY_REPORT: "study-report-1.json",
 }
 _KINDS = {
     (NAME, FIRST): "a flow document",
@@ -42,6 +44,7 @@ _KINDS = {
     (SCORES,): "a scores document",
     (CONSENSUS,): "a consensus document",
     (GENERATION,): "a generation document",
+    (STUDY_REPORT,): "a study's report",
 }
 _WRITTEN_BY = {
     NAME: "visit trace",
@@ -52,6 +55,7 @@ _WRITTEN_BY = {
     SCORES: "visit why",
     CONSENSUS: "visit consensus",
     GENERATION: "visit generate",
+    STUDY_REPORT: "visit study report",
 }
 """The command that writes each, which also prints it with ``--summary``."""
 _LONGEST_MESSAGE = 160

@@ -15,6 +15,8 @@ from pathlib import Path
 
 OFFLINE = "offline"
 """The folder in assets/ of what only such a page uses; the app's server leaves it out."""
+REPORT = "report"
+"""Likewise, of what only the page of a study's report uses."""
 _FIRST = "storage.js"
 _ICON = "icon.svg"
 
@@ -34,6 +36,23 @@ def read_scripts() -> tuple[str, ...]:
     after = [path for path in sorted((folder / OFFLINE).glob("*.js")) if path != first]
     paths = [first, *sorted(folder.glob("*.js")), *after]
     return tuple(_escape_for_html(path.read_text(encoding="utf-8")) for path in paths)
+
+
+@cache
+def read_report_scripts() -> tuple[str, str]:
+    """What a report's page runs before anything is shown, and what draws its figures."""
+    folder = find_assets_folder() / REPORT
+    first, then = (
+        _escape_for_html((folder / name).read_text(encoding="utf-8"))
+        for name in ("shade.js", "report.js")
+    )
+    return first, then
+
+
+@cache
+def read_report_style() -> str:
+    """The style of a report's page."""
+    return (find_assets_folder() / REPORT / "report.css").read_text(encoding="utf-8")
 
 
 @cache
