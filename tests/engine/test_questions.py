@@ -89,7 +89,7 @@ SAMPLES: list[Question[Any]] = [
     MapQueryKey(REQUEST),
     MapQueryKey(REQUEST, "L1.head0", Projection.TSNE, ("Paris is",), first_token=True, seed=2),
     ReadHeads(REQUEST),
-    ReadHeads(REQUEST, "L1.head0", repeats=2, seed=3),
+    ReadHeads(REQUEST, "L1.head0", pair="L0.head1", repeats=2, seed=3),
     MapResiduals(REQUEST),
     MapResiduals(REQUEST, Projection.TSNE, ("Paris is",), first_token=True, lengths=True, seed=2),
     ReadNorms(REQUEST),

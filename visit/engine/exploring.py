@@ -84,6 +84,8 @@ class ReadHeads(Question[Heads]):
 
     Attributes:
         head: The one whose card is made; by default the one with the most flow.
+        pair: Another, whose composition with that one is taken into parts; by default those that
+            compose most with it.
         repeats: How many rows of random tokens are said twice to the model.
         seed: Of those tokens, of the random matrices, and of the tokens on the card.
     """
@@ -91,6 +93,10 @@ class ReadHeads(Question[Heads]):
     head: str = option(
         "", "Head", "the head whose card is made, like L5.head3; by default the one that most of "
         "the metric flows through", letter="ID",
+    )  # fmt: skip
+    pair: str = option(
+        "", "Pair with", "another head, whose composition with that one is taken into parts; by "
+        "default those that compose most with it", letter="ID",
     )  # fmt: skip
     repeats: Repeats = option(
         4, "Repeats", "rows of random tokens that are said twice to the model"
