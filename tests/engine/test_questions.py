@@ -91,7 +91,7 @@ SAMPLES: list[Question[Any]] = [
     ReadHeads(REQUEST),
     ReadHeads(REQUEST, "L1.head0", pair="L0.head1", repeats=2, seed=3),
     MapResiduals(REQUEST),
-    MapResiduals(REQUEST, Projection.TSNE, ("Paris is",), first_token=True, lengths=True, seed=2),
+    MapResiduals(REQUEST, Projection.TSNE, ("Paris is",), ("a: b",), first_token=True, seed=2),
     ReadNorms(REQUEST),
     ReadSinks(REQUEST),
     ReadSinks(REQUEST, hide=False),
