@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from visit.assemble import kept_files
 from visit.engine.exploring import FindContexts
@@ -15,6 +16,10 @@ from visit.graph.explored.contexts import Contexts
 from visit.graph.kinds import NodeKind
 from visit.graph.request import Request
 from visit.session import Session
+from visit.web.explore.view import Shown
+from visit.web.explore.views.contexts import CONTEXTS
+from visit.web.theme import LIGHT
+from visit.web.trees import trees
 
 REQUEST = Request("The capital of Japan is the city of")
 TEXT = "The capital of Peru is the city of Lima. The capital of Kenya is the city of Nairobi."
@@ -42,6 +47,48 @@ def test_a_memory_is_said_with_its_text_before_and_behind(session: Session):
         assert one.token == ids[one.at].text and one.reads is None
         assert one.before[-1:] == tuple(token.text for token in ids[max(0, one.at - 1) : one.at])
     assert all(one.value < 0 for one in found.lowest)
+
+
+def test_a_memorys_nearest_are_those_whose_logits_go_with_its_own(session: Session):
+    """Correlations of whole rows of logits, made of the weights by themselves."""
+    found = ask(session, "L5.memory20")
+    architecture = session.resident.loaded.architecture
+    values = torch.cat([block.mlp.w_out for block in architecture.blocks]).double()
+    both = torch.cat([values, -values])
+    logits = architecture.final_norm(both) @ architecture.unembedding.double()
+    own = 5 * architecture.sizes.d_mlp + 20
+    correlations = torch.corrcoef(logits)[own]
+    correlations[own] = -1
+    most = correlations.topk(len(found.nearest))
+    n = len(values)
+    for one, at, value in zip(
+        found.nearest, most.indices.tolist(), most.values.tolist(), strict=True
+    ):
+        assert divmod(at % n, architecture.sizes.d_mlp) == (one.id.layer, one.id.index)
+        assert one.sign == (1 if at < n else -1)
+        assert one.correlation == pytest.approx(value, abs=1e-6)
+        assert one.says[0] == session.resident.tokens.text(int(logits[at].argmax()))
+    table = found.tables()[-1]
+    assert table.name == "nearest" and table.nodes[0] == str(found.nearest[0].id)
+    assert f"Nearest to it in the atlas is {found.nearest[0].name}" in found.findings()[2]
+    assert ask(session, "L4.head3").nearest == ()
+
+
+def test_without_an_atlas_the_contexts_say_how_to_build_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("VISIT_CACHE", str(tmp_path))
+    monkeypatch.setattr("visit.lens.atlas.atlas.BUILT_UNASKED", 0)
+    found = ask(Session.load("mini"), "L5.memory20")
+    assert found.nearest is None and "visit atlas build" in found.findings()[2]
+    assert [table.name for table in found.tables()] == ["highest", "lowest"]
+
+
+def test_the_nearest_stand_above_the_contexts_and_lead_to_their_memories(session: Session):
+    found = ask(session, "L5.memory20")
+    page = str(trees(CONTEXTS.above(Shown(found, {}, LIGHT, 800))))
+    assert all(f"'data-node': '{one.id}'" in page for one in found.nearest[:6])
+    assert CONTEXTS.above(Shown(ask(session, "L4.head3"), {}, LIGHT, 800)) == []
 
 
 def test_a_head_is_said_with_what_it_reads_there(session: Session):

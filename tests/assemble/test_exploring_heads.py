@@ -91,6 +91,39 @@ def test_without_a_name_the_head_with_the_most_flow_has_the_card(heads: Heads):
     assert amounts[0] == pytest.approx(strongest)
 
 
+def test_the_card_takes_the_pairs_that_it_lists_into_parts(heads: Heads):
+    card = heads.card
+    listed = {(one.side, one.writer, one.reader) for one in (*card.reads, *card.feeds)}
+    pairs = [(one.side, one.writer, one.reader) for one in card.parts]
+    assert set(pairs) == listed and len(pairs) == 3 * len(listed)
+    amounts = [one.amount for one in card.parts]
+    assert amounts == sorted(amounts, reverse=True)
+    table = next(table for table in heads.tables() if table.name == "parts")
+    assert len(table.rows) == len(pairs)
+    assert str(card.id) not in table.nodes
+
+
+def test_a_pair_that_is_named_is_taken_into_parts_alone(session: Session):
+    found = session.ask(ReadHeads(REQUEST, "L4.head3", pair="L1.head2"))
+    parts = found.card.parts
+    assert {(one.writer, one.reader) for one in parts} == {((1, 2), (4, 3))}
+    assert {one.side for one in parts} == {"q", "k", "v"} and len(parts) == 24
+    later = session.ask(ReadHeads(REQUEST, "L4.head3", pair="L5.head0"))
+    assert {(one.writer, one.reader) for one in later.card.parts} == {((4, 3), (5, 0))}
+
+
+@pytest.mark.parametrize(
+    ("pair", "said"),
+    [
+        ("4.3", "pair is '4.3'; give one like L3.head2"),
+        ("L4.head1", "pair is 'L4.head1', of the same layer as 4.3, so neither reads the other"),
+    ],
+)
+def test_a_pair_that_cannot_be_is_refused(session: Session, pair: str, said: str):
+    with pytest.raises(RequestError, match=said):
+        session.ask(ReadHeads(REQUEST, "L4.head3", pair=pair))
+
+
 @pytest.mark.parametrize(
     ("head", "said"),
     [

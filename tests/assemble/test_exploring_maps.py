@@ -11,6 +11,9 @@ from visit.engine.exploring import MapResiduals
 from visit.errors import RequestError
 from visit.graph.request import Request
 from visit.session import Session
+from visit.web.explore.view import Shown
+from visit.web.explore.views.maps import draw_maps
+from visit.web.theme import GROUPS, LIGHT
 
 REQUEST = Request("The capital of Japan is the city of")
 OTHER = "The capital of Peru is"
@@ -46,6 +49,49 @@ def test_the_first_tokens_are_left_out_and_a_shared_beginning_is_no_finding(sess
     assert "cosine 1.000" not in found.findings()[1]
     table = found.tables()[0]
     assert len(table.rows) == len(found.points)
+
+
+def test_tokens_are_grouped_by_their_texts_whatever_space_is_before_them(session: Session):
+    groups = ("country: Japan, Peru", r"small: of, is,the, \u002c")
+    found = session.ask(MapResiduals(REQUEST, others=(OTHER,), groups=groups, first_token=True))
+    by_text = {point.token.text.strip(): point.group for point in found.points}
+    named = {"Japan": 0, "Peru": 0, "of": 1, "is": 1, "the": 1}
+    assert by_text == {text: named.get(text) for text in by_text}
+    assert {point.token.text for point in found.points if point.group == 0} == {" Japan", " Peru"}
+    table = found.tables()[0]
+    at = table.columns.index("group")
+    assert {row[at] for row in table.rows} == {"country", "small", None}
+    assert "Groups: country 2 tokens, small " in found.findings()[2]
+    id_ = found.points[1].token.id
+    by_id = session.ask(MapResiduals(REQUEST, groups=(rf"one: \#{id_}",), first_token=True))
+    assert [point.token.id for point in by_id.points if point.group == 0] == [id_]
+
+
+@pytest.mark.parametrize(
+    ("groups", "said"),
+    [
+        (("country",), "groups has 'country'; give a name and its tokens, like 'country: Japan"),
+        (("a: b,",), "groups has 'a: b,'; give a name and its tokens"),
+        (("a: b", "a: c"), "two groups are called 'a'; put their tokens in one line"),
+        (tuple(f"{n}: b" for n in range(7)), "7 groups are given; give 6 at most"),
+    ],
+)
+def test_a_line_that_is_no_group_is_refused(groups: tuple[str, ...], said: str):
+    with pytest.raises(RequestError, match=said):
+        MapResiduals(REQUEST, groups=groups)
+
+
+def test_the_figure_is_coloured_by_groups_where_there_are_some_and_names_them(session: Session):
+    found = session.ask(MapResiduals(REQUEST, groups=("<b>: Japan", "small: of, is")))
+    figure = draw_maps(Shown(found, {}, LIGHT, 800))
+    colours = figure["data"][0]["marker"]["color"]
+    hues = (*GROUPS[:2], LIGHT.page)
+    assert colours == [hues[2 if p.group is None else p.group] for p in found.points]
+    (legend,) = figure["layout"]["annotations"]
+    assert GROUPS[0] in legend["text"] and "&lt;b&gt;" in legend["text"]
+    by_position = draw_maps(Shown(found, {"coloured_by": "position"}, LIGHT, 800))
+    assert by_position["data"][0]["marker"]["color"] == [p.token.position for p in found.points]
+    assert not by_position["layout"]["annotations"]
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_a_search_builds_the_atlas_of_a_small_model_by_itself(
 def test_a_search_over_a_large_model_says_how_to_build_its_atlas(
     cache: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(atlas, "_BUILT_UNASKED", 0)
+    monkeypatch.setattr("visit.lens.atlas.atlas.BUILT_UNASKED", 0)
     line = complaint(capsys, "search", " Paris")
     assert line.startswith(
         "the atlas of mini is not built; visit atlas build --model mini takes about "

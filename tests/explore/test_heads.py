@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,9 +13,16 @@ from torch import Tensor
 
 from visit.attribution import circuits
 from visit.explore.composition import SIDES, baseline, compose, factors_of
+from visit.explore.composition_parts import (
+    chance_of_parts,
+    compose_parts,
+    parts_of_heads,
+    parts_of_product,
+)
 from visit.explore.head_circuits import circuits_of
 from visit.explore.head_scores import marks, repeated_tokens, score_heads
 from visit.graph.explored.heads import KINDS
+from visit.models.architectures.base import Sizes
 from visit.tracing.trace import record
 
 IDS = [3, 14, 3, 9, 14, 14, 3, 26]
@@ -77,24 +85,26 @@ def test_of_heads_made_by_hand_one_looks_back_and_one_induces():
     assert found["induction"] == [INDUCTION] * 2
 
 
-def dense(tiny: Specimen, layer: int, head: int) -> tuple[Tensor, Tensor]:
+def dense(
+    tiny: Specimen, layer: int, head: int, dtype: torch.dtype = torch.float32
+) -> tuple[Tensor, Tensor]:
     """A head's whole QK and OV circuits, gains folded in, ``d_model`` by ``d_model``."""
     block = tiny.architecture.blocks[layer]
     attention = block.attention
     n_heads = len(attention.w_q)
-    w_q = attention.w_q[head].float()
+    w_q = attention.w_q[head].to(dtype)
     w_k, w_v = (
-        circuits.repeat_kv_heads(w, n_heads)[head].float() for w in (attention.w_k, attention.w_v)
+        circuits.repeat_kv_heads(w, n_heads)[head].to(dtype) for w in (attention.w_k, attention.w_v)
     )
-    w_o = attention.w_o[head].float() * block.write_scale
+    w_o = attention.w_o[head].to(dtype) * block.write_scale
     if block.attn_norm is not None:
-        w_o = w_o * block.attn_norm.gain.float()
+        w_o = w_o * block.attn_norm.gain.to(dtype)
     if block.ln1 is not None:
         d_model = len(w_q)
-        norm = torch.eye(d_model)
+        norm = torch.eye(d_model, dtype=dtype)
         if block.ln1.centers:
-            norm = norm - torch.full((d_model, d_model), 1 / d_model)
-        norm = norm * block.ln1.gain.float()
+            norm = norm - torch.full((d_model, d_model), 1 / d_model, dtype=dtype)
+        norm = norm * block.ln1.gain.to(dtype)
         w_q, w_k, w_v = (norm @ w for w in (w_q, w_k, w_v))
     return w_q @ w_k.T, w_v @ w_o
 
@@ -110,6 +120,58 @@ def test_composition_is_the_dense_formula(tiny: Specimen):
             wanted = float((ov @ other).norm() / (ov.norm() * other.norm()))
             assert float(found[side][place]) == pytest.approx(wanted, rel=2e-3)
             assert float(found[side][place[::-1]]) == 0.0
+
+
+def test_parts_compose_as_the_dense_circuits_rank_one_parts_do(tiny: Specimen):
+    """Every rank-1 part, as a matrix, in the formula for whole ones: with wholes, with parts."""
+    sizes = tiny.architecture.sizes
+    writer, reader = (0, 1), (2, 3)
+    parts = parts_of_heads(tiny.architecture, [writer, reader], lambda _: None)
+    _, ov = dense(tiny, *writer, torch.float64)
+    qk, later = dense(tiny, *reader, torch.float64)
+    written = rank_one_parts(ov)
+    assert len(written) == sizes.d_head == len(parts[writer].ov.sizes)
+    squares = torch.stack([part.norm() ** 2 for part in written])
+    torch.testing.assert_close(parts[writer].ov.shares, squares / squares.sum())
+    for side, other in zip(SIDES, (qk, qk.T, later), strict=True):
+        found = compose_parts(parts[writer].ov, parts[reader].read_by(side))
+        for n, part in enumerate(written):
+            wanted = float((part @ other).norm() / (part.norm() * other.norm()))
+            assert float(found.whole[n]) == pytest.approx(wanted, abs=1e-8)
+            for m, read in enumerate(rank_one_parts(other)):
+                wanted = float((part @ read).norm() / (part.norm() * read.norm()))
+                assert float(found.cosines[n, m]) == pytest.approx(wanted, abs=1e-7)
+        whole = float((ov @ other).norm() / (ov.norm() * other.norm()))
+        made_up = (parts[writer].ov.shares @ found.whole.square()).sqrt()
+        assert float(made_up) == pytest.approx(whole, abs=1e-10)
+
+
+def rank_one_parts(circuit: Tensor) -> list[Tensor]:
+    """A dense circuit's parts, those of size 0 left out."""
+    u, sizes, v = torch.linalg.svd(circuit)
+    kept = int((sizes > sizes[0] * 1e-9).sum())
+    return [sizes[n] * torch.outer(u[:, n], v[n]) for n in range(kept)]
+
+
+def test_a_channel_of_one_direction_stands_out_of_the_parts_and_not_of_the_whole():
+    """Planted: a random writer's fifth part writes what a random reader's second part reads."""
+    generator = torch.Generator().manual_seed(0)
+
+    def draw() -> Tensor:
+        return torch.randn(400, 20, generator=generator, dtype=torch.float64)
+
+    written, read = (parts_of_product(draw(), draw()) for _ in range(2))
+    reads = torch.cat([written.writes[:, 5:6], read.reads], 1)
+    read = replace(read, reads=torch.linalg.qr(reads).Q[:, [1, 2, 0, *range(3, 20)]])
+    found = compose_parts(written, read)
+    whole = float((written.shares @ found.whole.square()).sqrt())
+    alone, together = chance_of_parts(Sizes(1, 1, 1, 400, 20, 1, 1, 1), 0)
+    assert int(found.whole.argmax()) == 5 and float(found.whole[5]) > 3 * alone
+    assert float(found.whole[5]) > 2 * whole
+    assert int(found.cosines[5].argmax()) == 2
+    assert float(found.cosines[5, 2]) == pytest.approx(1) and together < 0.3
+    others = [n for n in range(20) if n != 5]
+    assert float(found.whole[others].max()) < 1.3 * alone
 
 
 def test_chance_is_about_one_over_the_root_of_the_width():

@@ -34,9 +34,6 @@ OpenAtlas = Callable[[], "Atlas"]
 """Loads the model that the arguments name and gives its atlas."""
 
 _ROW_KINDS = ("memory-value", "memory-key", "attn-neuron", "attn-bias", "mlp-bias")
-_BUILT_UNASKED = 10**11
-"""Multiplications that a build may take for a search to do it by itself: some ten seconds."""
-
 _N_TOKENS = 5
 _LONGEST_TOKEN = 18
 
@@ -99,7 +96,7 @@ def search(arguments: Namespace, open_atlas: OpenAtlas, progress: Progress) -> s
 
     atlas = open_atlas()
     kinds = [NodeKind(kind.replace("-", "_")) for kind in arguments.kind or ()] or KINDS
-    if atlas.n_multiplications <= _BUILT_UNASKED and not atlas.is_whole():
+    if atlas.is_quick() and not atlas.is_whole():
         atlas.build(lambda part: progress("building", part))
     if arguments.like is not None:
         found = {"like": atlas.like(arguments.like, kinds, arguments.top)}

@@ -22,6 +22,7 @@ from visit.graph.explored.sinks import Sinks
 from visit.graph.explored.watch import Watched
 from visit.graph.fields import Range
 from visit.graph.request import Count, CountFromOne
+from visit.graph.token_groups import groups_from_typed
 
 MOST_WATCHED = 8
 """How many tokens are watched at once: more lines cannot be told apart."""
@@ -84,6 +85,8 @@ class ReadHeads(Question[Heads]):
 
     Attributes:
         head: The one whose card is made; by default the one with the most flow.
+        pair: Another, whose composition with that one is taken into parts; by default those that
+            compose most with it.
         repeats: How many rows of random tokens are said twice to the model.
         seed: Of those tokens, of the random matrices, and of the tokens on the card.
     """
@@ -91,6 +94,10 @@ class ReadHeads(Question[Heads]):
     head: str = option(
         "", "Head", "the head whose card is made, like L5.head3; by default the one that most of "
         "the metric flows through", letter="ID",
+    )  # fmt: skip
+    pair: str = option(
+        "", "Pair with", "another head, whose composition with that one is taken into parts; by "
+        "default those that compose most with it", letter="ID",
     )  # fmt: skip
     repeats: Repeats = option(
         4, "Repeats", "rows of random tokens that are said twice to the model"
@@ -105,6 +112,7 @@ class MapResiduals(Question[Maps]):
     Attributes:
         projection: What makes two dimensions of many.
         others: More prompts, in the same map.
+        groups: Tokens that are shown as one group, a line each (``visit.graph.token_groups``).
         first_token: Whether each prompt's first token is taken in, whose residual is often far
             from all others.
         lengths: Whether residuals keep their lengths.
@@ -117,6 +125,10 @@ class MapResiduals(Question[Maps]):
     others: tuple[str, ...] = option(
         (), "Other prompts", "more prompts in the same map", letter="PROMPT", lines=True
     )
+    groups: tuple[str, ...] = option(
+        (), "Groups", "tokens that are coloured as one group, like 'country: Japan, France'; six "
+        "groups at most", letter="NAME:TOKENS", lines=True,
+    )  # fmt: skip
     first_token: bool = option(
         False, "First token", "take each prompt's first token in, often far from all others"
     )
@@ -124,6 +136,15 @@ class MapResiduals(Question[Maps]):
         False, "Lengths", "let residuals keep their lengths, which grow with the layers"
     )
     seed: Count = option(0, "Seed", "of what is random in umap and tsne")
+
+    def __post_init__(self) -> None:
+        """Refuse groups that cannot be read.
+
+        Raises:
+            RequestError: a line is no group.
+        """
+        super().__post_init__()
+        groups_from_typed(self.groups)
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def factors_of(architecture: Architecture) -> Factors:
     write, layers = [], []
     read: dict[str, list[Tensor]] = {side: [] for side in SIDES}
     for layer, block in enumerate(architecture.blocks):
-        w_q, w_k, w_v, w_o = _weights(block)
+        w_q, w_k, w_v, w_o = circuit_weights(block, torch.float32)
         root_q, root_k, root_v, root_o = (_root(w) for w in (w_q, w_k, w_v, w_o.transpose(1, 2)))
         write.append(root_v @ w_o)
         # W_Q W_Kᵀ (W_Q W_Kᵀ)ᵀ = W_Q (W_Kᵀ W_K) W_Qᵀ, and so on.
@@ -71,12 +71,19 @@ def factors_of(architecture: Architecture) -> Factors:
     return Factors(torch.cat(write), together, norms, layers)
 
 
-def _weights(block: Block) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def circuit_weights(
+    block: Block, dtype: torch.dtype
+) -> tuple[
+    Float[Tensor, "head d_model d_head"],
+    Float[Tensor, "head d_model d_head"],
+    Float[Tensor, "head d_model d_head"],
+    Float[Tensor, "head d_head d_model"],
+]:
     """What a layer's heads read and write with, gains folded in, shared heads repeated."""
     attention = block.attention
     n_heads = len(attention.w_q)
     w_q, w_k, w_v = (
-        circuits.repeat_kv_heads(w.float(), n_heads)
+        circuits.repeat_kv_heads(w.to(dtype), n_heads)
         for w in (attention.w_q, attention.w_k, attention.w_v)
     )
     if block.ln1 is not None:
@@ -84,9 +91,9 @@ def _weights(block: Block) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         w_q, w_k, w_v = (
             norm.pulled_back(w.transpose(1, 2)).transpose(1, 2) for w in (w_q, w_k, w_v)
         )
-    w_o = attention.w_o.float() * block.write_scale
+    w_o = attention.w_o.to(dtype) * block.write_scale
     if block.attn_norm is not None:
-        w_o = w_o * block.attn_norm.gain.float()
+        w_o = w_o * block.attn_norm.gain.to(dtype)
     return w_q, w_k, w_v, w_o
 
 

@@ -24,7 +24,13 @@ _MOST_PROMPTS = 50
 
 
 def choose_head(
-    named: str, position: int, request: Request, resident: Resident, tell: Progress
+    named: str,
+    position: int,
+    request: Request,
+    resident: Resident,
+    tell: Progress,
+    *,
+    field: str = "head",
 ) -> NodeId:
     """The head that is named, at a position; of none, the one with the most flow.
 
@@ -34,6 +40,7 @@ def choose_head(
         request: What is asked of the prompt.
         resident: The model.
         tell: Told how far it is.
+        field: What names it, as an error says.
 
     Raises:
         RequestError: there is none of that name.
@@ -42,7 +49,7 @@ def choose_head(
         return _strongest(NodeKind.HEAD, request, resident, tell)
     found = _HEAD.fullmatch(named.strip())
     if found is None:
-        raise RequestError(f"head is {named!r}; give one like L3.head2")
+        raise RequestError(f"{field} is {named!r}; give one like L3.head2")
     return _check_head(NodeId.parse(f"{found[1]}@{position}"), resident)
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from visit import __version__
 from visit.assemble.exploring.chosen import choose_part
+from visit.assemble.exploring.nearest import find_nearest
 from visit.assemble.kept_files import find_in_file
 from visit.assemble.named import resolve_position
 from visit.assemble.reference_text import TEXT
@@ -71,6 +72,7 @@ def find_contexts(question: FindContexts, resident: Resident, tell: Progress) ->
         else _list_contexts(kept, f"L{part.layer}.negative", part, texts)[: question.contexts],
         here=here,
         rank=None if above == len(values) else above + 1,
+        nearest=() if is_head else find_nearest(part, resident, tell),
     )
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from visit import __version__
 from visit.assemble.exploring.chosen import choose_head
+from visit.assemble.exploring.head_parts import compose_card_parts
 from visit.assemble.residency import Resident
 from visit.assemble.traced_request import TracedRequest
 from visit.assemble.upstream import read_upstream
@@ -151,14 +152,19 @@ def _card(
         written[number], read[:, number] = amount[number], amount[:, number]
         feeds += _strongest_pairs(side, written, chance, n_heads, _CARD)
         reads += _strongest_pairs(side, read, chance, n_heads, _CARD)
+    reads = sorted(reads, key=lambda one: -one.amount)[:_CARD]
+    feeds = sorted(feeds, key=lambda one: -one.amount)[:_CARD]
+    parts, parts_chance = compose_card_parts(question, chosen, [*reads, *feeds], resident, tell)
     upstream = read_upstream(
         ReadUpstream(question.request, str(chosen), count=1000), resident, tell
     )
     heads = [part for part in upstream.parts if part.id.kind is NodeKind.HEAD][:_CARD]
     return HeadCard(
         id=chosen,
-        reads=tuple(sorted(reads, key=lambda one: -one.amount)[:_CARD]),
-        feeds=tuple(sorted(feeds, key=lambda one: -one.amount)[:_CARD]),
+        reads=tuple(reads),
+        feeds=tuple(feeds),
+        parts=parts,
+        parts_baseline=parts_chance,
         upstream=tuple((part.id, part.flow) for part in heads),
         flow=upstream.flow,
         tokens=_token_circuits(question, place, asked, resident),

@@ -12,6 +12,7 @@ from visit.engine.progress import Progress
 from visit.errors import RequestError
 from visit.explore.maps import nearest, project, spread_of
 from visit.graph.explored.maps import MappedToken, Maps
+from visit.graph.token_groups import group_of, groups_from_typed
 
 _LEAST = 3
 """How many vectors a plane needs."""
@@ -24,6 +25,7 @@ def map_residuals(question: MapResiduals, resident: Resident, tell: Progress) ->
         RequestError: there are too many prompts, or too few tokens; or a prompt cannot be read.
     """
     request = question.request
+    groups = groups_from_typed(question.groups)
     requests = requests_of_prompts(request, question.others)
     points, residuals = [], []
     begins = 0 if question.first_token else 1
@@ -59,10 +61,12 @@ def map_residuals(question: MapResiduals, resident: Resident, tell: Progress) ->
                 tuple((x, y) for x, y in places[row]),
                 tuple(map(tuple, neighbours[row])),
                 tuple(map(tuple, cosines[row])),
+                group_of(token, groups),
             )
             for row, (prompt, token) in enumerate(points)
         ),
         left_out=begins > 0,
         scaled=not question.lengths,
         explained=plane.explained,
+        groups=tuple(group.name for group in groups),
     )

@@ -38,6 +38,28 @@ class Context:
     attention: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class NearMemory:
+    """A memory that says much the same as another.
+
+    Attributes:
+        id: Its value, at the traced position.
+        sign: 1, or −1 where it is its opposite direction that does.
+        correlation: Of the two's logits over the vocabulary.
+        says: The tokens that it promotes most, in that direction.
+    """
+
+    id: NodeId
+    sign: int
+    correlation: float
+    says: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """As the atlas names its row."""
+        return f"{'-' if self.sign < 0 else ''}L{self.id.layer}.memory{self.id.index}"
+
+
 @dataclass(frozen=True)
 class Contexts(Explored):
     """Where one part is most active.
@@ -51,6 +73,8 @@ class Contexts(Explored):
         here: The same number at the traced position of the prompt.
         rank: Where it would stand among the highest, or if it is negative among the lowest, from 1;
             ``None`` behind all that are kept.
+        nearest: The memories that say most nearly the same, the nearest first; none for a head, and
+            ``None`` where the model's atlas is not built.
     """
 
     name: ClassVar[str] = "contexts"
@@ -62,6 +86,7 @@ class Contexts(Explored):
     lowest: tuple[Context, ...] = field(repr=False)
     here: float
     rank: int | None
+    nearest: tuple[NearMemory, ...] | None = field(default=(), repr=False)
 
     @property
     def measure(self) -> str:
@@ -69,11 +94,11 @@ class Contexts(Explored):
         return "activation" if self.part.kind is NodeKind.MEMORY_VALUE else "norm written"
 
     def tables(self) -> Sequence[Table]:
-        """A row a context, the most active first."""
+        """A row a context, the most active first; then a memory's nearest."""
         is_head = self.part.kind is NodeKind.HEAD
         columns = (self.measure, "token", "context", *(("reads", "attention") if is_head else ()))
         named = (("highest", self.highest), ("lowest", self.lowest))
-        return tuple(
+        contexts = tuple(
             Table(
                 name,
                 (*columns, "at"),
@@ -82,11 +107,20 @@ class Contexts(Explored):
                         one.value, one.token, _said(one),
                         *((one.reads, one.attention) if is_head else ()), one.at,
                     )
-                    for one in contexts
+                    for one in some
                 ),
             )
-            for name, contexts in named
+            for name, some in named
         )  # fmt: skip
+        if not self.nearest:
+            return contexts
+        nearest = Table(
+            "nearest",
+            ("memory", "correlation", "says"),
+            tuple((one.name, one.correlation, " ".join(one.says)) for one in self.nearest),
+            tuple(str(one.id) for one in self.nearest),
+        )
+        return (*contexts, nearest)
 
     def findings(self) -> Sequence[str]:
         """The tokens where it is most active, and whether this prompt is one of its contexts."""
@@ -99,11 +133,24 @@ class Contexts(Explored):
             where = f"number {self.rank} among its {side} in the text"
         if self.rank == 1:
             where = "more than anywhere in the text"
-        return (
+        said = [
             f"{name} is most active at {', '.join(f'“{token}”' for token in tokens)} in "
             f"{self.text} ({self.n_tokens:,} tokens).",
             f"On this prompt its {self.measure} is {self.here:.3g}, {where}.",
-        )
+        ]
+        if self.nearest is None:
+            said.append(
+                "Which memories are nearest is in the model's atlas, which is not built; visit "
+                "atlas build does so, once."
+            )
+        elif self.nearest:
+            near = self.nearest[0]
+            words = ", ".join(f"“{visible(one)}”" for one in near.says[:3])
+            said.append(
+                f"Nearest to it in the atlas is {near.name}, which says {words}: a correlation of "
+                f"{near.correlation:.2f}."
+            )
+        return tuple(said)
 
 
 def _said(context: Context) -> str:

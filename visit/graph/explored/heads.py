@@ -61,6 +61,34 @@ class Composition:
 
 
 @dataclass(frozen=True, slots=True)
+class PartComposition:
+    """How much one rank-1 part of what a head writes could pass on to what a later one reads.
+
+    Parts are numbered from 0 by their singular values, the largest first.
+
+    Attributes:
+        side: ``q``, ``k`` or ``v``: into the reader's query, its key or its value.
+        writer: The earlier head, as (layer, head).
+        reader: The later one.
+        part: Which part of the writer's OV circuit.
+        share: Of that circuit's squared norm, the part's.
+        amount: Its composition with all that the reader reads on that side, less the strongest that
+            a part of random matrices of the same sizes has.
+        into: The part of what the reader reads that lies nearest to the writer's.
+        cosine: Between the two, without sign, less the greatest of random matrices.
+    """
+
+    side: str
+    writer: tuple[int, int]
+    reader: tuple[int, int]
+    part: int
+    share: float
+    amount: float
+    into: int
+    cosine: float
+
+
+@dataclass(frozen=True, slots=True)
 class TokenCircuit:
     """What a head makes of one token, from its weights.
 
@@ -87,6 +115,8 @@ class HeadCard:
         id: The head, at the traced position.
         reads: Heads that could write into it, the strongest composition first.
         feeds: Heads that it could write into.
+        parts: Of those pairs, or of the one that was named, the few parts that compose most.
+        parts_baseline: What was taken off a part's composition, and off a cosine.
         upstream: Heads that do feed it on this prompt, with the flow that comes through each.
         flow: Its own flow here.
         tokens: What it makes of the prompt's tokens and of some others drawn from the vocabulary.
@@ -95,6 +125,8 @@ class HeadCard:
     id: NodeId
     reads: tuple[Composition, ...]
     feeds: tuple[Composition, ...]
+    parts: tuple[PartComposition, ...] = field(repr=False)
+    parts_baseline: tuple[float, float]
     upstream: tuple[tuple[NodeId, float], ...]
     flow: float
     tokens: tuple[TokenCircuit, ...] = field(repr=False)
@@ -137,7 +169,7 @@ class Heads(Explored):
         return str(NodeId(NodeKind.HEAD, self.position, layer, head))
 
     def tables(self) -> Sequence[Table]:
-        """All heads, surest first; the card; the compositions."""
+        """All heads, surest first; the card; the compositions, by parts and whole."""
         order = sorted(self.heads, key=lambda one: -max(one.repeats[:3]))
         pairs = self.compositions
         return (
@@ -165,12 +197,30 @@ class Heads(Explored):
                 tuple(str(id_) for id_, _ in self.card.upstream),
             ),
             Table(
+                "parts",
+                ("writer", "part", "share", "reader", "into its", "over random", "into part",
+                 "cosine over random"),
+                tuple(
+                    (
+                        _of(one.writer), one.part, one.share, _of(one.reader), one.side,
+                        one.amount, one.into, one.cosine,
+                    )
+                    for one in self.card.parts
+                ),
+                tuple(self.node(*self.other_head(one)) for one in self.card.parts),
+            ),
+            Table(
                 "composition",
                 ("writer", "reader", "into its", "over random"),
                 tuple((_of(one.writer), _of(one.reader), one.side, one.amount) for one in pairs),
                 tuple(self.node(*one.writer) for one in pairs),
             ),
-        )
+        )  # fmt: skip
+
+    def other_head(self, one: PartComposition) -> tuple[int, int]:
+        """Of a pair with the card's head, the other one."""
+        own = self.card.id.layer, self.card.id.head
+        return one.writer if one.reader == own else one.reader
 
     def findings(self) -> Sequence[str]:
         """Which heads are of a kind, and what the chosen one does."""
@@ -194,6 +244,12 @@ class Heads(Explored):
         ]
         if card.reads:
             said.append(f"could read {_of(card.reads[0].writer)} most ({card.reads[0].side})")
+        if card.parts and card.parts[0].amount > 0:
+            one = card.parts[0]
+            said.append(
+                f"of single parts, part {one.part} of {_of(one.writer)} could pass most to "
+                f"{_of(one.reader)} ({one.side}, {one.amount:+.2f} over chance)"
+            )
         if card.upstream:
             id_, flow = card.upstream[0]
             at = visible(self.tokens[id_.position].text)

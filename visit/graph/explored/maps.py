@@ -5,6 +5,7 @@ Source: van Aken et al. 2020, "VisBERT".
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,7 +13,7 @@ from typing import ClassVar
 
 from visit.graph.explored.answer import Explored, Table
 from visit.graph.flow import Token
-from visit.text import visible
+from visit.text import counted, visible
 
 _SAME = 0.99999
 """The cosine of residuals that are the same but for rounding: those of a shared beginning."""
@@ -37,6 +38,7 @@ class MappedToken:
         neighbours: At each of those depths, the numbers of the tokens whose residuals point most
             nearly the same way, the nearest first.
         cosines: To those.
+        group: The number of the group that it is in, of those that were asked for.
     """
 
     prompt: int
@@ -44,6 +46,7 @@ class MappedToken:
     path: tuple[tuple[float, float], ...]
     neighbours: tuple[tuple[int, ...], ...] = field(repr=False)
     cosines: tuple[tuple[float, ...], ...] = field(repr=False)
+    group: int | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class Maps(Explored):
         left_out: Whether each prompt's first token is left out.
         scaled: Whether each residual was first made as long as any other.
         explained: Of PCA: which part of the variance each axis has; empty otherwise.
+        groups: The names of the groups that were asked for.
     """
 
     name: ClassVar[str] = "maps"
@@ -65,6 +69,7 @@ class Maps(Explored):
     left_out: bool
     scaled: bool
     explained: tuple[float, ...]
+    groups: tuple[str, ...] = ()
 
     @property
     def n_prompts(self) -> int:
@@ -79,13 +84,15 @@ class Maps(Explored):
     def tables(self) -> Sequence[Table]:
         """Neighbours in the last layer, then every place."""
         last = self.n_depths - 1
+        grouped = ("group",) if self.groups else ()
         return (
             Table(
                 "neighbours",
-                ("prompt", "position", "token", "nearest in the last layer", "cosine"),
+                ("prompt", "position", "token", *grouped, "nearest in the last layer", "cosine"),
                 tuple(
                     (
                         point.prompt, point.token.position, point.token.text,
+                        *((self._name_group(point),) if grouped else ()),
                         self.points[point.neighbours[last][0]].token.text
                         if point.neighbours[last] else None,
                         point.cosines[last][0] if point.cosines[last] else None,
@@ -103,6 +110,9 @@ class Maps(Explored):
                 ),
             ),
         )  # fmt: skip
+
+    def _name_group(self, point: MappedToken) -> str | None:
+        return None if point.group is None else self.groups[point.group]
 
     def findings(self) -> Sequence[str]:
         """How much of the residuals the map shows, and which two tokens come closest."""
@@ -124,5 +134,15 @@ class Maps(Explored):
             said.append(
                 f"In the last layer “{texts[0]}” and “{texts[1]}” point most nearly the same way: "
                 f"cosine {cosine:.3f}."
+            )
+        if self.groups:
+            counts = Counter(point.group for point in self.points)
+            said.append(
+                "Groups: "
+                + ", ".join(
+                    f"{name} {counted(counts[number], 'token')}"
+                    for number, name in enumerate(self.groups)
+                )
+                + f"; {counted(counts[None], 'token')} in none."
             )
         return tuple(said)

@@ -29,6 +29,9 @@ from visit.models.tokens import Tokens
 from visit.text import duration, size
 from visit.tracing.precision import reading_dtype
 
+BUILT_UNASKED = 10**11
+"""Multiplications that a build may take to be done when it is first needed: some ten seconds."""
+
 
 class Atlas:
     """One model's atlas.
@@ -95,6 +98,10 @@ class Atlas:
     def is_whole(self) -> bool:
         """Whether every row's reading is there, so that it can be searched."""
         return not self._files.missing()
+
+    def is_quick(self) -> bool:
+        """Whether the whole of it takes so little that it is built when it is first needed."""
+        return self.n_multiplications <= BUILT_UNASKED
 
     def estimate(self) -> Cost:
         """What building the rest would take, by the time that a few rows take."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from visit.graph.explored.contexts import Context, Contexts
+from dash import html
+from dash.development.base_component import Component
+
+from visit.graph.explored.contexts import Context, Contexts, NearMemory
 from visit.graph.kinds import NodeKind
 from visit.text import n_columns, shorten, visible, visible_neighbours
 from visit.web.explore.view import ExploreView, Shown
+from visit.web.parts import data, span, word
 from visit.web.plots.plotly import Figure, layout, literal, note, plain_axis
 from visit.web.theme import MONO, Theme
 from visit.web.words import percent
@@ -16,6 +20,8 @@ _ROW, _AROUND = 24, 58
 """A row's height and what stands above and below them, in px."""
 _BARS = 0.14
 """The part of the width that the bars have."""
+_NEAREST = 6
+"""How many of a memory's nearest stand above the figure; the table has more."""
 _LETTER = 6.7
 """A letter's width, in px."""
 
@@ -88,8 +94,37 @@ def _tip(one: Context, found: Contexts) -> str:
     return f"<b>{literal(token)}</b><br>" + "<br>".join(map(literal, said))
 
 
+def show_nearest(shown: Shown) -> list[Component]:
+    """A memory's nearest in the atlas, above its contexts; each leads to that memory."""
+    found = shown.answer
+    assert isinstance(found, Contexts)
+    if not found.nearest:
+        return []
+    return [
+        html.Div(
+            [
+                html.Span("Nearest in the atlas", className="hint"),
+                *(_near(one) for one in found.nearest[:_NEAREST]),
+            ],
+            className="explore-nearest",
+        )
+    ]
+
+
+def _near(one: NearMemory) -> Component:
+    said = f"{one.name}: correlation {one.correlation:.3f}; says {' '.join(map(visible, one.says))}"
+    words: list[Any] = [span([f"{one.correlation:.2f}"], "number"), word(one.says[0])]
+    return html.Button(
+        [span([one.name]), *words],
+        className="go",
+        title=said,
+        **data(node=str(one.id)),
+    )
+
+
 CONTEXTS = ExploreView(
     draw_contexts,
+    above=show_nearest,
     says="The coloured token is where the part writes; it has read what stands before it, and "
     "nothing behind it. The first token of every 256 is left out.",
 )

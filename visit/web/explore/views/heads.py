@@ -7,6 +7,7 @@ from typing import Any
 
 from visit.graph.explored.heads import KINDS, Heads
 from visit.web.explore.view import ExploreView, Shown, choice
+from visit.web.explore.views.head_parts import SIDE_WORDS, draw_parts
 from visit.web.plots.plotly import (
     Figure,
     axis_title,
@@ -21,7 +22,10 @@ from visit.web.words import percent, signed
 _HEIGHT = 400
 _LEFT = 0.56
 """The part of the width that the map of heads has."""
-_SIDE_WORDS = {"q": "query", "k": "key", "v": "value"}
+_LEFT_OF_PARTS = 0.5
+"""Likewise beside parts, whose names need room."""
+_SIDES = (60, 8)
+"""The margins left and right, in px."""
 
 
 class _Score(StrEnum):
@@ -36,6 +40,11 @@ class _On(StrEnum):
     PROMPT = "prompt"
 
 
+class _Compositions(StrEnum):
+    LAYERS = "layers"
+    PARTS = "parts"
+
+
 class _Side(StrEnum):
     VALUE = "v"
     KEY = "k"
@@ -43,35 +52,49 @@ class _Side(StrEnum):
 
 
 def draw_heads(shown: Shown) -> Figure:
-    """Heads down and layers across; writing layers down and reading ones across."""
+    """Heads down and layers across; beside it writing and reading layers, or the card's parts."""
     found, theme = shown.answer, shown.theme
     assert isinstance(found, Heads)
     kind, on, side = (HEADS.read(shown, name) for name in ("score", "on", "side"))
+    is_of_parts = HEADS.read(shown, "compositions") == _Compositions.PARTS
     axis = plain_axis(theme)
     n_layers, named = found.model.n_layers, head_rows(found.model.n_heads)
     where = "random tokens said twice" if on == _On.REPEATS else "this prompt"
+    if is_of_parts:
+        left = _LEFT_OF_PARTS
+        right, axes, said = draw_parts(found, theme, left, shown.width - sum(_SIDES))
+    else:
+        left, right, said = _LEFT, [_composition(found, side, shown)], _say_side(side)
+        axes = {
+            "xaxis2": {**axis, "domain": [_LEFT + 0.1, 1], "nticks": 8,
+                       "title": axis_title("layer that reads", theme)},
+            "yaxis2": {**axis, "range": [n_layers - 0.5, -0.5], "nticks": 8,
+                       "title": axis_title("layer that writes", theme)},
+        }  # fmt: skip
+    begins = axes["xaxis2"]["domain"][0]
     return {
-        "data": [_scores(found, kind, on, shown), _composition(found, side, shown)],
+        "data": [_scores(found, kind, on, shown), *right],
         "layout": layout(
             theme,
-            margin=(60, 8, 26, 40),
+            margin=(*_SIDES, 26, 40),
             height=_HEIGHT,
-            xaxis={**axis, "domain": [0, _LEFT], "title": axis_title("layer", theme), "nticks": 12},
+            xaxis={**axis, "domain": [0, left], "title": axis_title("layer", theme), "nticks": 12},
             yaxis={**axis, "autorange": "reversed", "tickvals": list(named),
                    "ticktext": list(named.values())},
-            xaxis2={**axis, "domain": [_LEFT + 0.1, 1], "anchor": "y2", "nticks": 8,
-                    "title": axis_title("layer that reads", theme)},
-            yaxis2={**axis, "anchor": "x2", "range": [n_layers - 0.5, -0.5], "nticks": 8,
-                    "title": axis_title("layer that writes", theme)},
+            xaxis2={**axes["xaxis2"], "anchor": "y2"},
+            yaxis2={**axes["yaxis2"], "anchor": "x2"},
             annotations=[
                 note(f"{kind}, 0 to 100 %, on {where}", theme, x=0, xanchor="left", y=1,
                      yanchor="bottom"),
-                note(f"into the {_SIDE_WORDS[side]}, strongest pair over chance", theme,
-                     x=_LEFT + 0.1, xanchor="left", y=1, yanchor="bottom"),
+                note(said, theme, x=begins, xanchor="left", y=1, yanchor="bottom"),
             ],
             hovermode="closest",
         ),
     }  # fmt: skip
+
+
+def _say_side(side: str) -> str:
+    return f"into the {SIDE_WORDS[side]}, strongest pair over chance"
 
 
 def _scores(found: Heads, kind: str, on: str, shown: Shown) -> dict[str, Any]:
@@ -131,10 +154,14 @@ HEADS = ExploreView(
     draw_heads,
     says="On the left a cell is a head: the part of its attention that goes where such a head "
     "looks, of the readers that have such a source. On the right how much the strongest pair of "
-    "two layers could pass on, by the weights alone, less what random matrices would.",
+    "two layers could pass on, by the weights alone, less what random matrices would; or the parts "
+    "of the card's pairs that could pass on most, less the strongest part of random matrices: the "
+    "bar with all that the reader reads on that side, the diamond with its nearest part.",
     options=(
         choice("score", "Score", "which score the map shows", _Score),
         choice("on", "On", "random tokens said twice, or this prompt", _On),
-        choice("side", "Composition", "into a head's value, key or query", _Side),
+        choice("compositions", "Beside it", "layers by the strongest pair, or the card's head by "
+               "parts of its circuits", _Compositions),
+        choice("side", "Composition", "of layers, into a head's value, key or query", _Side),
     ),
-)
+)  # fmt: skip

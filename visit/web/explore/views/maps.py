@@ -8,44 +8,61 @@ from typing import Any
 
 from visit.graph.explored.answer import name_depth
 from visit.graph.explored.maps import MappedToken, Maps, Projection
-from visit.text import visible
+from visit.text import shorten, visible
 from visit.web.explore.view import ExploreView, Shown, choice
-from visit.web.plots.plotly import Figure, axis_title, layout, literal, plain_axis, plotly_scale
+from visit.web.plots.plotly import (
+    LETTERS,
+    Figure,
+    axis_title,
+    layout,
+    literal,
+    note,
+    plain_axis,
+    plotly_scale,
+)
 from visit.web.theme import GROUPS, MONO, Theme
 
 _HEIGHT = 540
 _MOST_NAMED = 70
 """Where there are more points than this, none is named but by pointing at it."""
+_NAME_COLUMNS = 24
+"""How much of a group's name the legend says."""
 _STEP = {"mode": "immediate", "frame": {"duration": 220, "redraw": False},
          "transition": {"duration": 220}}  # fmt: skip
 
 
 class _ColouredBy(StrEnum):
+    AUTO = "auto"
     POSITION = "position"
     TOKEN = "token"
     PROMPT = "prompt"
+    GROUP = "group"
 
 
 def draw_maps(shown: Shown) -> Figure:
     """The last layer first; each layer is a frame, to which the slider leads."""
     found, theme = shown.answer, shown.theme
     assert isinstance(found, Maps)
-    last = found.n_depths - 1
+    last, by = found.n_depths - 1, MAPS.read(shown, "coloured_by")
+    if by == _ColouredBy.AUTO:
+        by = _ColouredBy.GROUP if found.groups else _ColouredBy.POSITION
+    legend = _legend(found, by, theme)
     frames = [_places(found, depth) for depth in range(found.n_depths)]
     names = [name_depth(depth) for depth in range(found.n_depths)]
     ranges = [_range([p for frame in frames for p in frame[side]]) for side in ("x", "y")]
     axis = plain_axis(theme, showgrid=True, gridcolor=theme.band, showticklabels=False)
     titles = _axis_names(found)
     return {
-        "data": [_points(found, frames[last], MAPS.read(shown, "coloured_by"), theme)],
+        "data": [_points(found, frames[last], by, theme)],
         "layout": layout(
             theme,
-            margin=(34, 16, 84, 34),
-            height=_HEIGHT,
+            margin=(34, 16, 84, 34 + 20 * bool(legend)),
+            height=_HEIGHT + 20 * bool(legend),
             xaxis={**axis, "range": ranges[0], "title": axis_title(titles[0], theme)},
             yaxis={**axis, "range": ranges[1], "title": axis_title(titles[1], theme)},
             hovermode="closest",
             sliders=[_slider(names, theme)],
+            annotations=legend,
         ),
         "frames": [
             {"name": name, "data": [frame]} for name, frame in zip(names, frames, strict=True)
@@ -86,11 +103,38 @@ def _colours(points: Sequence[MappedToken], by: str, theme: Theme) -> dict[str, 
     if by == _ColouredBy.POSITION:
         scale = plotly_scale(theme.ramps["target"][1:])
         return {"color": [point.token.position for point in points], "colorscale": scale}
-    groups: list[object] = [
-        point.token.text if by == _ColouredBy.TOKEN else point.prompt for point in points
+    if by == _ColouredBy.TOKEN:
+        texts = list(dict.fromkeys(point.token.text for point in points))
+        return {"color": [GROUPS[texts.index(p.token.text) % len(GROUPS)] for p in points]}
+    return {"color": [_colour_of(point, by, theme) for point in points]}
+
+
+def _colour_of(point: MappedToken, by: str, theme: Theme) -> str:
+    """Of a prompt or a group; that of a point in no group is the page's own."""
+    if by == _ColouredBy.PROMPT:
+        return GROUPS[point.prompt % len(GROUPS)]
+    return theme.page if point.group is None else GROUPS[point.group]
+
+
+def _legend(found: Maps, by: str, theme: Theme) -> list[dict[str, Any]]:
+    """What colours say, where each has a name, below the plane."""
+    if by == _ColouredBy.PROMPT:
+        names = [f"prompt {n}" for n in range(1, min(found.n_prompts, len(GROUPS)) + 1)]
+    elif by == _ColouredBy.GROUP:
+        names = [shorten(visible(name), _NAME_COLUMNS) for name in found.groups]
+    else:
+        return []
+    said = [
+        f'<span style="color:{colour}">●</span> {literal(name)}'
+        for colour, name in zip(GROUPS, names, strict=False)
     ]
-    order = list(dict.fromkeys(groups))
-    return {"color": [GROUPS[order.index(group) % len(GROUPS)] for group in groups]}
+    text = "&nbsp;&nbsp; ".join(said)
+    return [
+        {
+            **note(text, theme, x=0, xanchor="left", y=0, yanchor="top", yshift=-24),
+            "font": {"size": LETTERS, "color": theme.soft},
+        }
+    ]
 
 
 def _tip(found: Maps, point: MappedToken, depth: int) -> str:
@@ -101,6 +145,8 @@ def _tip(found: Maps, point: MappedToken, depth: int) -> str:
     where = f"position {point.token.position}"
     if found.n_prompts > 1:
         where += f" of prompt {point.prompt + 1}"
+    if point.group is not None:
+        where += f", group {found.groups[point.group]}"
     lines = [f"{where}, {name_depth(depth)}", "nearest: " + ", ".join(near)]
     token = literal(visible(point.token.text))
     return f"<b>{token}</b><br>" + "<br>".join(map(literal, lines))
@@ -136,6 +182,7 @@ def _slider(names: Sequence[str], theme: Theme) -> dict[str, Any]:
 MAPS = ExploreView(
     draw_maps,
     says="A point is one token's residual; the slider moves all of them from the embedding through "
-    "the layers, on axes that stay. Point at one for its nearest in the full space, by cosine.",
+    "the layers, on axes that stay. Point at one for its nearest in the full space, by cosine. "
+    "Coloured by group where groups are given, hollow in none; else by position.",
     options=(choice("coloured_by", "Coloured by", "what a point's colour says", _ColouredBy),),
 )
