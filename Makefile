@@ -15,6 +15,9 @@ PORT ?= 8050
 PROCESSES ?= 2
 TOGETHER := --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Python keeps what it compiled. Where this is set, every process compiles all that it imports again:
+# that is a minute of each that runs tests, the rewriting of their checks and types included.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: serve test test-oldest lint bench
 
