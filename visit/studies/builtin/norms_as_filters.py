@@ -1,0 +1,167 @@
+"""What norms push down and up: VISIT's second finding."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from visit.engine.surveys import Survey, SurveyNorms
+from visit.graph.studied.columns import Array
+from visit.graph.studied.figure import Figure, Line
+from visit.graph.studied.function_words import WordClass
+from visit.studies.builtin.of_survey import SurveyStudy
+from visit.studies.drawing import (
+    bars_figure,
+    line,
+    line_from_interval,
+    lines_figure,
+    number_in_words,
+    share_in_words,
+)
+from visit.studies.intervals import mean_interval
+from visit.studies.rows import Rows
+
+_CHANGE = (-1.0, 1.0)
+_KINDS = ("ln1", "ln2")
+
+
+class NormsAsFilters(SurveyStudy):
+    """What norms push down and up."""
+
+    name: ClassVar[str] = "norms-as-filters"
+    version: ClassVar[int] = 1
+    title: ClassVar[str] = "Norms as filters"
+    summary: ClassVar[str] = (
+        "What is read, at the last position, before and after every norm: which words lose and "
+        "gain probability, and whether the target's rank is kept; and the same of random vectors "
+        "of equal norm."
+    )
+    asks: ClassVar[type[Survey]] = SurveyNorms
+
+    def report(self, rows: Rows) -> Sequence[Figure]:
+        """Words by class, the words themselves, ranks, entropy, frequency."""
+        return [
+            _classes(rows), _by_layer(rows), _words(rows, 0), _words(rows, 1), _ranks(rows),
+            _through(rows, "entropy", "Entropy across norms", "change of entropy (bits)"),
+            _through(rows, "frequency", "Frequent words across norms",
+                     "change of the mean frequency's logarithm"),
+        ]  # fmt: skip
+
+
+def _by_kind(values: Array, kind: str) -> Array:
+    """The layers' ln1 or ln2, ``[prompt, layer, …]``; the final norm is left out."""
+    return values[:, :-1][:, _KINDS.index(kind) :: 2]
+
+
+def _kinds(rows: Rows) -> list[str]:
+    """The kinds of norm that the model's layers have."""
+    return [kind for kind in _KINDS if np.isfinite(_by_kind(rows["entropy_after"], kind)).any()]
+
+
+def _classes(rows: Rows) -> Figure:
+    change = rows["after"] - rows["before"]
+    control = rows["control_after"] - rows["control_before"]
+    lines: list[Line] = []
+    for kind in _kinds(rows):
+        lines += [
+            line(f"{kind}", _mean_known(_by_kind(change, kind)), within=_CHANGE),
+            line(f"{kind}, random vectors", _mean_known(_by_kind(control, kind)), within=_CHANGE),
+        ]
+    lines.append(line("final norm", change[:, -1], within=_CHANGE))
+    function, content = (list(WordClass).index(one) for one in (WordClass.FUNCTION,
+                                                                WordClass.CONTENT))  # fmt: skip
+    first = lines[0]
+    says = (
+        f"Across {first.name}, over all layers, function words go from their share by "
+        f"{share_in_words(first, function)} and content words by "
+        f"{share_in_words(first, content)}; of random vectors of the same norm by "
+        f"{share_in_words(lines[1], function)} and {share_in_words(lines[1], content)}."
+    )
+    return bars_figure(
+        "classes", "Which words lose and gain across norms", says, lines, x_title="kind of word",
+        y_title="change of probability", n=len(rows), x=[one.value for one in WordClass],
+        expected="function words lose, content words gain (section 5.2, appendix E)",
+    )  # fmt: skip
+
+
+def _mean_known(values: Array) -> Array:
+    """The mean over the layers that have the norm, ``[prompt, layer, class]``."""
+    has = np.isfinite(values).all((0, 2))
+    mean: Array = values[:, has].mean(1)
+    return mean
+
+
+def _by_layer(rows: Rows) -> Figure:
+    at = list(WordClass).index(WordClass.FUNCTION)
+    change = (rows["after"] - rows["before"])[..., at]
+    control = (rows["control_after"] - rows["control_before"])[..., at]
+    lines = []
+    for kind in _kinds(rows):
+        lines.append(line(kind, _by_kind(change, kind), within=_CHANGE))
+        lines.append(line(f"{kind}, random vectors", _by_kind(control, kind), within=_CHANGE))
+    n_down = sum((high or 0.0) < 0 for high in lines[0].high)
+    says = (
+        f"Function words surely lose across {lines[0].name} in {n_down} of "
+        f"{len(lines[0].mean)} layers (the interval is below 0)."
+    )
+    return lines_figure(
+        "function-words", "Function words across norms, by layer", says, lines, x_title="layer",
+        y_title="change of probability on function words", n=len(rows),
+    )  # fmt: skip
+
+
+def _words(rows: Rows, end: int) -> Figure:
+    """The tokens that are most often among the first three that lose (0) or gain (1)."""
+    counts: Counter[str] = Counter()
+    prompts: list[Counter[str]] = []
+    for said in rows["words"]:
+        own = Counter({one for norm in json.loads(said) for one in norm[end]})
+        prompts.append(own)
+        counts.update(own)
+    listed = [text for text, _ in counts.most_common(15)]
+    there = np.array([[own[text] > 0 for text in listed] for own in prompts], float)
+    does = "lose" if end == 0 else "gain"
+    found = line_from_interval("part of prompts", mean_interval(there, within=(0.0, 1.0)))
+    first = ", ".join(f"{text!r} ({share_in_words(found, at)})"
+                      for at, text in enumerate(listed[:3]))  # fmt: skip
+    says = f"The tokens that most often {does} most at some norm: {first} of prompts."
+    return bars_figure(
+        f"{does}rs", f"Which tokens {does} most", says, [found], x_title="token",
+        y_title=f"part of prompts where it {does}s most at some norm", n=len(rows),
+        x=[text.replace(" ", "·", 1) if text.startswith(" ") else text for text in listed],
+    )  # fmt: skip
+
+
+def _ranks(rows: Rows) -> Figure:
+    before, after = rows["rank_before"], rows["rank_after"]
+    kept = np.where(np.isfinite(before), after <= before, np.nan)
+    lines = [line(kind, _by_kind(kept, kind), within=(0.0, 1.0)) for kind in _kinds(rows)]
+    often = [sum((mean or 0.0) > 0.5 for mean in one.mean) for one in lines]
+    said = " and ".join(
+        f"{n} of {len(one.mean)} layers across {one.name}"
+        for n, one in zip(often, lines, strict=True)
+    )
+    says = f"The target's rank is kept or better on most prompts in {said}."
+    return lines_figure(
+        "ranks", "Whether the target's rank is kept", says, lines, x_title="layer",
+        y_title="part of prompts where it is kept or better", n=len(rows),
+        expected="on two prompts, kept or better in 23 to 24 of 24 layers of GPT-2 medium, 3 to 6 "
+        "of 12 of small, 19 to 21 of 48 of XL",
+    )  # fmt: skip
+
+
+def _through(rows: Rows, name: str, title: str, y_title: str) -> Figure:
+    change = rows[f"{name}_after"] - rows[f"{name}_before"]
+    lines = [line(kind, _by_kind(change, kind)) for kind in _kinds(rows)]
+    at = max(range(len(lines[0].mean)), key=lambda at: abs(lines[0].mean[at] or 0.0))
+    says = (
+        f"The largest change across {lines[0].name} is {number_in_words(lines[0], at)}, in layer "
+        f"{at}."
+    )
+    return lines_figure(
+        name, title, says, lines, x_title="layer", y_title=y_title, n=len(rows)
+    )  # fmt: skip
