@@ -128,10 +128,14 @@ def run(code: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "module", ["visit", "visit.web.app", "visit.cli.main", "visit.web.exports.offline"]
-)
+    "module",
+    [
+        "visit", "visit.web.app", "visit.cli.main", "visit.web.exports.offline", "visit.studies",
+        "visit.studies.running, visit.studies.cluster, visit.studies.reading",
+    ],
+)  # fmt: skip
 def test_the_plain_half_loads_no_torch(module: str):
-    heavy = "{'torch', 'transformers', 'safetensors'}"
+    heavy = "{'torch', 'transformers', 'safetensors', 'ray', 'pyarrow'}"
     assert run(f"import sys, {module}; print(sys.modules.keys() & {heavy})") == "set()\n"
 
 

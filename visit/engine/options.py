@@ -103,16 +103,15 @@ def option(
     return made
 
 
-def options_of(kind: type[Question[Any]]) -> tuple[Option, ...]:
-    """What can be chosen of a question, in the order of its fields."""
-    plain: type = kind
-    hints = hints_of(plain)
+def options_of(kind: type) -> tuple[Option, ...]:
+    """What can be chosen of a question, or of a study, in the order of its fields."""
+    hints = hints_of(kind)
     return tuple(
         Option(
             one.name, words.label, words.says, words.letter, hints[one.name], one.default,
             words.lines, words.long,
         )
-        for one in fields(plain)
+        for one in fields(kind)
         if (words := one.metadata.get(_Words)) is not None
     )  # fmt: skip
 

@@ -12,13 +12,20 @@ import platformdirs
 
 from visit.errors import OutputError
 
+OTHER_FILE = "choose another file"
 
-def write_whole(path: str | Path, content: str | bytes) -> None:
+
+def write_whole(path: str | Path, content: str | bytes, advice: str = OTHER_FILE) -> None:
     """Write bytes, or text as UTF-8, so that the path holds all of it or what it held before.
 
     It goes to a new file in the same folder, is flushed to the disk and takes the path's
     place in one step; a failure removes it. A link is followed. A device or a pipe, such as
     ``/dev/null``, is written to as it is.
+
+    Args:
+        path: Where it goes.
+        content: All of it.
+        advice: What to do where it cannot be written.
 
     Raises:
         OutputError: the path cannot be written.
@@ -31,7 +38,7 @@ def write_whole(path: str | Path, content: str | bytes) -> None:
         else:
             _replace(place, data)
     except OSError as error:
-        raise _explain_refusal(path, error) from None
+        raise _explain_refusal(path, error, advice) from None
 
 
 def check_writable(path: str | Path) -> None:
@@ -73,13 +80,17 @@ def _replace(place: Path, data: bytes) -> None:
         raise
 
 
+TEMPORARY = ".visit-*.tmp"
+"""What the new files are called until they are whole; one that is left is of who was killed."""
+
+
 def _name_beside(place: Path) -> Path:
-    return place.parent / f".visit-{secrets.token_hex(8)}.tmp"
+    return place.parent / TEMPORARY.replace("*", secrets.token_hex(8))
 
 
-def _explain_refusal(path: str | Path, error: OSError) -> OutputError:
+def _explain_refusal(path: str | Path, error: OSError, advice: str = OTHER_FILE) -> OutputError:
     reason = (error.strerror or str(error)).lower()
-    return OutputError(f"{path} cannot be written: {reason}; choose another file")
+    return OutputError(f"{path} cannot be written: {reason}; {advice}")
 
 
 def cache_folder() -> Path:

@@ -21,11 +21,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import ClassVar
 
+from visit.engine.options import options_of
 from visit.engine.progress import Progress, silent
 from visit.engine.protocol import Engine
+from visit.graph.fields import plain_from_value
 from visit.graph.studied.columns import Surveyed
 from visit.graph.studied.figure import Figure
 from visit.studies.rows import Prepared, Rows
@@ -68,8 +70,12 @@ class Study(ABC):
 
     @property
     def options(self) -> Mapping[str, str | int | float | bool]:
-        """Nothing, of a study that has no options."""
-        return {}
+        """Those of its fields that are made with ``option``, of a study that is a dataclass."""
+        if not is_dataclass(type(self)):
+            return {}
+        return {
+            one.name: plain_from_value(getattr(self, one.name)) for one in options_of(type(self))
+        }
 
     def prepare(
         self, engine: Engine, prompts: Sequence[Prompt], progress: Progress = silent
