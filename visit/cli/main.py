@@ -26,6 +26,7 @@ from visit.cli import (
     generate,
     models,
     serve,
+    study,
     trace,
     why,
 )
@@ -81,6 +82,7 @@ COMMANDS: dict[str, Command | Group] = {
         generate.run,
     ),
     "explore": Group("look at a pass in other ways than the flow graph", explore.COMMANDS),
+    "study": Group("measure something of thousands of prompts, and report it", study.COMMANDS),
     "serve": Command("open the app with a model in memory", serve.describe_serve, serve.serve),
     "show": Command(
         "open a document in the viewer; needs no model", serve.describe_show, serve.show

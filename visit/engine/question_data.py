@@ -8,6 +8,7 @@ from typing import Any
 
 from visit.engine import exploring as exploring  # whose questions are known by being defined
 from visit.engine import generating as generating  # likewise
+from visit.engine import surveys as surveys  # likewise
 from visit.engine.questions import Question
 from visit.errors import RequestError
 from visit.graph.fields import hints_of, plain_from_value, value_from_given

@@ -19,7 +19,46 @@ from visit.graph.studied.columns import Column, Surveyed
 CONDITIONS = ("plain", "zero", "mean", "others zero", "others mean")
 """How a prompt is run to see what memories do: as it is; with them held at zero, or at their mean;
 and with as many others of the same layers held likewise."""
+_ANY = Request("any prompt")
+"""What is read by none of these questions."""
 Overlapping = Annotated[int, Range("1 to 1000", 1.0, 1000.0)]
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryWords:
+    """What a memory's value says.
+
+    Attributes:
+        layer: Its layer.
+        number: Its number.
+        norm: Its value's norm.
+        entropy: Of its reading, in bits.
+        words: What it says first, as it is when the memory is active with a positive sign.
+    """
+
+    layer: int
+    number: int
+    norm: float
+    entropy: float
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ReadMemories(Question[tuple[MemoryWords, ...]]):
+    """What the values of some memories say, by the weights alone.
+
+    Attributes:
+        memories: Their layers and numbers.
+    """
+
+    is_repeated: ClassVar[bool] = False
+
+    memories: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def of(cls, memories: Sequence[Sequence[int]]) -> Self:
+        """The question of some memories, whatever the request would say of a prompt."""
+        return cls(_ANY, tuple(memories))  # type: ignore[arg-type]  # lists are made tuples
 
 
 @dataclass(frozen=True)
@@ -49,7 +88,7 @@ class Survey(Question[Surveyed]):
     @classmethod
     def of(cls, prompts: Sequence[str], targets: Sequence[str] = (), **named: Any) -> Self:
         """The survey of some prompts, whatever the request would say of one."""
-        return cls(Request("the prompts of a survey"), tuple(prompts), tuple(targets), **named)
+        return cls(_ANY, tuple(prompts), tuple(targets), **named)
 
     def __post_init__(self) -> None:
         """Give every prompt a target.

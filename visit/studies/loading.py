@@ -12,12 +12,12 @@ import hashlib
 import inspect
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from visit.engine.options import Option, options_of
+from visit.engine.options import Option
 from visit.errors import RequestError
 from visit.studies.catalogue import STUDIES
 from visit.studies.study import Study
@@ -93,8 +93,8 @@ def find_kind(name_or_path: str) -> type[Study]:
 
 
 def options_of_study(kind: type[Study]) -> tuple[Option, ...]:
-    """What can be chosen of a study: its fields that are made with ``option``."""
-    return options_of(kind) if is_dataclass(kind) else ()
+    """What can be chosen of a study."""
+    return kind.choices()
 
 
 def source_of(study: Study) -> Source | None:

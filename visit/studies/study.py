@@ -24,7 +24,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
 from typing import ClassVar
 
-from visit.engine.options import options_of
+from visit.engine.options import Option, options_of
 from visit.engine.progress import Progress, silent
 from visit.engine.protocol import Engine
 from visit.graph.fields import plain_from_value
@@ -68,14 +68,15 @@ class Study(ABC):
     summary: ClassVar[str] = ""
     needs_targets: ClassVar[bool] = False
 
+    @classmethod
+    def choices(cls) -> tuple[Option, ...]:
+        """What can be chosen: the fields made with ``option``, of a study that is a dataclass."""
+        return options_of(cls) if is_dataclass(cls) else ()
+
     @property
     def options(self) -> Mapping[str, str | int | float | bool]:
-        """Those of its fields that are made with ``option``, of a study that is a dataclass."""
-        if not is_dataclass(type(self)):
-            return {}
-        return {
-            one.name: plain_from_value(getattr(self, one.name)) for one in options_of(type(self))
-        }
+        """What was chosen, and the rest as it is by default."""
+        return {one.name: plain_from_value(getattr(self, one.name)) for one in self.choices()}
 
     def prepare(
         self, engine: Engine, prompts: Sequence[Prompt], progress: Progress = silent

@@ -15,15 +15,19 @@ from visit.assemble.surveying.batches import SurveyBatch, Values, survey
 from visit.engine.progress import Progress
 from visit.engine.surveys import (
     CONDITIONS,
+    MemoryWords,
+    ReadMemories,
     SurveyActivations,
     SurveyMemories,
     SurveyRemoval,
 )
 from visit.errors import RequestError
 from visit.graph.studied.columns import Surveyed
-from visit.models.architectures.base import Block
+from visit.models.architectures.base import Block, Mlp
 from visit.tracing.padded import HeldMemories, PaddedLayer, run_padded
 from visit.tracing.ties import find_greatest
+
+_WORDS = 10
 
 
 def survey_memories(question: SurveyMemories, resident: Resident, tell: Progress) -> Surveyed:
@@ -74,23 +78,55 @@ def _find_strongest(count: int, batch: SurveyBatch) -> Values:
     }
 
 
+def read_memories(
+    question: ReadMemories, resident: Resident, tell: Progress
+) -> tuple[MemoryWords, ...]:
+    """What the values of some memories say.
+
+    Raises:
+        RequestError: the model has no such memory.
+    """
+    _check_memories(resident)
+    _check_named(resident, question.memories)
+    found: list[MemoryWords] = []
+    rows: list[Tensor] = []
+    for layer, number in question.memories:
+        mlp = resident.loaded.architecture.blocks[layer].mlp
+        assert isinstance(mlp, Mlp)
+        rows.append(resident.projector.cast(mlp.w_out[number]))
+    if not rows:
+        return ()
+    vectors = torch.stack(rows)
+    said = resident.projector.measure(vectors, _WORDS)
+    columns = zip(question.memories, vectors.norm(dim=-1).tolist(), said.entropy.tolist(),
+                  said.top_ids.tolist(), strict=True)  # fmt: skip
+    for (layer, number), norm, entropy, ids in columns:
+        words = tuple(resident.tokens.texts(ids))
+        found.append(MemoryWords(layer, number, norm, entropy, words))
+    return tuple(found)
+
+
+def _check_named(resident: Resident, memories: Sequence[tuple[int, int]]) -> None:
+    sizes = resident.loaded.architecture.sizes
+    for one in memories:
+        if len(one) != 2 or not (0 <= one[0] < sizes.n_layers and 0 <= one[1] < sizes.d_mlp):
+            raise RequestError(
+                f"{list(one)} is no memory; give layers below {sizes.n_layers} and numbers "
+                f"below {sizes.d_mlp}"
+            )
+
+
 def survey_removal(question: SurveyRemoval, resident: Resident, tell: Progress) -> Surveyed:
     """What a prediction is with memories held.
 
     Raises:
         RequestError: the model has no such memory, or one has no mean.
     """
-    sizes = resident.loaded.architecture.sizes
     pairs = ((question.memories, question.means), (question.others, question.other_means))
     for memories, means in pairs:
         if len(memories) != len(means):
             raise RequestError(f"{len(memories)} memories and {len(means)} means; give each one")
-        for one in memories:
-            if len(one) != 2 or not (0 <= one[0] < sizes.n_layers and 0 <= one[1] < sizes.d_mlp):
-                raise RequestError(
-                    f"{list(one)} is no memory; give layers below {sizes.n_layers} and numbers "
-                    f"below {sizes.d_mlp}"
-                )
+        _check_named(resident, memories)
     home = resident.loaded.architecture.unembedding.device
     zero, other_zero = ((0.0,) * len(memories) for memories, _ in pairs)
     held = [

@@ -1,0 +1,304 @@
+"""Memories that are always on: VISIT's third finding, and what removing them does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from visit.engine.options import option
+from visit.engine.progress import Progress, part_of, silent
+from visit.engine.protocol import Engine
+from visit.engine.surveys import (
+    CONDITIONS,
+    ReadMemories,
+    SurveyActivations,
+    SurveyMemories,
+    SurveyRemoval,
+)
+from visit.errors import RequestError
+from visit.graph.request import Count, CountFromOne, PartOfOne
+from visit.graph.studied.columns import Array, Column, Surveyed
+from visit.graph.studied.figure import Figure, Line
+from visit.studies.builtin.of_survey import ask
+from visit.studies.drawing import (
+    bars_figure,
+    line,
+    line_from_interval,
+    lines_figure,
+    number_in_words,
+    share_in_words,
+)
+from visit.studies.intervals import mean_interval
+from visit.studies.rows import Prepared, Rows
+from visit.studies.study import Prompt, Study
+
+_AT_ONCE = 32
+_SHARE = (0.0, 1.0)
+_WORDED = 12
+
+
+@dataclass(frozen=True)
+class AlwaysOn(Study):
+    """Which memories are always on, and what they do.
+
+    Attributes:
+        strongest: How many memories of a layer count as active on a prompt.
+        often: On which part of the sample a memory is active that is always on.
+        sample: How many prompts they are found on; all others are the test.
+        seed: Of the sample, and of the memories to compare with.
+    """
+
+    name: ClassVar[str] = "always-on"
+    version: ClassVar[int] = 1
+    title: ClassVar[str] = "Memories that are always on"
+    summary: ClassVar[str] = (
+        "Which memories are among the strongest of their layer on nearly every prompt, what they "
+        "say, and what the prediction is with them held at zero or at their mean, against as many "
+        "others of the same layers."
+    )
+
+    strongest: CountFromOne = option(
+        100, "Strongest", "how many memories of a layer count as active on a prompt"
+    )
+    often: PartOfOne = option(
+        0.85, "Often", "on which part of the sample a memory is active that is always on"
+    )
+    sample: CountFromOne = option(200, "Sample", "how many prompts they are found on")
+    seed: Count = option(0, "Seed", "of the sample, and of the memories to compare with")
+
+    def prepare(
+        self, engine: Engine, prompts: Sequence[Prompt], progress: Progress = silent
+    ) -> Prepared:
+        """The memories that are always on in a sample, their means, and others to compare with."""
+        generator = np.random.default_rng(self.seed)
+        n_sampled = min(self.sample, max(1, len(prompts) // 2))
+        sampled = sorted(generator.choice(len(prompts), n_sampled, replace=False).tolist())
+        often, mean = self._count(engine, [prompts[at] for at in sampled], progress)
+        memories = [tuple(one) for one in np.argwhere(often >= self.often).tolist()]
+        others = _draw_others(often, memories, generator)
+        words = [engine.ask(ReadMemories.of(some)) if some else () for some in (memories, others)]
+        return {
+            "sampled": [prompts[at].id for at in sampled],
+            "n_memories": list(often.shape),
+            "memories": [list(one) for one in memories],
+            "others": [list(one) for one in others],
+            "often": [float(often[one]) for one in memories],
+            "most_often": often.max(1).tolist(),
+            "means": [float(mean[one]) for one in memories],
+            "other_means": [float(mean[one]) for one in others],
+            "entropy": [[one.entropy for one in some] for some in words],
+            "norm": [[one.norm for one in some] for some in words],
+            "words": [list(one.words) for one in words[0]],
+        }
+
+    def _count(
+        self, engine: Engine, prompts: Sequence[Prompt], progress: Progress
+    ) -> tuple[Array, Array]:
+        """On which part of some prompts each memory is active, and its mean activation there."""
+        active: Array = np.zeros(())
+        total: Array = np.zeros(())
+        n_read = 0
+        for at in range(0, len(prompts), _AT_ONCE):
+            part = part_of(progress, at / len(prompts), min(1.0, (at + _AT_ONCE) / len(prompts)))
+            found = ask(engine, SurveyActivations, prompts[at : at + _AT_ONCE], part)
+            if not found.places:
+                continue
+            activation = found.values["activation"].astype(np.float64)
+            n_read += len(activation)
+            count = min(self.strongest, activation.shape[-1])
+            least = np.sort(np.abs(activation), axis=-1)[..., -count, None]
+            active = active + (np.abs(activation) >= least).sum(0)
+            total = total + activation.sum(0)
+        if not n_read:  # the reason of the first stands for all
+            raise RequestError(f"no prompt of the sample can be measured: {found.failed[0].reason}")
+        return active / n_read, total / n_read
+
+    def measure(
+        self,
+        engine: Engine,
+        prompts: Sequence[Prompt],
+        prepared: Prepared,
+        progress: Progress = silent,
+    ) -> Surveyed:
+        """How many of them are active on each prompt, and what the model says without them."""
+        n_layers = prepared["n_memories"][0]
+        found = ask(engine, SurveyMemories, prompts, part_of(progress, 0.0, 0.2),
+                    strongest=self.strongest)  # fmt: skip
+        removed = ask(
+            engine, SurveyRemoval, prompts, part_of(progress, 0.2, 1.0),
+            memories=prepared["memories"], means=prepared["means"], others=prepared["others"],
+            other_means=prepared["other_means"],
+        )  # fmt: skip
+        kept = [at for at, place in enumerate(found.places) if place in removed.places]
+        also = [at for at, place in enumerate(removed.places) if place in found.places]
+        strongest = found.values["strongest"][kept] if kept else np.zeros((0, n_layers, 0), int)
+        n_on = np.zeros((len(strongest), n_layers), np.int32)
+        for layer in range(n_layers):
+            own = [number for at, number in prepared["memories"] if at == layer]
+            n_on[:, layer] = np.isin(strongest[:, layer], own).sum(-1)
+        failed = {one.place: one for one in (*found.failed, *removed.failed)}
+        if not kept:
+            return Surveyed((), {}, (), tuple(failed[place] for place in sorted(failed)))
+        columns = (
+            Column("n_on", "how many of the memories that are always on are active", ("layer",)),
+            *removed.columns,
+        )
+        values: Mapping[str, Array] = {
+            "n_on": n_on,
+            **{name: column[also] for name, column in removed.values.items()},
+        }
+        places = tuple(found.places[at] for at in kept)
+        return Surveyed(columns, values, places, tuple(failed[place] for place in sorted(failed)))
+
+    def report(self, rows: Rows) -> Sequence[Figure]:
+        """Where they are, how often they are on, what they say, and what removing them does."""
+        unseen = ~np.isin(rows.ids, rows.prepared["sampled"])
+        figures = [_where(rows, unseen, self.often), _peaks(rows)]
+        if rows.prepared["memories"]:
+            figures += [_kept(rows, unseen), _said(rows)]
+            figures += [_removed(rows, *one) for one in _MEASURES]
+        return figures
+
+
+_MEASURES = (
+    ("text_loss", "Surprise at the prompt's own tokens", "change of loss (nats)"),
+    ("loss", "Surprise at the right answer", "change of loss (nats)"),
+    ("entropy", "Entropy of the next token", "change of entropy (bits)"),
+    ("confidence", "Confidence in the likeliest token", "change of probability"),
+)
+
+
+def _draw_others(
+    often: Array, memories: Sequence[tuple[int, ...]], generator: np.random.Generator
+) -> list[tuple[int, ...]]:
+    """As many other memories of the same layers, drawn at random."""
+    drawn: list[tuple[int, ...]] = []
+    for layer in range(often.shape[0]):
+        own = {number for at, number in memories if at == layer}
+        free = [number for number in range(often.shape[1]) if number not in own]
+        count = min(len(own), len(free))
+        drawn += [(layer, int(one)) for one in generator.choice(free, count, replace=False)]
+    return drawn
+
+
+def _by_layer(rows: Rows) -> list[float]:
+    n_layers = rows.prepared["n_memories"][0]
+    counts = [0.0] * n_layers
+    for layer, _ in rows.prepared["memories"]:
+        counts[layer] += 1
+    return counts
+
+
+def _where(rows: Rows, unseen: Array, often: float) -> Figure:
+    on = rows["n_on"][unseen]
+    lines = [
+        line("at least one of the layer's is active", (on > 0).astype(float), within=_SHARE),
+    ]
+    counts = _by_layer(rows)
+    n, n_all = int(sum(counts)), int(np.prod(rows.prepared["n_memories"]))
+    with_any = [layer for layer, count in enumerate(counts) if count]
+    says = (
+        f"{n:,} of {n_all:,} memories are among the {rows.options['strongest']} strongest of their "
+        f"layer on {often:.0%} of the {len(rows.prepared['sampled']):,} sampled prompts or more"
+    ).replace("%", " %")
+    says += f", in {len(with_any)} layers; " if with_any else ". "
+    if with_any:
+        at = max(with_any, key=lambda layer: counts[layer])
+        says += (
+            f"layer {at} has most ({counts[at]:.0f}); at least one of its is active on "
+            f"{share_in_words(lines[0], at)} of the other prompts."
+        )
+    return lines_figure(
+        "where", "Where memories are always on", says, lines, x_title="layer",
+        y_title="part of prompts not in the sample", n=int(unseen.sum()),
+        expected="in the last quarter of GPT-2 medium's layers at least one is present on more "
+        "than 85 % of prompts (section 5.3, figure 8)",
+    )  # fmt: skip
+
+
+def _peaks(rows: Rows) -> Figure:
+    most = tuple(rows.prepared["most_often"])
+    n_memories = rows.prepared["n_memories"][1]
+    chance = min(1.0, float(rows.options["strongest"]) / n_memories)
+    n = len(rows.prepared["sampled"])
+    lines = [
+        Line("the layer's most frequent memory", most, n=n),
+        Line("a memory, were all alike", (chance,) * len(most), n=n),
+    ]
+    at = int(np.argmax(most))
+    says = (
+        f"Were all memories alike, each would be active on {100 * chance:.1f} % of prompts; the "
+        f"most frequent one of all, in layer {at}, is on {100 * most[at]:.1f} %."
+    )
+    return lines_figure(
+        "peaks", "The most frequent memory of each layer, against chance", says, lines,
+        x_title="layer", y_title="part of the sampled prompts", n=n,
+    )  # fmt: skip
+
+
+def _kept(rows: Rows, unseen: Array) -> Figure:
+    counts = np.array(_by_layer(rows))
+    there = counts > 0
+    part = rows["n_on"][unseen][:, there] / counts[there]
+    layers = [str(layer) for layer in np.flatnonzero(there)]
+    found = line("those always on in the sample", part, within=_SHARE)
+    overall = line("all", (rows["n_on"][unseen].sum(1) / counts.sum())[:, None], within=_SHARE)
+    says = (
+        f"On prompts that they were not found on, {share_in_words(overall, 0)} of them are active "
+        "at once."
+    )
+    return bars_figure(
+        "kept", "Whether they are on for other prompts too", says, [found], x_title="layer",
+        y_title="part of the layer's that are active", n=int(unseen.sum()), x=layers,
+    )  # fmt: skip
+
+
+def _said(rows: Rows) -> Figure:
+    own, other = (np.array(one)[:, None] for one in rows.prepared["entropy"])
+    norms = [np.array(one)[:, None] for one in rows.prepared["norm"]]
+    entropy = [mean_interval(one) for one in (own, other)]
+    norm = [mean_interval(one) for one in norms]
+    n = len(own)
+    names = ("always on", "others of the same layers")
+    lines = [
+        line_from_interval(name, type(entropy[0])(*(np.concatenate([getattr(a, part),
+                           getattr(b, part)]) for part in ("mean", "low", "high", "n"))))
+        for name, a, b in zip(names, entropy, norm, strict=True)
+    ]  # fmt: skip
+    order = np.argsort([-one for one in rows.prepared["often"]], kind="stable")[:3]
+    said = "; ".join(
+        f"{layer}.{number} ({', '.join(repr(word) for word in rows.prepared['words'][at][:3])})"
+        for at in order.tolist()
+        for layer, number in [rows.prepared["memories"][at]]
+    )
+    says = (
+        f"Read by the lens, their values have an entropy of {number_in_words(lines[0], 0)} bits, "
+        f"others {number_in_words(lines[1], 0)}; the most frequent say {said}."
+    )
+    return bars_figure(
+        "said", "What they say", says, lines, x_title="of the memories' values",
+        y_title="bits; norm", n=n, x=["entropy (bits)", "norm"],
+        expected="high norm, higher entropy, function words (section 5.3, figure 9)",
+    )  # fmt: skip
+
+
+def _removed(rows: Rows, measure: str, title: str, y_title: str) -> Figure:
+    plain = rows[measure][:, :1]
+    change = rows[measure][:, 1:] - plain
+    found = line("change", change)
+    at = {name: place for place, name in enumerate(CONDITIONS[1:])}
+    says = (
+        f"Held at zero: {number_in_words(found, at['zero'], 3)}; as many others "
+        f"{number_in_words(found, at['others zero'], 3)}. At their means: "
+        f"{number_in_words(found, at['mean'], 3)}; others "
+        f"{number_in_words(found, at['others mean'], 3)}."
+    )
+    return bars_figure(
+        measure.replace("_", "-"), f"{title} without them", says, [found],
+        x_title="memories held", y_title=y_title, n=found.n,
+        x=["at zero", "at their means", "others at zero", "others at their means"],
+        expected="they regularise (section 5.3), which was never tested",
+    )  # fmt: skip

@@ -1,0 +1,65 @@
+"""A study's folder -> its report: the study's own figures, with what they are of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from visit.errors import RequestError
+from visit.graph.studied.figure import Report
+from visit.studies.folder import StudyFolder
+from visit.studies.loading import find_kind
+from visit.studies.manifest import Manifest
+from visit.studies.reading import read_rows
+from visit.studies.study import Study
+
+
+def report_on(folder: str | Path, study: Study | None = None) -> Report:
+    """The report of what a folder holds so far.
+
+    Args:
+        folder: Of a study, run to its end or not.
+        study: What draws it, of a study that does not come with ``visit``.
+
+    Raises:
+        RequestError: the folder is no study's, has no rows yet, or is another version's.
+    """
+    place = StudyFolder(folder)
+    manifest = place.manifest()
+    study = study or study_of(manifest)
+    if (study.name, study.version) != (manifest.study, manifest.study_version):
+        raise RequestError(
+            f"{place.path} is of the study {manifest.study} in version {manifest.study_version}, "
+            f"not {study.name} in version {study.version}; run it again into another folder"
+        )
+    rows = read_rows(folder)
+    if not len(rows):
+        raise RequestError(f"{place.path} holds no rows yet; run the study first")
+    n_failed = len(place.tally()[1])
+    return Report(
+        study=study.name,
+        version=study.version,
+        title=study.title or study.name,
+        summary=study.summary or (type(study).__doc__ or "").strip().split("\n")[0],
+        visit_version=manifest.visit_version,
+        model=rows.model,
+        prompts=manifest.prompts.name,
+        n=len(rows),
+        n_failed=n_failed,
+        n_left=manifest.prompts.count - len(rows) - n_failed,
+        options=manifest.options,
+        command=manifest.command,
+        figures=tuple(study.report(rows)),
+    )
+
+
+def study_of(manifest: Manifest) -> Study:
+    """The study that a manifest names, as it ran.
+
+    Raises:
+        RequestError: it does not come with ``visit``.
+    """
+    if manifest.sources:
+        raise RequestError(
+            f"the study {manifest.study} was read from a file; name that file with --study"
+        )
+    return find_kind(manifest.study)(**manifest.options)
