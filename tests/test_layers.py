@@ -33,7 +33,10 @@ MAY_IMPORT: dict[str, set[str] | None] = {
     "explore": MODELS | {"tracing", "attribution", "lens"},
     "assemble": TENSORS | {"engine", "explore"},  # questions and progress: plain types
     "session": TENSORS | {"assemble", "engine", "formats"},
-    "studies": PLAIN | {"engine", "formats", "session"},  # the session only inside a worker
+    # The session only inside a worker; of mini, what it was taught: plain texts.
+    "studies": PLAIN
+    | {"engine", "formats", "session"}
+    | {"mini.documents", "mini.facts", "mini.givers", "mini.lexicon"},
     "web": PLAIN | {"engine", "formats"},
     "cli": None,  # everything
 }

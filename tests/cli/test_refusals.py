@@ -150,8 +150,8 @@ def test_a_document_is_no_file_of_prompts(
     file.write_text("{}", encoding="utf-8")
     said = refusal(["consensus", *option, str(file)], capsys)
     assert said == (
-        f"visit: {file} is one document, not a prompt or a value a line; give .txt, .jsonl, .csv "
-        "or .parquet"
+        f"visit: {file} is one document, not a prompt or a value a line; give .txt, .jsonl, "
+        ".csv, .parquet, or .json with a list"
     )
 
 

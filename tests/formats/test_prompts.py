@@ -68,6 +68,83 @@ def test_what_is_wrong_with_the_file_is_one_line(
         read_prompts(path, ("a",))
 
 
+def test_a_json_list_has_an_object_or_a_text_a_prompt(tmp_path: Path):
+    text = '[{"prompt": "One is", "target": " two"}, "Two is", 3, {"prompt": ""}, {"x": "y"}]'
+    rows, left_out = read_prompts(write(tmp_path, "a.json", text))
+    assert rows == [PromptRow(1, ("One is",), " two"), PromptRow(2, ("Two is",))]
+    assert left_out == [
+        LeftOut(3, "it is no JSON object and no text; give one of them"),
+        LeftOut(4, "its prompt is empty; give text"), LeftOut(5, "it has no prompt; give one"),
+    ]  # fmt: skip
+    text = '["Rome", {"a": "Oslo", "b": "Bern"}]'
+    rows, left_out = read_prompts(write(tmp_path, "b.json", text), ("a", "b"))
+    assert rows == [PromptRow(2, ("Oslo", "Bern"))]
+    assert left_out == [LeftOut(1, "it is one text; give an object with a, b")]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"schema": "visit.flow/2"}', "is one document, not a prompt or a value a line; give"),
+        ('{"prompt": "a"}\n{"prompt": "b"}\n', "is not JSON: Extra data.*name it .jsonl"),
+        ("[" * 200_000, "is not JSON: "),
+        ("[]", "holds no prompt; give a file with one a line"),
+        ('[{"text": "a"}, {"id": 1}]', "has no column 'prompt'; it has text, id"),
+        ("[{}]", "has no column 'prompt'; it has none"),
+    ],
+)
+def test_json_that_is_no_list_of_prompts_is_refused(tmp_path: Path, text: str, said: str):
+    with pytest.raises(RequestError, match=said):
+        read_prompts(write(tmp_path, "a.json", text))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", "id,text,answer\n1,One is,two\n2,Two is,\n"),
+        ("a.tsv", "id\ttext\tanswer\n1\tOne is\ttwo\n2\tTwo is\t\n"),
+        ("a.jsonl", '\n{"text": "One is", "answer": "two"}\n{"text": "Two is"}\n'),
+        ("a.json", '[0, {"text": "One is", "answer": "two"}, {"text": "Two is"}]'),
+        ("a.parquet", ""),
+    ],
+)
+def test_columns_of_any_name_are_prompt_and_target(tmp_path: Path, name: str, text: str):
+    path = write(tmp_path, name, text)
+    if path.suffix == ".parquet":
+        pyarrow = pytest.importorskip("pyarrow")
+        columns = {
+            "text": [None, "One is", "Two is"],
+            "answer": ["x", "two", None],
+            "id": [1, 2, 3],
+        }
+        importlib.import_module("pyarrow.parquet").write_table(pyarrow.table(columns), path)
+    rows, _ = read_prompts(path, ("text",), "answer")
+    assert rows == [PromptRow(2, ("One is",), "two"), PromptRow(3, ("Two is",))]
+    for names, target in (("prompt",), None), (("text",), "right"):
+        with pytest.raises(RequestError, match=r"has no column '(prompt|right)'; it has .*text"):
+            read_prompts(path, names, target)
+
+
+def test_a_broken_line_of_a_table_leaves_those_after_it_in_place(tmp_path: Path):
+    path = write(tmp_path, "a.csv", 'prompt\nOne is\n"Two" is\nThree is\n')
+    rows, left_out = read_prompts(path)
+    assert rows == [PromptRow(2, ("One is",)), PromptRow(4, ("Three is",))]
+    assert [one.line for one in left_out] == [3]
+    assert left_out[0].reason.startswith("it is not CSV: ")
+
+
+def test_a_field_that_is_no_text_leaves_its_row_out(tmp_path: Path):
+    lines = ['{"prompt": "a\\ud800"}', '{"prompt": "b", "target": 0}', '{"prompt": "c"}']
+    rows, left_out = read_prompts(write(tmp_path, "a.jsonl", "\n".join(lines)))
+    assert rows == [PromptRow(3, ("c",))]
+    assert left_out == [
+        LeftOut(
+            1, "its prompt has half a surrogate pair, '\\ud800'; give text that UTF-8 can hold"
+        ),
+        LeftOut(2, "its target is 0; give text"),
+    ]
+
+
 def test_text_has_no_columns_for_several_slots(tmp_path: Path):
     with pytest.raises(RequestError, match="the template has 2 slots; give CSV"):
         read_prompts(write(tmp_path, "a.txt", "x"), ("a", "b"))

@@ -34,8 +34,8 @@ def describe(command: Parser) -> None:
         "file",
         metavar="FILE",
         nargs="?",
-        help="the prompts: text with one a line, or JSON Lines, CSV or Parquet with the columns "
-        "prompt and, if you like, target",
+        help="the prompts: text with one a line, or JSON, JSON Lines, CSV or Parquet with the "
+        "columns prompt and, if you like, target",
     )
     command.add_argument(
         "--template",
