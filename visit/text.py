@@ -230,3 +230,13 @@ def _whole(units: Sequence[_Unit]) -> _Character | None:
             continue
         return _Character(text, first, last) if first < last else None
     return None
+
+
+def percent(part: float) -> str:
+    """A probability or another part of 1, with as many digits as can be read."""
+    value = 100 * part
+    if value >= 99.95:
+        return f"{value:.0f} %" if part >= 1 else "> 99.9 %"
+    if value >= 0.1:
+        return f"{value:.1f} %"
+    return "0 %" if value == 0 else "< 0.1 %"

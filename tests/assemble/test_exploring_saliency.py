@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import planted
 import pytest
@@ -116,7 +117,7 @@ def test_a_difference_of_two_logits_is_explained(session: Session):
 
 def test_integrated_gradients_say_their_delta_and_what_to_do_where_it_is_large(session: Session):
     method = SaliencyMethod.INTEGRATED_GRADIENTS
-    coarse = session.ask(ReadSaliency(REQUEST, method, steps=3))
+    coarse = session.ask(ReadSaliency(REQUEST, method, steps=3, baseline=Baseline.ZERO))
     assert (coarse.steps, coarse.baseline) == (3, Baseline.ZERO)
     assert "not to be trusted; give more steps or another baseline" in coarse.findings()[1]
     fine = session.ask(ReadSaliency(REQUEST, method, steps=64, baseline=Baseline.MEAN))
@@ -127,6 +128,34 @@ def test_integrated_gradients_say_their_delta_and_what_to_do_where_it_is_large(s
         assert one.delta == pytest.approx(missing, abs=1e-3)
     assert abs(fine.traced.delta) < 0.01 < abs(coarse.traced.delta)
     assert session.ask(ReadSaliency(REQUEST)).steps is None
+
+
+def test_from_the_prompts_mean_integrated_gradients_converge_on_the_bundled_model(session: Session):
+    method = SaliencyMethod.INTEGRATED_GRADIENTS
+    found = session.ask(ReadSaliency(REQUEST, method, baseline=Baseline.MEAN))
+    assert (found.baseline, found.steps) == (Baseline.MEAN, 50)
+    one = found.traced
+    assert abs(one.delta) < 0.01 * abs(one.value - one.at_baseline)
+    assert "the prompt's mean embedding: a convergence delta" in found.findings()[1]
+    assert "not to be trusted" not in found.findings()[1]
+
+
+def test_from_a_token_the_baseline_is_a_pass_of_that_token_alone(session: Session):
+    method, token = SaliencyMethod.INTEGRATED_GRADIENTS, Baseline.TOKEN
+    found = session.ask(ReadSaliency(REQUEST, method, baseline=token, baseline_token=" of"))
+    assert found.baseline_token == " of" and "the token ·of" in found.findings()[1]
+    (id_,) = (one.id for one in found.tokens[2:3])
+    n = len(found.tokens)
+    target = found.traced.target
+    asked = Request(prompt_ids=(id_,) * n, target_id=target.id, metric=MetricChoice.LOGIT)
+    logit = session.ask(ReadSaliency(asked)).traced.value
+    plain = replace(REQUEST, metric=MetricChoice.LOGIT)
+    found = session.ask(ReadSaliency(plain, method, baseline=token, baseline_token=" of"))
+    assert found.traced.at_baseline == pytest.approx(logit, abs=1e-3)
+    sources = found.traced.sources
+    assert sources[2] == pytest.approx(0.0, abs=1e-6) == sources[7] and abs(sources[3]) > 0.1
+    with pytest.raises(RequestError, match="baseline_token 'Tokyooo' is "):
+        session.ask(ReadSaliency(REQUEST, method, baseline=token, baseline_token="Tokyooo"))
 
 
 def test_integrated_gradients_of_a_probability_are_parts_of_it(session: Session):

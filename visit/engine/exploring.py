@@ -194,6 +194,7 @@ class ReadSaliency(Question[Saliency]):
             target alone; negative ones count from the end.
         steps: Over how many points of the way integrated gradients take the gradient's mean.
         baseline: The embeddings that they come from.
+        baseline_token: The token at every position where the baseline is a token, as it is typed.
     """
 
     method: SaliencyMethod = option(
@@ -209,8 +210,13 @@ class ReadSaliency(Question[Saliency]):
     )
     steps: Steps = option(50, "Steps", "points of the way that integrated gradients take")
     baseline: Baseline = option(
-        Baseline.ZERO, "Baseline", "the embeddings that integrated gradients come from"
-    )
+        Baseline.ZERO, "Baseline", "the embeddings that integrated gradients come from: zero, the "
+        "prompt's mean, or a token's",
+    )  # fmt: skip
+    baseline_token: str = option(
+        " the", "Baseline token", r"the token at every position where the baseline is one: exactly "
+        r"its text, or an id like \#123", letter="TOKEN",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         """Refuse what no model could be asked.

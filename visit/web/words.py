@@ -14,22 +14,13 @@ from visit.graph.kinds import NODES
 from visit.graph.request import Request
 from visit.graph.typed import token_from_typed, typed_from_token
 from visit.text import one_line, visible
+from visit.text import percent as percent  # as the summaries write it
 
 _AUTO = "auto"
 _COMPARISON = re.compile(r" vs (?=.)", re.DOTALL)
 
 Named = str | int | None
 """A token by its text or its id."""
-
-
-def percent(part: float) -> str:
-    """A probability or another part of 1, with as many digits as can be read."""
-    value = 100 * part
-    if value >= 99.95:
-        return f"{value:.0f} %" if part >= 1 else "> 99.9 %"
-    if value >= 0.1:
-        return f"{value:.1f} %"
-    return "0 %" if value == 0 else "< 0.1 %"
 
 
 def signed(value: float, digits: int = 2) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from visit import __version__
 from visit.assemble.named import resolve_position
@@ -32,6 +34,8 @@ from visit.graph.explored.saliency import (
     TokenSources,
 )
 from visit.graph.flow import Target
+from visit.graph.request import Request
+from visit.graph.typed import token_from_typed
 from visit.tracing.embedded import Aim
 
 
@@ -50,7 +54,7 @@ def read_saliency(question: ReadSaliency, resident: Resident, tell: Progress) ->
     trace = resident.trace(question.request, tell)
     asked = resident.builder.resolve(trace, question.request)
     explained = [*_earlier(question, asked, resident), _traced(asked)]
-    found = _find(question, asked, explained, tell)
+    found = _find(question, asked, explained, resident, tell)
     is_integrated = question.method is SaliencyMethod.INTEGRATED_GRADIENTS
     return Saliency(
         visit_version=__version__,
@@ -64,7 +68,16 @@ def read_saliency(question: ReadSaliency, resident: Resident, tell: Progress) ->
         steps=question.steps if is_integrated else None,
         baseline=question.baseline if is_integrated else None,
         targets=tuple(found),
+        baseline_token=_token_text(question, resident) if is_integrated else None,
     )
+
+
+def _token_text(question: ReadSaliency, resident: Resident) -> str | None:
+    """The baseline's token, where it is one."""
+    if question.baseline is not Baseline.TOKEN:
+        return None
+    typed = token_from_typed(question.baseline_token)
+    return resident.tokens.text(resident.tokens.named(typed, "baseline_token"))
 
 
 def _traced(asked: TracedRequest) -> _Explained:
@@ -95,8 +108,33 @@ def _earlier(question: ReadSaliency, asked: TracedRequest, resident: Resident) -
     return found
 
 
+def _baseline(
+    question: ReadSaliency, asked: TracedRequest, resident: Resident, tell: Progress
+) -> Float[Tensor, "pos d_model"]:
+    """Where integrated gradients begin, a row a position.
+
+    Those of a token are what enters the first layer where it stands at every position, with
+    whatever the model adds for the place.
+
+    Raises:
+        RequestError: the model has no such token.
+    """
+    embeddings = asked.trace.residuals[0]
+    if question.baseline is Baseline.ZERO:
+        return torch.zeros_like(embeddings)
+    if question.baseline is Baseline.MEAN:
+        return embeddings.mean(0, keepdim=True).expand_as(embeddings)
+    id_ = resident.tokens.named(token_from_typed(question.baseline_token), "baseline_token")
+    request = Request(prompt_ids=(id_,) * len(embeddings), model=question.request.model)
+    return resident.trace(request, tell).residuals[0]
+
+
 def _find(
-    question: ReadSaliency, asked: TracedRequest, explained: Sequence[_Explained], tell: Progress
+    question: ReadSaliency,
+    asked: TracedRequest,
+    explained: Sequence[_Explained],
+    resident: Resident,
+    tell: Progress,
 ) -> list[TokenSources]:
     """What each comes from, by the method that is asked for."""
     architecture, trace = asked.architecture, asked.trace
@@ -109,9 +147,7 @@ def _find(
         tell("saliency", part)
 
     if question.method is SaliencyMethod.INTEGRATED_GRADIENTS:
-        embeddings = trace.residuals[0]
-        mean = embeddings.mean(0, keepdim=True).expand_as(embeddings)
-        start = mean if question.baseline is Baseline.MEAN else torch.zeros_like(embeddings)
+        start = _baseline(question, asked, resident, tell)
         found = integrate_gradients(architecture, trace, aims, start, question.steps, told)
         more = zip(found.at_baseline.tolist(), found.delta.tolist(), strict=True)
         rows = zip(explained, values, found.sources.tolist(), more, strict=True)

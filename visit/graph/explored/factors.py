@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from visit.graph.explored.answer import Explored, Table
 from visit.graph.ids import NodeId
-from visit.text import visible
+from visit.text import percent, visible
 
 _NAMED = 3
 """How many tokens a finding names of a factor."""
@@ -129,8 +129,9 @@ class Factors(Explored):
         number = self.factors.index(most) + 1
         how = "as asked for" if self.given else "where the curve of errors bends"
         return (
-            f"{len(self.factors)} factors ({how}) leave {self.error:.0%} of the activations of "
-            f"{len(self.layers)} layers. The strongest fires at {self._named(self.factors[0])}.",
+            f"{len(self.factors)} factors ({how}) leave {percent(self.error)} of the "
+            f"activations of {len(self.layers)} layers. The strongest fires at "
+            f"{self._named(self.factors[0])}.",
             f"Factor {number}, strongest at {self._named(most)}, carries most of the metric here: "
             f"{most.flow:+.2f} of the {self.flow:+.2f} that flows through these memories.",
         )

@@ -9,7 +9,7 @@ from typing import ClassVar
 from visit.graph.explored.answer import Explored, Table
 from visit.graph.ids import NodeId
 from visit.graph.kinds import NodeKind
-from visit.text import visible
+from visit.text import percent, visible
 
 KINDS = ("previous", "duplicate", "induction", "sink")
 """What a head's score can be of."""
@@ -226,7 +226,7 @@ class Heads(Explored):
         """Which heads are of a kind, and what the chosen one does."""
         said = []
         for kind in KINDS[:3]:
-            first = [f"{_of(one.place)} {one.score(kind):.0%}" for one in self.known(kind)[:4]]
+            first = [f"{_of(one.place)} {percent(one.score(kind))}" for one in self.known(kind)[:4]]
             said.append(f"{kind} {', '.join(first) or 'none'}")
         sinks = len(self.known("sink"))
         return (

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from visit.graph.explored.answer import Explored, Table
 from visit.graph.flow import Token
-from visit.text import counted, visible
+from visit.text import counted, percent, visible
 
 _SAME = 0.99999
 """The cosine of residuals that are the same but for rounding: those of a shared beginning."""
@@ -118,7 +118,7 @@ class Maps(Explored):
         """How much of the residuals the map shows, and which two tokens come closest."""
         said = []
         if self.explained:
-            shown = f"{sum(self.explained):.0%} of the variance of all residuals"
+            shown = f"{percent(sum(self.explained))} of the variance of all residuals"
             said.append(f"The two axes have {shown}; the rest is not seen here.")
         else:
             said.append("Near points are near; how far apart far ones are says nothing.")

@@ -13,7 +13,7 @@ from typing import ClassVar
 from visit.graph.explored.answer import Explored, Table
 from visit.graph.ids import NodeId
 from visit.graph.kinds import NodeKind
-from visit.text import visible
+from visit.text import percent, visible
 
 _LARGE = 0.3
 """An attention weight that looks like much."""
@@ -147,10 +147,10 @@ class Norms(Explored):
         at = -worst.misleading[1]
         mean = sum(one.residual for one in self.traced) / len(self.traced)
         return (
-            f"{len(misleading)} of {len(self.heads)} heads give {_LARGE:.0%} or more of their "
-            "attention to a token and take less than half of that from it. Farthest apart: "
-            f"{worst.layer}.{worst.head}, {worst.attention[at]:.0%} of its attention on "
-            f"“{visible(self.tokens[at].text)}” and {worst.parts[at]:.0%} of what it moves.",
-            f"With the residual counted, {mean:.0%} of what leaves attention here comes from other "
-            "positions, on average over the layers.",
+            f"{len(misleading)} of {len(self.heads)} heads give {100 * _LARGE:.0f} % or more of "
+            "their attention to a token and take less than half of that from it. Farthest apart: "
+            f"{worst.layer}.{worst.head}, {percent(worst.attention[at])} of its attention on "
+            f"“{visible(self.tokens[at].text)}” and {percent(worst.parts[at])} of what it moves.",
+            f"With the residual counted, {percent(mean)} of what leaves attention here comes from "
+            "other positions, on average over the layers.",
         )

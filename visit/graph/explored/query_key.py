@@ -14,7 +14,7 @@ from visit.graph.explored.maps import Projection
 from visit.graph.flow import Token
 from visit.graph.ids import NodeId
 from visit.graph.kinds import NodeKind
-from visit.text import visible
+from visit.text import percent, visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +136,6 @@ class QueryKey(Explored):
             reader, source = (self.points[one].token.text for one in (best.query, best.key))
             said.append(
                 f"It attends most from “{visible(reader)}” to “{visible(source)}”: "
-                f"{best.attention:.0%}."
+                f"{percent(best.attention)}."
             )
         return tuple(said)

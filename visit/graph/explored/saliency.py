@@ -12,7 +12,7 @@ from visit.graph.flow import Target
 from visit.graph.ids import NodeId
 from visit.graph.kinds import NodeKind
 from visit.graph.metric import MetricKind
-from visit.text import counted, visible
+from visit.text import counted, percent, visible
 
 _LARGE_DELTA = 0.05
 """The part of what is to be explained that a convergence delta may be unremarked."""
@@ -41,10 +41,15 @@ class SaliencyOf(StrEnum):
 
 
 class Baseline(StrEnum):
-    """Where integrated gradients begin: embeddings of zero, or the prompt's mean embedding."""
+    """Where integrated gradients begin: every embedding zero, the prompt's mean, or a token's.
+
+    From zero they hardly converge: a norm undoes any scale, so that next to zero, where embeddings
+    only grow, nearly all of the change lies in the first per cent of the way.
+    """
 
     ZERO = "zero"
     MEAN = "mean"
+    TOKEN = "token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,7 @@ class Saliency(Explored):
         versus: The token whose logit is taken off the target's, where one was named.
         steps: Of integrated gradients.
         baseline: Where they begin.
+        baseline_token: The token whose embeddings that are, where it is of one.
         targets: The next tokens that are explained, by position; the last is that of the traced
             position.
     """
@@ -107,6 +113,7 @@ class Saliency(Explored):
     steps: int | None
     baseline: Baseline | None
     targets: tuple[TokenSources, ...] = field(repr=False)
+    baseline_token: str | None = None
 
     @property
     def traced(self) -> TokenSources:
@@ -171,14 +178,19 @@ class Saliency(Explored):
         if one.delta is not None and one.at_baseline is not None:
             wanted = one.value - one.at_baseline
             part = abs(one.delta / wanted) if wanted else float("inf")
+            where = f"embeddings of {self.baseline}"
+            if self.baseline_token is not None:
+                where = f"the token {visible(self.baseline_token)}"
+            elif self.baseline is Baseline.MEAN:
+                where = "the prompt's mean embedding"
             advice = (
                 "" if part <= _LARGE_DELTA
                 else ": not to be trusted; give more steps or another baseline, or take flow"
             )  # fmt: skip
             return (
                 f"all sources add up to {sum(one.sources):+.4g}, and the {self.unit} is "
-                f"{wanted:.4g} more than at the baseline: a convergence delta of {one.delta:+.2g}, "
-                f"{part:.1%} of it, with {self.steps} steps{advice}"
+                f"{wanted:.4g} more than at the baseline, {where}: a convergence delta of "
+                f"{one.delta:+.2g}, {percent(part)} of it, with {self.steps} steps{advice}"
             )
         if self.method is SaliencyMethod.GRADIENT:
             return (
@@ -215,4 +227,4 @@ class Saliency(Explored):
         return visible(self.tokens[position].text)
 
     def _amount(self, amount: float) -> str:
-        return f"{amount:.0%}" if self.method is SaliencyMethod.GRADIENT else f"{amount:+.3g}"
+        return percent(amount) if self.method is SaliencyMethod.GRADIENT else f"{amount:+.3g}"

@@ -13,7 +13,7 @@ from typing import ClassVar
 from visit.graph.explored.answer import Explored, Table, name_depth
 from visit.graph.ids import NodeId
 from visit.graph.kinds import NodeKind
-from visit.text import visible
+from visit.text import percent, visible
 
 RESTS = 0.3
 """From this mean attention on a position on, a head is said to sink there."""
@@ -140,7 +140,8 @@ class Sinks(Explored):
     def _say_heads(self) -> str:
         n_heads = self.model.n_layers * self.model.n_heads
         if not self.heads:
-            return f"No head of {n_heads} rests on a token (mean attention {RESTS:.0%} or more)."
+            least = f"mean attention {100 * RESTS:.0f} % or more"
+            return f"No head of {n_heads} rests on a token ({least})."
         at = self.strongest()
         there = sum(one.position == at for one in self.heads)
         elsewhere = len(self.heads) - there
@@ -171,6 +172,7 @@ class Sinks(Explored):
         token = visible(self.tokens[one.position].text)
         return (
             f"With “{token}” hidden from every head here, the metric "
-            f"changes by {one.measured:+.2f} and the target's probability from {one.before:.1%} to "
-            f"{one.prob:.1%}; the likeliest is “{visible(one.top)}”."
+            f"changes by {one.measured:+.2f} and the target's probability from "
+            f"{percent(one.before)} to "
+            f"{percent(one.prob)}; the likeliest is “{visible(one.top)}”."
         )

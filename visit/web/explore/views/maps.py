@@ -8,7 +8,7 @@ from typing import Any
 
 from visit.graph.explored.answer import name_depth
 from visit.graph.explored.maps import MappedToken, Maps, Projection
-from visit.text import shorten, visible
+from visit.text import percent, shorten, visible
 from visit.web.explore.view import ExploreView, Shown, choice
 from visit.web.plots.plotly import (
     LETTERS,
@@ -161,7 +161,7 @@ def _range(values: Sequence[float]) -> list[float]:
 def _axis_names(found: Maps) -> list[str]:
     if found.projection is not Projection.PCA:
         return [f"{found.projection} {n}" for n in (1, 2)]
-    return [f"component {n}, {part:.0%}" for n, part in enumerate(found.explained, 1)]
+    return [f"component {n}, {percent(part)}" for n, part in enumerate(found.explained, 1)]
 
 
 def _slider(names: Sequence[str], theme: Theme) -> dict[str, Any]:

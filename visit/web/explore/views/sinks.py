@@ -22,6 +22,7 @@ from visit.web.plots.plotly import (
     plotly_scale,
     token_marks,
 )
+from visit.web.theme import Theme
 
 _ROW, _LEAST = 13, 300
 """A layer's height in px, and that of all at least."""
@@ -57,12 +58,19 @@ def draw_sinks(shown: Shown) -> Figure:
             annotations=[
                 note("length of each residual, log scale", theme, x=0, xanchor="left", y=1,
                      yanchor="bottom"),
-                note("on the first token, and elsewhere", theme, x=_LEFT + 0.05, xanchor="left",
+                note(_say_colours(theme), theme, x=_LEFT + 0.05, xanchor="left",
                      y=1, yanchor="bottom"),
             ],
             hovermode="closest",
         ),
     }  # fmt: skip
+
+
+def _say_colours(theme: Theme) -> str:
+    """What the bars' colours are, in so few letters that they fit over a narrow figure."""
+    hue = theme.families["attention"]
+    named = ((hue.border, "first token"), (hue.fill, "elsewhere"))
+    return "&nbsp; ".join(f'<span style="color:{one}">■</span> {name}' for one, name in named)
 
 
 def _norms(found: Sinks, shown: Shown) -> dict[str, Any]:
