@@ -16,7 +16,7 @@ from visit.graph.studied.figure import FigureKind, Line
 from visit.text import counted, n_columns, shorten, visible
 from visit.web.colours import see_through
 from visit.web.plots.plotly import Figure, axis_title, layout, literal, plain_axis, plotly_scale
-from visit.web.theme import Theme
+from visit.web.theme import CLEAR, Theme
 
 COLOURS = ("plus", "minus", "mlp-border", "neuron-border", "heat", "soft")
 """Of lines and bars, one after another, by the names of the page's CSS variables."""
@@ -290,7 +290,7 @@ def _bars(figure: Numbers, axes: Axes, theme: Theme) -> Figure:
     margin = (axes.left, 14, _ABOVE, _BELOW)
     if down:
         names |= {"autorange": "reversed", "ticks": "outside", "ticklen": 6,
-                  "tickcolor": "rgba(0,0,0,0)", "title": _title("", theme),
+                  "tickcolor": CLEAR, "title": _title("", theme),
                   "tickvals": places,
                   "ticktext": [literal(_name(_say_place(x))) for x in figure.x]}  # fmt: skip
         row = _BAR_ROW if len(figure.lines) > 1 else 1.5 * _BAR_ROW
