@@ -102,8 +102,8 @@ def make_report(model: ModelInfo = MODEL, seed: int = 0) -> Report:
         study="heads",
         version=1,
         title="What heads say, and what their block says",
-        summary="Whether attention heads promote the words that the whole block promotes, by layer, "
-        "and which of them do.",
+        summary="Whether attention heads promote the words that the whole block promotes, by "
+        "layer, and which of them do.",
         visit_version="0.9.0",
         model=model,
         prompts="known_1000.json",

@@ -2,7 +2,7 @@
 
 Prompts are drawn again with replacement, and the ends are quantiles of the resamples' means, moved
 for bias and skewness and widened for few prompts (BCa with the expanded percentile). Plain
-percentiles are too narrow for few prompts: of 50 exponential numbers they hold the truth 92 times
+percentiles are too narrow for few prompts: of 20 exponential numbers they hold the truth 90 times
 in 100. The bootstrap-t does as well as this, but of a number that is seldom above 0 its ends run
 off (many a resample has no deviation to divide by), and it leaves the range of the values.
 

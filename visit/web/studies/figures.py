@@ -16,7 +16,7 @@ from visit.graph.studied.figure import FigureKind, Line
 from visit.text import counted, n_columns, shorten, visible
 from visit.web.colours import see_through
 from visit.web.plots.plotly import Figure, axis_title, layout, literal, plain_axis, plotly_scale
-from visit.web.theme import Theme
+from visit.web.theme import CLEAR, Theme
 
 COLOURS = ("plus", "minus", "mlp-border", "neuron-border", "heat", "soft")
 """Of lines and bars, one after another, by the names of the page's CSS variables."""
@@ -25,7 +25,7 @@ SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "x")
 _LETTERS = 12
 _LETTER = 6.9
 """How wide a column of such letters is, in px."""
-_LONGEST_NAME = 26
+_LONGEST_NAME, _LONGEST_TITLE = 26, 40
 _HEIGHT, _BELOW, _ABOVE = 340, 48, 12
 _BAR_ROW, _MAP_ROW = 19.0, 20.0
 _MANY_MARKS = 40
@@ -147,7 +147,7 @@ def _tips(figure: Numbers, line: Line) -> list[str]:
 
 def _x_axis(figure: Numbers, theme: Theme) -> dict[str, Any]:
     places = _places(figure)
-    axis = _axis(theme, title=axis_title(literal(figure.x_title), theme, 8))
+    axis = _axis(theme, title=_title(figure.x_title, theme))
     if any(isinstance(x, str) for x in figure.x):
         step = max(1, math.ceil(len(places) / 24))
         shown = range(0, len(places), step)
@@ -160,6 +160,15 @@ def _x_axis(figure: Numbers, theme: Theme) -> dict[str, Any]:
     return axis
 
 
+def _said(text: str) -> str:
+    """A title, no longer than a figure is high."""
+    return literal(shorten(visible_name(text), _LONGEST_TITLE))
+
+
+def _title(text: str, theme: Theme) -> dict[str, Any]:
+    return axis_title(_said(text), theme, 10)
+
+
 def _axis(theme: Theme, **more: Any) -> dict[str, Any]:
     return plain_axis(theme, **{"tickfont": {"color": theme.soft, "size": _LETTERS}, **more})
 
@@ -167,7 +176,7 @@ def _axis(theme: Theme, **more: Any) -> dict[str, Any]:
 def _values_axis(figure: Numbers, axes: Axes, theme: Theme) -> dict[str, Any]:
     return _axis(
         theme,
-        title=axis_title(literal(figure.y_title), theme, 10),
+        title=_title(figure.y_title, theme),
         range=[axes.low, axes.high],
         showgrid=True,
         gridcolor=theme.line,
@@ -281,7 +290,7 @@ def _bars(figure: Numbers, axes: Axes, theme: Theme) -> Figure:
     margin = (axes.left, 14, _ABOVE, _BELOW)
     if down:
         names |= {"autorange": "reversed", "ticks": "outside", "ticklen": 6,
-                  "tickcolor": "rgba(0,0,0,0)", "title": axis_title("", theme),
+                  "tickcolor": CLEAR, "title": _title("", theme),
                   "tickvals": places,
                   "ticktext": [literal(_name(_say_place(x))) for x in figure.x]}  # fmt: skip
         row = _BAR_ROW if len(figure.lines) > 1 else 1.5 * _BAR_ROW
@@ -340,7 +349,7 @@ def _map(figure: Numbers, axes: Axes, theme: Theme) -> Figure:
             "nticks": 6,
             "tickfont": {"size": _LETTERS, "color": theme.soft},
             "title": {
-                "text": literal(figure.y_title),
+                "text": _said(figure.y_title),
                 "side": "right",
                 "font": {"size": _LETTERS, "color": theme.soft},
             },
@@ -348,13 +357,13 @@ def _map(figure: Numbers, axes: Axes, theme: Theme) -> Figure:
     }
     x_axis = _axis(
         theme,
-        title=axis_title(literal(figure.x_title), theme, 8),
+        title=_title(figure.x_title, theme),
         tickvals=[places[at] for at in shown_x],
         ticktext=[literal(_name(_say_place(figure.x[at]))) for at in shown_x],
     )
     y_axis = _axis(
         theme,
-        title=axis_title("", theme),
+        title=_title("", theme),
         autorange="reversed",
         tickvals=[*shown_rows],
         ticktext=[literal(_name(visible_name(figure.lines[at].name))) for at in shown_rows],

@@ -167,13 +167,10 @@ def _section(
         axes = shared if figure.kind is first.kind else axes_of([figure])
         drawings[plot] = {shade: draw(figure, axes, theme) for shade, theme in THEMES.items()}
         height = drawings[plot]["light"]["layout"]["height"]
-        sides.append(element("div", *named, *_side(report, figure, plot, height)))
-    expected = next((one.expected for one in found if one is not None and one.expected), "")
-    quote = (
-        [element("p", element("b", "The paper found "), _continue(expected), class_="expected")]
-        if expected
-        else []
-    )
+        quoted = [] if len(reports) > 1 else _expect(figure.expected)
+        sides.append(element("div", *named, *_side(report, figure, plot, height, quoted)))
+    # Of one report its sentence leads; of two, what both are held against stands before them.
+    quote = _expect(_first_expected(found)) if len(reports) > 1 else []
     return element(
         "section",
         element("h2", one_line(first.title), id=f"{id_}-title"),
@@ -185,18 +182,25 @@ def _section(
     )
 
 
-def _continue(sentence: str) -> str:
-    """A sentence after the words that begin it, unless it has a beginning of its own."""
-    said = sentence.strip()
-    for opening in ("The paper found ", "the paper found "):
-        said = said.removeprefix(opening)
-    return said
+def _first_expected(found: Sequence[Figure | None]) -> str:
+    return next((one.expected for one in found if one is not None and one.expected), "")
 
 
-def _side(report: Report, figure: Figure, plot: str, height: int) -> list[Tree]:
+def _expect(expected: str) -> list[Tree]:
+    """What was found before, after the words that say whose it is."""
+    if not expected:
+        return []
+    said = expected.strip().removeprefix("The paper found ").removeprefix("the paper found ")
+    return [element("p", element("b", "The paper found "), said, class_="expected")]
+
+
+def _side(
+    report: Report, figure: Figure, plot: str, height: int, quoted: Sequence[Tree]
+) -> list[Tree]:
     said = f"{one_line(figure.title)}. {one_line(figure.says)}"
     return [
         element("p", figure.says, class_="says"),
+        *quoted,
         *list_keys(figure),
         element(
             "div", id=plot, class_="plot", style=f"height: {height}px", role="img", aria_label=said
