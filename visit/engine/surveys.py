@@ -206,10 +206,11 @@ class SurveyMemories(Survey):
 
 @dataclass(frozen=True)
 class SurveyActivations(Survey):
-    """The activation of every memory at the last position."""
+    """The activation of every memory, at the last position and everywhere."""
 
     columns: ClassVar[tuple[Column, ...]] = (
         Column("activation", "each memory's activation", ("layer", "memory")),
+        Column("mean", "its mean over the prompt's positions", ("layer", "memory")),
     )
 
 

@@ -47,7 +47,7 @@ def survey_activations(question: SurveyActivations, resident: Resident, tell: Pr
         RequestError: as in ``survey_memories``.
     """
     _check_memories(resident)
-    return survey(question, resident, tell, lambda b: {"activation": _activations(b).float()})
+    return survey(question, resident, tell, _find_activations)
 
 
 def _check_memories(resident: Resident) -> None:
@@ -58,7 +58,24 @@ def _check_memories(resident: Resident) -> None:
         )
 
 
-def _activations(batch: SurveyBatch) -> Float[Tensor, "prompt layer d_mlp"]:
+def _find_activations(batch: SurveyBatch) -> Values:
+    last, mean = list[Tensor](), list[Tensor]()
+    padded = batch.padded
+    weights = padded.is_own() / padded.lengths.unsqueeze(1)
+
+    def take(number: int, block: Block, layer: PaddedLayer) -> None:
+        assert layer.activation is not None
+        last.append(padded.last(layer.activation))
+        mean.append(torch.einsum("pi,pim->pm", weights.to(layer.activation), layer.activation))
+
+    batch.run(take)
+    return {
+        name: torch.stack(found, dim=1).float()
+        for name, found in (("activation", last), ("mean", mean))
+    }
+
+
+def _find_strongest(count: int, batch: SurveyBatch) -> Values:
     found: list[Tensor] = []
 
     def take(number: int, block: Block, layer: PaddedLayer) -> None:
@@ -66,11 +83,7 @@ def _activations(batch: SurveyBatch) -> Float[Tensor, "prompt layer d_mlp"]:
         found.append(batch.padded.last(layer.activation))
 
     batch.run(take)
-    return torch.stack(found, dim=1)
-
-
-def _find_strongest(count: int, batch: SurveyBatch) -> Values:
-    activation = _activations(batch)
+    activation = torch.stack(found, dim=1)
     places = find_greatest(activation.abs(), count)
     return {
         "strongest": places.to(torch.int32),

@@ -97,7 +97,7 @@ class AlwaysOn(Study):
     def _count(
         self, engine: Engine, prompts: Sequence[Prompt], progress: Progress
     ) -> tuple[Array, Array]:
-        """On which part of some prompts each memory is active, and its mean activation there."""
+        """On which part of some prompts each memory is active, and its mean over all positions."""
         active: Array = np.zeros(())
         total: Array = np.zeros(())
         n_read = 0
@@ -111,7 +111,7 @@ class AlwaysOn(Study):
             count = min(self.strongest, activation.shape[-1])
             least = np.sort(np.abs(activation), axis=-1)[..., -count, None]
             active = active + (np.abs(activation) >= least).sum(0)
-            total = total + activation.sum(0)
+            total = total + found.values["mean"].astype(np.float64).sum(0)
         if not n_read:  # the reason of the first stands for all
             raise RequestError(f"no prompt of the sample can be measured: {found.failed[0].reason}")
         return active / n_read, total / n_read

@@ -17,6 +17,12 @@ from visit.studies.rows import Rows
 
 _SHARE = (0.0, 1.0)
 _NAMED = 5
+_TITLES = {
+    "previous": "Heads that look at the previous token",
+    "duplicate": "Heads that look at earlier copies of the token",
+    "induction": "Induction heads: what followed earlier copies",
+    "sink": "Heads that rest on the first token",
+}
 
 
 class HeadScores(SurveyStudy):
@@ -53,7 +59,7 @@ def _map(rows: Rows, at: int, kind: str) -> Figure:
     n_known = int(np.isfinite(flat).any(1).sum())
     says = f"Strongest: {named}; over the {n_known:,} prompts that have such a token."
     return map_figure(
-        f"{kind.replace(' ', '-')}", f"{kind.capitalize()} heads", says,
+        kind, _TITLES[kind], says,
         scores.transpose(0, 2, 1), [f"head {head}" for head in range(n_heads)],
         x_title="layer", y_title="part of attention", n=n_known, within=_SHARE,
     )  # fmt: skip

@@ -76,8 +76,8 @@ def _classes(rows: Rows) -> Figure:
                                                                 WordClass.CONTENT))  # fmt: skip
     first = lines[0]
     says = (
-        f"Across {first.name}, over all layers, function words go from their share by "
-        f"{share_in_words(first, function)} and content words by "
+        f"Across {first.name}, over all layers, the probability on function words changes by "
+        f"{share_in_words(first, function)} and on content words by "
         f"{share_in_words(first, content)}; of random vectors of the same norm by "
         f"{share_in_words(lines[1], function)} and {share_in_words(lines[1], content)}."
     )
@@ -124,13 +124,13 @@ def _words(rows: Rows, end: int) -> Figure:
         counts.update(own)
     listed = [text for text, _ in counts.most_common(15)]
     there = np.array([[own[text] > 0 for text in listed] for own in prompts], float)
-    does = "lose" if end == 0 else "gain"
+    does, who = (("lose", "losers"), ("gain", "gainers"))[end]
     found = line_from_interval("part of prompts", mean_interval(there, within=(0.0, 1.0)))
     first = ", ".join(f"{text!r} ({share_in_words(found, at)})"
                       for at, text in enumerate(listed[:3]))  # fmt: skip
     says = f"The tokens that most often {does} most at some norm: {first} of prompts."
     return bars_figure(
-        f"{does}rs", f"Which tokens {does} most", says, [found], x_title="token",
+        who, f"Which tokens {does} most", says, [found], x_title="token",
         y_title=f"part of prompts where it {does}s most at some norm", n=len(rows),
         x=[text.replace(" ", "·", 1) if text.startswith(" ") else text for text in listed],
     )  # fmt: skip
