@@ -9,6 +9,7 @@
 //   graph     the drawing: tap, show, fit, highlight            search, finder   the search (pure), and its list
 //   ways      what in the drawing goes together                 parts            how much of the graph is drawn
 //   look      theme, colours, panes, the lens dock              lens             what lies over the lens grid
+//   figures   when Plotly is loaded
 //   panels    fills the panels that the server sends            terms, help, tour, cover, drop   one part each
 //   keeping   what the browser keeps of a prompt; pure          kept             keeps it, and puts it into a link
 //   entries   Back and Forward                                  draft            what is typed and not traced yet

@@ -109,4 +109,8 @@ interface Window {
   ReactDOM: { createRoot: (place: HTMLElement) => { render: (element: unknown) => void } };
   React: { createElement: (type: unknown, props: object) => unknown };
   dash_cytoscape: { Cytoscape: unknown };
+  /** Where Dash has Plotly from; a page without a server has no figures. */
+  _dashPlotlyJSURL?: string;
+  /** The library, or the promise of it. */
+  Plotly?: unknown;
 }

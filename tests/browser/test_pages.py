@@ -45,6 +45,24 @@ def test_a_page_that_cannot_be_put_back_is_handed_on_to_none(
     pages.give_back(other)
 
 
+# How many nodes are drawn at the moment that Plotly is asked for.
+WATCH_FOR_PLOTLY = """() => new MutationObserver(() => {
+    if (window.drawn !== undefined || !document.querySelector('script[src*="/plotly"]')) return;
+    window.drawn = document.getElementById('graph')?._cyreg?.cy.nodes('[family]').length ?? 0;
+}).observe(document.documentElement, { childList: true, subtree: true })"""
+
+
+def test_what_draws_figures_is_loaded_after_the_first_graph(pages: Pages):
+    """It is the most of all that a page loads, and nothing of it is seen at first."""
+    opened = pages.take("fake", {}, shared=False)
+    screen = opened.screen
+    screen.page.goto(screen.address, wait_until="commit")
+    screen.ask(WATCH_FOR_PLOTLY)
+    wait_until(lambda: screen.ask("typeof window.Plotly?.newPlot") == "function", "Plotly")
+    assert screen.ask("window.drawn") > 0
+    pages.give_back(opened)
+
+
 FRAMES = """() => new Promise(done => {
     let drawn = 0;
     const draw = () => { drawn += 1; requestAnimationFrame(draw); };

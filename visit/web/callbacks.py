@@ -82,6 +82,7 @@ def register(
 
 def _register_graph(calls: Calls, engine: Engine | None, graphs: Graphs) -> None:
     jobs = calls.jobs
+    has_view = engine is None  # from the start; what follows from its key is called for that
 
     async def draw(
         data: dict[str, Any] | None, parts: Any, by: Any, kept: Any, unfolded: Any, room: Any
@@ -120,6 +121,7 @@ def _register_graph(calls: Calls, engine: Engine | None, graphs: Graphs) -> None
             Input(name, "data")
             for name in (ids.PARTS, ids.CHOSEN_BY, ids.KEPT, ids.UNFOLDED, ids.ROOM)
         ),
+        first=has_view,
     )
 
     async def count(key: str | None, by: Any, data: dict[str, Any] | None) -> Any:
@@ -177,7 +179,6 @@ def _register_graph(calls: Calls, engine: Engine | None, graphs: Graphs) -> None
         Output(ids.SEARCHABLE, "data"),
         Input(ids.GROWN, "data"),
         State(ids.VIEW, "data"),
-        first=False,
     )
 
     async def inspect(picked: str | None, tab: str | None, data: dict[str, Any] | None) -> Any:
@@ -195,6 +196,7 @@ def _register_graph(calls: Calls, engine: Engine | None, graphs: Graphs) -> None
         Input(ids.PICKED, "data"),
         Input(ids.TAB, "data"),
         Input(ids.VIEW, "data"),
+        first=has_view,
     )
 
     async def keep(asked: dict[str, Any] | None, data: dict[str, Any] | None) -> tuple[Any, Any]:
@@ -221,7 +223,6 @@ def _register_graph(calls: Calls, engine: Engine | None, graphs: Graphs) -> None
         Output(ids.FIGURE, "data"),
         Input(ids.EXPORT, "data"),
         State(ids.VIEW, "data"),
-        first=False,
     )
 
 
@@ -232,7 +233,7 @@ def _register_browser(app: Dash, *, with_engine: bool) -> None:
     def browser(name: str, *dependencies: Output | Input | State, first: bool = False) -> None:
         """Have a script's function called with what changes; a fresh page's too if ``first``.
 
-        Dash compares each callback that a fresh page calls with every other, again and again.
+        The fewer the better, as ``Calls.add`` says.
         """
         untyped.clientside_callback(
             ClientsideFunction("visit", name), *dependencies, prevent_initial_call=not first

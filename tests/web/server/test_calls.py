@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from dash import Dash, Input, State
 from page import Callback
-from sample import FakeEngine
+from sample import FakeEngine, make_flow
 from starlette.testclient import TestClient
 
 from visit.graph.request import Request
@@ -113,15 +113,29 @@ def test_a_fresh_page_calls_no_script_that_has_nothing_to_say_yet(client: TestCl
     assert [one["id"] for one in first[-1]["inputs"]] == [ids.FIXED_PANELS]
 
 
+@pytest.mark.parametrize("has_model", [True, False])
+def test_a_fresh_page_asks_the_server_for_no_more_than_what_it_shows_first(has_model: bool):
+    """All else follows from what comes, and has nothing to say before."""
+    engine = FakeEngine(lambda request: make_flow(request)) if has_model else None
+    app = create_app(engine, flow=None if has_model else make_flow())
+    with TestClient(app.server, base_url="http://127.0.0.1") as client:
+        said = client.get("/_dash-dependencies").json()
+    asked = [one for one in said if one["clientside_function"] is None]
+    first = [one["output"] for one in asked if not one["prevent_initial_call"]]
+    assert len(asked) > 5
+    shown = [f"..{ids.GRAPH}.elements...{ids.DRAWN_PANELS}.data..", f"{ids.INSPECTOR_PANELS}.data"]
+    assert first == ([f"..{ids.VIEW}.data...{ids.PICKED}.data.."] if has_model else shown)
+
+
 def test_two_callbacks_without_output_are_not_of_the_same_inputs():
     """Dash would call one of them alone: Cancel once ended nothing."""
 
     async def stop(_clicks: int | None) -> None: ...
 
     calls = Calls(Dash(__name__, backend="fastapi"), Jobs())
-    calls.add(stop, Input(ids.CANCEL, "n_clicks"), first=False)
+    calls.add(stop, Input(ids.CANCEL, "n_clicks"))
     with pytest.raises(ValueError, match="stop: a callback without output has these inputs"):
-        calls.add(stop, Input(ids.CANCEL, "n_clicks"), State(ids.PAGE, "data"), first=False)
+        calls.add(stop, Input(ids.CANCEL, "n_clicks"), State(ids.PAGE, "data"))
 
 
 def test_a_fault_in_any_callback_is_told_in_place_and_in_one_line_of_the_log(

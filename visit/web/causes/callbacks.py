@@ -222,7 +222,6 @@ def _register_what_if(
         Output(ids.VIEW, "data", allow_duplicate=True),
         Input(ids.RUN, "data"),
         State(ids.VIEW, "data"),
-        first=False,
         cancels=True,
     )
 
@@ -252,7 +251,6 @@ def _register_what_if(
         Output(ids.WEIGHED, "data"),
         Input(ids.WEIGH, "data"),
         State(ids.VIEW, "data"),
-        first=False,
         cancels=True,
     )
 

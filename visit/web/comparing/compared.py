@@ -72,7 +72,6 @@ def register_comparing(
         Output(ids.VIEW, "data", allow_duplicate=True),
         Input(ids.COMPARE, "data"),
         State(ids.VIEW, "data"),
-        first=False,
         cancels=True,
     )
 

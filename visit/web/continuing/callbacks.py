@@ -82,7 +82,6 @@ def register_continuing(
         Input(ids.CONTINUE, "data"),
         State(ids.VIEW, "data"),
         State(ids.CONTINUED, "data"),
-        first=False,
         cancels=True,
     )
 

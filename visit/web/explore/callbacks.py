@@ -106,7 +106,6 @@ def register_explore(calls: Calls, graphs: Graphs) -> None:
         State(ids.EXPLORED_BY, "data"),
         State(ids.KEY, "data"),
         State(ids.VIEW, "data"),
-        first=False,
     )
 
 

@@ -76,7 +76,7 @@ class Calls:
         self,
         function: Function,
         *dependencies: DashDependency,
-        first: bool = True,
+        first: bool = False,
         cancels: bool = False,
     ) -> None:
         """Have a function answer a callback.
@@ -86,7 +86,9 @@ class Calls:
         Args:
             function: Takes the values of the inputs and states, as it annotates them.
             dependencies: Its outputs, inputs and states.
-            first: Whether a fresh page calls it.
+            first: Whether a fresh page calls it before anything changes: where the page holds what
+                it is about from the start. Dash compares each callback that is called then with
+                every other, again whenever something comes, so the fewer the better.
             cancels: Whether *Cancel* ends it.
 
         Raises:

@@ -115,6 +115,7 @@ def register(calls: Calls, engine: Engine, shelf: Shelf, default: Request) -> No
         State(ids.SETTINGS, "data"),
         State(ids.VIEW, "data"),
         State(ids.PAGE, "data"),
+        first=True,
         cancels=True,
     )
 
@@ -131,10 +132,9 @@ def register(calls: Calls, engine: Engine, shelf: Shelf, default: Request) -> No
         check_settings,
         Output(ids.SETTINGS_PROBLEMS, "data"),
         Input(ids.SETTINGS, "data"),
-        first=False,
     )
 
-    calls.add(cancel, Input(ids.CANCEL, "n_clicks"), State(ids.PAGE, "data"), first=False)
+    calls.add(cancel, Input(ids.CANCEL, "n_clicks"), State(ids.PAGE, "data"))
 
 
 def request_answered(asked: Request, flow: FlowGraph) -> Request:
