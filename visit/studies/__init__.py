@@ -1,6 +1,6 @@
 """Measurements over many prompts: rows in Parquet, and a report with intervals."""
 
-from visit.graph.studied.columns import Column, Surveyed, Unmeasured
+from visit.graph.studied.columns import Column, Surveyed, Unmeasured, columns_of
 from visit.graph.studied.figure import Figure, FigureKind, Line, Report
 from visit.studies.study import Prompt, Study
 
@@ -14,4 +14,5 @@ __all__ = [
     "Study",
     "Surveyed",
     "Unmeasured",
+    "columns_of",
 ]

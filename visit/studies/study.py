@@ -2,19 +2,26 @@
 
 A study of one's own is a Python file with a subclass of ``Study``::
 
-    from visit.studies import Figure, FigureKind, Study, line
+    from visit.engine.questions import Explain
+    from visit.graph.request import Request
+    from visit.studies import Study, columns_of
+    from visit.studies.drawing import bars_figure, line, share_in_words
 
     class Confidence(Study):
         '''How sure the model is of its next token.'''
 
         name, version = "confidence", 1
+        title = "Confidence"
 
-        def measure(self, engine, prompts, prepared):
-            flows = [engine.ask(Explain(Request(one.text))) for one in prompts]
-            return columns_of(prompts, confidence=[flow.target.prob for flow in flows])
+        def measure(self, engine, prompts, prepared, progress):
+            flows = [engine.ask(Explain(Request(one.text, effects=False))) for one in prompts]
+            return columns_of(confidence=[flow.target.prob for flow in flows])
 
         def report(self, rows):
-            return [...]
+            mean = line("mean", rows["confidence"][:, None], within=(0, 1))
+            says = f"The likeliest token has {share_in_words(mean, 0)}."
+            return [bars_figure("confidence", "Confidence", says, [mean], x=["likeliest token"],
+                                x_title="", y_title="probability", n=len(rows))]
 """
 
 from __future__ import annotations

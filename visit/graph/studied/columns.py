@@ -75,8 +75,29 @@ class Surveyed:
                                  f"and the axes {one.axes}")  # fmt: skip
 
 
+def columns_of(**values: Sequence[Any] | Array) -> Surveyed:
+    """What was measured of all prompts, none of which failed.
+
+    Args:
+        values: By a column's name, a number or a text a prompt, or lists of numbers of one length;
+            their axes are called ``place``, where there is one, or ``axis 1`` and so on.
+    """
+    arrays = {name: np.asarray(value) for name, value in values.items()}
+    arrays = {
+        name: value.astype(object) if value.dtype.kind == "U" else value
+        for name, value in arrays.items()
+    }
+    columns = []
+    for name, value in arrays.items():
+        n_axes = value.ndim - 1
+        axes = ("place",) if n_axes == 1 else tuple(f"axis {n + 1}" for n in range(n_axes))
+        columns.append(Column(name, name, axes))
+    n = len(next(iter(arrays.values()), ()))
+    return Surveyed(tuple(columns), arrays, tuple(range(n)))
+
+
 def join_surveyed(parts: Sequence[Surveyed]) -> Surveyed:
-    """Surveys of the same columns as one; rows by their places, those of one prompt all together.
+    """Surveys of the same columns as one, rows in the order of their places.
 
     Raises:
         ValueError: there is none, or they have other columns.
