@@ -17,12 +17,12 @@ from beartype import BeartypeConf
 from beartype.claw import beartype_packages
 from hypothesis import settings
 from jaxtyping import install_import_hook
+from shape_checks import check_shapes
 
 # From here on every function and dataclass of the package checks its annotations when called. Where
 # a module names the shapes of arrays, or a type made of such, these are checked too, which makes
-# each of its calls some ten times as slow. So are a module's calls that names what is imported for
-# mypy alone, or makes named tuples, which the quick way cannot look up; and a request's, whose own
-# checks come first then.
+# each of its calls slower. So are a module's calls that names what is imported for mypy alone, or
+# makes named tuples, which the quick way cannot look up. A request's own checks come first.
 PACKAGE = Path(__file__).parent.parent / "visit"
 REQUEST = "visit.graph.request"
 SLOW_WORDS = re.compile("jaxtyping|Routing|TYPE_CHECKING|NamedTuple")
@@ -32,7 +32,8 @@ SLOWLY = [
     for path in (PACKAGE / folder).rglob("*.py")
     if SLOW_WORDS.search(path.read_text(encoding="utf-8"))
 ]
-install_import_hook([REQUEST, *SLOWLY], "beartype.beartype")
+install_import_hook([REQUEST], "beartype.beartype")
+check_shapes(SLOWLY)
 beartype_packages(
     ["visit"],
     conf=BeartypeConf(

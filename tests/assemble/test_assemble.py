@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 from specimens import FEW as FEW_BY_FLOW
-from specimens import MAKERS, TOKEN_IDS, builder, specimen
+from specimens import MAKERS, STRUCTURES, TOKEN_IDS, builder, specimen
 
 from visit.assemble import builder as builder_module
 from visit.assemble.route import draw_layer
@@ -59,6 +59,7 @@ def test_every_ledger_adds_up_by_itself_with_its_rest(name: str, rank_by: str):
     flow = explain(name, replace(FEW, rank_by=RankBy(rank_by)))
     assert flow.audit.residual < 1e-10
     assert flow.audit.logit < 1e-9
+    assert flow.audit.flow is not None and flow.audit.flow < 1e-9
     wholes, seen = direct_logit_of_wholes(flow), set()
     for (target, ledger), edges in ledgers(flow).items():
         seen.add(ledger)
@@ -74,7 +75,7 @@ def test_every_ledger_adds_up_by_itself_with_its_rest(name: str, rank_by: str):
     assert seen == set(Ledger) - {Ledger.EXPERTS, Ledger.MEMORIES} | of_mlps
 
 
-@pytest.mark.parametrize("name", sorted(MAKERS))
+@pytest.mark.parametrize("name", STRUCTURES)
 def test_float32_adds_up_to_its_own_precision(name: str):
     flow = explain(name, dtype=torch.float32)
     assert flow.audit.residual < 1e-5

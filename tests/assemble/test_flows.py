@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from specimens import FEW, MAKERS, TOKEN_IDS, builder, specimen
+from specimens import FEW, STRUCTURES, TOKEN_IDS, builder, specimen
 from torch import Tensor
 
 from visit.assemble import flows
@@ -45,7 +45,7 @@ def check_ledgers(flow: FlowGraph) -> set[Ledger]:
     return {ledger for _, ledger in sums}
 
 
-@pytest.mark.parametrize("name", sorted(MAKERS))
+@pytest.mark.parametrize("name", STRUCTURES)
 def test_every_node_has_the_flow_of_its_ledgers_at_every_position(name: str):
     flow = explain(name, replace(FEW, threshold=0.001))
     assert flow.audit.flow < 1e-9
@@ -126,7 +126,7 @@ def test_outcomes_add_up_over_parts_to_the_candidates_centred_logits(name: str):
         assert float(flow[target]) == pytest.approx(graph.get(id_, 0.0), abs=1e-9)
 
 
-@pytest.mark.parametrize("name", sorted(MAKERS))
+@pytest.mark.parametrize("name", STRUCTURES)
 def test_outcomes_of_heads_and_of_memories_add_up_to_their_wholes(name: str):
     """With the biases', at the traced position and, of heads, at an earlier one."""
     tiny, layer = specimen(name, torch.float64), 1

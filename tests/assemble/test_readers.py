@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from specimens import FEW, MAKERS, TOKEN_IDS, builder, logits_of, specimen
+from specimens import FEW, STRUCTURES, TOKEN_IDS, builder, logits_of, specimen
 
 from visit.formats.document import data_from_flow
 from visit.graph.flow import Edge, EdgeKind, FlowGraph, Ledger, Node, NodeId, NodeKind
@@ -122,8 +122,8 @@ def caught_parts(name: str) -> torch.Tensor:
         return attention.output(alone.flatten(2)) - nothing
 
 
-@pytest.mark.parametrize("name", sorted(MAKERS))
-def test_in_every_family_two_readers_share_the_value_that_hooks_catch(name: str):
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_two_readers_share_the_value_that_hooks_catch(name: str):
     """Opened at one earlier position first or at the other: the nodes are neither reader's."""
     parts, architecture = caught_parts(name), specimen(name).architecture
     first, second = opened_at(name, 1), opened_at(name, EARLY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from specimens import MAKERS, TOKEN_IDS, Specimen, specimen
+from specimens import STRUCTURES, TOKEN_IDS, Specimen, specimen
 from torch import Tensor
 
 from visit.explore import contexts
@@ -14,7 +14,7 @@ from visit.tracing.trace import Trace, record
 TEXT = [*TOKEN_IDS, 8, 2, 51, 8, 33, 3, 14, 29, 40, 7, 11, 60]
 
 
-@pytest.fixture(params=sorted(MAKERS))
+@pytest.fixture(params=STRUCTURES)
 def tiny(request: pytest.FixtureRequest) -> Specimen:
     return specimen(request.param)
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from captum.attr import InputXGradient, IntegratedGradients, Saliency
-from specimens import MAKERS, TOKEN_IDS, Specimen, specimen
+from specimens import MAKERS, STRUCTURES, TOKEN_IDS, Specimen, specimen
 from torch import Tensor
 
 from visit.attribution.metric import Metric
@@ -89,10 +89,12 @@ def own_embeddings(tiny: Specimen) -> Tensor:
     return tiny.trace.residuals[0].clone()[None].requires_grad_()
 
 
+@pytest.mark.parametrize("name", STRUCTURES)
 @pytest.mark.parametrize("metric", [CHOICE, DIFFERENCE, Metric(MetricKind.LOGIT, 17)])
 def test_flows_of_many_positions_add_up_and_are_each_the_graphs_own(
-    tiny: Specimen, metric: Metric, monkeypatch: pytest.MonkeyPatch
+    name: str, metric: Metric, monkeypatch: pytest.MonkeyPatch
 ):
+    tiny = specimen(name)
     monkeypatch.setattr(saliency, "COLUMNS_TOGETHER", 2)  # several sweeps, the last one not full
     positions = (0, 1, 3, 4, LAST)
     told: list[float] = []
@@ -111,8 +113,15 @@ def test_flows_of_many_positions_add_up_and_are_each_the_graphs_own(
         assert float(found.biases[row]) == pytest.approx(biases, abs=1e-9)
 
 
-@pytest.mark.parametrize("metric", [CHOICE, DIFFERENCE])
-def test_gradients_are_captums(tiny: Specimen, metric: Metric):
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [
+        *((name, CHOICE) for name in sorted(MAKERS)),
+        *((name, DIFFERENCE) for name in STRUCTURES),
+    ],
+)
+def test_gradients_are_captums(name: str, metric: Metric):
+    tiny = specimen(name)
     aim = aim_at_metric(tiny.architecture, LAST, metric)
     gradients = gradients_at_sources(tiny.architecture, tiny.trace, [aim])
     run, own = metric_of(tiny, metric), own_embeddings(tiny)
@@ -124,9 +133,13 @@ def test_gradients_are_captums(tiny: Specimen, metric: Metric):
     equal(inputs_x_gradients(tiny.trace, gradients)[0], multiplied.detach())
 
 
-@pytest.mark.parametrize("start", ["zero", "mean"])
-def test_integrated_gradients_and_their_delta_are_captums(tiny: Specimen, start: str):
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [*((name, "mean") for name in sorted(MAKERS)), *((name, "zero") for name in STRUCTURES)],
+)
+def test_integrated_gradients_and_their_delta_are_captums(name: str, start: str):
     """captum weighs its steps in float32, which leaves seven digits."""
+    tiny = specimen(name)
     own = own_embeddings(tiny)
     mean = own.detach()[0].mean(0, keepdim=True).expand_as(own[0])
     baseline = torch.zeros_like(own[0]) if start == "zero" else mean

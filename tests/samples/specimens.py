@@ -213,6 +213,17 @@ MAKERS: dict[str, Callable[[], Any]] = {
 }  # fmt: skip
 
 
+STRUCTURES = ("gpt2", "bloom", "falcon-7b", "gemma2", "llama-gqa", "qwen2-moe-dense-first")
+"""One family of each structure, for what is computed of any model alike once it is laid open.
+
+Positions that are learned, one matrix for queries, keys and values, and biases everywhere (GPT-2);
+a slope over positions and a norm of the embeddings (Bloom); one key head, and attention beside the
+MLP (Falcon); norms on both sides, caps and a window (Gemma 2); grouped heads that are turned, and a
+gated MLP (Llama); a mixture with a shared expert, and a layer without (Qwen2 MoE). That each family
+is laid open and recorded as it computes, the identities and the tests of hooks check on every one.
+"""
+
+
 @cache
 def specimen(name: str, dtype: torch.dtype = torch.float64) -> Specimen:
     """The named tiny model with every weight drawn at random, so that no bias or gain is idle."""
