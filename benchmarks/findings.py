@@ -102,10 +102,10 @@ def _write(models: Sequence[str], runs: Sequence[tuple[list[str], Path]]) -> Non
 
 def _replace(text: str, name: str, content: str) -> str:
     """The page with what stands between two marks replaced; what is told around them stays."""
-    pattern = rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)"
+    pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
     if not re.search(pattern, text, re.DOTALL):
         return f"{text.rstrip()}\n\n<!-- {name} -->\n{content}\n<!-- /{name} -->\n"
-    return re.sub(pattern, lambda found: found[1] + content + found[2], text, flags=re.DOTALL)
+    return re.sub(pattern, lambda found: f"{found[1]}{content}\n{found[2]}", text, flags=re.DOTALL)
 
 
 def _section(study: str, reports: Sequence[Report], wholes: dict[str, Report]) -> str:

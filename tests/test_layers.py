@@ -19,6 +19,7 @@ TENSORS = MODELS | {"tracing", "attribution", "lens"}
 # What a folder or module of the package may import: whole folders, or one module of a folder.
 # Every one may import itself, and `visit` for its version. docs/architecture.md shows the table.
 MAY_IMPORT: dict[str, set[str] | None] = {
+    "__main__": {"cli"},
     "__init__": {"errors", "formats", "graph", "session"},
     "errors": set(),
     "text": set(),
