@@ -42,6 +42,18 @@ from visit.engine.questions import (
     ReadUpstream,
     SplitScore,
 )
+from visit.engine.surveys import (
+    ReadMemories,
+    Survey,
+    SurveyActivations,
+    SurveyDepths,
+    SurveyHeads,
+    SurveyMemories,
+    SurveyNorms,
+    SurveyPatterns,
+    SurveyRemoval,
+    SurveySinks,
+)
 from visit.errors import RequestError
 from visit.graph.circuit import Score
 from visit.graph.explored.maps import Projection
@@ -105,6 +117,16 @@ SAMPLES: list[Question[Any]] = [
     WatchTokens(REQUEST),
     WatchTokens(REQUEST, (" Rome", r"\#12"), at=-2),
     ReadConsensus(REQUEST, (("Rome",), ("Oslo",)), (1, 3), ("", " a"), template="{city} is"),
+    Survey(REQUEST),
+    SurveyHeads.of(["Rome is", "Oslo is"], ["", " a"], k=7, values=0, queries=False, seed=3),
+    SurveyNorms.of(["Rome is"], seed=2),
+    SurveyMemories.of(["Rome is"], strongest=3, positions=100),
+    SurveyActivations.of(["Rome is"]),
+    SurveyRemoval.of(["Rome is"], memories=((0, 3), (1, 7)), means=(0.5, -1.0)),
+    SurveyDepths.of(["Rome is"], [" a"]),
+    SurveyPatterns.of(["Rome is"]),
+    SurveySinks.of(["Rome is"]),
+    ReadMemories.of([[0, 3], [1, 7]]),
 ]
 
 

@@ -58,7 +58,12 @@ class ReadMemories(Question[tuple[MemoryWords, ...]]):
     @classmethod
     def of(cls, memories: Sequence[Sequence[int]]) -> Self:
         """The question of some memories, whatever the request would say of a prompt."""
-        return cls(_ANY, tuple(memories))  # type: ignore[arg-type]  # lists are made tuples
+        return cls(_ANY, pairs_from(memories))
+
+
+def pairs_from(memories: Sequence[Sequence[int]]) -> tuple[tuple[int, int], ...]:
+    """Layers and numbers as questions have them, of what JSON says."""
+    return tuple((layer, number) for layer, number in memories)
 
 
 @dataclass(frozen=True)

@@ -157,8 +157,10 @@ def value_at(answer: object, path: str) -> Any:
                 value = value[step]
             elif isinstance(value, Sequence) and not isinstance(value, str):
                 value = value[int(step)]
+            elif step.startswith("_"):
+                raise AttributeError(step)
             else:
-                value = None if step.startswith("_") else getattr(value, step)
+                value = getattr(value, step)
         except (AttributeError, KeyError, IndexError, ValueError):
             raise RequestError(
                 f"the answer has no {path!r}: there is no {step!r} in a {type(value).__name__}; "

@@ -106,10 +106,10 @@ def read_memories(
     for layer, number in question.memories:
         mlp = resident.loaded.architecture.blocks[layer].mlp
         assert isinstance(mlp, Mlp)
-        rows.append(resident.projector.cast(mlp.w_out[number]))
+        rows.append(mlp.w_out[number])
     if not rows:
         return ()
-    vectors = torch.stack(rows)
+    vectors = resident.projector.cast(torch.stack(rows))
     said = resident.projector.measure(vectors, _WORDS)
     columns = zip(question.memories, vectors.norm(dim=-1).tolist(), said.entropy.tolist(),
                   said.top_ids.tolist(), strict=True)  # fmt: skip

@@ -17,6 +17,7 @@ from visit.engine.surveys import (
     SurveyActivations,
     SurveyMemories,
     SurveyRemoval,
+    pairs_from,
 )
 from visit.errors import RequestError
 from visit.graph.request import Count, CountFromOne, PartOfOne
@@ -129,8 +130,8 @@ class AlwaysOn(Study):
                     strongest=self.strongest)  # fmt: skip
         removed = ask(
             engine, SurveyRemoval, prompts, part_of(progress, 0.2, 1.0),
-            memories=prepared["memories"], means=prepared["means"], others=prepared["others"],
-            other_means=prepared["other_means"],
+            memories=pairs_from(prepared["memories"]), means=tuple(prepared["means"]),
+            others=pairs_from(prepared["others"]), other_means=tuple(prepared["other_means"]),
         )  # fmt: skip
         kept = [at for at, place in enumerate(found.places) if place in removed.places]
         also = [at for at, place in enumerate(removed.places) if place in found.places]
