@@ -19,15 +19,21 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # that is a minute of each that runs tests, the rewriting of their checks and types included.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: serve test test-oldest lint bench
+.PHONY: serve test test-early test-late test-oldest lint bench
 
 serve: .venv/ready-run
 	.venv/bin/visit serve --port $(PORT) $(if $(MODEL),--model '$(MODEL)')
 
-test: .venv/ready-dev
+# .ci/run has test in two parts: what is early is done while test-oldest is still at work.
+EARLY := tests/formats tests/graph tests/mini
+
+test test-late: .venv/ready-dev
 	"$$(.ci/node)" --test tests/js/*.test.js
 	VISIT_BROWSER="$$(.ci/browser)" && export VISIT_BROWSER && \
-	  .venv/bin/python -m pytest $(TOGETHER)
+	  .venv/bin/python -m pytest $(TOGETHER) $(if $(filter test-late,$@),$(EARLY:%=--ignore=%))
+
+test-early: .venv/ready-dev
+	.venv/bin/python -m pytest $(EARLY)
 
 # What another transformers could change: the numbers, what is recorded, tokens, and loading.
 ARCHITECTURE_SUITE := tests/test_identities.py tests/tracing tests/models
