@@ -19,15 +19,21 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # that is a minute of each that runs tests, the rewriting of their checks and types included.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: serve test test-oldest lint bench
+.PHONY: serve test test-early test-late test-oldest lint bench
 
 serve: .venv/ready-run
 	.venv/bin/visit serve --port $(PORT) $(if $(MODEL),--model '$(MODEL)')
 
-test: .venv/ready-dev
+# .ci/run has test in two parts: what is early is done while test-oldest is still at work.
+EARLY := tests/formats tests/graph tests/mini
+
+test test-late: .venv/ready-dev
 	"$$(.ci/node)" --test tests/js/*.test.js
 	VISIT_BROWSER="$$(.ci/browser)" && export VISIT_BROWSER && \
-	  .venv/bin/python -m pytest $(TOGETHER)
+	  .venv/bin/python -m pytest $(TOGETHER) $(if $(filter test-late,$@),$(EARLY:%=--ignore=%))
+
+test-early: .venv/ready-dev
+	.venv/bin/python -m pytest $(EARLY)
 
 # What another transformers could change: the numbers, what is recorded, tokens, and loading.
 ARCHITECTURE_SUITE := tests/test_identities.py tests/tracing tests/models
@@ -49,10 +55,11 @@ bench: .venv/ready-dev
 	.venv/bin/python benchmarks/report.py .cache/bench
 
 # What the app needs, or all that lint and tests need as well, at the versions in constraints.txt.
+# Of its 340 MB of Python most is never imported: each module is compiled when it first is.
 EXTRAS_run :=
 EXTRAS_dev := [dev,test]
 .venv/ready-%: pyproject.toml constraints.txt | .venv/bin/pip
-	.venv/bin/pip install --constraint constraints.txt --editable '.$(EXTRAS_$*)'
+	.venv/bin/pip install --no-compile --constraint constraints.txt --editable '.$(EXTRAS_$*)'
 	touch $@
 
 # TypeScript, which only checks; nothing that it installs is served.
@@ -63,7 +70,7 @@ node_modules/ready: package.json package-lock.json
 # Its own venv; what transformers pins itself is left to it.
 .venv-oldest/ready: pyproject.toml constraints.txt | .venv-oldest/bin/pip
 	grep -Ev '^(transformers|tokenizers|huggingface-hub)==' constraints.txt > .venv-oldest/constraints.txt
-	.venv-oldest/bin/pip install --constraint .venv-oldest/constraints.txt \
+	.venv-oldest/bin/pip install --no-compile --constraint .venv-oldest/constraints.txt \
 	  --editable '.[test]' 'transformers==4.57.*'
 	touch $@
 

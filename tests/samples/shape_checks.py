@@ -19,15 +19,18 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from beartype import beartype
-from jaxtyping import jaxtyped
+from jaxtyping import AbstractArray, jaxtyped
 
 MOST_MADE = 20
 """How often a function that is made inside another is checked, of all the times that it is made."""
 NAME = f"checked-{hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]}"
 """Of the compiled files: others once this file is another."""
+
+SIZES = jaxtyped("context")
+"""What axes are named in while a call runs; each entry begins anew, and the last is left first."""
 
 _made: Counter[CodeType] = Counter()
 
@@ -44,18 +47,30 @@ def checked(made: Any) -> Any:
         _made[made.__code__] += 1
         if _made[made.__code__] > MOST_MADE:
             return made
-    checks: list[Callable[..., Any]] = []
+    check: Callable[..., Any] | None = None
+    has_shapes = False
 
     @wraps(made)
     def call(*given: Any, **named: Any) -> Any:
+        nonlocal check, has_shapes
         __tracebackhide__ = True
-        if not checks:
+        if check is None:
             look_up_hints(made)
-            checks.append(beartype(made))
-        with jaxtyped("context"):
-            return checks[0](*given, **named)
+            has_shapes = any(map(names_shapes, made.__annotations__.values()))
+            check = beartype(made)
+        if not has_shapes:
+            return check(*given, **named)
+        with SIZES:
+            return check(*given, **named)
 
     return call
+
+
+def names_shapes(hint: Any) -> bool:
+    """Whether a type is an array's whose shape is named, or is made of such."""
+    if inspect.isclass(hint) and issubclass(hint, AbstractArray):
+        return True
+    return any(map(names_shapes, get_args(hint)))
 
 
 def look_up_hints(made: Callable[..., Any]) -> None:
