@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, sync_playwright
 from screen import Screen
 
 SERVE = Path(__file__).parent / "serve.py"
+ROOT = SERVE.parent.parent.parent
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -58,7 +59,9 @@ def serve() -> Iterator[Callable[[str], str]]:
                 [sys.executable, str(SERVE), "0", kind],
                 stdout=subprocess.PIPE,
                 text=True,
-                cwd=SERVE.parent.parent.parent,
+                cwd=ROOT,
+                # A script's own folder comes first on its path, and an installed visit before ROOT.
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
             )
             assert process.stdout is not None
             line = process.stdout.readline()
