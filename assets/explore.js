@@ -67,7 +67,8 @@
   function isolate(/** @type {PlotlyPlace} */ place, /** @type {number | undefined} */ row) {
     if (!place.layout?.meta?.isolates) return;
     const opacity = (place.data ?? []).map((_, number) => (row === undefined || number === row ? 1 : 0.18));
-    window.Plotly.restyle(place, { opacity });
+    const plotly = /** @type {PlotlyLibrary} */ (window.Plotly); // what drew the figure
+    plotly.restyle(place, { opacity });
   }
 
   document.addEventListener("change", (event) => {

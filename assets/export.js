@@ -144,7 +144,7 @@
   async function putInto(/** @type {Document} */ image, /** @type {PlotlyFigure} */ figure) {
     const { width, height } = figure.layout;
     const options = { format: "svg", width, height, imageDataOnly: true };
-    const text = await window.Plotly.toImage(figure, options);
+    const text = await (await window.Plotly).toImage(figure, options);
     const drawn = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
     image.getElementById("figure")?.append(image.importNode(drawn, true));
   }

@@ -111,6 +111,4 @@ interface Window {
   dash_cytoscape: { Cytoscape: unknown };
   /** Where Dash has Plotly from; a page without a server has no figures. */
   _dashPlotlyJSURL?: string;
-  /** The library, or the promise of it. */
-  Plotly?: unknown;
 }

@@ -597,11 +597,14 @@ interface DashClientside {
 declare var visit: Visit;
 declare var dash_clientside: DashClientside;
 
+interface PlotlyLibrary {
+  toImage: (figure: PlotlyFigure, options: object) => Promise<string>;
+  restyle: (place: PlotlyPlace, changes: object) => void;
+}
+
 interface Window {
-  Plotly: {
-    toImage: (figure: PlotlyFigure, options: object) => Promise<string>;
-    restyle: (place: PlotlyPlace, changes: object) => void;
-  };
+  /** Until it is loaded, the promise of it. */
+  Plotly: PlotlyLibrary | Promise<PlotlyLibrary>;
   visit: Visit;
   dash_clientside: DashClientside;
 }
