@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from visit.assemble.reference_text import TEXT
@@ -26,21 +26,13 @@ from visit.models.architectures.base import Block, Norm
 from visit.tracing.padded import PaddedLayer
 
 _LISTED, _SAID = 10, 3
-_PAIRS_AT_ONCE = 1 << 24
-"""How many probabilities are held at once, before and after: 64 MiB each in float32."""
+_ENDS = ("before", "after", "control_before", "control_after")
+"""What is read of a norm: what enters and leaves it, and the same of a random vector."""
 
 
 def survey_norms(question: SurveyNorms, resident: Resident, tell: Progress) -> Surveyed:
     """What norms push down and up."""
     return survey(question, resident, tell, partial(_measure, question))
-
-
-@dataclass(frozen=True, slots=True)
-class _Passed:
-    """What enters a norm at the last positions, and what leaves it."""
-
-    before: Float[Tensor, "prompt d_model"]
-    after: Float[Tensor, "prompt d_model"]
 
 
 def _measure(question: SurveyNorms, batch: SurveyBatch) -> Values:
@@ -63,12 +55,10 @@ def _measure(question: SurveyNorms, batch: SurveyBatch) -> Values:
             found.append(None)
             continue
         norm, x = passes
-        is_final = place == len(entering) - 1
         random = draw_like(x, batch, question.seed, place)
-        own = _compare(batch.resident, _pass(norm, x), is_final, targets)
-        control = _compare(batch.resident, _pass(norm, random), is_final, None)
-        own |= {f"control_{name}": control[name] for name in ("before", "after")}
-        found.append(own)
+        vectors = torch.stack([x, norm(x), random, norm(random)], dim=1)
+        is_final = place == len(entering) - 1
+        found.append(_compare(batch.resident, vectors, targets, is_final=is_final))
     assert found[-1] is not None
     whole = {
         name: torch.stack([_nothing(like) if one is None else one[name] for one in found], dim=1)
@@ -95,68 +85,87 @@ def _words(resident: Resident, found: dict[str, Tensor]) -> Array:
     return np.array(said, dtype=object)
 
 
-def _pass(norm: Norm, x: Tensor) -> _Passed:
-    return _Passed(x, norm(x))
-
-
 def _compare(
-    resident: Resident, passed: _Passed, is_final: bool, targets: Tensor | None
+    resident: Resident,
+    vectors: Float[Tensor, "prompt end d_model"],
+    targets: Int[Tensor, " prompt"],
+    *,
+    is_final: bool,
 ) -> dict[str, Tensor]:
-    """What is read before and after; of what ``targets`` asks nothing, where it is not given."""
-    classes, frequency = _of_vocabulary(resident)
+    """What is read of the four vectors of each prompt, those of ``_ENDS``."""
     found: list[dict[str, Tensor]] = []
-    step = max(1, _PAIRS_AT_ONCE // resident.projector.d_vocab)
-    for rows in torch.arange(len(passed.before)).split(step):
-        before, after = _logits(resident, passed, rows, is_final)
-        probs = before.softmax(-1), after.softmax(-1)
-        one: dict[str, Tensor] = {}
-        for name, prob in zip(("before", "after"), probs, strict=True):
-            one[name] = prob @ classes
-            if targets is not None:
-                one[f"frequency_{name}"] = prob @ frequency
-                one[f"entropy_{name}"] = -torch.special.xlogy(prob, prob).sum(-1) / torch.log(
-                    prob.new_tensor(2.0)
-                )
-        if targets is not None:
-            ids = targets[rows, None]
-            for name, logits in (("before", before), ("after", after)):
-                above = (logits > logits.gather(1, ids)).sum(-1)
-                one[f"rank_{name}"] = (1 + above).to(logits)
-            change = probs[1] - probs[0]
-            one["losers"] = find_ends(change, _LISTED, least=True)
-            one["gainers"] = find_ends(change, _LISTED)
-        found.append(one)
+    at = 0
+
+    def take(logits: Float[Tensor, "row d_vocab"]) -> None:
+        nonlocal at
+        n_prompts = len(logits) // len(_ENDS)
+        found.append(_measure_ends(resident, logits, targets[at : at + n_prompts]))
+        at += n_prompts
+
+    if is_final:
+        for some in vectors.split(max(1, resident.projector.chunk // len(_ENDS))):
+            take(_logits_at_final(resident, some))
+    else:
+        # A chunk holds whole prompts: it is a multiple of eight.
+        resident.projector.read(vectors.flatten(0, 1), take)
     return {name: torch.cat([one[name] for one in found]) for name in found[0]}
 
 
-def _logits(
-    resident: Resident, passed: _Passed, rows: Tensor, is_final: bool
-) -> tuple[Tensor, Tensor]:
-    """The logits before and after a norm.
+def _measure_ends(
+    resident: Resident, logits: Float[Tensor, "row d_vocab"], targets: Int[Tensor, " prompt"]
+) -> dict[str, Tensor]:
+    """The columns of some prompts, by the logits of their four vectors; which are overwritten."""
+    of_words = _of_vocabulary(resident)
+    one: dict[str, Tensor] = {}
+    own = logits.unflatten(0, (-1, len(_ENDS)))[:, :2]
+    above = (own > own.gather(-1, targets[:, None, None].expand(-1, 2, 1))).sum(-1)
+    for end, rank in zip(_ENDS, above.unbind(1), strict=False):
+        one[f"rank_{end}"] = (1 + rank).to(logits)
+    below = logits.sub_(logits.amax(-1, keepdim=True))
+    weights = below.exp()
+    total = weights.sum(-1, keepdim=True)
+    mean = torch.einsum("rv,rv->r", weights, below.clamp_min_(-1e4)) / total.squeeze(1)
+    entropy = (total.squeeze(1).log() - mean) / math.log(2)
+    words = weights @ of_words / total
+    for end, said, bits in zip(
+        _ENDS,
+        words.unflatten(0, (-1, len(_ENDS))).unbind(1),
+        entropy.unflatten(0, (-1, len(_ENDS))).unbind(1),
+        strict=True,
+    ):
+        one[end] = said[:, :-1]
+        if not end.startswith("control"):
+            one[f"frequency_{end}"], one[f"entropy_{end}"] = said[:, -1], bits
+    before, after = weights.div_(total).unflatten(0, (-1, len(_ENDS)))[:, :2].unbind(1)
+    change = after - before
+    one["losers"] = find_ends(change, _LISTED, least=True)
+    one["gainers"] = find_ends(change, _LISTED)
+    return one
 
-    The lens passes the final norm itself: of that one, what is read before is the residual at the
-    same scale without gain and bias, and what is read after is what the model says.
+
+def _logits_at_final(
+    resident: Resident, vectors: Float[Tensor, "prompt end d_model"]
+) -> Float[Tensor, "row d_vocab"]:
+    """The logits before and after the final norm.
+
+    The lens passes that norm itself: what is read before it is the residual at the same scale
+    without gain and bias, and what is read after is what the model says.
     """
     architecture, projector = resident.loaded.architecture, resident.projector
-    if not is_final:
-        both = [
-            torch.cat(projector.read(vectors[rows], torch.clone))
-            for vectors in (passed.before, passed.after)
-        ]
-        return both[0], both[1]
     norm = architecture.final_norm
-    x = projector.cast(passed.before[rows])
+    x = projector.cast(vectors[:, ::2].flatten(0, 1))
     centred = x - x.mean(-1, keepdim=True) if norm.centers else x
     plain = (centred * norm.scale(x)) @ architecture.unembedding.to(x)
     bias = architecture.unembedding_bias
     before = architecture.logits_from(plain, None if bias is None else bias.to(x))
-    return before, torch.cat(projector.read(passed.before[rows], torch.clone))
+    after = torch.cat(projector.read(x, torch.clone))
+    return torch.stack([before, after], dim=1).flatten(0, 1)
 
 
-def _of_vocabulary(resident: Resident) -> tuple[Tensor, Tensor]:
-    """Each token's class of words, and the logarithm of how often it comes in ordinary text."""
+def _of_vocabulary(resident: Resident) -> Float[Tensor, "d_vocab column"]:
+    """Each token's class of words, and last the logarithm of how often it comes in plain text."""
 
-    def make() -> tuple[Tensor, Tensor]:
+    def make() -> Tensor:
         like, n = resident.projector.cast(torch.zeros(1, 1)), resident.projector.d_vocab
         order = list(WordClass)
         numbers = [order.index(one) for one in word_classes(resident.tokens.texts(range(n)))]
@@ -164,7 +173,8 @@ def _of_vocabulary(resident: Resident) -> tuple[Tensor, Tensor]:
         counts = torch.ones(n)  # as if each had been seen once more (Laplace)
         for id_ in _reference_ids(resident):
             counts[id_] += 1
-        return classes, (counts / counts.sum()).log10().to(like)
+        frequency = (counts / counts.sum()).log10().to(like)
+        return torch.cat([classes, frequency.unsqueeze(1)], dim=1)
 
     return resident.once("word classes", make)
 
