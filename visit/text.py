@@ -149,7 +149,13 @@ def align(rows: Sequence[tuple[str, ...]], numeric: set[int]) -> list[str]:
 
 def counted(number: int, what: str) -> str:
     """How many of a thing, in words: ``1 prompt``, ``2 prompts``."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    return f"{number} {what}" if number == 1 else f"{number} {several(what)}"
+
+
+def several(what: str) -> str:
+    """A noun's plural: ``prompts``, ``memories``, ``keys``."""
+    ends_in_y = what.endswith("y") and what[-2:-1] not in tuple("aeiou")
+    return f"{what[:-1]}ies" if ends_in_y else f"{what}s"
 
 
 def duration(seconds: float) -> str:

@@ -114,7 +114,8 @@ def test_every_help_text_stands_in_the_docs(
     commands = [
         "trace", "ablate", "patch", "circuit", "compare", "why", "consensus", "generate", "explore",
         "explore norms", "serve", "show",
-        "export", "models", "models get", "models clear", "atlas",
+        "export", "models", "models get", "models clear",
+        "study", "study run", "study report", "study list", "atlas",
         *(f"atlas {command}" for command in ("build", "search", "list", "clear")),
     ]  # fmt: skip
     assert list(blocks) == ["-h", *(f"{command} -h" for command in commands)]

@@ -36,7 +36,7 @@ def test_the_schema_names_every_field():
     shape, data = schema(STUDY_REPORT), json.loads(json_from_report(REPORT))
     assert set(data) <= set(shape["properties"])
     figure = data["figures"][0]
-    assert set(figure) == set(shape["$defs"]["figure"]["properties"])
+    assert {*figure, "of"} == set(shape["$defs"]["figure"]["properties"])
     assert set(figure["lines"][0]) == set(shape["$defs"]["line"]["properties"])
     assert set(data["model"]) <= set(shape["$defs"]["model"]["properties"])
     kinds = shape["$defs"]["figure"]["properties"]["kind"]["enum"]

@@ -22,15 +22,16 @@ from visit.cli.progress import progress_bar
 from visit.cli.streams import write_result
 from visit.errors import RequestError
 from visit.graph.fields import text_from_value
-from visit.text import align, duration
+from visit.text import align, duration, shorten
 
 if TYPE_CHECKING:
     from visit.graph.studied.figure import Report
-    from visit.studies import Study
     from visit.studies.prompts import Prompts
     from visit.studies.run import Ran
 
 _AUTO = "auto"
+_REASON = 200
+"""Letters of a reason that are said."""
 
 
 def describe_run(command: Parser) -> None:
@@ -103,6 +104,8 @@ def run_study(arguments: Namespace) -> None:
         raise RequestError(
             "--ray and --workers are both given; workers are this machine's: give one"
         )
+    if arguments.workers < 0:
+        raise RequestError(f"--workers is {arguments.workers}; give 0 or more")
     if arguments.template is not None:
         check_unicode("template", arguments.template)
     study = find_study(arguments.study, _chosen(arguments.chosen))
@@ -132,7 +135,12 @@ def run_study(arguments: Namespace) -> None:
                 study, read.prompts, model, arguments.out, address=arguments.ray, chunk=chunk,
                 prompts_name=read.name, command=command, progress=progress,
             )  # fmt: skip
-    write_result(_say_ran(ran, study))
+    write_result(_say_ran(ran))
+    if not ran.n and not ran.n_left:
+        raise RequestError(
+            f"no prompt could be measured: {ran.failed[0].reason}; mend what that says and give "
+            "another folder"
+        )
 
 
 def _chosen(given: list[str]) -> dict[str, str]:
@@ -170,15 +178,19 @@ def _say_left_out(read: Prompts) -> None:
     )
 
 
-def _say_ran(ran: Ran, study: Study) -> str:
+def _say_ran(ran: Ran) -> str:
     pace = f" ({ran.n_new / ran.seconds:.3g} a second)" if ran.n_new and ran.seconds > 0 else ""
     said = [f"{ran.n:,} prompts measured; {ran.n_new:,} of them now, in "
             f"{duration(ran.seconds)}{pace}"]  # fmt: skip
     if ran.n_failed:
-        said.append(f"{ran.n_failed:,} could not be: {ran.folder / 'errors.parquet'} says why")
+        said.append(
+            f"{ran.n_failed:,} could not be, line {ran.failed[0].line} since "
+            f"{shorten(ran.failed[0].reason, _REASON)}: {ran.folder / 'errors.parquet'} has all"
+        )
     if ran.n_left:
         said.append(f"{ran.n_left:,} are left: the same command goes on")
-    said.append(f"report: visit study report {shlex.quote(str(ran.folder))}")
+    if ran.n:
+        said.append(f"report: visit study report {shlex.quote(str(ran.folder))}")
     return "".join(f"{line}\n" for line in said)
 
 

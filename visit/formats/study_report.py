@@ -52,6 +52,7 @@ def data_from_figure(figure: Figure) -> dict[str, Any]:
     """A figure as plain dictionaries and lists."""
     return {
         **{name: getattr(figure, name) for name in _OF_FIGURE},
+        **({"of": figure.of} if figure.of != "prompt" else {}),
         "kind": figure.kind.value,
         "x": list(figure.x),
         "lines": [
@@ -102,6 +103,7 @@ def _figure_from_data(data: dict[str, Any], where: str) -> Figure:
             kind=FigureKind(data["kind"]),
             x=tuple(data["x"]),
             lines=lines,
+            of=data.get("of", "prompt"),
         )
     except ValueError as error:
         raise DocumentError(f"{where}: {error}; give a value for each x") from None

@@ -6,7 +6,7 @@ from visit.formats.explored import lines_of
 from visit.graph.studied.figure import Figure, Report
 from visit.text import counted, one_line, shorten
 
-_LONGEST = 300
+_LONGEST = 600
 
 
 def text_from_report(report: Report, count: int = 20) -> str:
@@ -49,5 +49,6 @@ def say_counts(report: Report) -> str:
 def _lines_of_figure(figure: Figure, count: int) -> list[str]:
     said = [one_line(figure.title), f" {shorten(one_line(figure.says), _LONGEST)}"]
     if figure.expected:
-        said.append(f" the paper found: {shorten(one_line(figure.expected), _LONGEST)}")
+        who, what = figure.finding
+        said.append(f" {one_line(who)} found {shorten(one_line(what), _LONGEST)}")
     return [*said, *lines_of(figure.table(), count)]

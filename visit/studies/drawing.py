@@ -60,9 +60,10 @@ def lines_figure(
     n: int,
     x: Xs = None,
     expected: str = "",
+    of: str = "prompt",
 ) -> Figure:
     """Lines over x, which is from 0 by ones when left out, as layers are."""
-    return _figure(FigureKind.LINES, name, title, says, lines, x_title, y_title, n, x, expected)
+    return _figure(FigureKind.LINES, name, title, says, lines, x_title, y_title, n, x, expected, of)
 
 
 def bars_figure(
@@ -76,9 +77,10 @@ def bars_figure(
     n: int,
     x: Xs = None,
     expected: str = "",
+    of: str = "prompt",
 ) -> Figure:
     """Bars beside each other, one colour a line, with whiskers."""
-    return _figure(FigureKind.BARS, name, title, says, lines, x_title, y_title, n, x, expected)
+    return _figure(FigureKind.BARS, name, title, says, lines, x_title, y_title, n, x, expected, of)
 
 
 def map_figure(
@@ -136,12 +138,19 @@ def _figure(
     n: int,
     x: Xs,
     expected: str,
+    of: str = "prompt",
 ) -> Figure:
     n_values = len(lines[0].mean) if lines else 0
     places = tuple(np.arange(n_values).tolist()) if x is None else tuple(x)
     return Figure(
-        name, title, says, kind, x_title, y_title, places, tuple(lines), n, expected=expected
+        name, title, says, kind, x_title, y_title, places, tuple(lines), n, expected=expected, of=of
     )
+
+
+def highest(line: Line) -> int:
+    """Where a line is highest, of what is known; 0 where nothing is."""
+    known = [at for at, mean in enumerate(line.mean) if mean is not None]
+    return max(known, key=lambda at: line.mean[at] or 0.0, default=0)
 
 
 def number_in_words(line: Line, at: int, digits: int = 2) -> str:

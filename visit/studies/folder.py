@@ -91,7 +91,7 @@ class StudyFolder:
             return
         names = (one.name for one in self.path.iterdir())
         others = sorted(name for name in names if name != _ROWS and not name.startswith("."))
-        if others or any(self.shards()):
+        if others or self.shards():
             raise RequestError(
                 f"{self.path} is there, but no study's: it holds {(*others, _ROWS)[0]} and no "
                 f"{_MANIFEST}; give a new folder"

@@ -173,6 +173,15 @@ def layout_from_record(record: Mapping[str, Any]) -> Layout:
     return Layout(column, record["dtype"], tuple(record["shape"]))
 
 
+def is_same_run(kept: Manifest, wanted: Manifest) -> bool:
+    """Whether the rows of both may be mixed, as far as is known before the model is loaded."""
+    return _run_identity(kept) == _run_identity(wanted)
+
+
+def _run_identity(one: Manifest) -> tuple[object, ...]:
+    return one.study, one.study_version, dict(one.options), one.prompts.sha256, one.chunk
+
+
 def check_same_run(folder: Path, kept: Manifest, wanted: Manifest) -> None:
     """Refuse to go on with rows of another study, of other options or of other prompts.
 
@@ -207,13 +216,18 @@ def check_same_run(folder: Path, kept: Manifest, wanted: Manifest) -> None:
         )
 
 
+def is_same_model(kept: ModelInfo, loaded: ModelInfo) -> bool:
+    """Whether the weights and the numbers of both are the same."""
+    return _identity(kept) == _identity(loaded)
+
+
 def check_same_model(folder: Path, kept: ModelInfo, loaded: ModelInfo) -> None:
     """Refuse to go on with rows of another model, or of the same in other numbers.
 
     Raises:
         RequestError: they are; the text says which.
     """
-    if _identity(kept) != _identity(loaded):
+    if not is_same_model(kept, loaded):
         raise RequestError(
             f"{folder} holds rows of the model {_model(kept)}, not of {_model(loaded)}; give that "
             "model, or another folder"

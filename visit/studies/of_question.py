@@ -27,6 +27,9 @@ from visit.studies.drawing import bars_figure, line, lines_figure, number_in_wor
 from visit.studies.rows import Prepared, Rows
 from visit.studies.study import Prompt, Study
 
+_TRIED = 8
+"""Prompts that are asked at most to see whether an answer has the fields."""
+
 
 @dataclass(frozen=True)
 class OfQuestion(Study):
@@ -70,6 +73,28 @@ class OfQuestion(Study):
     def _paths(self) -> list[str]:
         return [one.strip() for one in self.fields.split(",") if one.strip()]
 
+    def prepare(
+        self, engine: Engine, prompts: Sequence[Prompt], progress: Progress = silent
+    ) -> Prepared:
+        """Nothing; but a field that the first answer lacks is said before all are measured.
+
+        Raises:
+            RequestError: there is no such field, or it is nothing that a column holds.
+        """
+        for one in prompts[:_TRIED]:
+            try:
+                answer = self._ask(engine, one, progress)
+            except RequestError:
+                continue  # the fault of that prompt
+            for path in self._paths:
+                value_at(answer, path)
+            break
+        return {}
+
+    def _ask(self, engine: Engine, prompt: Prompt, progress: Progress) -> object:
+        kind = kinds_of_question()[self.question]
+        return engine.ask(kind(Request(prompt.text, target=prompt.target or None)), progress)
+
     def measure(
         self,
         engine: Engine,
@@ -78,13 +103,12 @@ class OfQuestion(Study):
         progress: Progress = silent,
     ) -> Surveyed:
         """The fields of each prompt's answer."""
-        kind, rows = kinds_of_question()[self.question], list[list[Any]]()
+        rows = list[list[Any]]()
         places, failed = list[int](), list[Unmeasured]()
         for place, one in enumerate(prompts):
             tell = part_of(progress, place / len(prompts), (place + 1) / len(prompts))
             try:
-                request = Request(one.text, target=one.target or None)
-                answer = engine.ask(kind(request), tell)
+                answer = self._ask(engine, one, tell)
                 rows.append([value_at(answer, path) for path in self._paths])
                 places.append(place)
             except RequestError as problem:

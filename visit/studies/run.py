@@ -23,10 +23,14 @@ from visit.studies.manifest import (
     check_same_model,
     check_same_run,
     digest_prompts,
+    is_same_model,
+    is_same_run,
 )
 from visit.studies.measuring import broken_in_preparing
+from visit.studies.model_spec import ModelSpec
 from visit.studies.pace import Pace
 from visit.studies.rows import Prepared
+from visit.studies.shards import Failure
 from visit.studies.study import Prompt, Study
 
 CHUNK = 64
@@ -69,7 +73,8 @@ class Plan:
             if self.study.needs_targets and not one.target:
                 raise RequestError(
                     f"the prompt in line {one.line} names no answer, which the study "
-                    f"{self.study.name!r} needs of each; give it a target"
+                    f"{self.study.name!r} needs of each; give a file with a column target, or name "
+                    "its column with --target-column"
                 )
 
     @property
@@ -105,7 +110,7 @@ class Ran:
     Attributes:
         folder: Where the rows are.
         n: How many prompts are measured, by this run and earlier ones.
-        n_failed: How many could not be.
+        failed: Those that could not be, by whatever run.
         n_left: How many are not yet.
         n_new: How many prompts this run went through.
         seconds: How long it measured.
@@ -113,10 +118,15 @@ class Ran:
 
     folder: Path
     n: int
-    n_failed: int
+    failed: tuple[Failure, ...]
     n_left: int
     n_new: int
     seconds: float
+
+    @property
+    def n_failed(self) -> int:
+        """How many prompts could not be measured."""
+        return len(self.failed)
 
 
 class Run:
@@ -134,8 +144,10 @@ class Run:
         self.progress = progress
         self._wanted = plan.manifest()
         self._kept = folder.manifest() if folder.has_manifest() else None
-        if self._kept is not None:
+        if self._kept is not None and folder.shards():
             check_same_run(folder.path, self._kept, self._wanted)
+        elif self._kept is not None and not is_same_run(self._kept, self._wanted):
+            self._kept = None  # it has no rows, so there is nothing to mix these with
         done = folder.shards().keys() & set(plan.numbers)
         self.todo = [number for number in plan.numbers if number not in done]
         n_done = sum(len(plan.prompts_of(number)) for number in done)
@@ -155,10 +167,22 @@ class Run:
             RequestError: the rows that are there are another's.
         """
         kept = self.manifest
-        if kept.model is not None:
+        if kept.model is not None and self.folder.shards():
             check_same_model(self.folder.path, kept.model, model)
+        elif kept.model is not None and not is_same_model(kept.model, model):
+            kept = self._wanted  # as above
         sources = tuple(dict.fromkeys((*kept.sources, *self._wanted.sources)))
         self._keep(replace(kept, model=kept.model or model, sources=sources))
+
+    def is_of(self, model: ModelSpec) -> bool:
+        """Whether the rows are of a model, as far as its name and its numbers tell.
+
+        Of another name it may still be the same: only its weights tell.
+        """
+        kept = self.manifest.model
+        if kept is None or (kept.quantized is None) != (model.quant is None):
+            return False
+        return (kept.name, kept.dtype) == (model.name, model.dtype)
 
     @property
     def is_prepared(self) -> bool:
@@ -182,7 +206,7 @@ class Run:
         return Ran(
             self.folder.path,
             n,
-            len(failures),
+            failures,
             total - n - len(failures),
             self.pace.n_done - self._n_before,
             self.pace.seconds,

@@ -61,7 +61,7 @@ def run_study(
     with begin_run(plan, folder, progress) as run:
         if run.todo and workers > 1 and engine is None:
             measure_with_workers(run, model, workers)
-        elif run.todo or engine is not None or not run.is_prepared:
+        elif run.todo or engine is not None or not run.is_prepared or not run.is_of(model):
             _measure_here(run, engine or model.load(progress))
         return run.end()
 

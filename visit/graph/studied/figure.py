@@ -8,6 +8,10 @@ from enum import StrEnum
 
 from visit.graph.explored.answer import Cell, Table
 from visit.graph.flow import ModelInfo
+from visit.text import several
+
+_LONGEST_WHO = 40
+"""Letters of whoever found something, such as Sun et al. (2024)."""
 
 
 class FigureKind(StrEnum):
@@ -51,7 +55,8 @@ class Figure:
         x: Where the values stand: numbers, or names.
         lines: A value for each x; of a map, its rows from above.
         n: How many prompts it is over.
-        expected: What the paper, or whoever said it first, found; empty where nobody did.
+        expected: What the paper found, or "X found …" of another; empty where nobody did.
+        of: What ``n`` counts, and intervals are over: a prompt, unless it is something else.
     """
 
     name: str
@@ -64,6 +69,7 @@ class Figure:
     lines: tuple[Line, ...]
     n: int
     expected: str = ""
+    of: str = "prompt"
 
     def __post_init__(self) -> None:
         """Refuse lines of other lengths.
@@ -75,6 +81,14 @@ class Figure:
             if any(len(part) != len(self.x) for part in (line.mean, line.low, line.high) if part):
                 raise ValueError(f"figure {self.name}: {line.name} has not {len(self.x)} values")
 
+    @property
+    def finding(self) -> tuple[str, str]:
+        """Who found something before, and what: of ``expected``, the paper unless it names who."""
+        who, found, what = self.expected.strip().partition(" found ")
+        if not found or len(who) > _LONGEST_WHO:
+            return "The paper", self.expected.strip()
+        return who[:1].upper() + who[1:], what
+
     def table(self) -> Table:
         """Its numbers: a row for each x of each line, with the interval where there is one."""
         rows: list[tuple[Cell, ...]] = []
@@ -83,7 +97,14 @@ class Figure:
             ends = zip(line.low or nothing, line.high or nothing, strict=True)
             for x, mean, (low, high) in zip(self.x, line.mean, ends, strict=True):
                 rows.append((line.name, x, mean, low, high, line.n))
-        columns = ("line", self.x_title, self.y_title, "low (95 %)", "high (95 %)", "prompts")
+        columns = (
+            "line",
+            self.x_title,
+            self.y_title,
+            "low (95 %)",
+            "high (95 %)",
+            several(self.of),
+        )
         return Table(self.name, columns, tuple(rows))
 
 

@@ -119,8 +119,10 @@ def _agreement(rows: Rows, at: int, sort: str) -> Figure:
         line("Spearman", rows["spearman"][:, at], within=(-1.0, 1.0)),
         line("equal signs", rows["sign"][:, at], within=(0.0, 1.0)),
     ]
-    said = "; ".join(f"{way} {share_in_words(lines[2], place)}" for place, way in enumerate(ways))
-    says = f"Equal signs with the measured effect, of {sort} with a noticeable one: {said}."
+    said = ", ".join(
+        f"{share_in_words(lines[2], place)} by {way}" for place, way in enumerate(ways)
+    )
+    says = f"The sign of the effect of {sort} that have a noticeable one is foretold for {said}."
     return bars_figure(
         f"agreement-{sort.lower()}", f"What foretells the effect of {sort}", says, lines,
         x_title="way to predict", y_title="agreement with measured effects", n=len(rows), x=ways,
@@ -134,10 +136,11 @@ def _flagged(rows: Rows) -> Figure:
     ]
     says = (
         f"{share_in_words(lines[0], 0)} of heads are repaired (less than a quarter of the direct "
-        f"effect is left) and {share_in_words(lines[1], 0)} reversed; of MLPs "
+        f"effect is left) and {share_in_words(lines[1], 0)} reversed (it has the "
+        "other sign); of MLPs "
         f"{share_in_words(lines[0], 1)} and {share_in_words(lines[1], 1)}."
     )
     return bars_figure(
         "flagged", "How often the model makes up for a part", says, lines, x_title="sort of part",
-        y_title="part of all parts", n=len(rows), x=list(_SORTS),
+        y_title="part of all heads, of all MLPs", n=len(rows), x=list(_SORTS),
     )  # fmt: skip

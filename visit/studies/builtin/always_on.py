@@ -32,13 +32,13 @@ from visit.studies.drawing import (
     number_in_words,
     share_in_words,
 )
-from visit.studies.intervals import mean_interval
+from visit.studies.intervals import Interval, mean_interval
 from visit.studies.rows import Prepared, Rows
 from visit.studies.study import Prompt, Study
+from visit.text import counted
 
 _AT_ONCE = 32
 _SHARE = (0.0, 1.0)
-_WORDED = 12
 
 
 @dataclass(frozen=True)
@@ -156,20 +156,32 @@ class AlwaysOn(Study):
 
     def report(self, rows: Rows) -> Sequence[Figure]:
         """Where they are, how often they are on, what they say, and what removing them does."""
-        unseen = ~np.isin(rows.ids, rows.prepared["sampled"])
-        figures = [_where(rows, unseen, self.often), _peaks(rows)]
+        tested = _tested(rows)
+        figures = [_where(rows, tested, self.often), _peaks(rows)]
         if rows.prepared["memories"]:
-            figures += [_kept(rows, unseen), _said(rows)]
-            figures += [_removed(rows, *one) for one in _MEASURES]
+            figures += [_kept(rows, tested), _said(rows), _norms(rows)]
+            figures += [_removed(rows, tested, *one) for one in _MEASURES]
         return figures
 
 
 _MEASURES = (
-    ("text_loss", "Surprise at the prompt's own tokens", "change of loss (nats)"),
-    ("loss", "Surprise at the right answer", "change of loss (nats)"),
-    ("entropy", "Entropy of the next token", "change of entropy (bits)"),
-    ("confidence", "Confidence in the likeliest token", "change of probability"),
+    ("text_loss", "Surprise at the prompt's own tokens", "loss", "nats"),
+    ("loss", "Surprise at the right answer", "loss", "nats"),
+    ("entropy", "Entropy of the next token", "entropy", "bits"),
+    ("confidence", "Confidence in the likeliest token", "probability", ""),
 )
+
+
+def _tested(rows: Rows) -> Array:
+    """Which prompts are not in the sample; all, where the sample is all there is."""
+    unseen: Array = ~np.isin(rows.ids, rows.prepared["sampled"])
+    return unseen if unseen.any() else np.ones(len(rows), bool)
+
+
+def _whose(rows: Rows) -> str:
+    """What the prompts are that figures are over."""
+    unseen = ~np.isin(rows.ids, rows.prepared["sampled"])
+    return "prompts not in the sample" if unseen.any() else "prompts, all of the sample"
 
 
 def _draw_others(
@@ -193,37 +205,45 @@ def _by_layer(rows: Rows) -> list[float]:
     return counts
 
 
-def _where(rows: Rows, unseen: Array, often: float) -> Figure:
-    on = rows["n_on"][unseen]
+def _chance(rows: Rows) -> float:
+    """How often a memory is among the strongest, were all alike."""
+    n_memories = int(rows.prepared["n_memories"][1])
+    return min(1.0, float(rows.options["strongest"]) / n_memories)
+
+
+def _where(rows: Rows, tested: Array, often: float) -> Figure:
+    on = rows["n_on"][tested]
+    counts = _by_layer(rows)
+    n_tested = int(tested.sum())
+    by_chance = tuple(1.0 - (1.0 - _chance(rows)) ** count for count in counts)
     lines = [
         line("at least one of the layer's is active", (on > 0).astype(float), within=_SHARE),
+        Line("at least one of as many, were all memories alike", by_chance, n=n_tested),
     ]
-    counts = _by_layer(rows)
     n, n_all = int(sum(counts)), int(np.prod(rows.prepared["n_memories"]))
     with_any = [layer for layer, count in enumerate(counts) if count]
     says = (
         f"{n:,} of {n_all:,} memories are among the {rows.options['strongest']} strongest of their "
         f"layer on {often:.0%} of the {len(rows.prepared['sampled']):,} sampled prompts or more"
     ).replace("%", " %")
-    says += f", in {len(with_any)} layers; " if with_any else ". "
     if with_any:
         at = max(with_any, key=lambda layer: counts[layer])
         says += (
-            f"layer {at} has most ({counts[at]:.0f}); at least one of its is active on "
-            f"{share_in_words(lines[0], at)} of the other prompts."
+            f", in {counted(len(with_any), 'layer')}. Layer {at} has most, {counts[at]:.0f}; at "
+            f"least one of these is active on {share_in_words(lines[0], at)} of the {_whose(rows)}"
         )
+    says += "."
     return lines_figure(
         "where", "Where memories are always on", says, lines, x_title="layer",
-        y_title="part of prompts not in the sample", n=int(unseen.sum()),
-        expected="in the last quarter of GPT-2 medium's layers at least one is present on more "
-        "than 85 % of prompts (section 5.3, figure 8)",
+        y_title=f"part of {_whose(rows)}", n=n_tested,
+        expected="that in the last quarter of GPT-2 medium's layers at least one is present on "
+        "more than 85 % of prompts (section 5.3, figure 8)",
     )  # fmt: skip
 
 
 def _peaks(rows: Rows) -> Figure:
     most = tuple(rows.prepared["most_often"])
-    n_memories = rows.prepared["n_memories"][1]
-    chance = min(1.0, float(rows.options["strongest"]) / n_memories)
+    chance = _chance(rows)
     n = len(rows.prepared["sampled"])
     lines = [
         Line("the layer's most frequent memory", most, n=n),
@@ -240,66 +260,82 @@ def _peaks(rows: Rows) -> Figure:
     )  # fmt: skip
 
 
-def _kept(rows: Rows, unseen: Array) -> Figure:
+def _kept(rows: Rows, tested: Array) -> Figure:
     counts = np.array(_by_layer(rows))
     there = counts > 0
-    part = rows["n_on"][unseen][:, there] / counts[there]
+    part = rows["n_on"][tested][:, there] / counts[there]
     layers = [str(layer) for layer in np.flatnonzero(there)]
     found = line("those always on in the sample", part, within=_SHARE)
-    overall = line("all", (rows["n_on"][unseen].sum(1) / counts.sum())[:, None], within=_SHARE)
+    overall = line("all", (rows["n_on"][tested].sum(1) / counts.sum())[:, None], within=_SHARE)
     says = (
-        f"On prompts that they were not found on, {share_in_words(overall, 0)} of them are active "
-        "at once."
+        f"On {_whose(rows)}, {share_in_words(overall, 0)} of the memories that are always on are "
+        "active at once."
     )
     return bars_figure(
         "kept", "Whether they are on for other prompts too", says, [found], x_title="layer",
-        y_title="part of the layer's that are active", n=int(unseen.sum()), x=layers,
+        y_title="part of the layer's that are active", n=int(tested.sum()), x=layers,
     )  # fmt: skip
 
 
+_NAMES = ("always on", "others of the same layers")
+
+
+def _of_memories(rows: Rows, what: str) -> Line:
+    """The mean over the memories that are always on, and over others."""
+    found = [mean_interval(np.array(one, float)[:, None]) for one in rows.prepared[what]]
+    parts = ([getattr(one, part) for one in found] for part in ("mean", "low", "high", "n"))
+    return line_from_interval(what, Interval(*map(np.concatenate, parts)))
+
+
 def _said(rows: Rows) -> Figure:
-    own, other = (np.array(one)[:, None] for one in rows.prepared["entropy"])
-    norms = [np.array(one)[:, None] for one in rows.prepared["norm"]]
-    entropy = [mean_interval(one) for one in (own, other)]
-    norm = [mean_interval(one) for one in norms]
-    n = len(own)
-    names = ("always on", "others of the same layers")
-    lines = [
-        line_from_interval(name, type(entropy[0])(*(np.concatenate([getattr(a, part),
-                           getattr(b, part)]) for part in ("mean", "low", "high", "n"))))
-        for name, a, b in zip(names, entropy, norm, strict=True)
-    ]  # fmt: skip
+    found = _of_memories(rows, "entropy")
     order = np.argsort([-one for one in rows.prepared["often"]], kind="stable")[:3]
     said = "; ".join(
-        f"{layer}.{number} ({', '.join(repr(word) for word in rows.prepared['words'][at][:3])})"
+        f"{layer}.{number} {', '.join(repr(word) for word in rows.prepared['words'][at][:3])}"
         for at in order.tolist()
         for layer, number in [rows.prepared["memories"][at]]
     )
     says = (
-        f"Read by the lens, their values have an entropy of {number_in_words(lines[0], 0)} bits, "
-        f"others {number_in_words(lines[1], 0)}; the most frequent say {said}."
+        f"Read by the lens, their values have an entropy of {number_in_words(found, 0)} bits, "
+        f"others of the same layers {number_in_words(found, 1)}. The first words of the most "
+        f"frequent (layer.memory): {said}."
     )
     return bars_figure(
-        "said", "What they say", says, lines, x_title="of the memories' values",
-        y_title="bits; norm", n=n, x=["entropy (bits)", "norm"],
-        expected="high norm, higher entropy, function words (section 5.3, figure 9)",
+        "said", "What they say", says, [found], x_title="memories", y_title="entropy (bits)",
+        n=found.n, x=_NAMES, of="memory",
+        expected="higher entropy and function words (section 5.3, figure 9)",
     )  # fmt: skip
 
 
-def _removed(rows: Rows, measure: str, title: str, y_title: str) -> Figure:
-    plain = rows[measure][:, :1]
-    change = rows[measure][:, 1:] - plain
-    found = line("change", change)
-    at = {name: place for place, name in enumerate(CONDITIONS[1:])}
+def _norms(rows: Rows) -> Figure:
+    found = _of_memories(rows, "norm")
     says = (
-        f"Held at zero: {number_in_words(found, at['zero'], 3)}; as many others "
-        f"{number_in_words(found, at['others zero'], 3)}. At their means: "
-        f"{number_in_words(found, at['mean'], 3)}; others "
-        f"{number_in_words(found, at['others mean'], 3)}."
+        f"Their values have a mean norm of {number_in_words(found, 0)}, others of the same layers "
+        f"{number_in_words(found, 1)}."
+    )
+    return bars_figure(
+        "norm", "How long their values are", says, [found], x_title="memories",
+        y_title="norm of the value", n=found.n, x=_NAMES, of="memory",
+        expected="a high norm (section 5.3, figure 9)",
+    )  # fmt: skip
+
+
+def _removed(
+    rows: Rows, tested: Array, measure: str, title: str, changes: str, unit: str
+) -> Figure:
+    values = rows[measure][tested]
+    found = line("change", values[:, 1:] - values[:, :1])
+    at = {name: place for place, name in enumerate(CONDITIONS[1:])}
+    said = {name: number_in_words(found, place, 3) for name, place in at.items()}
+    end = f" {unit}" if unit else ""
+    says = (
+        f"Held at zero, they change the {changes} by {said['zero']}{end}, as many others of the "
+        f"same layers by {said['others zero']}; held at their means, they change it by "
+        f"{said['mean']}, others by {said['others mean']}."
     )
     return bars_figure(
         measure.replace("_", "-"), f"{title} without them", says, [found],
-        x_title="memories held", y_title=y_title, n=found.n,
-        x=["at zero", "at their means", "others at zero", "others at their means"],
-        expected="they regularise (section 5.3), which was never tested",
+        x_title="memories held", y_title=f"change of {changes}" + (f" ({unit})" if unit else ""),
+        n=found.n, x=["at zero", "at their means", "others at zero", "others at their means"],
+        expected="nothing here: that they regularise (section 5.3) was never tested",
     )  # fmt: skip

@@ -16,7 +16,7 @@ from visit.studies.intervals import mean_interval
 from visit.studies.rows import Rows
 
 _SHARE = (0.0, 1.0)
-_NAMED = 5
+_NAMED = 3
 _TITLES = {
     "previous": "Heads that look at the previous token",
     "duplicate": "Heads that look at earlier copies of the token",
@@ -53,11 +53,14 @@ def _map(rows: Rows, at: int, kind: str) -> Figure:
     found = line_from_interval(kind, mean_interval(flat, within=_SHARE))
     order = sorted(range(flat.shape[1]), key=lambda head: -(found.mean[head] or 0.0))
     named = ", ".join(
-        f"{head // n_heads}.{head % n_heads} {share_in_words(found, head)}"
+        f"{head // n_heads}.{head % n_heads} with {share_in_words(found, head)}"
         for head in order[:_NAMED]
     )
     n_known = int(np.isfinite(flat).any(1).sum())
-    says = f"Strongest: {named}; over the {n_known:,} prompts that have such a token."
+    says = f"Strongest (layer.head): {named} of its attention"
+    says += (
+        f", over the {n_known:,} prompts that have such a token." if n_known < len(rows) else "."
+    )
     return map_figure(
         kind, _TITLES[kind], says,
         scores.transpose(0, 2, 1), [f"head {head}" for head in range(n_heads)],

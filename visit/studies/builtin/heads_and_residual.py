@@ -9,13 +9,13 @@ import numpy as np
 
 from visit.engine.surveys import Survey, SurveyHeads
 from visit.graph.studied.columns import Array
-from visit.graph.studied.figure import Figure, Line
+from visit.graph.studied.figure import Figure
 from visit.studies.builtin.of_survey import SurveyStudy
-from visit.studies.drawing import line, lines_figure, map_figure, share_in_words
+from visit.studies.drawing import highest, line, lines_figure, map_figure, share_in_words
 from visit.studies.rows import Rows
 
 _SHARE = (0.0, 1.0)
-_WORDS = "part of the first words shared"
+_WORDS = "part of words shared"
 
 
 class HeadsAndResidual(SurveyStudy):
@@ -48,13 +48,8 @@ def _over_heads(values: Array) -> Array:
         return np.where(known.any(-1), sums / np.maximum(known.sum(-1), 1), np.nan)
 
 
-def _most(one: Line) -> int:
-    """Where a line is highest."""
-    return max(range(len(one.mean)), key=lambda at: one.mean[at] or 0.0)
-
-
 def _by_layer(rows: Rows) -> Figure:
-    lines = [
+    every = [
         line(name, _over_heads(rows[column]), within=_SHARE)
         for name, column in (
             ("head and attention's output", "head_attention"),
@@ -64,18 +59,19 @@ def _by_layer(rows: Rows) -> Figure:
             ("before W_O: head and the block's output", "bare_block"),
         )
     ]
-    lines.append(line("random vector and the block's output", rows["random_block"], within=_SHARE))
-    at = _most(lines[1])
+    every.append(line("random vector and the block's output", rows["random_block"], within=_SHARE))
+    lines = [one for one in every if any(mean is not None for mean in one.mean)]
+    at = highest(every[1])
     says = (
-        f"A head shares {share_in_words(lines[1], at)} of its first {rows.options['k']} words with "
-        f"its block's output where they share most (layer {at}); the same head before W_O "
-        f"{share_in_words(lines[4], at)}, a random vector {share_in_words(lines[5], at)}."
+        f"A head shares {share_in_words(every[1], at)} of its first {rows.options['k']} tokens "
+        f"with its block's output in layer {at}, where they share most; the same head before W_O "
+        f"{share_in_words(every[4], at)}, a random vector {share_in_words(every[5], at)}."
     )
     return lines_figure(
-        "heads-by-layer", "Heads say the residual's words only through W_O", says, lines,
+        "heads-by-layer", "Heads' words and the residual's, with W_O and without", says, lines,
         x_title="layer", y_title=_WORDS, n=len(rows),
-        expected="without W_O none; with it rising with depth and dropping in the last layers, "
-        "low in the first quarter (GPT-2 medium, figure 2)",
+        expected="none shared without W_O, and with it more with depth, few in the first quarter "
+        "of the layers and fewer again in the last (GPT-2 medium, figure 2)",
     )  # fmt: skip
 
 
@@ -87,18 +83,21 @@ def _by_rank(rows: Rows) -> Figure:
     shown = ranked[..., :n_shown].transpose(0, 2, 1)
     later = slice(ranked.shape[1] // 2, None)
     of_rank = line("rank", ranked[:, later].mean(1), within=_SHARE)
-    rest = line("rest", ranked[:, later, 3:].mean((1, 2))[:, None], within=_SHARE)
     says = (
         f"In the later half of the layers the head of largest norm shares "
-        f"{share_in_words(of_rank, 0)} of the block's words, the second "
-        f"{share_in_words(of_rank, 1)}"
+        f"{share_in_words(of_rank, 0)} of the block's words"
     )
-    says += f", those from the fourth on {share_in_words(rest, 0)}." if norms.shape[-1] > 3 else "."
+    if norms.shape[-1] > 1:
+        says += f", the second {share_in_words(of_rank, 1)}"
+    if norms.shape[-1] > 3:
+        rest = line("rest", ranked[:, later, 3:].mean((1, 2))[:, None], within=_SHARE)
+        says += f", those from the fourth on {share_in_words(rest, 0)}"
+    says += "."
     return map_figure(
         "heads-by-norm", "Which heads share the block's words, by rank of their norm", says,
         shown, [f"rank {rank + 1}" for rank in range(n_shown)], x_title="layer",
         y_title=_WORDS, n=len(rows), within=_SHARE,
-        expected="only the one to three heads of largest norm share the block's words "
+        expected="that only the one to three heads of largest norm share the block's words "
         "(figures 3 and 12)",
     )  # fmt: skip
 
@@ -109,7 +108,7 @@ def _blocks(rows: Rows) -> Figure:
         line("attention's output and the last residual", rows["attention_final"], within=_SHARE),
         line("the block's output and the last residual", rows["block_final"], within=_SHARE),
     ]
-    at = _most(lines[0])
+    at = highest(lines[0])
     says = (
         f"Attention's output shares most words with its block's output in layer {at}: "
         f"{share_in_words(lines[0], at)}."
@@ -126,14 +125,15 @@ def _values(rows: Rows) -> Figure:
     over_layers = line("rank", _over_heads(by_rank), within=_SHARE)
     said = [share_in_words(over_layers, rank) for rank in range(n_ranks)]
     says = (
-        "Of the sources that a head attends to most, the first one's value shares "
-        f"{said[0]} of the head's words, over all layers; those after it {', '.join(said[1:])}."
+        "Over all layers, the value of the source that a head attends to most shares "
+        f"{said[0]} of the head's words"
     )
+    says += f"; those after it {', '.join(said[1:])}." if n_ranks > 1 else "."
     return map_figure(
         "values-by-attention", "Which values share their head's words, by rank of attention", says,
         by_rank, [f"rank {rank + 1}" for rank in range(n_ranks)], x_title="layer",
         y_title=_WORDS, n=len(rows), within=_SHARE,
-        expected="only the first three ranks share the head's words, from about layer 4 "
+        expected="that only the first three ranks share the head's words, from about layer 4 "
         "(figures 5 and 16)",
     )  # fmt: skip
 
@@ -141,26 +141,27 @@ def _values(rows: Rows) -> Figure:
 def _own_token(rows: Rows) -> Figure:
     own = line("value of the most attended source", _over_heads(rows["value_token"][..., 0]),
                within=_SHARE)  # fmt: skip
-    at = _most(own)
+    at = highest(own)
     says = (
         "A value says its own source's token with a probability of at most "
-        f"{share_in_words(own, at)}, in layer {at}."
+        f"{share_in_words(own, at)}, in layer {at}; in the last layer {share_in_words(own, -1)}."
     )
     return lines_figure(
         "own-token", "Whether a value says the token that it is of", says, [own],
         x_title="layer", y_title="probability of the source's token", n=len(rows),
-        expected="rises in later layers (figure 18)",
+        expected="that it rises in later layers (figure 18)",
     )  # fmt: skip
 
 
 def _queries(rows: Rows) -> Figure:
     shared = line("query and key", _over_heads(rows["query_key"]), within=_SHARE)
-    at = _most(shared)
+    at = highest(shared)
     says = (
         f"A query shares at most {share_in_words(shared, at)} of its words with the key of the "
         f"source that its head attends to most, in layer {at}."
     )
     return lines_figure(
         "queries-and-keys", "Queries and the keys that they find", says, [shared],
-        x_title="layer", y_title=_WORDS, n=len(rows), expected="about 0 (figures 19 and 20)",
+        x_title="layer", y_title=_WORDS, n=len(rows),
+        expected="that they share about none (figures 19 and 20)",
     )  # fmt: skip

@@ -27,6 +27,8 @@ from visit.studies.rows import Rows
 
 _CHANGE = (-1.0, 1.0)
 _KINDS = ("ln1", "ln2")
+_NOTICEABLE = 0.001
+"""A change of probability below which, up or down, nothing is said to be lost."""
 
 
 class NormsAsFilters(SurveyStudy):
@@ -72,20 +74,28 @@ def _classes(rows: Rows) -> Figure:
             line(f"{kind}, random vectors", _mean_known(_by_kind(control, kind)), within=_CHANGE),
         ]
     lines.append(line("final norm", change[:, -1], within=_CHANGE))
-    function, content = (list(WordClass).index(one) for one in (WordClass.FUNCTION,
-                                                                WordClass.CONTENT))  # fmt: skip
-    first = lines[0]
-    says = (
-        f"Across {first.name}, over all layers, the probability on function words changes by "
-        f"{share_in_words(first, function)} and on content words by "
-        f"{share_in_words(first, content)}; of random vectors of the same norm by "
-        f"{share_in_words(lines[1], function)} and {share_in_words(lines[1], content)}."
-    )
+    says = " ".join(_classes_in_words(*lines[at : at + 2]) for at in range(0, len(lines) - 1, 2))
     return bars_figure(
         "classes", "Which words lose and gain across norms", says, lines, x_title="kind of word",
         y_title="change of probability", n=len(rows), x=[one.value for one in WordClass],
-        expected="function words lose, content words gain (section 5.2, appendix E)",
+        expected="that function words lose and content words gain (section 5.2, appendix E)",
     )  # fmt: skip
+
+
+def _classes_in_words(own: Line, control: Line) -> str:
+    function, content = (list(WordClass).index(one) for one in (WordClass.FUNCTION,
+                                                                WordClass.CONTENT))  # fmt: skip
+    return (
+        f"Across {own.name} the probability on function words changes by "
+        f"{_points(own, function)} and on content words by {_points(own, content)}, over all "
+        f"layers; of random vectors of the same norm by {_points(control, function)} and "
+        f"{_points(control, content)}."
+    )
+
+
+def _points(one: Line, at: int) -> str:
+    """A change of a probability in percentage points, with its interval."""
+    return share_in_words(one, at).replace(" %", " points")
 
 
 def _mean_known(values: Array) -> Array:
@@ -103,15 +113,24 @@ def _by_layer(rows: Rows) -> Figure:
     for kind in _kinds(rows):
         lines.append(line(kind, _by_kind(change, kind), within=_CHANGE))
         lines.append(line(f"{kind}, random vectors", _by_kind(control, kind), within=_CHANGE))
-    n_down = sum((high or 0.0) < 0 for high in lines[0].high)
+    said = "; ".join(_losing_in_words(one) for one in lines[::2])
     says = (
-        f"Function words surely lose across {lines[0].name} in {n_down} of "
-        f"{len(lines[0].mean)} layers (the interval is below 0)."
+        f"Function words lose {100 * _NOTICEABLE:.1f} points or more, and the whole interval with "
+        f"them, {said}."
     )
     return lines_figure(
         "function-words", "Function words across norms, by layer", says, lines, x_title="layer",
         y_title="change of probability on function words", n=len(rows),
     )  # fmt: skip
+
+
+def _losing_in_words(one: Line) -> str:
+    surely = [high is not None and high <= -_NOTICEABLE for high in one.high]
+    least = min(range(len(one.mean)), key=lambda at: one.mean[at] or 0.0)
+    return (
+        f"across {one.name} in {sum(surely)} of {len(one.mean)} layers, layer {least} being lowest "
+        f"with {_points(one, least)}"
+    )
 
 
 def _words(rows: Rows, end: int) -> Figure:
@@ -126,13 +145,13 @@ def _words(rows: Rows, end: int) -> Figure:
     there = np.array([[own[text] > 0 for text in listed] for own in prompts], float)
     does, who = (("lose", "losers"), ("gain", "gainers"))[end]
     found = line_from_interval("part of prompts", mean_interval(there, within=(0.0, 1.0)))
-    first = ", ".join(f"{text!r} ({share_in_words(found, at)})"
-                      for at, text in enumerate(listed[:3]))  # fmt: skip
-    says = f"The tokens that most often {does} most at some norm: {first} of prompts."
+    first = ", ".join(
+        f"{text!r} on {share_in_words(found, at)}" for at, text in enumerate(listed[:3])
+    )
+    says = f"Among the three tokens that {does} most at some norm: {first} of prompts."
     return bars_figure(
         who, f"Which tokens {does} most", says, [found], x_title="token",
-        y_title=f"part of prompts where it {does}s most at some norm", n=len(rows),
-        x=[text.replace(" ", "·", 1) if text.startswith(" ") else text for text in listed],
+        y_title="part of prompts", n=len(rows), x=listed,
     )  # fmt: skip
 
 
@@ -148,20 +167,22 @@ def _ranks(rows: Rows) -> Figure:
     says = f"The target's rank is kept or better on most prompts in {said}."
     return lines_figure(
         "ranks", "Whether the target's rank is kept", says, lines, x_title="layer",
-        y_title="part of prompts where it is kept or better", n=len(rows),
-        expected="on two prompts, kept or better in 23 to 24 of 24 layers of GPT-2 medium, 3 to 6 "
-        "of 12 of small, 19 to 21 of 48 of XL",
+        y_title="part of prompts, kept or better", n=len(rows),
+        expected="it kept or better, on two prompts, in 23 to 24 of the 24 layers of GPT-2 medium, "
+        "3 to 6 of 12 of small, 19 to 21 of 48 of XL",
     )  # fmt: skip
 
 
 def _through(rows: Rows, name: str, title: str, y_title: str) -> Figure:
     change = rows[f"{name}_after"] - rows[f"{name}_before"]
     lines = [line(kind, _by_kind(change, kind)) for kind in _kinds(rows)]
-    at = max(range(len(lines[0].mean)), key=lambda at: abs(lines[0].mean[at] or 0.0))
-    says = (
-        f"The largest change across {lines[0].name} is {number_in_words(lines[0], at)}, in layer "
-        f"{at}."
-    )
+    said = "; ".join(f"across {one.name}, {_largest(one)}" for one in lines)
+    says = f"The largest change of the mean: {said}."
     return lines_figure(
         name, title, says, lines, x_title="layer", y_title=y_title, n=len(rows)
     )  # fmt: skip
+
+
+def _largest(one: Line) -> str:
+    at = max(range(len(one.mean)), key=lambda at: abs(one.mean[at] or 0.0))
+    return f"{number_in_words(one, at)} in layer {at}"

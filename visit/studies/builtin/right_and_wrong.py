@@ -10,7 +10,7 @@ from visit.graph.explored.answer import name_depth
 from visit.graph.studied.columns import Array
 from visit.graph.studied.figure import Figure, Line
 from visit.studies.builtin.of_survey import SurveyStudy
-from visit.studies.drawing import line, lines_figure, share_in_words
+from visit.studies.drawing import line, lines_figure, number_in_words, share_in_words
 from visit.studies.rows import Rows
 
 _SHARE = (0.0, 1.0)
@@ -66,24 +66,25 @@ def _rises(one: Line) -> str:
 def _answer(rows: Rows) -> Figure:
     lines = _lines(rows, rows["answer_prob"])
     said = "; ".join(
-        f"{one.name}, what the model says in the end ({share_in_words(one, -1)}) passes half of "
-        f"that after {_rises(one)}"
+        f"when {one.name}, it passes half of its last probability, {share_in_words(one, -1)}, "
+        f"after {_rises(one)}"
         for one in lines
     )
     return lines_figure(
-        "answer", "What the model says in the end, through the layers", f"{_counts(rows)}; {said}.",
+        "answer", "What the model says in the end, through the layers",
+        f"{_counts(rows)}. What the model says in the end: {said}.",
         lines, x_title="layer", y_title="probability of the model's answer", n=len(rows),
-        x=_depths(rows), expected="right: rises in the middle; wrong: moderate, and early "
-        "(figure 14)",
+        x=_depths(rows), expected="that right answers rise in the middle layers, and wrong ones "
+        "come early and stay moderate (figure 14)",
     )  # fmt: skip
 
 
 def _target(rows: Rows) -> Figure:
     lines = _lines(rows, rows["target_prob"])
-    said = "; ".join(f"{one.name} {share_in_words(one, -1)}" for one in lines)
+    said = ", and ".join(f"{share_in_words(one, -1)} when {one.name}" for one in lines)
     return lines_figure(
         "right-answer", "The right answer through the layers",
-        f"{_counts(rows)}. The right answer's probability in the end: {said}.", lines,
+        f"{_counts(rows)}. In the end the right answer's probability is {said}.", lines,
         x_title="layer", y_title="probability of the right answer", n=len(rows), x=_depths(rows),
     )  # fmt: skip
 
@@ -91,20 +92,21 @@ def _target(rows: Rows) -> Figure:
 def _rank(rows: Rows) -> Figure:
     lines = _lines(rows, rows["target_rank"] <= 10)
     said = "; ".join(
-        f"{one.name}, {share_in_words(one, -1)} in the end and half of that after {_rises(one)}"
+        f"{share_in_words(one, -1)} of prompts {one.name}, and half of that is passed after "
+        f"{_rises(one)}"
         for one in lines
     )
     return lines_figure(
-        "rank", "The right answer among the first ten words",
-        f"The part of prompts where it is: {said}.", lines, x_title="layer",
+        "rank", "The right answer among the first ten tokens",
+        f"In the end it is there on {said}.", lines, x_title="layer",
         y_title="part of prompts with rank 10 or better", n=len(rows), x=_depths(rows),
     )  # fmt: skip
 
 
 def _entropy(rows: Rows) -> Figure:
     lines = _lines(rows, rows["entropy"], within=None)
-    said = "; ".join(f"{one.name} {one.mean[-1]:.2f} bits" for one in lines if one.mean[-1])
+    said = ", and ".join(f"{number_in_words(one, -1)} bits when {one.name}" for one in lines)
     return lines_figure(
-        "entropy", "How undecided the residual is", f"Entropy in the end: {said}.", lines,
+        "entropy", "How undecided the residual is", f"In the end its entropy is {said}.", lines,
         x_title="layer", y_title="entropy (bits)", n=len(rows), x=_depths(rows),
     )  # fmt: skip

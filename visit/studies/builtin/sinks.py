@@ -9,9 +9,9 @@ import numpy as np
 
 from visit.engine.surveys import Survey, SurveySinks
 from visit.graph.explored.answer import name_depth
-from visit.graph.studied.figure import Figure
+from visit.graph.studied.figure import Figure, Line
 from visit.studies.builtin.of_survey import SurveyStudy
-from visit.studies.drawing import line, lines_figure, number_in_words, share_in_words
+from visit.studies.drawing import highest, line, lines_figure, share_in_words
 from visit.studies.rows import Rows
 
 _SHARE = (0.0, 1.0)
@@ -32,24 +32,30 @@ class Sinks(SurveyStudy):
     asks: ClassVar[type[Survey]] = SurveySinks
 
     def report(self, rows: Rows) -> Sequence[Figure]:
-        """Heads that rest by layer, massive coordinates and norms by depth."""
-        return [_heads(rows), _massive(rows), _norms(rows)]
+        """Heads that rest by layer, large and massive coordinates and norms by depth."""
+        return [_heads(rows), _times(rows), _massive(rows), _norms(rows)]
 
 
 def _heads(rows: Rows) -> Figure:
-    rests = rows["on_strongest"] > _SINK
-    on_first = rests & (rows["sink"] == 0)
+    on_first = rows["on_first"] > _SINK
+    elsewhere = (rows["on_strongest"] > _SINK) & ~on_first
     lines = [
         line("rest on the first token", on_first.mean(-1), within=_SHARE),
-        line("rest on another token", (rests & ~on_first).mean(-1), within=_SHARE),
+        line("rest on a later token alone", elsewhere.mean(-1), within=_SHARE),
         line("mean attention on the first token", rows["on_first"].mean(-1), within=_SHARE),
     ]
-    overall = line("all", on_first.mean((1, 2))[:, None], within=_SHARE)
-    says = f"{share_in_words(overall, 0)} of all heads rest on the first token."
+    both = np.stack([on_first.mean((1, 2)), elsewhere.mean((1, 2))], axis=1)
+    overall = line("all", both, within=_SHARE)
+    says = (
+        f"{share_in_words(overall, 0)} of all heads rest on the first token, "
+        f"{share_in_words(overall, 1)} on a later one alone, which in short prompts few positions "
+        "read."
+    )
     return lines_figure(
         "heads", "Heads that rest on one token", says, lines, x_title="layer",
         y_title="part of heads", n=len(rows),
-        expected="most heads of trained models, after the first layers (Gu et al. 2024)",
+        expected="Gu et al. (2024) found that most heads of trained models do, after the "
+        "first layers",
     )  # fmt: skip
 
 
@@ -61,20 +67,49 @@ def _massive(rows: Rows) -> Figure:
     times, is_first = rows["times_median"], rows["where"] == 0
     is_massive = (rows["largest"] > _MASSIVE) & (times >= _TIMES_MEDIAN)
     lines = [
-        line("massive by Sun's rule", is_massive.astype(float), within=_SHARE),
-        line("at the first position", is_first.astype(float), within=_SHARE),
+        line("the largest is massive", is_massive.astype(float), within=_SHARE),
+        line("the largest is at the first position", is_first.astype(float), within=_SHARE),
     ]
-    ratio = line("times", np.log10(np.maximum(times, 1e-9)))
-    at = max(range(len(ratio.mean)), key=lambda depth: ratio.mean[depth] or 0.0)
+    at = highest(lines[0])
     says = (
-        f"The largest coordinate is some {10 ** (ratio.mean[at] or 0.0):,.0f} times the median at "
-        f"{name_depth(at)}, where it stands out most, and massive by Sun's rule on "
-        f"{share_in_words(lines[0], at)} of prompts."
+        f"The largest coordinate is massive (above {_MASSIVE:.0f} and {_TIMES_MEDIAN:,.0f} times "
+        f"the median) on {share_in_words(lines[0], at)} of prompts at "
+    )
+    says += f"{name_depth(at)}, where most are." if lines[0].mean[at] else "every depth."
+    return lines_figure(
+        "massive", "Massive activations", says, lines, x_title="layer",
+        y_title="part of prompts", n=len(rows), x=_depths(rows),
+        expected="Sun et al. (2024) found them in large models, from an early layer on, at the "
+        "first position among others",
+    )  # fmt: skip
+
+
+def _times(rows: Rows) -> Figure:
+    """How many times the median the largest coordinate is, as a logarithm."""
+    times = np.where(rows["times_median"] > 0, rows["times_median"], np.nan)
+    found = line("times the median", np.log10(times))
+    at = highest(found)
+    says = (
+        f"The largest coordinate is {_times_in_words(found, at)} times the median at "
+        f"{name_depth(at)}, where it stands out most."
     )
     return lines_figure(
-        "massive", "Coordinates out of all proportion", says, lines, x_title="layer",
-        y_title="part of prompts", n=len(rows), x=_depths(rows),
+        "times-median", "Coordinates out of all proportion", says, [found], x_title="layer",
+        y_title="log10 of times the median", n=len(rows), x=_depths(rows),
     )  # fmt: skip
+
+
+def _times_in_words(one: Line, at: int) -> str:
+    """What a logarithm is of, with its interval: ``60 (58 to 62)``."""
+    if one.mean[at] is None:
+        return "unknown"
+    said = [_digits(10**value) for part in (one.mean, one.low, one.high)
+            for value in [part[at] if part else None] if value is not None]  # fmt: skip
+    return f"{said[0]} ({said[1]} to {said[2]})" if len(said) == 3 else said[0]
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2f}"
 
 
 def _norms(rows: Rows) -> Figure:
@@ -83,10 +118,10 @@ def _norms(rows: Rows) -> Figure:
         line("the others", np.log10(rows["norm_others"])),
     ]
     gap = line("gap", np.log10(rows["norm_first"]) - np.log10(rows["norm_others"]))
-    at = max(range(len(gap.mean)), key=lambda depth: gap.mean[depth] or 0.0)
+    at = highest(gap)
     says = (
-        f"The first position's norm is {number_in_words(gap, at)} decades above the others' at "
-        f"{name_depth(at)}, where they are farthest apart."
+        f"The first position's norm is {_times_in_words(gap, at)} times the others' at "
+        f"{name_depth(at)}, where it stands out most."
     )
     return lines_figure(
         "norms", "Norms by depth", says, lines, x_title="layer", y_title="log10 of the norm",

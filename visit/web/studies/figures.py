@@ -28,6 +28,8 @@ _LETTER = 6.9
 _LONGEST_NAME, _LONGEST_TITLE = 26, 40
 _HEIGHT, _BELOW, _ABOVE = 340, 48, 12
 _BAR_ROW, _MAP_ROW = 19.0, 20.0
+_LEAST_MAP = 130.0
+"""So high that the title of its colours has room."""
 _MANY_MARKS = 40
 """With more places than these, lines bear no marks."""
 
@@ -125,8 +127,9 @@ def _say_place(x: float | str) -> str:
 
 
 def visible_name(text: str) -> str:
-    """A name as it is; what cannot be seen of it is spelled."""
-    return text if text.isprintable() else visible(text)
+    """A name as it is; what cannot be seen of it, as a space before it, is spelled."""
+    is_seen = text.isprintable() and text == text.strip(" ") != ""
+    return text if is_seen or not text else visible(text)
 
 
 def _tips(figure: Numbers, line: Line) -> list[str]:
@@ -140,7 +143,7 @@ def _tips(figure: Numbers, line: Line) -> list[str]:
         where = f"{figure.x_title} {_say_place(x)}".strip()
         tips.append(
             f"<b>{literal(visible_name(line.name))}</b>, {literal(where)}<br>{literal(said)}<br>"
-            + counted(line.n, "prompt")
+            + counted(line.n, figure.of)
         )
     return tips
 
@@ -322,7 +325,7 @@ def _map(figure: Numbers, axes: Axes, theme: Theme) -> Figure:
     signed = axes.low < 0
     scale = (theme.minus, theme.middle, theme.plus) if signed else theme.ramps["target"]
     rows = len(figure.lines)
-    height = max(rows * _MAP_ROW, 90.0)
+    height = max(rows * _MAP_ROW, _LEAST_MAP)
     every = max(1, math.ceil(14 / (height / max(rows, 1))))
     shown_x = range(0, len(places), max(1, math.ceil(len(places) / 24)))
     shown_rows = range(0, rows, every)
@@ -349,7 +352,9 @@ def _map(figure: Numbers, axes: Axes, theme: Theme) -> Figure:
             "nticks": 6,
             "tickfont": {"size": _LETTERS, "color": theme.soft},
             "title": {
-                "text": _said(figure.y_title),
+                "text": literal(
+                    shorten(visible_name(figure.y_title), min(_LONGEST_TITLE, int(height / 6.2)))
+                ),
                 "side": "right",
                 "font": {"size": _LETTERS, "color": theme.soft},
             },

@@ -8,7 +8,7 @@ from visit.formats.explored import csv_from_table
 from visit.formats.study_report import json_from_figure
 from visit.graph.explored.answer import Cell
 from visit.graph.studied.figure import Figure, FigureKind, Report
-from visit.text import counted
+from visit.text import counted, several
 from visit.web.studies.elements import element, file_link
 from visit.web.studies.figures import COLOURS, DASHES, SYMBOLS, say_value, visible_name
 from visit.web.trees import Tree, svg
@@ -17,8 +17,8 @@ from visit.web.words import file_name
 MOST_ROWS = 1000
 """Of a table; the files have them all."""
 _INTERVALS = {
-    FigureKind.LINES: "Bands are 95 % bootstrap intervals over prompts.",
-    FigureKind.BARS: "Whiskers are 95 % bootstrap intervals over prompts.",
+    FigureKind.LINES: "Bands are 95 % bootstrap intervals over",
+    FigureKind.BARS: "Whiskers are 95 % bootstrap intervals over",
     FigureKind.MAP: "Intervals are in the table, and where the pointer is.",
 }
 _STROKES = {"solid": "", "dash": "7 4", "dot": "2 3", "dashdot": "7 3 2 3"}
@@ -107,9 +107,10 @@ def list_numbers(report: Report, figure: Figure) -> list[Tree]:
         [element("p", f"{counted(more, 'row')} more in the files.", class_="hint")] if more else []
     )
     has_intervals = any(line.low for line in figure.lines)
-    below = f"n = {counted(figure.n, 'prompt')}."
+    below = f"n = {counted(figure.n, figure.of)}."
     if has_intervals:
-        below += f" {_INTERVALS[figure.kind]}"
+        of_what = "" if figure.kind is FigureKind.MAP else f" {several(figure.of)}."
+        below += f" {_INTERVALS[figure.kind]}{of_what}"
     return [
         element("div", element("span", below, class_="hint"), files, class_="below"),
         element("details", element("summary", said), frame, *rest),

@@ -167,7 +167,7 @@ def _section(
         axes = shared if figure.kind is first.kind else axes_of([figure])
         drawings[plot] = {shade: draw(figure, axes, theme) for shade, theme in THEMES.items()}
         height = drawings[plot]["light"]["layout"]["height"]
-        quoted = [] if len(reports) > 1 else _expect(figure.expected)
+        quoted = [] if len(reports) > 1 else _expect(figure)
         sides.append(element("div", *named, *_side(report, figure, plot, height, quoted)))
     # Of one report its sentence leads; of two, what both are held against stands before them.
     quote = _expect(_first_expected(found)) if len(reports) > 1 else []
@@ -182,16 +182,16 @@ def _section(
     )
 
 
-def _first_expected(found: Sequence[Figure | None]) -> str:
-    return next((one.expected for one in found if one is not None and one.expected), "")
+def _first_expected(found: Sequence[Figure | None]) -> Figure | None:
+    return next((one for one in found if one is not None and one.expected), None)
 
 
-def _expect(expected: str) -> list[Tree]:
+def _expect(figure: Figure | None) -> list[Tree]:
     """What was found before, after the words that say whose it is."""
-    if not expected:
+    if figure is None or not figure.expected:
         return []
-    said = expected.strip().removeprefix("The paper found ").removeprefix("the paper found ")
-    return [element("p", element("b", "The paper found "), said, class_="expected")]
+    who, what = figure.finding
+    return [element("p", element("b", f"{who} found "), what, class_="expected")]
 
 
 def _side(
@@ -199,7 +199,7 @@ def _side(
 ) -> list[Tree]:
     said = f"{one_line(figure.title)}. {one_line(figure.says)}"
     return [
-        element("p", figure.says, class_="says"),
+        element("p", figure.says.replace(" %", "\u00a0%"), class_="says"),
         *quoted,
         *list_keys(figure),
         element(
