@@ -71,7 +71,10 @@ def test_a_link_is_coloured_by_the_entropy_of_what_it_carries(both: tuple[FlowGr
     assert drawn.colours.keys() == carried.keys()
     kinds = {node.kind for node in carried.values()}
     assert {NodeKind.HEAD, NodeKind.QUERY, NodeKind.MEMORY_KEY, NodeKind.MEMORY_VALUE} <= kinds
-    for ends, node in carried.items():
+    # What is left of a ledger whose every part is drawn is rounding, and says nothing.
+    said = {ends: node for ends, node in carried.items() if readings[node].norm > 1e-4}
+    assert len(said) > 0.95 * len(carried)
+    for ends, node in said.items():
         assert readings[node].entropy == pytest.approx(drawn.colours[ends], abs=1e-4)
 
 

@@ -44,7 +44,6 @@ from visit.engine.questions import (
 )
 from visit.engine.surveys import (
     ReadMemories,
-    Survey,
     SurveyActivations,
     SurveyDepths,
     SurveyHeads,
@@ -117,7 +116,6 @@ SAMPLES: list[Question[Any]] = [
     WatchTokens(REQUEST),
     WatchTokens(REQUEST, (" Rome", r"\#12"), at=-2),
     ReadConsensus(REQUEST, (("Rome",), ("Oslo",)), (1, 3), ("", " a"), template="{city} is"),
-    Survey(REQUEST),
     SurveyHeads.of(["Rome is", "Oslo is"], ["", " a"], k=7, values=0, queries=False, seed=3),
     SurveyNorms.of(["Rome is"], seed=2),
     SurveyMemories.of(["Rome is"], strongest=3, positions=100),

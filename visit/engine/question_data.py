@@ -18,6 +18,8 @@ from visit.graph.request import Request, data_from_request, request_from_data
 def kinds_of_question() -> dict[str, type[Question[Any]]]:
     """Every question that is defined, by its name; one that is made of another among them.
 
+    What only others are made of is none (``only_a_base``).
+
     Raises:
         ValueError: two have the same name, so that JSON could not tell them apart.
     """
@@ -26,6 +28,8 @@ def kinds_of_question() -> dict[str, type[Question[Any]]]:
     while waiting:
         kind = waiting.pop()
         waiting += kind.__subclasses__()
+        if vars(kind).get("only_a_base"):
+            continue
         if found.setdefault(kind.__name__, kind) is not kind:
             modules = " and ".join(sorted({kind.__module__, found[kind.__name__].__module__}))
             raise ValueError(f"two questions are named {kind.__name__}, in {modules}; rename one")

@@ -83,6 +83,7 @@ class Survey(Question[Surveyed]):
     """
 
     is_repeated: ClassVar[bool] = False
+    only_a_base: ClassVar[bool] = True
     columns: ClassVar[tuple[Column, ...]] = ()
     needs_targets: ClassVar[bool] = False
 
