@@ -7,7 +7,7 @@
   const LATEST = 2000;
 
   // Dash's figures take the library, or wait for it where it is still promised.
-  window.Plotly = new Promise((resolve, reject) => {
+  window.Plotly = new Promise((resolve) => {
     let isAsked = false;
     V.onFilled((id) => {
       if (id !== "graph" || isAsked) return;
@@ -21,7 +21,10 @@
       const script = document.createElement("script");
       script.src = address;
       script.onload = () => resolve(window.Plotly); // which is the library by now
-      script.onerror = () => reject(new Error("the library that draws figures did not load; reload the page"));
+      script.onerror = () => {
+        script.remove();
+        setTimeout(load, LATEST); // the server is gone, which the page tells of; it may come back
+      };
       document.body.append(script);
     }
   });
