@@ -52,6 +52,7 @@ bench: .venv/ready-dev
 	.venv/bin/python -m pytest benchmarks --benchmark-json=.cache/bench/times.json \
 	  --benchmark-columns=min,median,rounds --benchmark-sort=name
 	.venv/bin/python benchmarks/memory.py --tokens 64 256 1024 --json .cache/bench/memory.json
+	.venv/bin/python benchmarks/studies.py --json .cache/bench/studies.json
 	.venv/bin/python benchmarks/report.py .cache/bench
 
 # What the app needs, or all that lint and tests need as well, at the versions in constraints.txt.

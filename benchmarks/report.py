@@ -2,9 +2,10 @@
 
     python benchmarks/report.py .cache/bench
 
-Reads ``times.json`` (pytest-benchmark's) and ``memory.json`` (``memory.py``'s) in that folder,
-prints the tables, and writes ``report.md`` and ``report.svg`` beside them. Of several rounds the
-fastest counts, for what else runs on a machine only ever slows a round down.
+Reads ``times.json`` (pytest-benchmark's), ``memory.json`` (``memory.py``'s) and ``studies.json``
+(``studies.py``'s, where there is one) in that folder, prints the tables, and writes ``report.md``
+and ``report.svg`` beside them. Of several rounds the fastest counts, for what else runs on a
+machine only ever slows a round down.
 """
 
 from __future__ import annotations
@@ -72,7 +73,11 @@ def at_most(what: str, found: float, most: float, unit: str) -> Goal:
     return Goal(what, f"≤ {most:g}{unit}", f"{found:.3g}{unit}", found <= most)
 
 
-def goals(times: Times, peaks: Iterable[Peak]) -> list[Goal]:
+Studies = Mapping[str, Mapping[str, float]]
+"""What ``studies.py`` found, by what it measured."""
+
+
+def goals(times: Times, peaks: Iterable[Peak], studies: Studies | None = None) -> list[Goal]:
     """What was asked of visit, against the figures of this very run."""
     seconds, one = times.seconds, times.seconds["one_at_a_time"]
     met = [
@@ -92,6 +97,7 @@ def goals(times: Times, peaks: Iterable[Peak]) -> list[Goal]:
         *_of_causes(times),
         *_of_saliency(times),
         *_of_explorables(times),
+        *_of_studies(times, studies or {}),
         at_most("another target, route", seconds["route_retargeted"], 0.3, " s"),
         at_most("another target, open block", seconds["block_retargeted"], 0.3, " s"),
         at_most("opening a block", seconds["block_opened"], 0.3, " s"),
@@ -177,12 +183,30 @@ def _of_explorables(times: Times) -> list[Goal]:
     ]
 
 
+def _of_studies(times: Times, studies: Studies) -> list[Goal]:
+    """What was asked of studies, where they were measured."""
+    met = [
+        at_least(f"survey of heads / its floor, {name.partition('[')[2][:-1]}", notes["part"], 0.7)
+        for name, notes in times.notes.items()
+        if name.startswith("heads_against_their_floor[")
+    ]
+    if "workers" in studies:
+        met.append(at_least("two workers / one", studies["workers"]["ratio"], 1.7))
+    if "memory" in studies:
+        growth = 100 * studies["memory"]["growth"]
+        met.append(at_most("memory of a study, 1,000 to 5,000 prompts", growth, 5, " % more"))
+    if "report" in studies:
+        seconds = studies["report"]["seconds"]
+        met.append(at_most("report of 100,000 rows", seconds, 10, " s"))
+    return met
+
+
 def in_words(seconds: float) -> str:
     """A duration with three figures."""
     return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1e3:.3g} ms"
 
 
-def report(times: Times, peaks: list[Peak]) -> str:
+def report(times: Times, peaks: list[Peak], studies: Studies | None = None) -> str:
     """Every table, in Markdown."""
     one, once = times.seconds["one_at_a_time"], times.seconds["each_once"]
     rows = [
@@ -201,7 +225,9 @@ def report(times: Times, peaks: list[Peak]) -> str:
     return "\n\n".join(
         [
             "## Goals",
-            table(("what", "goal", "found", "met"), (g.row() for g in goals(times, peaks))),
+            table(
+                ("what", "goal", "found", "met"), (g.row() for g in goals(times, peaks, studies))
+            ),
             "## Times",
             table(
                 (
@@ -269,7 +295,9 @@ def main() -> None:
     folder = Path(sys.argv[1])
     times = Times.read(folder / "times.json")
     peaks = [Peak(**peak) for peak in json.loads((folder / "memory.json").read_text())]
-    written = report(times, peaks)
+    of_studies = folder / "studies.json"
+    studies = json.loads(of_studies.read_text()) if of_studies.exists() else None
+    written = report(times, peaks, studies)
     print(written)
     (folder / "report.md").write_text(f"{written}\n", encoding="utf-8")
     (folder / "report.svg").write_text(picture(times), encoding="utf-8")

@@ -22,10 +22,12 @@ def times(tmp_path: Path) -> Times:
         "all_scores_of_a_head_in_layer[12]": 0.025, "all_scores_of_a_head_in_layer[23]": 0.0525,
         "circuit_forward[8]": 0.5, "circuit_curve[traced-8]": 1.25, "circuit_curve[all-8]": 15.0,
         "consensus_against_its_floor": 60.0,
+        "heads_against_their_floor[mini-all]": 9.0,
         "flow_sweep[mini]": 0.1, "integrated_gradients[mini]": 2.0,
     }  # fmt: skip
     notes = {
         "consensus_against_its_floor": {"part of floor": 0.48},
+        "heads_against_their_floor[mini-all]": {"part": 0.58},
         "flow_sweep[mini]": {"ratio": 1.5}, "integrated_gradients[mini]": {"ratio": 1.3},
     }  # fmt: skip
     benchmarks = [
@@ -58,6 +60,15 @@ def test_a_goal_is_met_or_not_by_its_ratio(times: Times):
     assert found["flow / plain forward, mini, 64 tokens"] == ("1.5×", True)
     assert found["integrated gradients / their own passes, mini, 64 tokens"] == ("1.3×", False)
     assert found["peak, 64 tokens, layers all"] == ("390 MB", True)
+
+
+def test_goals_of_studies_are_read_from_both_files(times: Times):
+    studies = {"workers": {"ratio": 1.9}, "memory": {"growth": 0.071}, "report": {"seconds": 8.0}}
+    found = {goal.what: (goal.found, goal.is_met) for goal in goals(times, PEAKS, studies)}
+    assert found["survey of heads / its floor, mini-all"] == ("0.58×", False)
+    assert found["two workers / one"] == ("1.9×", True)
+    assert found["memory of a study, 1,000 to 5,000 prompts"] == ("7.1 % more", False)
+    assert found["report of 100,000 rows"] == ("8 s", True)
 
 
 def test_the_report_says_which_goals_were_missed(times: Times):

@@ -33,8 +33,11 @@ def overlap(a: Int[Tensor, "*batch k"], b: Int[Tensor, "*batch_of_b k"]) -> Floa
         a: Token ids, none twice in a row.
         b: Likewise; its leading axes are broadcast.
     """
-    is_same = a.unsqueeze(-1) == b.unsqueeze(-2)
-    shared: Tensor = is_same.flatten(-2).sum(-1)
+    leading = torch.broadcast_shapes(a.shape[:-1], b.shape[:-1])
+    ordered = b.sort(-1).values.expand(*leading, -1).contiguous()
+    sought = a.expand(*leading, -1).contiguous()
+    place = torch.searchsorted(ordered, sought).clamp_(max=ordered.shape[-1] - 1)
+    shared: Tensor = (ordered.gather(-1, place) == sought).sum(-1)
     return shared / a.shape[-1]
 
 
