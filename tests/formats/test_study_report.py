@@ -87,6 +87,6 @@ def test_a_summary_says_who_and_how_many_and_then_each_sentence_with_its_numbers
     figure = REPORT.figures[0]
     at = lines.index(figure.title)
     assert lines[at + 1].strip() == figure.says
-    assert lines[at + 2].strip() == f"the paper found: {figure.expected}"
+    assert lines[at + 2].strip() == f"The paper found {figure.expected}"
     assert lines[at + 3] == "heads-and-block (the first 3 of 48 rows)"
     assert HOSTILE in lines
