@@ -87,17 +87,24 @@ def _write(models: Sequence[str], runs: Sequence[tuple[list[str], Path]]) -> Non
     ]
     text = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
     for study in STUDIES:
-        reports = [report_on(CACHE / model / study) for model in models]
-        _take_pictures(study, reports)
-        wholes = [
-            (model, report_on(CACHE / model / f"{study}-whole"))
+        reports = [one for model in models if (one := _report(model, study)) is not None]
+        wholes = {
+            model: one
             for model in models
-            if (study, model) in WHOLE
-        ]
-        text = _replace(text, study, _section(study, reports, dict(wholes)))
+            if (study, model) in WHOLE and (one := _report(model, f"{study}-whole")) is not None
+        }
+        if reports:
+            _take_pictures(study, reports)
+            text = _replace(text, study, _section(study, reports, wholes))
     listed = "\n".join(["```sh", *commands, "```"])
     text = _replace(text, "commands", listed)
     PAGE.write_text(text, encoding="utf-8")
+
+
+def _report(model: str, study: str) -> Report | None:
+    """The report of what is measured so far; ``None`` where nothing is."""
+    folder = CACHE / model / study
+    return report_on(folder) if any((folder / "rows").glob("*.parquet")) else None
 
 
 def _replace(text: str, name: str, content: str) -> str:
@@ -111,8 +118,11 @@ def _replace(text: str, name: str, content: str) -> str:
 def _section(study: str, reports: Sequence[Report], wholes: dict[str, Report]) -> str:
     lines = [f"*{reports[0].summary}*", ""]
     for figure in _figures(reports, wholes):
-        lines += [f"**{figure.title}.**" + (f" The paper found: {figure.expected}."
-                                            if figure.expected else ""), ""]  # fmt: skip
+        found = ""
+        if figure.expected:
+            who, what = figure.finding
+            found = f" {who} found {what}."
+        lines += [f"**{figure.title}.**{found}", ""]
         for report in [*reports, *wholes.values()]:
             said = _of(report, figure.name)
             own = _of(reports[0], figure.name) if report in wholes.values() else None
