@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from typing import ClassVar
 
 import numpy as np
 
-from visit.engine.surveys import Survey, SurveyNorms
+from visit.engine.surveys import SurveyNorms
 from visit.graph.studied.columns import Array
 from visit.graph.studied.figure import Figure, Line
 from visit.graph.studied.function_words import WordClass
@@ -34,15 +33,15 @@ _NOTICEABLE = 0.001
 class NormsAsFilters(SurveyStudy):
     """What norms push down and up."""
 
-    name: ClassVar[str] = "norms-as-filters"
-    version: ClassVar[int] = 1
-    title: ClassVar[str] = "Norms as filters"
-    summary: ClassVar[str] = (
+    name = "norms-as-filters"
+    version = 1
+    title = "Norms as filters"
+    summary = (
         "What is read, at the last position, before and after every norm: which words lose and "
         "gain probability, and whether the target's rank is kept; and the same of random vectors "
         "of equal norm."
     )
-    asks: ClassVar[type[Survey]] = SurveyNorms
+    asks = SurveyNorms
 
     def report(self, rows: Rows) -> Sequence[Figure]:
         """Words by class, the words themselves, ranks, entropy, frequency."""
@@ -136,13 +135,14 @@ def _losing_in_words(one: Line) -> str:
 def _words(rows: Rows, end: int) -> Figure:
     """The tokens that are most often among the first three that lose (0) or gain (1)."""
     counts: Counter[str] = Counter()
-    prompts: list[Counter[str]] = []
+    prompts: list[dict[str, None]] = []
     for said in rows["words"]:
-        own = Counter({one for norm in json.loads(said) for one in norm[end]})
+        # In the order that they are met, so that those that are as frequent always stand alike.
+        own = dict.fromkeys(one for norm in json.loads(said) for one in norm[end])
         prompts.append(own)
-        counts.update(own)
+        counts.update(own.keys())
     listed = [text for text, _ in counts.most_common(15)]
-    there = np.array([[own[text] > 0 for text in listed] for own in prompts], float)
+    there = np.array([[text in own for text in listed] for own in prompts], float)
     does, who = (("lose", "losers"), ("gain", "gainers"))[end]
     found = line_from_interval("part of prompts", mean_interval(there, within=(0.0, 1.0)))
     first = ", ".join(
