@@ -362,11 +362,13 @@ def test_out_of_memory_halves_the_batch_and_goes_on(monkeypatch: pytest.MonkeyPa
     whole = ask(session, SurveyPatterns).values["score"]
     run_padded = batches.run_padded
 
-    def run_small(model: object, architecture: object, prompts: object, *more: object) -> Tensor:
+    def run_small(
+        model: object, architecture: object, prompts: object, *more: object, **named: object
+    ) -> Tensor:
         ran.append(len(prompts))
         if len(prompts) > 1 or int(prompts.lengths.max()) == 9:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return run_padded(model, architecture, prompts, *more)
+        return run_padded(model, architecture, prompts, *more, **named)
 
     monkeypatch.setattr(batches, "run_padded", run_small)
     found = ask(session, SurveyPatterns)

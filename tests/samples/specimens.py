@@ -213,6 +213,12 @@ MAKERS: dict[str, Callable[[], Any]] = {
 }  # fmt: skip
 
 
+RUN_TOGETHER = (
+    "gpt2", "gpt-neo", "bloom", "falcon-7b", "opt", "llama-gqa", "mistral", "gemma2", "olmo2",
+    "mixtral", "phi",
+)  # fmt: skip
+"""Families that tell prompts apart in their own ways, for what runs as the rows of a batch."""
+
 STRUCTURES = ("gpt2", "bloom", "falcon-7b", "gemma2", "llama-gqa", "qwen2-moe-dense-first")
 """One family of each structure, for what is computed of any model alike once it is laid open.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from specimens import Specimen, specimen
+from specimens import RUN_TOGETHER, Specimen, specimen
 from torch import Tensor
 
 from visit.attribution.batch_flow import find_batch_flow
@@ -24,10 +24,6 @@ from visit.tracing.trace import Trace, record
 
 PROMPTS = ((3, 14, 15, 9, 26, 5), (35, 8, 9, 7, 9, 3), (2, 3, 14, 15, 4, 4))
 METRICS = [Metric(MetricKind.CHOICE, 17 + n, (17 + n, 3, 40, 8 + n)) for n in range(3)]
-FAMILIES = (
-    "gpt2", "gpt-neo", "bloom", "falcon-7b", "opt", "llama-gqa", "mistral", "gemma2", "olmo2",
-    "mixtral", "phi",
-)  # fmt: skip
 
 
 def equal(ours: Tensor, theirs: Tensor) -> None:
@@ -40,7 +36,7 @@ def resume_alone(tiny: Specimen, trace: Trace) -> Callable[[int], Resumed]:
     return lambda start: resume(tiny.model, tiny.architecture, ids, start, lambda n: layers[n].ln1)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", RUN_TOGETHER)
 def test_a_batch_gives_every_prompt_its_own_flow_and_effects(name: str):
     tiny = specimen(name)
     architecture, at = tiny.architecture, len(PROMPTS[0]) - 1

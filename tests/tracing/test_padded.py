@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import pytest
 import torch
-from specimens import Specimen, specimen
+from specimens import RUN_TOGETHER, Specimen, specimen
 from torch import Tensor
 
 from visit.models.architectures.base import Block
@@ -15,10 +15,6 @@ from visit.tracing.padded import HeldMemories, Padded, PaddedLayer, run_padded
 from visit.tracing.trace import record
 
 PROMPTS = ((3, 14, 15, 9, 26, 5), (35, 8, 9), (2,), (2, 3, 14, 15, 4, 4, 21, 6, 7))
-FAMILIES = (
-    "gpt2", "gpt-neo", "bloom", "falcon-7b", "opt", "llama-gqa", "mistral", "gemma2", "olmo2",
-    "mixtral", "phi",
-)  # fmt: skip
 
 
 def equal(ours: Tensor, theirs: Tensor) -> None:
@@ -36,7 +32,7 @@ def run(tiny: Specimen, **named: object) -> tuple[Tensor, list[PaddedLayer]]:
     return run_padded(tiny.model, tiny.architecture, prompts, take, **named), layers
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", RUN_TOGETHER)
 def test_every_prompt_has_what_it_has_alone(name: str):
     tiny = specimen(name)
     logits, layers = run(tiny)
@@ -52,7 +48,7 @@ def test_every_prompt_has_what_it_has_alone(name: str):
                     equal(value[row, :n], expected)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", RUN_TOGETHER)
 def test_prompts_filled_up_on_the_left_say_the_same(name: str):
     """Hugging Face's own way: filled up on the left, with a mask and positions."""
     tiny = specimen(name)

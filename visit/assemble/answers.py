@@ -74,7 +74,7 @@ def answer_once(question: Question[Any], resident: Resident, tell: Progress) -> 
 
 def is_kept(question: Question[Any], resident: Resident) -> bool:
     """Whether the answer is there, and no work: said in any thread, whatever another one does."""
-    return _key(question, resident) in resident.answers
+    return question.is_repeated and _key(question, resident) in resident.answers
 
 
 def _key(question: Question[Any], resident: Resident) -> Question[Any]:

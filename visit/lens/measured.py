@@ -101,6 +101,12 @@ class Measured:
         return cls.join_around(parts, torch.cat([part.codes for part in parts]))
 
 
+def entropy_of(log_probs: Float[Tensor, "vector d_vocab"]) -> Float[Tensor, " vector"]:
+    """The entropy of probabilities by their logarithms, in bits; one of zero adds nothing."""
+    bits: Tensor = log_probs.exp() * log_probs.clamp_min(-_FARTHEST)
+    return -bits.sum(-1) / math.log(2)
+
+
 def measure_alone(logits: Float[Tensor, "vector d_vocab"], top_k: int) -> Measured:
     """What a few logits say, in memory of their own."""
     codes = torch.empty(logits.shape, dtype=torch.int16, device=logits.device)

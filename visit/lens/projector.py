@@ -125,26 +125,31 @@ class Projector:
     def read(
         self,
         vectors: Float[Tensor, "vector d_model"],
-        take: Callable[[Float[Tensor, "some d_vocab"]], _Taken],
+        take: Callable[[Float[Tensor, "some d_vocab"], slice], _Taken],
     ) -> list[_Taken]:
         """What is taken of the logits of some vectors after others.
 
         Args:
             vectors: At least one.
-            take: Given the logits of as many vectors as are multiplied at once, in order; it may
-                change them, and keeps none of them.
+            take: Given the logits of as many vectors as are multiplied at once, in order, and
+                which vectors they are of; it may change the logits, and keeps none of them.
         """
         vectors = self.cast(vectors)
         height = min(self.chunk, math.ceil(len(vectors) / self._together) * self._together)
         logits = vectors.new_empty(height, self.d_vocab)
-        return [take(self._logits(part, logits)) for part in vectors.split(self.chunk)]
+        return [
+            take(self._logits(part, logits), slice(start, start + len(part)))
+            for start, part in zip(
+                range(0, len(vectors), self.chunk), vectors.split(self.chunk), strict=True
+            )
+        ]
 
     def top(
         self, vectors: Float[Tensor, "vector d_model"], count: int
     ) -> Int[Tensor, "vector top"]:
         """The most probable tokens of each vector, best first: what ``measure`` lists of them."""
         count = min(count, self.d_vocab)
-        return torch.cat(self.read(vectors, lambda logits: find_ends(logits, count)))
+        return torch.cat(self.read(vectors, lambda logits, _: find_ends(logits, count)))
 
     @torch.inference_mode()
     def _measure_part(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -47,40 +48,6 @@ def line_from_interval(name: str, interval: Interval) -> Line:
 
 def _numbers(values: Array) -> tuple[float | None, ...]:
     return tuple(float(one) if math.isfinite(one) else None for one in values)
-
-
-def lines_figure(
-    name: str,
-    title: str,
-    says: str,
-    lines: Sequence[Line],
-    *,
-    x_title: str,
-    y_title: str,
-    n: int,
-    x: Xs = None,
-    expected: str = "",
-    of: str = "prompt",
-) -> Figure:
-    """Lines over x, which is from 0 by ones when left out, as layers are."""
-    return _figure(FigureKind.LINES, name, title, says, lines, x_title, y_title, n, x, expected, of)
-
-
-def bars_figure(
-    name: str,
-    title: str,
-    says: str,
-    lines: Sequence[Line],
-    *,
-    x_title: str,
-    y_title: str,
-    n: int,
-    x: Xs = None,
-    expected: str = "",
-    of: str = "prompt",
-) -> Figure:
-    """Bars beside each other, one colour a line, with whiskers."""
-    return _figure(FigureKind.BARS, name, title, says, lines, x_title, y_title, n, x, expected, of)
 
 
 def map_figure(
@@ -124,7 +91,10 @@ def map_figure(
         )
         for at, row in enumerate(rows)
     ]
-    return _figure(FigureKind.MAP, name, title, says, lines, x_title, y_title, n, x, expected)
+    return _figure(
+        FigureKind.MAP, name, title, says, lines,
+        x_title=x_title, y_title=y_title, n=n, x=x, expected=expected,
+    )  # fmt: skip
 
 
 def _figure(
@@ -133,18 +103,31 @@ def _figure(
     title: str,
     says: str,
     lines: Sequence[Line],
+    *,
     x_title: str,
     y_title: str,
     n: int,
-    x: Xs,
-    expected: str,
+    x: Xs = None,
+    expected: str = "",
     of: str = "prompt",
 ) -> Figure:
+    """A figure of lines that are made; x is from 0 by ones when left out, as layers are."""
     n_values = len(lines[0].mean) if lines else 0
     places = tuple(np.arange(n_values).tolist()) if x is None else tuple(x)
     return Figure(
         name, title, says, kind, x_title, y_title, places, tuple(lines), n, expected=expected, of=of
     )
+
+
+lines_figure = partial(_figure, FigureKind.LINES)
+"""Lines over x; it takes what ``Figure`` has, in this order."""
+bars_figure = partial(_figure, FigureKind.BARS)
+"""Bars beside each other, one colour a line, with whiskers; likewise."""
+
+
+def depth_names(n_depths: int) -> list[str]:
+    """The depths of the residual stream as an axis names them: the embedding, then each layer."""
+    return ["embedding", *map(str, range(n_depths - 1))]
 
 
 def highest(line: Line) -> int:

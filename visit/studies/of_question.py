@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -40,10 +40,10 @@ class OfQuestion(Study):
         fields: What is taken of each answer, separated by commas.
     """
 
-    name: ClassVar[str] = "question"
-    version: ClassVar[int] = 1
-    title: ClassVar[str] = "A question over many prompts"
-    summary: ClassVar[str] = "Some fields of a question's answer, of every prompt."
+    name = "question"
+    version = 1
+    title = "A question over many prompts"
+    summary = "Some fields of a question's answer, of every prompt."
 
     question: str = option("Explain", "Question", "the question's type", letter="TYPE")
     fields: str = option(

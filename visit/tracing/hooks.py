@@ -250,41 +250,48 @@ class Catches:
         return torch.stack([*by_head])
 
 
-def _layer_from_catches(block: Block, catches: Catches) -> LayerTrace:
+def tensors_from_catches(block: Block, catches: Catches) -> dict[str, Tensor | None]:
+    """What a block read and wrote, by the names of ``LayerTrace``, but for pattern and routing."""
     resid_pre = catches.input(block.module)
     ln1 = resid_pre if block.ln1 is None else catches.output(block.ln1.module)
-    attn_out, attn_gain = find_written(block.attention.output, block.attn_norm, block, catches)
-    mlp_out, mlp_gain = find_written(block.mlp.output, block.mlp_norm, block, catches)
+    attn_out, attn_gain = _find_written(block.attention.output, block.attn_norm, block, catches)
+    mlp_out, mlp_gain = _find_written(block.mlp.output, block.mlp_norm, block, catches)
     ln2 = catches.input(block.mlp.input)
     if block.parallel:
         resid_mid = None
     else:
         resid_mid = ln2 if block.ln2 is None else catches.input(block.ln2.module)
-    activation = routing_weight = routed = None
+    is_mixture = isinstance(block.mlp, Experts)
+    return {
+        "resid_pre": resid_pre,
+        "ln1": ln1,
+        "z": catches.input(block.attention.output).unflatten(-1, (len(block.attention.w_o), -1)),
+        "attn_out": attn_out,
+        "attn_gain": attn_gain,
+        "resid_mid": resid_mid,
+        "ln2": ln2,
+        "activation": None if is_mixture else catches.input(block.mlp.output),
+        "mlp_out": mlp_out,
+        "mlp_gain": mlp_gain,
+        "resid_post": catches.output(block.module),
+    }
+
+
+def _layer_from_catches(block: Block, catches: Catches) -> LayerTrace:
+    routing_weight = routed = None
     if isinstance(block.mlp, Experts):
         routing = block.mlp.routing(catches.whole_output(block.mlp.router))
         routing_weight, routed = (part.to(catches.device) for part in routing)
-    else:
-        activation = catches.input(block.mlp.output)
+    tensors: dict[str, Any] = tensors_from_catches(block, catches)
     return LayerTrace(
-        resid_pre=resid_pre,
-        ln1=ln1,
         attention=catches.pattern(block.attention.module),
-        z=catches.input(block.attention.output).unflatten(-1, (len(block.attention.w_o), -1)),
-        attn_out=attn_out,
-        attn_gain=attn_gain,
-        resid_mid=resid_mid,
-        ln2=ln2,
-        activation=activation,
-        mlp_out=mlp_out,
-        mlp_gain=mlp_gain,
-        resid_post=catches.output(block.module),
         routing_weight=routing_weight,
         routed=routed,
+        **tensors,
     )
 
 
-def find_written(
+def _find_written(
     projection: nn.Module, norm: Norm | None, block: Block, catches: Catches
 ) -> tuple[Float[Tensor, "pos d_model"], Float[Tensor, "pos d_model"] | None]:
     """What a projection's output becomes when it is added, and the gain that lies between."""

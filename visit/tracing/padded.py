@@ -21,8 +21,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from visit.models.architectures import Architecture
-from visit.models.architectures.base import Block, Experts
-from visit.tracing.hooks import Call, Catches, catch_block, find_written, run_like
+from visit.models.architectures.base import Block
+from visit.tracing.hooks import Call, Catches, catch_block, run_like, tensors_from_catches
 from visit.tracing.precision import reading_dtype
 
 
@@ -159,34 +159,10 @@ def _take(
     call: Call,
 ) -> None:
     block = architecture.blocks[number]
-    n_prompts = len(prompts)
-
-    def apart(values: Tensor) -> Tensor:
-        taken: Tensor = values.unflatten(0, (n_prompts, -1))
-        return taken
-
-    attn_out, attn_gain = find_written(block.attention.output, block.attn_norm, block, catches)
-    mlp_out, mlp_gain = find_written(block.mlp.output, block.mlp_norm, block, catches)
-    resid_pre = catches.input(block.module)
-    ln2 = catches.input(block.mlp.input)
-    if block.parallel:
-        resid_mid = None
-    else:
-        resid_mid = ln2 if block.ln2 is None else catches.input(block.ln2.module)
-    is_mixture = isinstance(block.mlp, Experts)
-    z = catches.input(block.attention.output).unflatten(-1, (len(block.attention.w_o), -1))
-    layer = PaddedLayer(
-        resid_pre=apart(resid_pre),
-        ln1=apart(resid_pre if block.ln1 is None else catches.output(block.ln1.module)),
-        attention=catches.patterns(block.attention.module),
-        z=apart(z),
-        attn_out=apart(attn_out),
-        attn_gain=None if attn_gain is None else apart(attn_gain),
-        resid_mid=None if resid_mid is None else apart(resid_mid),
-        ln2=apart(ln2),
-        activation=None if is_mixture else apart(catches.input(block.mlp.output)),
-        mlp_out=apart(mlp_out),
-        mlp_gain=None if mlp_gain is None else apart(mlp_gain),
-        resid_post=apart(catches.output(block.module)),
+    tensors: dict[str, Any] = {
+        name: None if value is None else value.unflatten(0, (len(prompts), -1))
+        for name, value in tensors_from_catches(block, catches).items()
+    }
+    on_layer(
+        number, block, PaddedLayer(attention=catches.patterns(block.attention.module), **tensors)
     )
-    on_layer(number, block, layer)

@@ -23,7 +23,7 @@ from visit.errors import RequestError
 from visit.graph.request import check_text
 from visit.graph.studied.columns import Array, Surveyed, Unmeasured
 from visit.models.loading.memory import free_bytes, is_out_of_memory
-from visit.tracing.padded import OnLayer, Padded, run_padded
+from visit.tracing.padded import HeldMemories, OnLayer, Padded, PaddedLayer, run_padded
 
 POSITIONS_AT_ONCE = 1 << 10
 """How many positions run together at most: more make a pass no quicker on a CPU."""
@@ -59,17 +59,37 @@ class SurveyBatch:
     prompts: Sequence[SurveyPrompt]
     padded: Padded
 
-    def run(self, on_layer: OnLayer | None = None) -> Float[Tensor, "prompt d_vocab"]:
-        """One forward pass; the logits at each prompt's last position.
+    def run(
+        self,
+        on_layer: OnLayer | None = None,
+        held: Mapping[int, HeldMemories] | None = None,
+        *,
+        everywhere: bool = False,
+    ) -> Float[Tensor, "prompt *pos d_vocab"]:
+        """One forward pass, as ``run_padded`` has it.
 
         Raises:
-            RequestError: one is NaN or infinite. The batch is then halved, down to that prompt.
+            RequestError: a logit at a prompt's last position is NaN or infinite. The batch is then
+                halved, down to that prompt.
         """
         loaded = self.resident.loaded
-        logits = run_padded(loaded.model, loaded.architecture, self.padded, on_layer)
-        if not bool(logits.isfinite().all()):
+        logits = run_padded(
+            loaded.model, loaded.architecture, self.padded, on_layer, held, everywhere=everywhere
+        )
+        said = self.padded.last(logits) if everywhere else logits
+        if not bool(said.isfinite().all()):
             raise RequestError("its logits hold NaN or infinity; try --dtype float32")
         return logits
+
+    def gather(self, take: Callable[[PaddedLayer], Mapping[str, Tensor]]) -> dict[str, Tensor]:
+        """What is taken of every layer of one pass, by name: ``[prompt, layer, …]``.
+
+        Args:
+            take: Given a layer, what is told of it, a row a prompt.
+        """
+        layers: list[Mapping[str, Tensor]] = []
+        self.run(lambda number, block, layer: layers.append(take(layer)))
+        return {name: torch.stack([one[name] for one in layers], dim=1) for name in layers[0]}
 
     def targets(self, logits: Float[Tensor, "prompt d_vocab"]) -> Int[Tensor, " prompt"]:
         """What is explained of each: the answer that it names, or the model's own top token."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from functools import partial
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,13 +11,14 @@ from visit.assemble.surveying.batches import SurveyBatch, Values, survey
 from visit.engine.progress import Progress
 from visit.engine.surveys import SurveyDepths
 from visit.graph.studied.columns import Surveyed
+from visit.lens.measured import entropy_of
 from visit.models.architectures.base import Block
 from visit.tracing.padded import PaddedLayer
 
 
 def survey_depths(question: SurveyDepths, resident: Resident, tell: Progress) -> Surveyed:
     """The right answer through the layers."""
-    return survey(question, resident, tell, partial(_measure))
+    return survey(question, resident, tell, _measure)
 
 
 def _measure(batch: SurveyBatch) -> Values:
@@ -36,21 +34,16 @@ def _measure(batch: SurveyBatch) -> Values:
     stacked = torch.stack(residuals, dim=1)
     n_depths = stacked.shape[1]
     asked = torch.stack([targets, answers], dim=1).repeat_interleave(n_depths, dim=0)
-    found: list[Tensor] = []
-    at = 0
 
-    def read(said: Tensor) -> None:
-        nonlocal at
-        ids = asked[at : at + len(said)]
-        at += len(said)
+    def read(said: Tensor, rows: slice) -> Tensor:
         log_probs = said.log_softmax(-1)
-        own = log_probs.gather(1, ids)
-        rank = 1 + (said > said.gather(1, ids[:, :1])).sum(-1, keepdim=True)
-        entropy = -(log_probs.exp() * log_probs.clamp_min(-1e4)).sum(-1, keepdim=True)
-        found.append(torch.cat([own.exp(), rank.to(own), entropy / math.log(2)], dim=1))
+        own = log_probs.gather(1, asked[rows])
+        rank = 1 + (said > said.gather(1, asked[rows, :1])).sum(-1)
+        columns = [own.exp(), rank.to(own).unsqueeze(1), entropy_of(log_probs).unsqueeze(1)]
+        return torch.cat(columns, dim=1)
 
-    batch.resident.projector.read(stacked.flatten(0, 1), read)
-    columns = torch.cat(found).unflatten(0, (-1, n_depths))
+    read_all = batch.resident.projector.read(stacked.flatten(0, 1), read)
+    columns = torch.cat(read_all).unflatten(0, (-1, n_depths))
     texts = batch.resident.tokens.texts(answers.tolist())
     return {
         "target_prob": columns[..., 0],

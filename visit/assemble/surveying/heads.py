@@ -52,7 +52,7 @@ def _read_layer(
     prompts, projector = batch.padded, batch.resident.projector
     heads = write_heads(block, prompts, layer)
     vectors = {
-        "heads": heads,
+        "head": heads,
         "attention": prompts.last(layer.attn_out),
         "block": prompts.last(layer.resid_post),
         "random": draw_like(prompts.last(layer.resid_post), batch, question.seed, number),
@@ -84,30 +84,25 @@ def _read_values(
     n_prompts, n_heads, n_ranks = sources.shape
     tokens = ids.gather(1, sources.flatten(1)).flatten()
 
-    said: list[Tensor] = []
-    probs: list[Tensor] = []
-    at = 0
+    def take(logits: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
+        own = logits.gather(1, tokens[rows, None]).squeeze(1)
+        prob = (own - logits.logsumexp(-1)).exp()
+        return find_ends(logits, min(question.k, logits.shape[1])), prob
 
-    def take(logits: Tensor) -> None:
-        nonlocal at
-        said.append(find_ends(logits, min(question.k, logits.shape[1])))
-        own = logits.gather(1, tokens[at : at + len(logits), None]).squeeze(1)
-        probs.append((own - logits.logsumexp(-1)).exp())
-        at += len(logits)
-
-    batch.resident.projector.read(values.flatten(0, 2), take)
-    prob = torch.cat(probs).view(n_prompts, n_heads, n_ranks)
+    said, probs = zip(*batch.resident.projector.read(values.flatten(0, 2), take), strict=True)
     is_there = torch.arange(n_ranks, device=ids.device) < batch.padded.lengths[:, None, None]
-    nothing = prob.new_full((), torch.nan)
-    more = question.values - n_ranks
-    padding = (0, more)
+    prob = torch.cat(probs).view(n_prompts, n_heads, n_ranks)
     return {
         "values": torch.cat(said).view(n_prompts, n_heads, n_ranks, -1),
         "is_there": is_there,
-        "value_token": torch.nn.functional.pad(
-            prob.where(is_there, nothing), padding, value=torch.nan
-        ),
+        "value_token": _ranks_there(prob, is_there, question.values),
     }
+
+
+def _ranks_there(values: Tensor, is_there: Tensor, n_ranks: int) -> Tensor:
+    """Values by rank, as many ranks as were asked for; NaN where a prompt has no such source."""
+    known = values.where(is_there, values.new_full((), torch.nan))
+    return torch.nn.functional.pad(known, (0, n_ranks - values.shape[-1]), value=torch.nan)
 
 
 def _compare(said: dict[str, Tensor], final: Tensor) -> dict[str, Tensor]:
@@ -116,7 +111,7 @@ def _compare(said: dict[str, Tensor], final: Tensor) -> dict[str, Tensor]:
     wholes = {"attention": attention, "block": block, "final": final}
     found = {"norm": said["norm"]}
     for kind in ("head", "bare"):
-        ids = said.get("heads" if kind == "head" else "bare")
+        ids = said.get(kind)
         for name, whole in wholes.items():
             if ids is None:
                 found[f"{kind}_{name}"] = torch.full_like(said["norm"], torch.nan)
@@ -127,11 +122,10 @@ def _compare(said: dict[str, Tensor], final: Tensor) -> dict[str, Tensor]:
     found["attention_final"] = overlap(attention, final)
     found["block_final"] = overlap(block, final)
     if "values" in said:
-        shared = overlap(said["values"], said["heads"].unsqueeze(2))
-        more = said["value_token"].shape[-1] - shared.shape[-1]
-        shared = shared.where(said["is_there"], shared.new_full((), torch.nan))
-        found["value_head"] = torch.nn.functional.pad(shared, (0, more), value=torch.nan)
         found["value_token"] = said["value_token"]
+        shared = overlap(said["values"], said["head"].unsqueeze(2))
+        n_ranks = said["value_token"].shape[-1]
+        found["value_head"] = _ranks_there(shared, said["is_there"], n_ranks)
     if "seeks" in said:
         found["query_key"] = overlap(said["seeks"], said["offered"])
     return found

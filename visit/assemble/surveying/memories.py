@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import partial
 
@@ -23,8 +22,9 @@ from visit.engine.surveys import (
 )
 from visit.errors import RequestError
 from visit.graph.studied.columns import Surveyed
-from visit.models.architectures.base import Block, Mlp
-from visit.tracing.padded import HeldMemories, PaddedLayer, run_padded
+from visit.lens.measured import entropy_of
+from visit.models.architectures.base import Mlp
+from visit.tracing.padded import HeldMemories, PaddedLayer
 from visit.tracing.ties import find_greatest
 
 _WORDS = 10
@@ -59,36 +59,32 @@ def _check_memories(resident: Resident) -> None:
 
 
 def _find_activations(batch: SurveyBatch) -> Values:
-    last, mean = list[Tensor](), list[Tensor]()
     padded = batch.padded
     weights = padded.is_own() / padded.lengths.unsqueeze(1)
 
-    def take(number: int, block: Block, layer: PaddedLayer) -> None:
-        assert layer.activation is not None
-        last.append(padded.last(layer.activation))
-        mean.append(torch.einsum("pi,pim->pm", weights.to(layer.activation), layer.activation))
+    def take(layer: PaddedLayer) -> dict[str, Tensor]:
+        activation = _activation(layer)
+        mean = torch.einsum("pi,pim->pm", weights.to(activation), activation)
+        return {"activation": padded.last(activation).float(), "mean": mean.float()}
 
-    batch.run(take)
-    return {
-        name: torch.stack(found, dim=1).float()
-        for name, found in (("activation", last), ("mean", mean))
-    }
+    return batch.gather(take)
 
 
 def _find_strongest(count: int, batch: SurveyBatch) -> Values:
-    found: list[Tensor] = []
+    def take(layer: PaddedLayer) -> dict[str, Tensor]:
+        activation = batch.padded.last(_activation(layer))
+        places = find_greatest(activation.abs(), count)
+        return {
+            "strongest": places.to(torch.int32),
+            "activation": activation.gather(-1, places).float(),
+        }
 
-    def take(number: int, block: Block, layer: PaddedLayer) -> None:
-        assert layer.activation is not None
-        found.append(batch.padded.last(layer.activation))
+    return batch.gather(take)
 
-    batch.run(take)
-    activation = torch.stack(found, dim=1)
-    places = find_greatest(activation.abs(), count)
-    return {
-        "strongest": places.to(torch.int32),
-        "activation": activation.gather(-1, places).float(),
-    }
+
+def _activation(layer: PaddedLayer) -> Float[Tensor, "prompt pos d_mlp"]:
+    assert layer.activation is not None  # no model with experts comes here
+    return layer.activation
 
 
 def read_memories(
@@ -166,17 +162,10 @@ def _hold(
 
 
 def _compare(held: Sequence[dict[int, HeldMemories]], batch: SurveyBatch) -> Values:
-    loaded = batch.resident.loaded
     found: list[dict[str, Tensor]] = []
     top: Tensor | None = None
     for one in held:
-        logits = run_padded(
-            loaded.model, loaded.architecture, batch.padded, held=one, everywhere=True
-        )
-        said, text_loss = _last_and_loss(batch, logits)
-        if not bool(said.isfinite().all()):
-            raise RequestError("its logits hold NaN or infinity; try --dtype float32")
-        del logits
+        said, text_loss = _last_and_loss(batch, batch.run(held=one, everywhere=True))
         log_probs = said.log_softmax(-1)
         top = said.argmax(-1) if top is None else top
         target = log_probs.gather(1, batch.targets(said)[:, None]).squeeze(1)
@@ -185,7 +174,7 @@ def _compare(held: Sequence[dict[int, HeldMemories]], batch: SurveyBatch) -> Val
             {
                 "loss": (-target).where(is_named, target.new_full((), torch.nan)),
                 "text_loss": text_loss,
-                "entropy": -(log_probs.exp() * log_probs.clamp_min(-1e4)).sum(-1) / math.log(2),
+                "entropy": entropy_of(log_probs),
                 "confidence": log_probs.amax(-1).exp(),
                 "same_top": said.argmax(-1) == top,
             }

@@ -93,21 +93,18 @@ def _compare(
     is_final: bool,
 ) -> dict[str, Tensor]:
     """What is read of the four vectors of each prompt, those of ``_ENDS``."""
-    found: list[dict[str, Tensor]] = []
-    at = 0
-
-    def take(logits: Float[Tensor, "row d_vocab"]) -> None:
-        nonlocal at
-        n_prompts = len(logits) // len(_ENDS)
-        found.append(_measure_ends(resident, logits, targets[at : at + n_prompts]))
-        at += n_prompts
-
     if is_final:
-        for some in vectors.split(max(1, resident.projector.chunk // len(_ENDS))):
-            take(_logits_at_final(resident, some))
+        n_prompts = max(1, resident.projector.chunk // len(_ENDS))
+        pieces = zip(vectors.split(n_prompts), targets.split(n_prompts), strict=True)
+        found = [_measure_ends(resident, _logits_at_final(resident, v), t) for v, t in pieces]
     else:
         # A chunk holds whole prompts: it is a multiple of eight.
-        resident.projector.read(vectors.flatten(0, 1), take)
+        found = resident.projector.read(
+            vectors.flatten(0, 1),
+            lambda logits, rows: _measure_ends(
+                resident, logits, targets[rows.start // len(_ENDS) : rows.stop // len(_ENDS)]
+            ),
+        )
     return {name: torch.cat([one[name] for one in found]) for name in found[0]}
 
 
@@ -158,7 +155,7 @@ def _logits_at_final(
     plain = (centred * norm.scale(x)) @ architecture.unembedding.to(x)
     bias = architecture.unembedding_bias
     before = architecture.logits_from(plain, None if bias is None else bias.to(x))
-    after = torch.cat(projector.read(x, torch.clone))
+    after = torch.cat(projector.read(x, lambda logits, _: logits.clone()))
     return torch.stack([before, after], dim=1).flatten(0, 1)
 
 

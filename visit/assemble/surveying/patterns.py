@@ -23,17 +23,15 @@ def survey_patterns(question: SurveyPatterns, resident: Resident, tell: Progress
 
 def _score(batch: SurveyBatch) -> Values:
     marked = [marks(one.ids) for one in batch.prompts]
-    found: list[Tensor] = []
 
-    def take(number: int, block: Block, layer: PaddedLayer) -> None:
+    def take(layer: PaddedLayer) -> dict[str, Tensor]:
         scores = [
             score_heads(pattern[:, : len(one[0]), : len(one[0])], one)
             for pattern, one in zip(layer.attention, marked, strict=True)
         ]
-        found.append(torch.stack(scores))
+        return {"score": torch.stack(scores).float()}
 
-    batch.run(take)
-    return {"score": torch.stack(found, dim=2).float()}
+    return {"score": batch.gather(take)["score"].transpose(1, 2)}
 
 
 def survey_sinks(question: SurveySinks, resident: Resident, tell: Progress) -> Surveyed:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -35,10 +34,10 @@ class Agreement(Study):
         how: What is done to each part, as ``visit ablate --how`` has it.
     """
 
-    name: ClassVar[str] = "agreement"
-    version: ClassVar[int] = 1
-    title: ClassVar[str] = "Predicted and measured effects"
-    summary: ClassVar[str] = (
+    name = "agreement"
+    version = 1
+    title = "Predicted and measured effects"
+    summary = (
         "Every head and MLP at the last position is taken away and the rest run again: how far "
         "direct logit, flow and a first-order estimate foretell the effect on the metric, and how "
         "often the model repairs it."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -52,10 +51,10 @@ class AlwaysOn(Study):
         seed: Of the sample, and of the memories to compare with.
     """
 
-    name: ClassVar[str] = "always-on"
-    version: ClassVar[int] = 1
-    title: ClassVar[str] = "Memories that are always on"
-    summary: ClassVar[str] = (
+    name = "always-on"
+    version = 1
+    title = "Memories that are always on"
+    summary = (
         "Which memories are among the strongest of their layer on nearly every prompt, what they "
         "say, and what the prediction is with them held at zero or at their mean, against as many "
         "others of the same layers."

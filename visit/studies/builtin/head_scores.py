@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import numpy as np
 
-from visit.engine.surveys import Survey, SurveyPatterns
+from visit.engine.surveys import SurveyPatterns
 from visit.graph.explored.heads import KINDS
 from visit.graph.studied.figure import Figure
 from visit.studies.builtin.of_survey import SurveyStudy
@@ -28,14 +27,14 @@ _TITLES = {
 class HeadScores(SurveyStudy):
     """What each head's pattern is known by."""
 
-    name: ClassVar[str] = "head-scores"
-    version: ClassVar[int] = 1
-    title: ClassVar[str] = "Head scores"
-    summary: ClassVar[str] = (
+    name = "head-scores"
+    version = 1
+    title = "Head scores"
+    summary = (
         "The part of each head's attention that goes to the previous token, to earlier copies of "
         "the token, to what followed those (induction), and to the first token (sink)."
     )
-    asks: ClassVar[type[Survey]] = SurveyPatterns
+    asks = SurveyPatterns
 
     def report(self, rows: Rows) -> Sequence[Figure]:
         """A map of heads a kind."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import numpy as np
 
-from visit.engine.surveys import Survey, SurveyHeads
+from visit.engine.surveys import SurveyHeads
 from visit.graph.studied.columns import Array
 from visit.graph.studied.figure import Figure
 from visit.studies.builtin.of_survey import SurveyStudy
@@ -21,14 +20,14 @@ _WORDS = "part of words shared"
 class HeadsAndResidual(SurveyStudy):
     """Whether heads say what the residual stream says."""
 
-    name: ClassVar[str] = "heads-and-residual"
-    version: ClassVar[int] = 1
-    title: ClassVar[str] = "Heads and the residual stream"
-    summary: ClassVar[str] = (
+    name = "heads-and-residual"
+    version = 1
+    title = "Heads and the residual stream"
+    summary = (
         "How many of the tokens that a head says first, read by the lens at the last position, "
         "are those that attention's output, the block's output and the last residual say first."
     )
-    asks: ClassVar[type[Survey]] = SurveyHeads
+    asks = SurveyHeads
 
     def report(self, rows: Rows) -> Sequence[Figure]:
         """By layer, by rank of the head's norm, by rank of attention; and queries and keys."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
-from visit.engine.surveys import Survey, SurveyDepths
+from visit.engine.surveys import SurveyDepths
 from visit.graph.explored.answer import name_depth
 from visit.graph.studied.columns import Array
 from visit.graph.studied.figure import Figure, Line
 from visit.studies.builtin.of_survey import SurveyStudy
-from visit.studies.drawing import line, lines_figure, number_in_words, share_in_words
+from visit.studies.drawing import depth_names, line, lines_figure, number_in_words, share_in_words
 from visit.studies.rows import Rows
 
 _SHARE = (0.0, 1.0)
@@ -19,16 +18,16 @@ _SHARE = (0.0, 1.0)
 class RightAndWrong(SurveyStudy):
     """The right answer through the layers."""
 
-    name: ClassVar[str] = "right-and-wrong"
-    version: ClassVar[int] = 1
-    title: ClassVar[str] = "Right and wrong answers through the layers"
-    summary: ClassVar[str] = (
+    name = "right-and-wrong"
+    version = 1
+    title = "Right and wrong answers through the layers"
+    summary = (
         "The probability and the rank, by the lens at the last position of every depth, of the "
         "right answer's first token and of what the model says in the end, for prompts that are "
         "answered rightly and wrongly."
     )
-    needs_targets: ClassVar[bool] = True
-    asks: ClassVar[type[Survey]] = SurveyDepths
+    needs_targets = True
+    asks = SurveyDepths
 
     def report(self, rows: Rows) -> Sequence[Figure]:
         """The model's answer, the right answer, its rank, and entropy."""
@@ -51,16 +50,15 @@ def _lines(rows: Rows, values: Array, within: tuple[float, float] | None = _SHAR
     return [line(name, part, within=within) for name, part in pairs if len(part)]
 
 
-def _depths(rows: Rows) -> list[str]:
-    n_depths = rows["entropy"].shape[1]
-    return ["embedding", *map(str, range(n_depths - 1))]
-
-
 def _rises(one: Line) -> str:
     """Where a line first passes half of what it ends at."""
     last = one.mean[-1] or 0.0
     at = next((at for at, mean in enumerate(one.mean) if (mean or 0.0) >= last / 2), 0)
     return name_depth(at)
+
+
+def _depths(rows: Rows) -> list[str]:
+    return depth_names(rows["entropy"].shape[1])
 
 
 def _answer(rows: Rows) -> Figure:

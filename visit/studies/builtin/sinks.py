@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import numpy as np
 
-from visit.engine.surveys import Survey, SurveySinks
+from visit.engine.surveys import SurveySinks
 from visit.graph.explored.answer import name_depth
 from visit.graph.studied.figure import Figure, Line
 from visit.studies.builtin.of_survey import SurveyStudy
-from visit.studies.drawing import highest, line, lines_figure, share_in_words
+from visit.studies.drawing import depth_names, highest, line, lines_figure, share_in_words
 from visit.studies.rows import Rows
 
 _SHARE = (0.0, 1.0)
@@ -22,14 +21,14 @@ _MASSIVE, _TIMES_MEDIAN = 100.0, 1000.0
 class Sinks(SurveyStudy):
     """Attention that rests on a token, and massive activations."""
 
-    name: ClassVar[str] = "sinks"
-    version: ClassVar[int] = 1
-    title: ClassVar[str] = "Sinks and massive activations"
-    summary: ClassVar[str] = (
+    name = "sinks"
+    version = 1
+    title = "Sinks and massive activations"
+    summary = (
         "How many heads rest on one token (mean attention above 0.3, Gu et al. 2024), on which, "
         "and how far the largest coordinate of the residual stands out (Sun et al. 2024)."
     )
-    asks: ClassVar[type[Survey]] = SurveySinks
+    asks = SurveySinks
 
     def report(self, rows: Rows) -> Sequence[Figure]:
         """Heads that rest by layer, large and massive coordinates and norms by depth."""
@@ -59,10 +58,6 @@ def _heads(rows: Rows) -> Figure:
     )  # fmt: skip
 
 
-def _depths(rows: Rows) -> list[str]:
-    return ["embedding", *map(str, range(rows["largest"].shape[1] - 1))]
-
-
 def _massive(rows: Rows) -> Figure:
     times, is_first = rows["times_median"], rows["where"] == 0
     is_massive = (rows["largest"] > _MASSIVE) & (times >= _TIMES_MEDIAN)
@@ -78,7 +73,7 @@ def _massive(rows: Rows) -> Figure:
     says += f"{name_depth(at)}, where most are." if lines[0].mean[at] else "every depth."
     return lines_figure(
         "massive", "Massive activations", says, lines, x_title="layer",
-        y_title="part of prompts", n=len(rows), x=_depths(rows),
+        y_title="part of prompts", n=len(rows), x=depth_names(rows["largest"].shape[1]),
         expected="Sun et al. (2024) found them in large models, from an early layer on, at the "
         "first position among others",
     )  # fmt: skip
@@ -95,7 +90,7 @@ def _times(rows: Rows) -> Figure:
     )
     return lines_figure(
         "times-median", "Coordinates out of all proportion", says, [found], x_title="layer",
-        y_title="log10 of times the median", n=len(rows), x=_depths(rows),
+        y_title="log10 of times the median", n=len(rows), x=depth_names(rows["largest"].shape[1]),
     )  # fmt: skip
 
 
@@ -125,5 +120,5 @@ def _norms(rows: Rows) -> Figure:
     )
     return lines_figure(
         "norms", "Norms by depth", says, lines, x_title="layer", y_title="log10 of the norm",
-        n=len(rows), x=_depths(rows),
+        n=len(rows), x=depth_names(rows["largest"].shape[1]),
     )  # fmt: skip
