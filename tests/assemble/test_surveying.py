@@ -261,7 +261,12 @@ def test_the_strongest_memories_and_what_holding_them_does(name: str):
 
     memories, others = ((0, 3), (1, 7)), ((0, 4), (1, 9))
     removed = ask(session, SurveyRemoval, memories=memories, means=(0.2, -0.1), others=others,
-                  other_means=(0.0, 0.3)).values  # fmt: skip
+                  other_means=(0.0, 0.3), strongest=9).values  # fmt: skip
+    for row, trace in enumerate(all_traces):
+        for layer, recorded in enumerate(trace.layers):
+            active = recorded.activation[-1].abs().topk(9).indices.tolist()
+            n_on = sum(number in active for at, number in memories if at == layer)
+            assert removed["n_on"][row, layer] == n_on
     conditions = [(), ((memories, (0.0, 0.0))), (memories, (0.2, -0.1)), (others, (0.0, 0.0)),
                   (others, (0.0, 0.3))]  # fmt: skip
     for row, prompt in enumerate(PROMPTS):

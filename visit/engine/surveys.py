@@ -229,9 +229,12 @@ class SurveyRemoval(Survey):
         means: The activation that each is held at for its mean.
         others: As many others, held likewise to compare with.
         other_means: Theirs.
+        strongest: How many memories of a layer, by the size of their activation at the last
+            position, count as active.
     """
 
     columns: ClassVar[tuple[Column, ...]] = (
+        Column("n_on", "how many of the memories that are always on are active", ("layer",)),
         Column("loss", "surprise at the right answer's first token", ("condition",), "nats"),
         Column("text_loss", "mean surprise at the prompt's own tokens", ("condition",), "nats"),
         Column("entropy", "of the next token", ("condition",), "bits"),
@@ -243,6 +246,7 @@ class SurveyRemoval(Survey):
     means: tuple[float, ...] = ()
     others: tuple[tuple[int, int], ...] = ()
     other_means: tuple[float, ...] = ()
+    strongest: CountFromOne = 100
 
 
 @dataclass(frozen=True)

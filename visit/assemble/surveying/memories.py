@@ -23,7 +23,7 @@ from visit.engine.surveys import (
 from visit.errors import RequestError
 from visit.graph.studied.columns import Surveyed
 from visit.lens.measured import entropy_of
-from visit.models.architectures.base import Mlp
+from visit.models.architectures.base import Block, Mlp
 from visit.tracing.padded import HeldMemories, PaddedLayer
 from visit.tracing.ties import find_greatest
 
@@ -129,8 +129,9 @@ def survey_removal(question: SurveyRemoval, resident: Resident, tell: Progress) 
     """What a prediction is with memories held.
 
     Raises:
-        RequestError: the model has no such memory, or one has no mean.
+        RequestError: the model has no such memory, or none at all, or one has no mean.
     """
+    _check_memories(resident)
     pairs = ((question.memories, question.means), (question.others, question.other_means))
     for memories, means in pairs:
         if len(memories) != len(means):
@@ -143,7 +144,7 @@ def survey_removal(question: SurveyRemoval, resident: Resident, tell: Progress) 
         *(_hold(question.memories, to, home) for to in (zero, question.means)),
         *(_hold(question.others, to, home) for to in (other_zero, question.other_means)),
     ]
-    return survey(question, resident, tell, partial(_compare, held))
+    return survey(question, resident, tell, partial(_compare, held, question.strongest))
 
 
 def _hold(
@@ -161,11 +162,23 @@ def _hold(
     }
 
 
-def _compare(held: Sequence[dict[int, HeldMemories]], batch: SurveyBatch) -> Values:
+def _compare(held: Sequence[dict[int, HeldMemories]], strongest: int, batch: SurveyBatch) -> Values:
+    memories, n_on = held[1], list[Tensor]()
+
+    def count(number: int, block: Block, layer: PaddedLayer) -> None:
+        activation = batch.padded.last(_activation(layer)).abs()
+        active = torch.zeros_like(activation, dtype=torch.int32)
+        active.scatter_(1, find_greatest(activation, strongest), 1)
+        none = torch.empty(0, dtype=torch.long, device=active.device)
+        own = memories[number].places if number in memories else none
+        n_on.append(active[:, own].sum(-1, dtype=torch.int32))
+
     found: list[dict[str, Tensor]] = []
     top: Tensor | None = None
-    for one in held:
-        said, text_loss = _last_and_loss(batch, batch.run(held=one, everywhere=True))
+    for place, one in enumerate(held):
+        logits = batch.run(count if place == 0 else None, one, everywhere=True)
+        said, text_loss = _last_and_loss(batch, logits)
+        del logits  # the largest tensor there is
         log_probs = said.log_softmax(-1)
         top = said.argmax(-1) if top is None else top
         target = log_probs.gather(1, batch.targets(said)[:, None]).squeeze(1)
@@ -180,7 +193,8 @@ def _compare(held: Sequence[dict[int, HeldMemories]], batch: SurveyBatch) -> Val
             }
         )
     assert len(found) == len(CONDITIONS)
-    return {name: torch.stack([one[name] for one in found], dim=1) for name in found[0]}
+    columns = {name: torch.stack([one[name] for one in found], dim=1) for name in found[0]}
+    return {"n_on": torch.stack(n_on, dim=1), **columns}
 
 
 def _last_and_loss(

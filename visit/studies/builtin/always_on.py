@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,13 +14,12 @@ from visit.engine.surveys import (
     CONDITIONS,
     ReadMemories,
     SurveyActivations,
-    SurveyMemories,
     SurveyRemoval,
     pairs_from,
 )
 from visit.errors import RequestError
 from visit.graph.request import Count, CountFromOne, PartOfOne
-from visit.graph.studied.columns import Array, Column, Surveyed
+from visit.graph.studied.columns import Array, Surveyed
 from visit.graph.studied.figure import Figure, Line
 from visit.studies.builtin.of_survey import ask
 from visit.studies.drawing import (
@@ -124,34 +123,12 @@ class AlwaysOn(Study):
         progress: Progress = silent,
     ) -> Surveyed:
         """How many of them are active on each prompt, and what the model says without them."""
-        n_layers = prepared["n_memories"][0]
-        found = ask(engine, SurveyMemories, prompts, part_of(progress, 0.0, 0.2),
-                    strongest=self.strongest)  # fmt: skip
-        removed = ask(
-            engine, SurveyRemoval, prompts, part_of(progress, 0.2, 1.0),
+        return ask(
+            engine, SurveyRemoval, prompts, progress,
             memories=pairs_from(prepared["memories"]), means=tuple(prepared["means"]),
             others=pairs_from(prepared["others"]), other_means=tuple(prepared["other_means"]),
+            strongest=self.strongest,
         )  # fmt: skip
-        kept = [at for at, place in enumerate(found.places) if place in removed.places]
-        also = [at for at, place in enumerate(removed.places) if place in found.places]
-        strongest = found.values["strongest"][kept] if kept else np.zeros((0, n_layers, 0), int)
-        n_on = np.zeros((len(strongest), n_layers), np.int32)
-        for layer in range(n_layers):
-            own = [number for at, number in prepared["memories"] if at == layer]
-            n_on[:, layer] = np.isin(strongest[:, layer], own).sum(-1)
-        failed = {one.place: one for one in (*found.failed, *removed.failed)}
-        if not kept:
-            return Surveyed((), {}, (), tuple(failed[place] for place in sorted(failed)))
-        columns = (
-            Column("n_on", "how many of the memories that are always on are active", ("layer",)),
-            *removed.columns,
-        )
-        values: Mapping[str, Array] = {
-            "n_on": n_on,
-            **{name: column[also] for name, column in removed.values.items()},
-        }
-        places = tuple(found.places[at] for at in kept)
-        return Surveyed(columns, values, places, tuple(failed[place] for place in sorted(failed)))
 
     def report(self, rows: Rows) -> Sequence[Figure]:
         """Where they are, how often they are on, what they say, and what removing them does."""
