@@ -32,8 +32,9 @@ def test_components_are_scikit_learns():
 
 @pytest.mark.parametrize("how", [Projection.TSNE, Projection.UMAP])
 def test_the_other_projections_keep_groups_together_and_are_the_same_each_time(how: Projection):
-    x = cloud()
+    x, n_threads = cloud(), torch.get_num_threads()
     found = project(x, how, 3)
+    assert torch.get_num_threads() == n_threads
     assert found.places.shape == (40, 2) and found.explained == ()
     assert torch.equal(project(x, how, 3).places, found.places)
     groups = torch.arange(40) % 3

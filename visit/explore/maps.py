@@ -96,9 +96,13 @@ def project(vectors: Float[Tensor, "vector d_model"], how: Projection, seed: int
         )
     else:
         model = _umap(len(x), seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of libraries, about threads and their own defaults
-        return Plane(torch.from_numpy(model.fit_transform(x)), ())
+    n_threads = torch.get_num_threads()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of libraries, about threads and their own defaults
+            return Plane(torch.from_numpy(model.fit_transform(x)), ())
+    finally:
+        torch.set_num_threads(n_threads)  # UMAP's compiler sets those of the whole process
 
 
 def _umap(n_vectors: int, seed: int) -> Any:

@@ -128,9 +128,18 @@ def _stores(page: str, view: View | None, request: Request | None) -> list[Compo
     }
     names = dict.fromkeys([*STORES, *messages, *given])
     return [
-        *(dcc.Store(id=name, data=given.get(name)) for name in names),
+        *(_store(name, given.get(name)) for name in names),
         dcc.Download(id=ids.DOWNLOAD),
     ]
+
+
+def _store(name: str, data: Any) -> Component:
+    """What holds data, or nothing yet.
+
+    A store that is made with ``None`` finds that its memory, which is empty, is another; it says so
+    as the page opens, and calls every callback that listens to it.
+    """
+    return dcc.Store(id=name) if data is None else dcc.Store(id=name, data=data)
 
 
 def _fixed_panels(request: Request | None) -> dict[str, list[Tree]]:
