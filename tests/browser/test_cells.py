@@ -64,7 +64,7 @@ def test_cells_and_links_are_reached_by_the_arrow_keys(open_app):
     wait_until(lambda: page.locator("#patching .nsewdrag").count() == 2, "the maps")
     page.focus("[data-cells=patching]")
     said = move(screen, "ArrowRight", *["ArrowDown"] * 3)
-    assert said.startswith("embedding at \u00b7Japan, goes 100% of the way")
+    assert said.startswith("embedding at \u00b7Japan, goes 100 % of the way")
     page.keyboard.press("Enter")
     wait_until(lambda: screen.ask("visit.state.pane.name") == "flow", "the flow")
     assert screen.ask("visit.state.picked") == "embed@3"

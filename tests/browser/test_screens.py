@@ -20,6 +20,10 @@ ROOT = Path(__file__).parent.parent.parent
 FOLDER = Path(os.environ.get("VISIT_SCREENSHOTS") or ROOT / ".cache" / "screenshots")
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+AXE_OPTIONS = json.dumps(
+    # What passes is not described, and no sheet or recording of the page is fetched again.
+    {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"], "preload": False}
+)
 SIZES = [(1440, 900), (1280, 720)]
 DRESSES = list(product(["mini", "smollm2"], ["light", "dark"], SIZES))
 """Each model in each theme and size where the images are asked for; else mini in each theme, and in
@@ -240,8 +244,7 @@ def test_a_small_window_hides_nothing(screen: Screen, width: int, height: int):
 def violations(screen: Screen) -> dict[str, list[str]]:
     """What axe-core finds against WCAG A and AA, by its rule: the elements."""
     screen.ask(AXE)
-    options = json.dumps({"runOnly": {"type": "tag", "values": RULES}})
-    found = screen.ask(f"axe.run(document, {options}).then(found => found.violations)")
+    found = screen.ask(f"axe.run(document, {AXE_OPTIONS}).then(found => found.violations)")
     return {
         rule["id"]: [
             f"{node['html'][:160]} {node.get('failureSummary', '')[:200]}" for node in rule["nodes"]

@@ -69,6 +69,13 @@ def test_rows_are_complete_and_none_is_twice_when_a_node_goes_in_mid_run(two_nod
     assert (ran.n, ran.n_failed, ran.n_left) == (29, 1, 0)
     assert_rows(tmp_path / "rows", sample_prompts(30, p3="bad"), left_out=(3,))
     assert shards_in(tmp_path / "rows") == shards_in(tmp_path / "whole")
+    # Nothing is left to measure, so that no actor looks at the model.
+    with pytest.raises(RequestError, match="holds rows of the model"):
+        run_on_cluster(
+            Lengths(seconds=0.1), sample_prompts(30, p3="bad"),
+            NoModel(name="other", weights="cd" * 32), tmp_path / "rows",
+            address=two_nodes.address, chunk=2,
+        )  # fmt: skip
 
 
 def batch_of(number: int, prompts) -> dict:

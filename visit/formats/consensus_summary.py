@@ -88,7 +88,7 @@ def _mean(spread: Spread | None) -> str:
 
 
 def _among(spread: Spread | None) -> str:
-    return "" if spread is None or spread.among is None else f"{spread.among:.0%}"
+    return "" if spread is None or spread.among is None else f"{100 * spread.among:.0f} %"
 
 
 def _left_out(consensus: Consensus) -> list[str]:

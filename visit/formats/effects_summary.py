@@ -143,7 +143,7 @@ def agreement_table(agreement: Mapping[str, Agreement]) -> list[str]:
 
 
 def _agreement_row(way: str, one: Agreement) -> tuple[str, ...]:
-    sign = "" if one.sign is None else f"{one.sign:.0%}"
+    sign = "" if one.sign is None else f"{100 * one.sign:.0f} %"
     return ("", way, str(one.n), _plain(one.pearson), _plain(one.spearman), sign)
 
 

@@ -97,7 +97,7 @@ def run_on_cluster(
     _import_ray()
     place = Path(folder).absolute()
     with begin_run(plan, place, progress) as run:
-        if run.todo:
+        if run.todo or not run.is_prepared or not run.is_of(model):
             with _connected(address, resources):
                 _measure(run, model, resources)
         return run.end()
@@ -154,15 +154,19 @@ def _measure(run: Run, model: ModelSpec, resources: Resources) -> None:
     ray = _import_ray()
     packed = ray.cloudpickle.dumps((run.plan.study, model))
     threads = max(1, int(resources.cpus))
-    if not run.is_prepared:
+    if not run.is_prepared or not run.todo:
         run.progress("loading the model on the cluster", 0.0)
         remote = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus, max_calls=1)
-        asked = remote(_prepare).remote(packed, list(run.plan.prompts), threads)
+        prompts = None if run.is_prepared else list(run.plan.prompts)
+        asked = remote(_prepare).remote(packed, prompts, threads)
         while not ray.wait([asked], timeout=_LOOKS_EVERY)[0]:
             run.progress("preparing on the cluster", 0.0)
         info, prepared = _told(ray.get(asked))
         run.know(info)
-        run.keep_prepared(prepared)
+        if prompts is not None:
+            run.keep_prepared(prepared)
+    if not run.todo:
+        return
     run.pace.begin()
     with _quiet_data(ray):
         for written in _results(run, packed, resources, threads):
@@ -170,12 +174,12 @@ def _measure(run: Run, model: ModelSpec, resources: Resources) -> None:
             run.pace.tell()
 
 
-def _prepare(packed: bytes, prompts: Sequence[Prompt], threads: int) -> Any:
-    """What a task finds out first, on a machine of the cluster."""
+def _prepare(packed: bytes, prompts: Sequence[Prompt] | None, threads: int) -> Any:
+    """What a task finds out first, on a machine of the cluster: of no prompts, the model alone."""
     try:
         study, model = pickle.loads(packed)
         engine = model.load(silent, threads)
-        return engine.model, prepare(study, engine, prompts, silent)
+        return engine.model, prompts and prepare(study, engine, prompts, silent)
     except Exception as error:
         return _failed(error)
 

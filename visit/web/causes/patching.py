@@ -134,7 +134,7 @@ def _node(site: Site, flow: FlowGraph) -> str:
 def _tip(effect: Effect, site: Site, flow: FlowGraph) -> str:
     lines = [f"<b>{literal(name_site(site, flow))}</b>"]
     if effect.normalised is not None:
-        lines.append(f"goes {effect.normalised:.0%} of the way".replace("-", "−"))
+        lines.append(f"goes {100 * effect.normalised:.0f} % of the way".replace("-", "−"))
     if effect.measured is not None:
         lines.append(f"metric {signed(effect.measured)}")
     return "<br>".join(lines)

@@ -71,7 +71,6 @@ def draw_heads(shown: Shown) -> Figure:
             "yaxis2": {**axis, "range": [n_layers - 0.5, -0.5], "nticks": 8,
                        "title": axis_title("layer that writes", theme)},
         }  # fmt: skip
-    begins = axes["xaxis2"]["domain"][0]
     return {
         "data": [_scores(found, kind, on, shown), *right],
         "layout": layout(
@@ -86,7 +85,7 @@ def draw_heads(shown: Shown) -> Figure:
             annotations=[
                 note(f"{kind}, 0 to 100 %, on {where}", theme, x=0, xanchor="left", y=1,
                      yanchor="bottom"),
-                note(said, theme, x=begins, xanchor="left", y=1, yanchor="bottom"),
+                note(said, theme, x=1, xanchor="right", y=1, yanchor="bottom"),
             ],
             hovermode="closest",
         ),

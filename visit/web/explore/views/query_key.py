@@ -57,8 +57,8 @@ def draw_query_key(shown: Shown) -> Figure:
             annotations=[
                 note(f"{name}: ● queries, ◆ keys, lines where most is attended", theme, x=0,
                      xanchor="left", y=1, yanchor="bottom"),
-                note("score and distance, −1 is a true map", theme, x=_LEFT + 0.11, xanchor="left",
-                     y=1, yanchor="bottom"),
+                note("score and distance, −1 is a true map", theme, x=1, xanchor="right", y=1,
+                     yanchor="bottom"),
             ],
             hovermode="closest",
         ),
