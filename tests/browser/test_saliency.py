@@ -148,6 +148,23 @@ def test_watched_tokens_are_lines_whose_measure_can_be_chosen(
     assert "·Paris" in screen.page.locator(".explore-said p").first.inner_text()
 
 
+def test_the_lens_grid_leads_to_its_lines_and_a_residual_to_those_of_its_position(
+    open_app: Callable[..., Screen], session: Session
+):
+    screen = open_app("mini")
+    screen.page.click("[data-dock=toggle]")
+    screen.page.click("#dock-head [data-explore=watch]")
+    wait_until(lambda: screen.page.evaluate(DRAWN, "watch"), "the lines")
+    grid, lines = (screen.page.locator(name).bounding_box() for name in ("#lens-sheet", "#explore"))
+    assert grid["height"] > 40 and lines["y"] < grid["y"]
+    screen.ask("visit.set('picked', 'L3.resid_post@3')")
+    screen.inspected("L3.resid_post@3")
+    screen.page.get_by_role("button", name="tokens over depth").click()
+    found = list(session.ask(WatchTokens(Request(PROMPT), at=3)).findings())
+    said = screen.page.locator(".explore-said p")
+    wait_until(lambda: said.all_inner_texts() == found, "the position's lines")
+
+
 def test_a_move_leads_to_its_part(open_app: Callable[..., Screen], session: Session):
     screen = explore(open_app("mini"), "watch")
     node = session.ask(WatchTokens(Request(PROMPT))).tables()[1].nodes[0]

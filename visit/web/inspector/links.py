@@ -12,6 +12,7 @@ from visit.web.parts import data
 
 _HEADS = frozenset({NodeKind.HEAD, NodeKind.QUERY, NodeKind.KEY, NodeKind.VALUE})
 _MEMORIES = frozenset({NodeKind.MEMORY_KEY, NodeKind.MEMORY_VALUE})
+_RESIDUALS = frozenset({NodeKind.EMBED, NodeKind.RESID_MID, NodeKind.RESID_POST})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class _Link:
     Attributes:
         kinds: Of the parts.
         explorable: Its name.
-        option: Which of its options names the part.
+        option: Which of its options names the part, or of a residual its position.
         words: What the button says.
         title: What it does.
     """
@@ -37,6 +38,7 @@ _LINKS = (
     _Link(_HEADS | _MEMORIES, "contexts", "part", "contexts", "Where in a text it is most active"),
     _Link(_HEADS, "heads", "head", "card", "What it is known by, what it reads and feeds"),
     _Link(_HEADS, "query-key", "head", "queries and keys", "Which queries lie near which keys"),
+    _Link(_RESIDUALS, "watch", "at", "tokens over depth", "Which tokens come up here, and when"),
 )
 
 
@@ -45,7 +47,7 @@ def explore_links(node_id: NodeId) -> list[Component]:
     links = [one for one in _LINKS if node_id.kind in one.kinds]
     if not links:
         return []
-    part = _name(node_id)
+    part = str(node_id.position) if node_id.kind in _RESIDUALS else _name(node_id)
     buttons = [
         html.Button(
             one.words,

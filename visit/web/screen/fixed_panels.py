@@ -52,7 +52,7 @@ def build_fixed_panels(*, with_engine: bool, with_server: bool = True) -> dict[s
         ids.OFFER: trees(tour.offer()),
     }
     if with_server:
-        filled[ids.DOCK_HEAD] = trees(dock_head())
+        filled[ids.DOCK_HEAD] = trees(dock_head(with_engine))
     if with_engine:
         filled[ids.EXAMPLES] = trees(examples.menu())
         filled[ids.FORM_MENU] = trees(prompt_form.menu())
@@ -241,8 +241,14 @@ def _scale(name: str, low: str, high: str) -> Component:
     )
 
 
-def dock_head() -> list[Component]:
-    """The lens grid's title, and what its colour says."""
+def dock_head(with_engine: bool) -> list[Component]:
+    """The lens grid's title, what leads on from it, and what its colour says."""
+    watch = html.Button(
+        "Watch tokens",
+        className="quiet",
+        title="Some tokens' rank, probability and logit through the layers, beside the grid",
+        **data(explore="watch"),
+    )
     return [
         html.Button(
             [html.Span("▾", className="chevron"), html.Span("Lens")],
@@ -252,6 +258,7 @@ def dock_head() -> list[Component]:
             **aria(expanded="true", controls="dock-body"),
         ),
         term("lens", "what every residual says"),
+        *([watch] if with_engine else []),
         html.Fieldset(
             [
                 html.Legend("coloured by the target's"),
