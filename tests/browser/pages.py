@@ -37,9 +37,8 @@ IS_DRAWN = """() => {
     return graph && isRanked && [...filled, ...grid].every(part => document.querySelector(part));
 }"""
 
-# By the page's own ways. Answers whether the first graph is asked for again, as it is unless
-# nothing was done with it: a block that was fetched and a note that was made are of the graph.
-PUT_BACK = """([prompt, model]) => {
+# By the page's own ways.
+CLEAR = """() => {
     const V = window.visit;
     const said = (value) => JSON.stringify(value instanceof Set ? [...value] : value);
     document.querySelector('#cancel:not([hidden])')?.click();
@@ -48,24 +47,32 @@ PUT_BACK = """([prompt, model]) => {
     V.endTour();
     document.getElementById('search-clear')?.click();
     document.activeElement.blur();
+    for (const one of document.querySelectorAll('dialog[open]')) one.close();
     for (const piece of V.table.filter(({ name }) => name !== 'room')) {
         const first = V.address.defaultOf(piece);
         if (said(V.state[piece.name]) !== said(first)) V.set(piece.name, first);
     }
     V.fit();
     for (const panel of document.querySelectorAll('body *')) panel.scrollTo(0, 0);
+}"""
+
+# Answers whether the first graph is asked for again, as it is unless nothing was done with it: a
+# block that was fetched and a note that was made are of the graph.
+PUT_BACK = f"""([prompt, model]) => {{
+    const V = window.visit;
+    ({CLEAR})();
     const isSaid = (id, text) => document.getElementById(id).value === text;
     const isAsked = isSaid('prompt', prompt) && isSaid('model', model) && isSaid('target', '');
     const isFirst = V.state.view === window.opened && document.getElementById('problem').hidden;
-    if (!isAsked || !isFirst) {
-        V.setProps('model', { value: model });
+    if (!isAsked || !isFirst) {{
+        V.setProps('model', {{ value: model }});
         V.askPrompt(prompt);
-    }
+    }}
     localStorage.clear();
     sessionStorage.clear();
     V.filled('graph', V.part('graph'));  // the tour is offered again
     return !isAsked || !isFirst;
-}"""
+}}"""
 
 # A graph asks for another frame as soon as it has one, so a page that waits for its next test would
 # take a thirtieth of a core. While frames are held they are not asked for: it stands still.

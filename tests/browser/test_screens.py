@@ -12,7 +12,11 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from pages import CLEAR
 from screen import CY, Screen, wait_until
+from test_explore import explore
+
+from visit.engine.explorables import EXPLORABLES
 
 pytestmark = pytest.mark.browser
 
@@ -159,10 +163,57 @@ def figure_dialog(screen: Screen) -> None:
     assert screen.page.get_by_role("dialog", name="Figure for a paper").is_visible()
 
 
+def opened_memory(screen: Screen) -> None:
+    opened_mlp(screen)
+    memory = screen.ask(f"{CY}.nodes('[kind = \"memory_value\"]')[0].id()")
+    screen.tap(memory)
+    screen.inspected(memory)
+
+
+def lens_grid(screen: Screen) -> None:
+    screen.page.click("[data-dock=toggle]")
+    grid = screen.page.locator("#lens .js-plotly-plot")
+    wait_until(lambda: "·Tokyo" in (grid.text_content() or ""), "the lens grid")
+    screen.ask("visit.set('picked', 'L4.resid_post@7')")
+    screen.inspected("L4.resid_post@7")
+
+
+def what_if(screen: Screen) -> None:
+    """A head in the tray of what is to be left out."""
+    causes_tab(screen)
+    screen.page.locator("#causes-result [data-collect]").first.click()
+    wait_until(lambda: screen.ask("[...visit.state.collected].length"), "a site in the tray")
+
+
+def found_parts(screen: Screen) -> None:
+    screen.page.keyboard.press("/")
+    screen.page.keyboard.type("head L>=2")
+    wait_until(screen.page.locator("#found [role=option]").count, "what is found")
+
+
+def help_page(screen: Screen) -> None:
+    screen.page.click("#help-button")
+
+
+def continuing(screen: Screen) -> None:
+    screen.page.click("#continue-menu summary")
+
+
+def explored(name: str) -> Callable[[Screen], None]:
+    """The state in which something is explored."""
+
+    def look(screen: Screen) -> None:
+        explore(screen, name)
+
+    look.__name__ = f"explore-{name}"
+    return look
+
+
 STATES = [
-    *(route, opened_head, opened_mlp, sankey, attention, where),
-    *(parts, tokens, settings, causes_tab, causes_pane, many_prompts),
-    figure_dialog,
+    *(route, opened_head, opened_mlp, opened_memory, sankey, attention, where, lens_grid),
+    *(parts, tokens, settings, causes_tab, causes_pane, many_prompts, what_if),
+    *(figure_dialog, found_parts, help_page, continuing),
+    *map(explored, EXPLORABLES),
 ]
 
 
@@ -184,17 +235,8 @@ def dressed(request: pytest.FixtureRequest, open_shared: Callable[..., Screen]) 
 def screen(dressed: Screen) -> Iterator[Screen]:
     """The app as it opened, whatever the last test left open."""
     yield dressed
-    dressed.ask(
-        "() => { visit.closeMenus(); for (const one of document.querySelectorAll('dialog[open]'))"
-        " one.close(); }"
-    )
-    flow = dressed.page.get_by_role("button", name="Flow", exact=True)
-    if flow.get_attribute("aria-pressed") != "true":
-        flow.click()
-    dressed.ask(
-        "() => { visit.closeAll(); visit.pick(null); visit.set('tab', 'words');"
-        " visit.set('overview', 'parts'); }"
-    )
+    dressed.ask(CLEAR)
+    dressed.ask("visit.closeAll()")
     wait_until(lambda: not dressed.ask(f"{CY}.nodes('[open = 1]').length"), "the blocks to close")
     dressed.page.keyboard.press("f")
 

@@ -55,7 +55,9 @@ def dialog(*, with_engine: bool) -> Component:
             html.Div(
                 [
                     html.Section(
-                        [html.H3("Keys"), html.Dl([_key(*key) for key in keys], className="keys")]
+                        [html.H3("Keys"), html.Dl([_key(*key) for key in keys], className="keys")],
+                        tabIndex=0,
+                        **aria(label="Keys"),
                     ),
                     html.Section(
                         [
