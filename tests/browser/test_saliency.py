@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from screen import Screen, wait_until
 from test_explore import DRAWN, explore
-from test_screens import violations
 
 from visit.engine.exploring import ReadSaliency, WatchTokens
 from visit.graph.explored.saliency import SaliencyMethod
@@ -171,16 +170,3 @@ def test_a_move_leads_to_its_part(open_app: Callable[..., Screen], session: Sess
     moves = screen.page.locator(".explore-rows").nth(1).locator("tbody tr")
     moves.first.locator("button").click()
     wait_until(lambda: screen.ask("visit.state.picked") == node, f"{node} picked")
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["saliency", "watch"])
-def test_the_pane_keeps_the_rules_of_accessibility(
-    open_app: Callable[..., Screen], name: str, theme: str
-):
-    screen = explore(open_app("mini"), name)
-    screen.ask(f"visit.set('theme', '{theme}')")
-    wait_until(
-        lambda: screen.page.evaluate(DRAWN, name) and screen.ask("visit.shade()") == theme, theme
-    )
-    assert violations(screen) == {}

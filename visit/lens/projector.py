@@ -26,7 +26,7 @@ CHUNK_LOGITS = 13 << 20
 _SCRATCH_LOGITS = 1 << 20
 """How many logits the statistics go over at once: with what they make of them, 12 MiB."""
 
-_TOGETHER = 128
+_TOGETHER = 64
 """So many vectors are multiplied in every product, the last of them repeated where there are fewer.
 BLAS sums other numbers of rows in another order, and a reading's last digit would then depend on
 how many vectors are read with it."""
