@@ -88,7 +88,9 @@ def test_its_files_and_tables_say_what_the_report_says(page: Page, pages):
     page.goto(pages["one"].as_uri())
     for at, figure in enumerate(REPORT.figures, start=1):
         section = page.locator(f"#figure-{at}")
-        assert section.locator(".says").inner_text().split() == figure.says.split()
+        assert section.locator(".says").inner_text().replace("\u00a0", " ") == " ".join(
+            figure.says.split()
+        )
         address = section.get_by_role("link", name="CSV").get_attribute("href")
         text = unquote(address.partition(",")[2])
         assert text == csv_from_table(figure.table())
