@@ -37,7 +37,10 @@ IS_DRAWN = """() => {
     return graph && isRanked && [...filled, ...grid].every(part => document.querySelector(part));
 }"""
 
-# By the page's own ways.
+REMEMBER = "() => { window.opened = visit.state.view; window.openedRoom = visit.state.room; }"
+
+# By the page's own ways. A message above the canvas leaves another room behind, and the server lays
+# out by that.
 CLEAR = """() => {
     const V = window.visit;
     const said = (value) => JSON.stringify(value instanceof Set ? [...value] : value);
@@ -52,6 +55,8 @@ CLEAR = """() => {
         const first = V.address.defaultOf(piece);
         if (said(V.state[piece.name]) !== said(first)) V.set(piece.name, first);
     }
+    const room = window.openedRoom;
+    if (room && said(V.state.room) !== said(room)) V.set('room', room);
     V.fit();
     for (const panel of document.querySelectorAll('body *')) panel.scrollTo(0, 0);
 }"""
@@ -170,7 +175,7 @@ class Pages:
             wait_until(lambda: screen.ask(IS_DRAWN), "the page to open")
             opened.first = screen.rest()
             opened.asked = [screen.page.locator(f"#{name}").input_value() for name in ASKED]
-            screen.ask("() => { window.opened = visit.state.view; }")
+            screen.ask(REMEMBER)
         return opened
 
     def _open(self, kind: str, how: dict[str, Any]) -> Opened:
@@ -218,7 +223,7 @@ def put_back(opened: Opened) -> bool:
         is_there = not is_another or screen.ask("visit.state.view.key") != before
         is_now = screen.as_it_is()
         if is_there and is_now == opened.first:
-            screen.ask("() => { window.opened = visit.state.view; }")
+            screen.ask(REMEMBER)
             return True
         if not is_there or is_now != seen:
             since, seen = now, is_now

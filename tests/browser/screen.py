@@ -50,7 +50,7 @@ AS_IT_IS = """() => {
     return JSON.stringify({
         parts: [...page.sort(), ...dressed],
         texts: document.body.innerText,
-        figures: every('.js-plotly-plot').map(e => e.textContent),
+        figures: every('.js-plotly-plot').filter(e => e.checkVisibility()).map(e => e.textContent),
         focus: document.activeElement.id,
         kept: [{ ...localStorage }, { ...sessionStorage }],
         state: { ...state, hidden: [...state.hidden ?? []] },
