@@ -34,7 +34,6 @@ def report_on(folder: str | Path, study: Study | None = None) -> Report:
     rows = read_rows(folder)
     if not len(rows):
         raise RequestError(f"{place.path} holds no rows yet; run the study first")
-    n_failed = len(place.tally()[1])
     return Report(
         study=study.name,
         version=study.version,
@@ -44,8 +43,8 @@ def report_on(folder: str | Path, study: Study | None = None) -> Report:
         model=rows.model,
         prompts=manifest.prompts.name,
         n=len(rows),
-        n_failed=n_failed,
-        n_left=manifest.prompts.count - len(rows) - n_failed,
+        n_failed=rows.n_failed,
+        n_left=manifest.prompts.count - len(rows) - rows.n_failed,
         options=manifest.options,
         command=manifest.command,
         figures=tuple(study.report(rows)),

@@ -26,6 +26,7 @@ class Rows:
         ids: The prompts' ids, in order.
         texts: The prompts.
         targets: The answers that they named; empty where none is.
+        n_failed: How many other prompts could not be measured.
     """
 
     model: ModelInfo
@@ -36,6 +37,7 @@ class Rows:
     ids: Array
     texts: Array
     targets: Array
+    n_failed: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -20,7 +20,8 @@ from visit.graph.index import Index
 from visit.graph.request import Request
 from visit.graph.selection import can_open
 from visit.web.exports import bundled, prepared
-from visit.web.exports.offline import estimate_bytes, html_from_flow, policy_from_scripts
+from visit.web.exports.bundled import policy_from_scripts
+from visit.web.exports.offline import estimate_bytes, html_from_flow
 from visit.web.exports.prepared import (
     MOST_NODES,
     draw_ahead,

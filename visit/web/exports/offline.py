@@ -87,7 +87,7 @@ def html_from_flow(
     parts = build_frame(middle, html.Div(id=PLACE), figures=())
     screen = "".join(html_from_tree(tree(part)) for part in parts)
     libraries, scripts = bundled.read_libraries(), bundled.read_scripts()
-    rules = policy_from_scripts([*libraries, *scripts])
+    rules = bundled.policy_from_scripts([*libraries, *scripts])
     return "\n".join(
         [
             "<!DOCTYPE html>",
@@ -133,20 +133,6 @@ def _measure_bundle() -> int:
     packed = (html_from_packed("", library) for library in bundled.read_libraries())
     texts: list[str] = [*packed, *bundled.read_scripts(), bundled.read_style(), css_variables()]
     return sum(len(text.encode("utf-8")) for text in texts)
-
-
-def policy_from_scripts(scripts: Sequence[str]) -> str:
-    """The Content-Security-Policy: these scripts, inline styles, and nothing from anywhere."""
-    return "; ".join(
-        [
-            "default-src 'none'",
-            " ".join(["script-src", *map(bundled.hash_script, scripts)]),
-            "style-src 'unsafe-inline'",
-            "img-src data: blob:",
-            "form-action 'none'",
-            "base-uri 'none'",
-        ]
-    )
 
 
 def _build_page_data(

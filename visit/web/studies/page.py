@@ -14,8 +14,12 @@ from visit.formats.document import compact_json
 from visit.formats.study_report import json_from_report
 from visit.graph.studied.figure import Figure, Report
 from visit.text import counted, one_line
-from visit.web.exports.bundled import read_icon, read_report_scripts, read_report_style
-from visit.web.exports.offline import policy_from_scripts
+from visit.web.exports.bundled import (
+    policy_from_scripts,
+    read_icon,
+    read_report_scripts,
+    read_report_style,
+)
 from visit.web.plots.plotly import Figure as Drawing
 from visit.web.studies.elements import element, file_link
 from visit.web.studies.figures import axes_of, draw
