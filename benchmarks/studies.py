@@ -61,7 +61,7 @@ def workers(rounds: int) -> Found:
     }
 
 
-def run_once(count: int, n_prompts: int = 1024) -> Found:
+def run_once(count: int, n_prompts: int = 2048) -> Found:
     """Measure with so many workers, from the first chunk on; this process has done nothing yet."""
     read = read_source("capitals", limit=n_prompts)
     study = find_study("heads-and-residual", {"values": "0", "queries": "false"})

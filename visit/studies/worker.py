@@ -118,6 +118,8 @@ def serve(connection: Connection, packed: bytes, folder: str, threads: int) -> N
             error = RequestError(f"a worker failed: {type(error).__name__}: {one_line(str(error))}")
         line.say(Failed(error, trace))
         line.tasks.get()  # until the parent has heard it
+    # Its shards are on the disk, and its memory goes with it: to take a model apart takes seconds.
+    os._exit(0)
 
 
 def _do(
