@@ -11,6 +11,7 @@ import pytest
 from visit.cli.main import main
 from visit.formats.study_report import report_from_json
 from visit.studies.catalogue import STUDIES
+from visit.studies.folder import StudyFolder
 from visit.studies.reading import read_rows
 
 PROMPT = "The capital of Japan is the city of"
@@ -41,6 +42,45 @@ def test_a_run_measures_the_prompts_of_a_template_with_their_answers(folder: Pat
     assert rows.texts[1] == "The capital of Peru is the city of"
     assert len(list((folder / "rows").iterdir())) == 2  # two prompts, and one
     assert rows["is_right"].all()
+
+
+def test_a_run_that_is_interrupted_says_what_is_kept_and_goes_on(
+    facts: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    argv = ["study", "run", "head-scores", "--prompts", str(facts), "--column", "country",
+            "--out", str(tmp_path / "rows"), "--batch", "1"]  # fmt: skip
+    put = StudyFolder.put
+
+    def put_two(folder: StudyFolder, number: int, content: bytes) -> None:
+        if number == 2:
+            raise KeyboardInterrupt
+        put(folder, number, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StudyFolder, "put", put_two)
+        assert main(argv) == 130
+    said = capsys.readouterr().err
+    assert "stopped with 2 of 3 prompts measured; the same command goes on" in said
+    assert main(argv) == 0
+    assert len(read_rows(tmp_path / "rows")) == 3
+
+
+def test_a_run_that_is_interrupted_before_its_folder_says_that_nothing_is_measured(
+    facts: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(StudyFolder, "alone", interrupt)
+    argv = ["study", "run", "head-scores", "--prompts", str(facts), "--column", "country"]
+    assert main([*argv, "--out", str(tmp_path / "rows")]) == 130
+    assert "stopped with 0 of 3 prompts measured" in capsys.readouterr().err
 
 
 def test_a_report_is_a_page_beside_the_rows_unless_it_is_named(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 import sys
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +17,13 @@ from visit.cli.options import (
     add_nothing,
     add_running,
     check_unicode,
+    complain,
     count_from_text,
     running_from_arguments,
 )
 from visit.cli.progress import progress_bar
 from visit.cli.streams import write_result
-from visit.errors import RequestError
+from visit.errors import RequestError, VisitError
 from visit.graph.fields import text_from_value
 from visit.text import align, duration, shorten
 
@@ -122,7 +125,7 @@ def run_study(arguments: Namespace) -> None:
     running = running_from_arguments(arguments)
     model = ModelSpec(arguments.model, **running)
     command = shlex.join(["visit", *sys.argv[1:]])
-    with progress_bar() as progress:
+    with _goes_on(arguments.out, len(read.prompts)), progress_bar() as progress:
         if arguments.ray is None:
             ran = run_here(
                 study, read.prompts, model, arguments.out, workers=arguments.workers, chunk=chunk,
@@ -141,6 +144,24 @@ def run_study(arguments: Namespace) -> None:
             f"no prompt could be measured: {ran.failed[0].reason}; mend what that says and give "
             "another folder"
         )
+
+
+@contextmanager
+def _goes_on(folder: str, total: int) -> Iterator[None]:
+    """Say what is kept of a run that Ctrl + C ends, on stderr."""
+    from visit.studies.folder import StudyFolder
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        place = StudyFolder(folder)
+        with suppress(VisitError):
+            n_done = place.tally()[0] if place.has_manifest() else 0
+            complain(
+                f"stopped with {n_done:,} of {total:,} prompts measured; the same command "
+                f"goes on with what {folder} keeps"
+            )
+        raise
 
 
 def _chosen(given: list[str]) -> dict[str, str]:
