@@ -138,6 +138,11 @@ class Screen:
         shown.wait_for()
         return shown.inner_text()
 
+    def in_tray(self) -> str:
+        """What is said of a changed pass or a comparison, as long as one is shown."""
+        said = self.page.locator("#what-if-said")
+        return said.inner_text() if said.is_visible() else ""
+
     def n_parts(self) -> int:
         """How many of the ranked parts can be seen."""
         return self.ask(f"{CY}.nodes('[place]').filter(n => n.visible()).length")

@@ -36,10 +36,6 @@ def result(screen: Screen) -> str:
     return str(screen.ask("document.getElementById('causes-result')?.innerText ?? ''"))
 
 
-def said_of_tray(screen: Screen) -> str:
-    return str(screen.ask("document.getElementById('what-if-said')?.innerText ?? ''"))
-
-
 @pytest.mark.parametrize("kind", ["mini", pytest.param("smollm2", marks=pytest.mark.real_model)])
 def test_three_heads_are_left_out_a_prompt_is_patched_and_a_source_knocked_out(open_app, kind):
     session, sites, request = session_of(kind), WALKS[kind], REQUEST
@@ -64,9 +60,9 @@ def test_three_heads_are_left_out_a_prompt_is_patched_and_a_source_knocked_out(o
     (together,) = session.measure(request, *sites, together=True).effects
     assert together.measured is not None and together.after is not None
     page.get_by_role("button", name="Run without them").click()
-    wait_until(lambda: "Δ" in said_of_tray(screen), "the changed pass")
-    assert f"Δ {signed(together.measured)}" in said_of_tray(screen)
-    assert percent(together.after.prob) in said_of_tray(screen)
+    wait_until(lambda: "Δ" in screen.in_tray(), "the changed pass")
+    assert f"Δ {signed(together.measured)}" in screen.in_tray()
+    assert percent(together.after.prob) in screen.in_tray()
     target = page.locator(".prediction").first
     wait_until(lambda: percent(together.after.top[0].prob) in target.inner_text(), "its words")
     assert screen.ask("visit.state.view.request.interventions") == [f"{s} zero" for s in sites]
@@ -87,7 +83,7 @@ def test_three_heads_are_left_out_a_prompt_is_patched_and_a_source_knocked_out(o
     screen.ask("second => { visit.set('how', 'patch'); visit.set('second', second); }", SECOND)
     page.get_by_role("button", name="Measure without them").click()
     assert patched.measured is not None
-    wait_until(lambda: f"Δ {signed(patched.measured)}" in said_of_tray(screen), "the patch")
+    wait_until(lambda: f"Δ {signed(patched.measured)}" in screen.in_tray(), "the patch")
 
     # One source knocked out, by its cell in the pattern.
     head = sites[0]

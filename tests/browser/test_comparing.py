@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from screen import CY, Screen, wait_until
+from screen import CY, wait_until
 from specimens import save_tiny_model
 from test_figures import NAME, check_head, keep, texts
-from test_screens import violations
+from test_screens import compare_with, violations
 
 from visit.engine.questions import ReadConsensus
 from visit.graph.request import Request
@@ -50,20 +50,6 @@ def tuned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def said_of_tray(screen: Screen) -> str:
-    """What the tray says, as long as it is there."""
-    said = screen.page.locator("#what-if-said")
-    return said.inner_text() if said.is_visible() else ""
-
-
-def compare_with(screen: Screen, by: str, said: str) -> None:
-    page = screen.page
-    page.get_by_role("button", name="Causes", exact=True).click()
-    page.locator(f'input[name="compare-by"][value="{by}"]').check()
-    page.locator(f"#compare-{by}").fill(said)
-    page.get_by_role("button", name="Compare", exact=True).click()
-
-
 def test_another_target_of_the_prompt(open_app, session):
     screen = open_app("mini", shared=False)
     screen.wait_for_graph()
@@ -72,8 +58,8 @@ def test_another_target_of_the_prompt(open_app, session):
     # Another target: both answers, the table, and the flow's differences in colours.
     found = session.compare(REQUEST, replace(REQUEST, target=" Paris"))
     compare_with(screen, "target", " Paris")
-    wait_until(lambda: "against another target" in said_of_tray(screen), "the comparison")
-    said = said_of_tray(screen)
+    wait_until(lambda: "against another target" in screen.in_tray(), "the comparison")
+    said = screen.in_tray()
     for side in (found.first, found.second):
         assert percent(side.target.prob) in said and signed(side.metric.value) in said
     assert page.locator("#target").input_value() == " Paris"
@@ -92,7 +78,7 @@ def test_another_target_of_the_prompt(open_app, session):
 
     # Back, and what is no token, in one line.
     page.locator("#undo").click()
-    wait_until(lambda: said_of_tray(screen) == "", "the first graph")
+    wait_until(lambda: screen.in_tray() == "", "the first graph")
     compare_with(screen, "target", "no such token")
     problem = page.locator("#problem")
     wait_until(problem.is_visible, "the refusal")
@@ -105,18 +91,18 @@ def test_another_model_and_one_that_has_nothing_in_common(open_app, session, tun
     page = screen.page
     try:
         compare_with(screen, "model", str(tuned))
-        wait_until(lambda: "against mini" in said_of_tray(screen), "the other model's graph")
+        wait_until(lambda: "against mini" in screen.in_tray(), "the other model's graph")
         assert page.locator("#model").input_value() == str(tuned)
         found = session.compare(REQUEST, replace(REQUEST, model=str(tuned)))
-        assert signed(found.second.metric.value) in said_of_tray(screen)
+        assert signed(found.second.metric.value) in screen.in_tray()
         wait_until(lambda: screen.ask(f"{CY}.nodes('[difference]').length") > 5, "differences")
         page.locator("#undo").click()
-        wait_until(lambda: said_of_tray(screen) == "", "the first graph")
+        wait_until(lambda: screen.in_tray() == "", "the first graph")
         compare_with(screen, "model", str(save_tiny_model(tmp_path)))
         problem = page.locator("#problem")
         wait_until(problem.is_visible, "the refusal")
         assert "compare two models of one architecture" in problem.inner_text()
-        assert said_of_tray(screen) == ""
+        assert screen.in_tray() == ""
     finally:
         # The server's other pages ask whichever model was used last.
         page.goto(f"{screen.address}?prompt=a&model=mini")

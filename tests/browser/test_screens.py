@@ -185,6 +185,32 @@ def what_if(screen: Screen) -> None:
     wait_until(lambda: screen.ask("[...visit.state.collected].length"), "a site in the tray")
 
 
+def changed_pass(screen: Screen) -> None:
+    """The pass without that head, coloured by what differs."""
+    what_if(screen)
+    screen.page.get_by_role("button", name="Run without them").click()
+    wait_until(lambda: "Δ" in screen.in_tray(), "the changed pass")
+    wait_until(lambda: screen.ask(f"{CY}.nodes('[difference]').length") > 5, "differences")
+
+
+def comparison(screen: Screen) -> None:
+    """The same prompt towards another answer, and what differs as a table."""
+    screen.ask("visit.pick(null)")
+    compare_with(screen, "target", " Paris")
+    wait_until(lambda: "against another target" in screen.in_tray(), "the comparison")
+    wait_until(lambda: screen.ask(f"{CY}.nodes('[difference]').length") > 5, "differences")
+    screen.page.locator(".differing > summary").click()
+
+
+def compare_with(screen: Screen, by: str, said: str) -> None:
+    """Ask for a comparison in the pane *Causes*."""
+    page = screen.page
+    page.get_by_role("button", name="Causes", exact=True).click()
+    page.locator(f'input[name="compare-by"][value="{by}"]').check()
+    page.locator(f"#compare-{by}").fill(said)
+    page.get_by_role("button", name="Compare", exact=True).click()
+
+
 def found_parts(screen: Screen) -> None:
     screen.page.keyboard.press("/")
     screen.page.keyboard.type("head L>=2")
@@ -212,6 +238,7 @@ def explored(name: str) -> Callable[[Screen], None]:
 STATES = [
     *(route, opened_head, opened_mlp, opened_memory, sankey, attention, where, lens_grid),
     *(parts, tokens, settings, causes_tab, causes_pane, many_prompts, what_if),
+    *(changed_pass, comparison),
     *(figure_dialog, found_parts, help_page, continuing),
     *map(explored, EXPLORABLES),
 ]
@@ -235,10 +262,20 @@ def dressed(request: pytest.FixtureRequest, open_shared: Callable[..., Screen]) 
 def screen(dressed: Screen) -> Iterator[Screen]:
     """The app as it opened, whatever the last test left open."""
     yield dressed
+    wait_until(lambda: is_plain(dressed), "the plain pass")
     dressed.ask(CLEAR)
     dressed.ask("visit.closeAll()")
     wait_until(lambda: not dressed.ask(f"{CY}.nodes('[open = 1]').length"), "the blocks to close")
     dressed.page.keyboard.press("f")
+
+
+def is_plain(screen: Screen) -> bool:
+    """Whether no changed pass nor comparison is shown; if one is, the last step is undone."""
+    if not screen.in_tray():
+        return True
+    screen.page.locator("#undo").click()
+    screen.rest()
+    return False
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
@@ -251,6 +288,7 @@ def test_a_state_can_be_read(screen: Screen, state: Callable[[Screen], None]):
     assert screen.ask(OVERLAPS) == []
     assert screen.ask(CUT) == []
     assert screen.ask(OUTSIDE) == []
+    assert screen.ask("document.querySelector('.toolbar').offsetHeight") < 50  # one row
     assert screen.ask("document.documentElement.scrollWidth <= innerWidth")
     assert screen.ask("document.documentElement.scrollHeight <= innerHeight")
     assert violations(screen) == {}

@@ -28,6 +28,11 @@ def signed(value: float, digits: int = 2) -> str:
     return f"{value:+.{digits}f}".replace("-", "−")
 
 
+def decimal(value: float, digits: int = 2) -> str:
+    """A number whose sign is told only where it is below zero, by a true minus."""
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
 def signed_percent(share: float) -> str:
     """A signed share."""
     return f"{100 * share:+.1f} %".replace("-", "−")

@@ -17,7 +17,7 @@ from visit.web.inspector.pieces import Said, facts, go, hint
 from visit.web.inspector.tabs.ledger import logit_rows, logit_section
 from visit.web.parts import aria, data, term, word
 from visit.web.ranking.panel import parts_section, tokens_section
-from visit.web.words import metric_sentence, metric_words, percent, place, signed, title
+from visit.web.words import decimal, metric_sentence, metric_words, percent, place, signed, title
 
 
 class Over(StrEnum):
@@ -98,14 +98,14 @@ def _target(flow: FlowGraph) -> list[Said]:
         term("rank"),
         f" {target.rank:,}, ",
         term("logit"),
-        f" {target.logit:.2f}",
+        f" {decimal(target.logit)}",
     ]
     if flow.versus is not None:
         versus = flow.versus
         said += [
             "; ",
             word(versus.text),
-            f" {percent(versus.prob)}, rank {versus.rank:,}, logit {versus.logit:.2f}",
+            f" {percent(versus.prob)}, rank {versus.rank:,}, logit {decimal(versus.logit)}",
         ]
     return [*said, "."]
 

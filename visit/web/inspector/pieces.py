@@ -23,7 +23,7 @@ from visit.graph.kinds import BIASES, EXPERTS, NODES, RESIDUALS, RESTS
 from visit.graph.relations import way_in
 from visit.web.flow.elements import mark_of
 from visit.web.parts import bar, data, span, term, word
-from visit.web.words import outcome_sides, percent, signed, title
+from visit.web.words import decimal, outcome_sides, percent, signed, title
 
 Said = Any
 
@@ -73,7 +73,7 @@ def part_name(index: Index, line: Edge) -> str:
     if node_id.kind in BIASES:
         return "Bias"
     if node_id.kind in EXPERTS:
-        return f"{mark_of(node_id)} × {line.activation or 0.0:.2f}"
+        return f"{mark_of(node_id)} × {decimal(line.activation or 0.0)}"
     if line.ledger is Ledger.RESIDUAL and node_id.kind in RESIDUALS:
         return "Residual"
     if node_id.kind is NodeKind.VALUE or line.ledger is Ledger.POSITIONS:

@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 from visit.graph.flow import FlowGraph, Token
 from visit.text import visible
 from visit.web.parts import aria, bar, data, word
-from visit.web.words import percent, typed_from_tokens
+from visit.web.words import decimal, percent, typed_from_tokens
 
 
 def predictions(flow: FlowGraph, *, clickable: bool = True) -> list[Component]:
@@ -27,7 +27,7 @@ def predictions(flow: FlowGraph, *, clickable: bool = True) -> list[Component]:
                 ],
                 className="prediction is-target" if is_target else "prediction",
                 disabled=not clickable,
-                title=f"logit {prediction.logit:.2f}",
+                title=f"logit {decimal(prediction.logit)}",
                 **data(
                     target=typed_from_tokens(prediction.text or prediction.id),
                     target_id=str(prediction.id),

@@ -100,7 +100,10 @@ def toolbar(*, with_server: bool, with_engine: bool) -> list[Component]:
                 html.Span(
                     [
                         _button(
-                            ids.CLOSE_ALL, "Close all", "Close every opened block", hidden=True
+                            ids.CLOSE_ALL,
+                            ["Close", html.Span(" all", className="if-room")],
+                            "Close every opened block",
+                            hidden=True,
                         ),
                         _button(ids.FIT, "Fit", "Show everything (f)"),
                     ],
@@ -142,7 +145,7 @@ def _build_switch(words: str, pane: str, title: str) -> Component:
     return html.Button(words, title=title, **data(pane=pane), **aria(pressed="false"))
 
 
-def _button(name: str, words: str, title: str, **more: Any) -> Component:
+def _button(name: str, words: str | list[Any], title: str, **more: Any) -> Component:
     return html.Button(words, id=name, className="quiet", title=title, **more)
 
 
