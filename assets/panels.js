@@ -19,18 +19,37 @@
 
   V.build = (tree) => /** @type {HTMLElement} */ (build(tree, false));
 
-  // Panels by the id of the part they fill. What is typed into stays, and so does the focus.
+  // Panels by the id of the part they fill. What is being typed stays, and so does the focus.
   V.fill = (panels) => {
     for (const [id, trees] of Object.entries(panels || {})) {
       const panel = V.$(id);
       if (!panel) continue;
-      const focused = panel.contains(document.activeElement) ? document.activeElement : null;
-      const again = focused && focused.getAttribute("data-focus");
+      const goOn = panel.contains(document.activeElement) ? leave(/** @type {HTMLElement} */ (document.activeElement)) : null;
       panel.replaceChildren(...trees.map((tree) => build(tree, false)));
-      if (again) panel.querySelector(`[data-focus="${CSS.escape(again)}"]`)?.focus();
+      goOn?.(panel);
       V.filled(id, panel);
     }
   };
+
+  const noted = (/** @type {Element} */ field) => field.closest("[data-noted]")?.getAttribute("data-noted");
+
+  // Remembers what has the focus, and what of it is not kept yet; answers what goes on with it in a panel made anew.
+  /** @type {(focused: HTMLElement) => ((panel: HTMLElement) => void) | null} */
+  function leave(focused) {
+    const name = focused.dataset.focus;
+    if (!name) return null;
+    const of = noted(focused);
+    const { value, defaultValue, selectionStart, selectionEnd } = /** @type {HTMLInputElement} */ (focused);
+    return (panel) => {
+      const field = /** @type {HTMLInputElement | null} */ (panel.querySelector(`[data-focus="${CSS.escape(name)}"]`));
+      field?.focus();
+      if (!field || selectionStart === undefined || value === defaultValue || noted(field) !== of) return;
+      field.value = value;
+      field.setSelectionRange(selectionStart, selectionEnd);
+      // Of what a script has filled in, a field says no change when it is left.
+      field.addEventListener("blur", () => field.dispatchEvent(new Event("change", { bubbles: true })), { once: true });
+    };
+  }
 
   // A long prompt's strip shows the traced token with what comes next in its middle.
   V.onFilled((id, strip) => {

@@ -12,10 +12,14 @@
 
   const setView = (/** @type {View} */ view) => V.setProps("view", { data: view });
 
+  /** @type {View | null} */
+  let latest = null; // what this page made of the view, on its way through Dash
+
+  // Of two changes in a row the second is made to what the first made.
   V.changeView = (change) => {
-    const { view } = V.state;
+    const view = latest ?? V.state.view;
     const changed = view && change(view);
-    if (changed && changed !== view) setView(changed);
+    if (changed && changed !== view) setView((latest = changed));
   };
 
   V.pick = (id) => V.set("picked", id);
@@ -36,6 +40,7 @@
   // The server or this page made a new view. Answers whether it is of another graph.
   V.remember = (view) => {
     const before = V.state.view;
+    if (view === latest || view?.key !== latest?.key) latest = null;
     const isTravel = view !== null && view === travelling;
     if (isTravel) travelling = null;
     else if (before && view) history.leave({ view: before, picked: V.state.picked });

@@ -64,6 +64,35 @@ def test_a_line_of_the_ledger_leads_to_its_part(open_app):
     screen.wait_for("L1.head2@7")
 
 
+def test_what_is_being_typed_outlives_the_panel(open_app):
+    """A name is kept as its field is left, and the panel comes anew while the next is filled."""
+    screen = open_app("fake")
+    screen.wait_for_graph()
+    screen.tap("L1.attn@7")
+    screen.inspected("L1.attn@7")
+    inspector = screen.page.locator("#inspector")
+    inspector.get_by_text("Note", exact=True).first.click()
+    inspector.get_by_label("Name").fill("mover")
+    group = "document.querySelector('#inspector [data-note=group]')"
+    screen.ask(f"() => {{ window.typed = {group}; {group}.focus(); }}")
+    screen.page.keyboard.type("facts")
+    wait_until(lambda: screen.ask(f"window.typed !== {group}"), "the panel made anew")
+    assert screen.ask(f"[{group}.value, document.activeElement === {group}]") == ["facts", True]
+    screen.page.keyboard.type(" of towns")
+    screen.page.keyboard.press("Tab")
+    notes = "visit.state.view.notes['L1.attn@7'] ?? {}"
+    wait_until(lambda: screen.ask(notes).get("group") == "facts of towns", "the group")
+    assert screen.ask(notes)["name"] == "mover"
+
+    # Of two changes at once both are kept.
+    screen.ask("""() => {
+        visit.note('L1.attn@7', { text: 'reads towns' });
+        visit.note('L1.attn@7', { pinned: true });
+    }""")
+    both = {"name": "mover", "group": "facts of towns", "text": "reads towns", "pinned": True}
+    wait_until(lambda: screen.ask(notes) == both, "both changes")
+
+
 def test_a_node_is_named_grouped_annotated_and_pinned_and_the_document_keeps_it(open_app, tmp_path):
     screen = open_app("fake")
     screen.wait_for_graph()
