@@ -76,6 +76,7 @@
     const moment = now && history[way]({ view: now, picked });
     if (!moment) return;
     travelling = moment.view;
+    latest = null;
     if (moment.view.key !== now.key) V.showRequest(moment.view);
     setView(moment.view);
     V.pick(moment.picked);
