@@ -32,7 +32,7 @@
     measure: () => V.measureParts(),
     back: () => V.pick(null),
     note: (_, button) => {
-      const id = noted(button);
+      const id = V.nodeOfNote(button);
       V.note(id, { pinned: !V.noteOf(id).pinned });
     },
     family: ({ family }) => V.toggleFamily(family),
@@ -69,7 +69,7 @@
   });
 
   // The node whose note a field or button is of.
-  const noted = (/** @type {HTMLElement} */ part) => part.closest("[data-noted]")?.dataset.noted || "";
+  V.nodeOfNote = (part) => part.closest("[data-noted]")?.getAttribute("data-noted") || "";
 
   // The layer of the picked node, else the last one.
   function layerForSankey() {
@@ -94,7 +94,7 @@
     else if (id === "count") V.setCount(Number(value));
     else if (id === "count-by") V.chooseBy(value);
     else if (id === "sankey-layer") V.setPane({ name: "sankey", layer: Number(value) });
-    else if (dataset.note) V.note(noted(field), { [dataset.note]: value.trim() });
+    else if (dataset.note) V.note(V.nodeOfNote(field), { [dataset.note]: value.trim() });
   });
 
   // ------------------------------------------------------------------ keys

@@ -18,11 +18,13 @@
     return { ...view, opened: view.opened.filter((other) => other !== id && !inside.includes(other)) };
   }
 
-  // A note of which nothing is left is none.
+  // A note of which nothing is left is none; one that says the same again changes nothing.
   /** @type {ViewTools["withNote"]} */
   function withNote(view, id, change) {
-    const said = Object.entries({ ...view.notes[id], ...change }).filter(([, part]) => part);
-    const { [id]: _, ...notes } = view.notes;
+    const { [id]: before = {}, ...notes } = view.notes;
+    const said = Object.entries({ ...before, ...change }).filter(([, part]) => part);
+    const was = new Map(Object.entries(before));
+    if (said.length === was.size && said.every(([name, part]) => was.get(name) === part)) return view;
     return { ...view, notes: said.length ? { ...notes, [id]: Object.fromEntries(said) } : notes };
   }
 

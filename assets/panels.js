@@ -31,19 +31,17 @@
     }
   };
 
-  const noted = (/** @type {Element} */ field) => field.closest("[data-noted]")?.getAttribute("data-noted");
-
   // Remembers what has the focus, and what of it is not kept yet; answers what goes on with it in a panel made anew.
   /** @type {(focused: HTMLElement) => ((panel: HTMLElement) => void) | null} */
   function leave(focused) {
     const name = focused.dataset.focus;
     if (!name) return null;
-    const of = noted(focused);
+    const of = V.nodeOfNote(focused);
     const { value, defaultValue, selectionStart, selectionEnd } = /** @type {HTMLInputElement} */ (focused);
     return (panel) => {
       const field = /** @type {HTMLInputElement | null} */ (panel.querySelector(`[data-focus="${CSS.escape(name)}"]`));
       field?.focus();
-      if (!field || selectionStart === undefined || value === defaultValue || noted(field) !== of) return;
+      if (!field || selectionStart === undefined || value === defaultValue || V.nodeOfNote(field) !== of) return;
       field.value = value;
       field.setSelectionRange(selectionStart, selectionEnd);
       // Of what a script has filled in, a field says no change when it is left.

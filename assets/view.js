@@ -6,20 +6,25 @@
   const V = window.visit;
   const history = new V.views.History();
   /** @type {View | null} */
-  let travelling = null; // the view of an undo or redo on its way through Dash
+  let sent = null; // the newest view that is on its way through Dash
+  /** @type {WeakMap<View, boolean>} */
+  const underway = new WeakMap(); // all that are; of an undo's or redo's own, true: nothing is to be undone of it
 
   // ------------------------------------------------------------------ view and picked node
 
-  const setView = (/** @type {View} */ view) => V.setProps("view", { data: view });
-
-  /** @type {View | null} */
-  let latest = null; // what this page made of the view, on its way through Dash
-
   // Of two changes in a row the second is made to what the first made.
+  const current = () => sent ?? V.state.view;
+
+  function send(/** @type {View} */ view, isStep = false) {
+    sent = view;
+    underway.set(view, isStep);
+    V.setProps("view", { data: view });
+  }
+
   V.changeView = (change) => {
-    const view = latest ?? V.state.view;
+    const view = current();
     const changed = view && change(view);
-    if (changed && changed !== view) setView((latest = changed));
+    if (changed && changed !== view) send(changed);
   };
 
   V.pick = (id) => V.set("picked", id);
@@ -40,23 +45,23 @@
   // The server or this page made a new view. Answers whether it is of another graph.
   V.remember = (view) => {
     const before = V.state.view;
-    if (view === latest || view?.key !== latest?.key) latest = null;
-    const isTravel = view !== null && view === travelling;
-    if (isTravel) travelling = null;
-    else if (before && view) history.leave({ view: before, picked: V.state.picked });
+    const isStep = view && underway.get(view);
+    // What was sent has come, or what the server made of it, or another graph.
+    if (!view || view === sent || !underway.has(view)) sent = null;
+    if (view) underway.delete(view);
+    if (!isStep && before && view) history.leave({ view: before, picked: V.state.picked });
     V.state.view = view;
     showButtons();
     V.writeAddress();
     const isOther = (before && before.key) !== (view && view.key);
-    if (view) V.viewed(view, isOther && !isTravel);
+    if (view) V.viewed(view, isOther && !isStep);
     return isOther;
   };
 
   // What is shown is asked for again, with notes that were kept: nothing to undo.
   V.showAgain = (change = {}) => {
-    if (!V.state.view) return;
-    travelling = { ...V.state.view, ...change };
-    setView(travelling);
+    const view = current();
+    if (view) send({ ...view, ...change }, true);
   };
 
   function showButtons() {
@@ -72,13 +77,12 @@
   // ------------------------------------------------------------------ undo and redo
 
   function travel(/** @type {"undo" | "redo"} */ way) {
-    const { view: now, picked } = V.state;
+    const { picked } = V.state;
+    const now = current();
     const moment = now && history[way]({ view: now, picked });
     if (!moment) return;
-    travelling = moment.view;
-    latest = null;
     if (moment.view.key !== now.key) V.showRequest(moment.view);
-    setView(moment.view);
+    send(moment.view, true);
     V.pick(moment.picked);
   }
 

@@ -441,6 +441,7 @@ interface Visit {
   closeAll: () => void;
   note: (id: string, change: NodeNote) => void;
   noteOf: (id: string) => NodeNote;
+  nodeOfNote: (part: Element) => string;
   circuitAsked: () => object;
   goTo: (id: string, within?: string) => void;
   remember: (view: View | null) => boolean;

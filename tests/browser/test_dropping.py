@@ -51,6 +51,15 @@ def test_a_dropped_document_is_shown_and_undone(open_app, kind):
         screen.page.get_by_role("button", name="↶").click()
     wait_until(lambda: rows(screen) == before, "the graph from before")
 
+    # Both steps forth again at once, and back one by one.
+    screen.ask("() => { visit.redo(); visit.redo(); }")
+    screen.wait_for("L1.memory7.value@1")
+    screen.ask("() => visit.undo()")
+    wait_until(lambda: not screen.has("L1.memory7.value@1"), "the memories to be gone")
+    assert rows(screen) == ["Rome", "·lies"]
+    screen.ask("() => visit.undo()")
+    wait_until(lambda: rows(screen) == before, "the graph from before again")
+
 
 def test_the_prompt_of_a_document_is_traced_again_by_the_engine(open_app):
     screen = open_app("fake")

@@ -26,6 +26,8 @@ test("a note is written, added to, and gone when nothing of it is left", () => {
   const named = withNote(viewOf([]), "L1.head0@7", { name: "mover" });
   const pinned = withNote(named, "L1.head0@7", { pinned: true });
   assert.deepEqual(pinned.notes, { "L1.head0@7": { name: "mover", pinned: true } });
+  assert.equal(withNote(pinned, "L1.head0@7", { name: "mover" }), pinned);
+  assert.equal(withNote(pinned, "L1.head0@7", { text: "" }), pinned);
   const unnamed = withNote(pinned, "L1.head0@7", { name: "" });
   assert.deepEqual(unnamed.notes, { "L1.head0@7": { pinned: true } });
   assert.deepEqual(withNote(unnamed, "L1.head0@7", { pinned: false }).notes, {});
