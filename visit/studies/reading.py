@@ -64,10 +64,9 @@ class _Gathered:
             RequestError: one has other columns than those before, or is of other prompts.
         """
         self._n_failed += sum(len(shard.failures) for shard in shards)
-        some = [shard for shard in shards if len(shard.ids)]
         for path, shard in zip(paths, shards, strict=True):
-            if len(shard.ids):
-                self._check(path, shard)
+            self._check(path, shard)
+        some = [shard for shard in shards if len(shard.ids)]
         if not some:
             return
         stop = self._n + sum(len(shard.ids) for shard in some)
@@ -78,6 +77,9 @@ class _Gathered:
         self._n = stop
 
     def _check(self, path: Path, shard: Shard) -> None:
+        """Refuse a shard that is not of this study; one without rows may be of any."""
+        if not len(shard.ids):
+            return
         self._layouts = self._layouts or shard.layouts
         if shard.layouts != self._layouts:
             raise RequestError(

@@ -10,9 +10,11 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
@@ -119,6 +121,9 @@ def serve(connection: Connection, packed: bytes, folder: str, threads: int) -> N
         line.say(Failed(error, trace))
         line.tasks.get()  # until the parent has heard it
     # Its shards are on the disk, and its memory goes with it: to take a model apart takes seconds.
+    for stream in (sys.stdout, sys.stderr):  # what a study of the user's own has printed
+        with suppress(AttributeError, OSError, ValueError):
+            stream.flush()
     os._exit(0)
 
 
