@@ -49,8 +49,9 @@ def pieces_of_text(
     Raises:
         RequestError: a BOS is asked for and the model has none, or none is and the text has one.
     """
-    ids = _without_end(tokenizer, list(tokenizer(text)["input_ids"]))
-    written = _n_leading(tokenizer, tokenizer(text, add_special_tokens=False)["input_ids"])
+    bare, whole = _bare_and_whole(tokenizer, text)
+    ids = whole if whole == bare else _without_end(tokenizer, whole)
+    written = _n_leading(tokenizer, bare)
     if written and bos is False:
         raise RequestError(
             f"the prompt begins with {tokenizer.bos_token!r} itself; take it out, or the request "
@@ -118,12 +119,18 @@ def _with_bos(tokenizer: PreTrainedTokenizerBase, ids: list[int], bos: bool | No
 
 def _without_end(tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> list[int]:
     """The ids of a text without those that the tokenizer puts after any text."""
-    bare, whole = (
-        list(tokenizer("a", add_special_tokens=added)["input_ids"]) for added in (False, True)
-    )
+    bare, whole = _bare_and_whole(tokenizer, "a")
     starts = (n for n in range(len(whole)) if whole[n : n + len(bare)] == bare)
     after = whole[next(starts, len(whole)) + len(bare) :]
     return ids[: len(ids) - len(after)] if after and ids[-len(after) :] == after else ids
+
+
+def _bare_and_whole(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[list[int], list[int]]:
+    """The ids of a text alone, and with what the tokenizer puts around any text."""
+    bare, whole = (
+        list(tokenizer(text, add_special_tokens=added)["input_ids"]) for added in (False, True)
+    )
+    return bare, whole
 
 
 def _n_leading(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> int:
