@@ -86,12 +86,12 @@
     return piece;
   }
 
-  // A piece that the server has a store of goes there first, and comes back to be held.
+  // Held at once; Dash takes some frames to hand it to the server.
   V.set = (name, value) => {
     const piece = pieceOf(name);
     if (piece.store === "local") localStorage.setItem(kept(name), JSON.stringify(value));
+    V.hold(name, value);
     if (piece.store === "page") V.setProps(name, { data: value });
-    else V.hold(name, value);
   };
 
   V.hold = (name, value) => {

@@ -7,6 +7,11 @@
   const V = window.visit;
   const $ = V.$;
 
+  // In a field of the header. One that says it already is left alone: Dash takes some frames for each that is set.
+  V.say = (id, value) => {
+    if (V.field(id).value !== value) V.setProps(id, { value });
+  };
+
   // Once the properties that were set have reached Dash.
   const trace = () => setTimeout(() => V.part("trace").click(), 0);
 
@@ -24,9 +29,9 @@
     if (!$("trace")) return;
     const { prompt, position, target_id, versus_id } = request;
     const model = V.modelOf(view);
-    V.setProps("prompt", { value: prompt });
-    V.setProps("model", { value: model });
-    V.setProps("target", { value: typed });
+    V.say("prompt", prompt);
+    V.say("model", model);
+    V.say("target", typed);
     V.setForm(request);
     V.setSettings(view.settings);
     V.set("position", position == null ? null : { prompt, model, position });
@@ -38,8 +43,8 @@
 
   V.askPrompt = (prompt, typed = "") => {
     V.closeMenus();
-    V.setProps("prompt", { value: prompt });
-    V.setProps("target", { value: typed });
+    V.say("prompt", prompt);
+    V.say("target", typed);
     V.set("position", null);
     V.setForm({});
     trace();
@@ -48,7 +53,7 @@
   // A token of the model that the shown graph is of.
   V.askTarget = (chosen) => {
     if (!$("target")) return;
-    V.setProps("target", { value: chosen.typed });
+    V.say("target", chosen.typed);
     choose(chosen);
     trace();
   };
@@ -58,8 +63,8 @@
     if (!view || !$("trace") || view.fixed) return;
     const { prompt } = view.request;
     const model = V.modelOf(view);
-    V.setProps("prompt", { value: prompt });
-    V.setProps("model", { value: model });
+    V.say("prompt", prompt);
+    V.say("model", model);
     V.setForm(view.request);
     V.set("position", { prompt, model, position });
     trace();

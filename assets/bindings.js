@@ -5,11 +5,11 @@
   const V = window.visit;
   const dash = (window.dash_clientside = window.dash_clientside || {});
 
-  // A piece of the state that the server or a script put into its store, by the piece's name.
+  // A piece of the state that the server puts into its store, by the piece's name. What a script put there is held.
   dash.state = Object.fromEntries(
     V.table
-      .filter(({ store }) => store === "page")
-      .map(({ name }) => [name, (/** @type {any} */ value) => V.hold(name, value)]),
+      .filter(({ told }) => told)
+      .map(({ name }) => [name, (/** @type {any} */ value) => value === V.state[name] || V.hold(name, value)]),
   );
 
   dash.visit = {
@@ -28,8 +28,9 @@
     dress: (sheets) => V.dress(sheets),
 
     // The graph's key, which changes only with the graph.
-    remember(view) {
+    remember(view, picked = V.state.picked) {
       const isOther = V.remember(view);
+      if (picked !== V.state.picked) V.hold("picked", picked);
       V.settle();
       return isOther ? view && view.key : dash.no_update;
     },
@@ -41,7 +42,7 @@
       if (typeof id === "string") V.pick(id);
     },
 
-    lens: (figure, picked) => V.showLens(figure, picked),
+    lens: (figure) => V.showLens(figure),
 
     fill: (panels) => V.fill(panels),
 

@@ -60,9 +60,9 @@
     const { prompt } = view.request;
     const model = V.modelOf(view);
     const typed = chip.dataset.typed || "";
-    V.setProps("prompt", { value: prompt });
-    V.setProps("model", { value: model });
-    V.setProps("target", { value: typed });
+    V.say("prompt", prompt);
+    V.say("model", model);
+    V.say("target", typed);
     V.setForm(view.request);
     V.set("position", { prompt, model, position: step - 1 });
     V.set("chosen", { ...V.chosenFrom(chip, typed), model });

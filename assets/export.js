@@ -119,6 +119,11 @@
     if (event.target === dialog()) dialog()?.close();
   });
 
+  // A title is of the graph that it was written for.
+  V.onView((_, isNew) => {
+    if (isNew && dialog()) V.field("figure-title-said").value = "";
+  });
+
   // Keys in the open dialog are its own.
   V.onFilled((id) => {
     if (id === "help") dialog()?.addEventListener("keydown", (event) => event.stopPropagation());

@@ -14,11 +14,10 @@
     bos: "This model has no BOS token",
   };
 
-  // Of a request, or of nothing in particular. Held at once, for the next choice may be made before
-  // Dash hands this one back.
+  // Of a request, or of nothing in particular.
   V.setForm = ({ bos = null, chat = false }) => {
-    V.hold("form", { bos, chat });
-    V.set("form", { bos, chat });
+    const { form } = V.state;
+    if (bos !== form.bos || chat !== form.chat) V.set("form", { bos, chat });
   };
 
   // What is known of the model that was traced last; of any other nothing is.

@@ -74,7 +74,6 @@
       if (isFirst && name in saidAtFirst) continue;
       const value = valueOf(piece, linked[name] ?? kept.pieces[name]);
       if (said(value) === said(V.state[name])) continue;
-      V.hold(name, value);
       V.set(name, value);
     }
     own.subject = keeping.subjectOf(view);

@@ -8,8 +8,10 @@
   let scrolled; // the graph whose traced row was brought into sight
   /** @type {HTMLElement | undefined} */
   let watched; // the figure whose tips are moved into sight
+  /** @type {string[][]} */
+  let ids = []; // of the cells, a row a position
 
-  V.showLens = (figure, picked) => {
+  V.showLens = (figure) => {
     if (!figure || !figure.layout.meta) return;
     const { meta, margin } = figure.layout;
     watch();
@@ -17,8 +19,9 @@
     const over = V.part("lens-over");
     const sides = { left: margin.l, right: margin.r, top: margin.t, bottom: margin.b };
     for (const [side, size] of Object.entries(sides)) over.style.setProperty(`--${side}`, `${size}px`);
-    const ids = figure.data[0].customdata;
-    over.replaceChildren(heading(meta.columns), ...outline(ids, picked));
+    ids = figure.data[0].customdata;
+    over.replaceChildren(heading(meta.columns));
+    outline();
     if (scrolled === meta.key) return;
     scrolled = meta.key;
     requestAnimationFrame(() => show(margin, (meta.traced + 0.5) / ids.length));
@@ -31,14 +34,19 @@
 
   const headingHeight = () => V.part("lens-over").querySelector(".lens-columns")?.offsetHeight ?? 0;
 
-  function outline(/** @type {string[][]} */ ids, /** @type {string | null} */ picked) {
+  // Around the cell that is picked, if one is.
+  function outline() {
+    const { picked } = V.state;
+    const over = V.part("lens-over");
+    over.querySelector(".lens-picked")?.remove();
     const row = ids.findIndex((line) => picked !== null && line.includes(picked));
-    if (row < 0 || picked === null) return [];
+    if (row < 0 || picked === null) return;
     const frame = V.build({ tag: "div", attributes: { class: "lens-picked" }, children: [] });
     const places = { row, rows: ids.length, column: ids[row].indexOf(picked), columns: ids[row].length };
     for (const [name, place] of Object.entries(places)) frame.style.setProperty(`--${name}`, String(place));
-    return [frame];
+    over.append(frame);
   }
+  V.onChange(["picked"], () => ids.length && outline());
 
   // A row, by how far down the grid it is, comes to the middle of what is seen of the grid.
   function show(/** @type {LensFigure["layout"]["margin"]} */ margin, /** @type {number} */ part) {

@@ -9,11 +9,7 @@
   const nameOf = (/** @type {HTMLElement} */ field) => field.dataset.setting || "";
   const servedOf = (/** @type {HTMLElement} */ field) => field.dataset.served || "";
 
-  // Held at once, for the next key may come before Dash hands this one back.
-  V.setSettings = (settings) => {
-    V.hold("settings", settings);
-    V.set("settings", settings);
-  };
+  V.setSettings = (settings) => V.set("settings", settings);
 
   function show() {
     const { settings } = V.state;

@@ -7,8 +7,9 @@
   const history = new V.views.History();
   /** @type {View | null} */
   let sent = null; // the newest view that is on its way through Dash
-  /** @type {WeakMap<View, boolean>} */
-  const underway = new WeakMap(); // all that are; of an undo's or redo's own, true: nothing is to be undone of it
+  // All that are, each with what was picked before it; of an undo's or redo's own, there is nothing to undo.
+  /** @type {WeakMap<View, { isStep: boolean, picked: string | null }>} */
+  const underway = new WeakMap();
 
   // ------------------------------------------------------------------ view and picked node
 
@@ -17,7 +18,7 @@
 
   function send(/** @type {View} */ view, isStep = false) {
     sent = view;
-    underway.set(view, isStep);
+    underway.set(view, { isStep, picked: V.state.picked });
     V.setProps("view", { data: view });
   }
 
@@ -45,11 +46,11 @@
   // The server or this page made a new view. Answers whether it is of another graph.
   V.remember = (view) => {
     const before = V.state.view;
-    const isStep = view && underway.get(view);
+    const { isStep, picked } = (view && underway.get(view)) || { isStep: false, picked: V.state.picked };
     // What was sent has come, or what the server made of it, or another graph.
     if (!view || view === sent || !underway.has(view)) sent = null;
     if (view) underway.delete(view);
-    if (!isStep && before && view) history.leave({ view: before, picked: V.state.picked });
+    if (!isStep && before && view) history.leave({ view: before, picked });
     V.state.view = view;
     showButtons();
     V.writeAddress();

@@ -59,6 +59,7 @@ LONG = "route of some 60 tokens painted after the trace"
 TAP, HOVER, OPEN = "tap to inspector", "hover to tooltip", "opening a block"
 DRAG = "parts shown, one step"
 RANKS, WITHOUT, RUN = "parts panel, sorted anew", "without it, pick to numbers", "run without them"
+SCRUB = "scrubber over a continuation, one step"
 TARGETS: dict[str, float | None] = {
     READY: 3000,
     PAINTED: 1000,
@@ -71,11 +72,14 @@ TARGETS: dict[str, float | None] = {
     RANKS: 300,
     WITHOUT: 300,
     RUN: None,
+    SCRUB: 300,
 }
 """Milliseconds that a median may take; ``None`` is only told."""
 RUN_TRACES = 1.5
 """How many traces the pass without some parts may take."""
 N_WITHOUT = 3
+REST = 1000
+"""Milliseconds that a reader looks at a step, in which the next is made ready."""
 
 
 @dataclass
@@ -125,6 +129,8 @@ def measure(browser: Browser, url: str, rounds: int) -> Figures:
         _open(page, figures, rounds)
         _rank(page, figures, rounds)
         _leave_out(page, figures, rounds)
+    with opened(browser, url, figures) as page:
+        _scrub(page, figures, 2 * rounds)
     with opened(browser, crowded(browser, url), figures) as page:
         figures.n_elements = page.evaluate("visitWatch.count()")
         for _ in range(rounds):
@@ -242,6 +248,24 @@ def _leave_out(page: Page, figures: Figures, rounds: int) -> None:
         _settle(page)
         page.locator("#undo").click()
         _settle(page)
+
+
+def _scrub(page: Page, figures: Figures, steps: int) -> None:
+    """The prompt is gone on with; from its first new token on, one step after the other."""
+    page.click("#continue-menu summary")
+    page.fill("#continue-count", str(steps))
+    page.evaluate("visitWatch.open()")
+    page.click("#continue-menu [data-go-on=own]")
+    _result(page, "the continuation")
+    page.evaluate("visitWatch.open()")
+    page.locator("#continuing .chip").first.click()
+    _result(page, "its first token to be explained")
+    for _ in range(steps - 1):
+        until(lambda: page.evaluate("visitWatch.ranked()"), "all parts to be ranked")
+        page.wait_for_timeout(REST)
+        _settle(page)
+        page.evaluate("visitWatch.scrub()")
+        figures.took[SCRUB].append(_duration(_result(page, "the next token to be explained")))
 
 
 def _drag(page: Page, figures: Figures) -> None:

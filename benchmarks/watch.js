@@ -123,6 +123,14 @@
     const positionOf = (id) => Number(id.split("@")[1]);
     return heads.filter((id) => positionOf(id) === Math.max(...heads.map(positionOf)));
   };
+  // The scrubber over a continuation, one step on.
+  watch.scrub = () => {
+    const scrubber = document.getElementById("continuing-step");
+    const from = performance.now();
+    scrubber.stepUp();
+    scrubber.dispatchEvent(new Event("input", { bubbles: true }));
+    finish(from, drawn());
+  };
   watch.rank = (name) => {
     const from = performance.now();
     document.querySelector(`.sorter[data-rank="${name}"]`).click();

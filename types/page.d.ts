@@ -9,6 +9,7 @@ interface StatePiece {
   key: string | null;
   writing: "text" | "words" | "pane" | "fields";
   store: "none" | "page" | "local";
+  told: boolean;
   kept: boolean;
 }
 
@@ -464,6 +465,7 @@ interface Visit {
   // ask.js, form.js
   modelOf: (view: View) => string;
   showRequest: (view: View) => void;
+  say: (id: "prompt" | "model" | "target", value: string) => void;
   askPrompt: (prompt: string, typed?: string) => void;
   askTarget: (chosen: ChosenTokens) => void;
   askPosition: (position: number) => void;
@@ -481,7 +483,7 @@ interface Visit {
   dockIsOpen: () => boolean;
   askForLens: () => void;
   setPane: (pane: Pane) => void;
-  showLens: (figure: LensFigure | null, picked: string | null) => void;
+  showLens: (figure: LensFigure | null) => void;
 
   // ways.js, graph.js
   ways: WayTools;
@@ -580,7 +582,7 @@ interface DashClientside {
   visit: {
     begin: (page?: string, form?: PromptForm | null) => string;
     dress: Visit["dress"];
-    remember: (view: View | null) => unknown;
+    remember: (view: View | null, picked?: string | null) => unknown;
     choose: (clicked: PlotlyClick | null) => void;
     lens: Visit["showLens"];
     fill: Visit["fill"];

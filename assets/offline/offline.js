@@ -10,13 +10,11 @@
   const own = /** @type {any} */ ({ graph: {} });
 
   dash.no_update = Symbol("no update");
-  // A piece of the state goes to its store, from which it comes back; whatever else is set for the server
-  // alone says nothing here.
+  // What is set for the server alone says nothing here.
   dash.set_props = (id, props) => {
     if (id === "graph") render(props);
     else if (id === "view") show(props.data);
     else if (id === "export") EXPORTS[props.data.kept]();
-    else if (id in dash.state) dash.state[id](props.data);
   };
   V.onChange(["picked", "tab"], () => inspect());
 

@@ -51,6 +51,10 @@ CLEAR = """() => {
     document.getElementById('search-clear')?.click();
     document.activeElement.blur();
     for (const one of document.querySelectorAll('dialog[open]')) one.close();
+    for (const one of document.querySelectorAll('dialog input')) {
+        one.value = one.defaultValue;
+        one.checked = one.defaultChecked;
+    }
     for (const piece of V.table.filter(({ name }) => name !== 'room')) {
         const first = V.address.defaultOf(piece);
         if (said(V.state[piece.name]) !== said(first)) V.set(piece.name, first);

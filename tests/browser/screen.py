@@ -51,6 +51,7 @@ AS_IT_IS = """() => {
         parts: [...page.sort(), ...dressed],
         texts: document.body.innerText,
         figures: every('.js-plotly-plot').filter(e => e.checkVisibility()).map(e => e.textContent),
+        dialogs: every('dialog input').map(e => [e.value, e.checked]),
         focus: document.activeElement.id,
         kept: [{ ...localStorage }, { ...sessionStorage }],
         state: { ...state, hidden: [...state.hidden ?? []] },

@@ -50,7 +50,7 @@ from visit.web.state.bounds import Bounds
 from visit.web.state.graphs import Graphs
 from visit.web.state.jobs import Jobs
 from visit.web.state.shelf import Shelf
-from visit.web.state.table import STORES
+from visit.web.state.table import TOLD
 from visit.web.state.view import View
 from visit.web.trees import trees
 
@@ -239,8 +239,8 @@ def _register_browser(app: Dash, *, with_engine: bool) -> None:
             ClientsideFunction("visit", name), *dependencies, prevent_initial_call=not first
         )
 
-    # What is put into a store of the state, by the server or a script, is held by the scripts.
-    for name in STORES:
+    # What the server puts into a store of the state is held by the scripts.
+    for name in TOLD:
         untyped.clientside_callback(
             ClientsideFunction("state", name), Input(name, "data"), prevent_initial_call=True
         )
@@ -259,7 +259,14 @@ def _register_browser(app: Dash, *, with_engine: bool) -> None:
         Input(ids.STYLESHEETS, "data"),
         first=True,
     )
-    browser("remember", Output(ids.KEY, "data"), Input(ids.VIEW, "data"), first=True)
+    # With a view the server says what is picked in it; a callback of its own would slow each tap.
+    browser(
+        "remember",
+        Output(ids.KEY, "data"),
+        Input(ids.VIEW, "data"),
+        State(ids.PICKED, "data"),
+        first=True,
+    )
     browser("choose", Input(ids.LENS, "clickData"))
     browser("choose", Input(ids.SANKEY, "clickData"))
     browser("changed", Input(ids.CHANGED, "data"))
@@ -272,7 +279,7 @@ def _register_browser(app: Dash, *, with_engine: bool) -> None:
         browser("goTo", Input(ids.CONSENSUS, "clickData"))
         browser("goTo", Input(ids.EXPLORE, "clickData"))
         browser("showContinuing", Input(ids.CONTINUE_PANELS, "data"))
-    browser("lens", Input(ids.LENS, "figure"), Input(ids.PICKED, "data"))
+    browser("lens", Input(ids.LENS, "figure"))
     browser("saveFigure", Input(ids.FIGURE, "data"))
     browser("showMaking", Input(ids.MAKING, "data"))
     browser("showGraphPanels", Input(ids.GRAPH_PANELS, "data"))

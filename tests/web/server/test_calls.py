@@ -21,6 +21,7 @@ from visit.web.server.calls import Calls
 from visit.web.state.bounds import Bounds
 from visit.web.state.jobs import Jobs
 from visit.web.state.shelf import Shelf
+from visit.web.state.table import STORES, TOLD
 from visit.web.state.view import View
 
 HERE = "http://localhost:8050"
@@ -107,10 +108,19 @@ def test_a_fresh_page_calls_no_script_that_has_nothing_to_say_yet(client: TestCl
     said = client.get("/_dash-dependencies").json()
     scripts = [one for one in said if one["clientside_function"] is not None]
     first = [one for one in scripts if not one["prevent_initial_call"]]
-    assert len(scripts) > 40
+    assert len(scripts) > 30
     called = [one["clientside_function"]["function_name"] for one in first]
     assert called == ["begin", "dress", "remember", "fill"]
     assert [one["id"] for one in first[-1]["inputs"]] == [ids.FIXED_PANELS]
+
+
+def test_the_scripts_hear_of_every_piece_of_the_state_that_a_callback_writes(client: TestClient):
+    said = [Callback.parse(one) for one in client.get("/_dash-dependencies").json()]
+    scripts = [one for one in said if one.function]
+    heard = {part for one in scripts for part, _ in (*one.inputs, *one.states)}
+    written = {part for one in said for part, _ in one.outputs if part in STORES}
+    assert written <= heard
+    assert {*TOLD, ids.PICKED} == {*STORES} & heard
 
 
 @pytest.mark.parametrize("has_model", [True, False])

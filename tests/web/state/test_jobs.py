@@ -55,6 +55,31 @@ def test_a_page_s_other_work_goes_on_when_its_trace_is_cancelled():
     run(see())
 
 
+def test_a_page_s_drawings_come_one_after_the_other_and_no_other_page_waits_for_them():
+    """Side by side all of them came when the last did; the graph, which is asked for first, too."""
+
+    async def see() -> None:
+        jobs, go_on = Jobs(), threading.Event()
+        begun: list[str] = []
+
+        def work(name: str) -> None:
+            begun.append(name)
+            assert go_on.wait(SOON)
+
+        async def draw(page: str, name: str) -> None:
+            await jobs.run(page, name, lambda: jobs.tap(lambda: work(name)))
+
+        own = [asyncio.create_task(draw("a", name)) for name in ("graph", "inspector", "panels")]
+        other = asyncio.create_task(draw("b", "the other's"))
+        await asyncio.sleep(0.1)
+        assert begun == ["graph", "the other's"]
+        go_on.set()
+        await asyncio.wait_for(asyncio.gather(*own, other), SOON)
+        assert [name for name in begun if name != "the other's"] == ["graph", "inspector", "panels"]
+
+    run(see())
+
+
 def test_a_page_that_is_gone_takes_its_question_back():
     async def see() -> None:
         jobs, engine = Jobs(), FakeEngine()

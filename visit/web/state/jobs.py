@@ -2,8 +2,9 @@
 
 Whatever waits for an answer waits as a coroutine and takes no thread. What is computed here for a
 page (drawings, panels, files) runs in a few threads: more would only fight for the interpreter, and
-keep the event loop from answering anybody. Files have threads of their own, since they can take
-seconds.
+keep the event loop from answering anybody. For the same reason one page's drawings and panels are
+computed one after the other: side by side they would all come when the last does, the graph among
+them. Files have threads of their own, since they can take seconds.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextvars import ContextVar
 from traceback import clear_frames
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 from visit.engine.progress import Progress
 from visit.engine.protocol import Engine
@@ -36,6 +38,7 @@ class Jobs:
 
     def __init__(self) -> None:
         self._running: dict[tuple[str, str], asyncio.Task[object]] = {}
+        self._turns: WeakValueDictionary[str | None, asyncio.Lock] = WeakValueDictionary()
         # They start their threads when those are first needed, and end them with the process.
         self._taps = ThreadPoolExecutor(TAP_THREADS, thread_name_prefix="tap")
         self._files = ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="file")
@@ -75,8 +78,13 @@ class Jobs:
         return task is not None
 
     async def tap(self, work: Callable[[], T]) -> T:
-        """Compute what a page is to show."""
-        return await _in_threads(self._taps, work)
+        """Compute what a page is to show, after what the page asked for before."""
+        page = _PAGE.get()
+        turn = self._turns.get(page)
+        if turn is None:
+            self._turns[page] = turn = asyncio.Lock()
+        async with turn:
+            return await _in_threads(self._taps, work)
 
     async def file(self, work: Callable[[], T]) -> T:
         """Compute a file to download."""

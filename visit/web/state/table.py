@@ -50,6 +50,7 @@ class Piece:
         key: The address's word for it; ``None`` keeps it out of links.
         writing: How the address says it.
         store: Who holds it.
+        told: Whether the server puts it into its store, too.
         kept: Whether the browser keeps it for each prompt and model, beside the reader's notes
             (``assets/kept.js``).
     """
@@ -59,6 +60,7 @@ class Piece:
     key: str | None = None
     writing: Writing = Writing.TEXT
     store: Store = Store.NONE
+    told: bool = False
     kept: bool = False
 
 
@@ -82,21 +84,23 @@ TABLE = (
     Piece("dockOpen", store=Store.LOCAL),
     Piece("dockMeasure", default="rank", store=Store.LOCAL),
     Piece("dockWhole", default=False, store=Store.LOCAL),
-    Piece(ids.FORM, default={"bos": None, "chat": False}, store=Store.PAGE),
-    Piece(ids.SETTINGS, default={}, store=Store.PAGE),
-    Piece(ids.POSITION, store=Store.PAGE),
-    Piece(ids.CHOSEN, store=Store.PAGE),
+    Piece(ids.FORM, default={"bos": None, "chat": False}, store=Store.PAGE, told=True),
+    Piece(ids.SETTINGS, default={}, store=Store.PAGE, told=True),
+    Piece(ids.POSITION, store=Store.PAGE, told=True),
+    Piece(ids.CHOSEN, store=Store.PAGE, told=True),
     Piece("collected", default=(), key="off", writing=Writing.WORDS, kept=True),
     Piece(ids.HOW, default="zero", key="how", store=Store.PAGE),
     Piece(ids.SECOND, key="second", store=Store.PAGE),
     Piece(ids.SITE, store=Store.PAGE),
     Piece(ids.PREDICTED, default="flow", key="by", store=Store.PAGE),
-    Piece(ids.CONTINUED, key="on", store=Store.PAGE),
+    Piece(ids.CONTINUED, key="on", store=Store.PAGE, told=True),
     Piece(ids.EXPLORED_BY, default={}, key="with", writing=Writing.FIELDS, store=Store.PAGE),
 )
 """In the order in which the address says them."""
 STORES = tuple(piece.name for piece in TABLE if piece.store is Store.PAGE)
 """The ids of the stores that hold a piece each."""
+TOLD = tuple(piece.name for piece in TABLE if piece.told)
+"""Those of them that the server writes."""
 
 
 PLACE = "state-table"
