@@ -1,7 +1,7 @@
 // What the page shows, piece by piece, and who is told when it changes. Loaded before all that uses it: Dash
 // loads the scripts of this folder in the order of their names. They share one object, `visit`:
 //
-//   app       state, set, hold, onChange: the state; writeAddress; onFilled: panels; $, setProps: the page and Dash
+//   app       state, set, hold, tell, onChange: the state; writeAddress; onFilled: panels; $, setProps: the page and Dash
 //   address   reads and writes what a link says of the state; pure
 //   ask       what the header's fields ask for: askPrompt, askTarget, askPosition
 //   history   what a view becomes when a block is opened or a note written, undo and redo; pure
@@ -86,12 +86,20 @@
     return piece;
   }
 
+  // What this page put into a store comes back from it, when something newer may be held already.
+  const own = new WeakSet();
+  V.tell = (name, value) => {
+    if (value !== V.state[name] && !own.has(Object(value))) V.hold(name, value);
+  };
+
   // Held at once; Dash takes some frames to hand it to the server.
   V.set = (name, value) => {
     const piece = pieceOf(name);
     if (piece.store === "local") localStorage.setItem(kept(name), JSON.stringify(value));
     V.hold(name, value);
-    if (piece.store === "page") V.setProps(name, { data: value });
+    if (piece.store !== "page") return;
+    own.add(Object(value));
+    V.setProps(name, { data: value });
   };
 
   V.hold = (name, value) => {

@@ -5,16 +5,25 @@
   const V = window.visit;
   const dash = (window.dash_clientside = window.dash_clientside || {});
 
-  // A piece of the state that the server puts into its store, by the piece's name. What a script put there is held.
+  // A piece of the state that the server puts into its store, by the piece's name.
   dash.state = Object.fromEntries(
     V.table
       .filter(({ told }) => told)
-      .map(({ name }) => [name, (/** @type {any} */ value) => value === V.state[name] || V.hold(name, value)]),
+      .map(({ name }) => [name, (/** @type {any} */ value) => V.tell(name, value)]),
   );
+
+  // What is there from the start is filled before anything else is done, by whichever callback comes first.
+  let isFilled = false;
+  function fillFirst(/** @type {Panels | undefined} */ fixed) {
+    if (isFilled || !fixed) return;
+    isFilled = true;
+    V.fill(fixed);
+  }
 
   dash.visit = {
     // What the page shows at first, told to the server's callbacks. Answers the address.
-    begin(_page, form) {
+    begin(_page, form, fixed) {
+      fillFirst(fixed);
       if (form) V.hold("form", form);
       const said = V.address.read(V.table, window.location.search);
       for (const { name, store } of V.table) {
@@ -28,9 +37,9 @@
     dress: (sheets) => V.dress(sheets),
 
     // The graph's key, which changes only with the graph.
-    remember(view, picked = V.state.picked) {
-      const isOther = V.remember(view);
-      if (picked !== V.state.picked) V.hold("picked", picked);
+    remember(view, picked, fixed) {
+      fillFirst(fixed);
+      const isOther = V.remember(view, picked);
       V.settle();
       return isOther ? view && view.key : dash.no_update;
     },

@@ -43,15 +43,18 @@
 
   // ------------------------------------------------------------------ what is shown now
 
-  // The server or this page made a new view. Answers whether it is of another graph.
-  V.remember = (view) => {
+  // The server or this page made a new view; the server says what is picked in its own. Answers whether it is of
+  // another graph.
+  V.remember = (view, picked) => {
     const before = V.state.view;
-    const { isStep, picked } = (view && underway.get(view)) || { isStep: false, picked: V.state.picked };
+    const own = view && underway.get(view);
+    const isStep = own?.isStep;
     // What was sent has come, or what the server made of it, or another graph.
     if (!view || view === sent || !underway.has(view)) sent = null;
     if (view) underway.delete(view);
-    if (!isStep && before && view) history.leave({ view: before, picked });
+    if (!isStep && before && view) history.leave({ view: before, picked: (own ?? V.state).picked });
     V.state.view = view;
+    if (view && !own && picked !== undefined && picked !== V.state.picked) V.hold("picked", picked);
     showButtons();
     V.writeAddress();
     const isOther = (before && before.key) !== (view && view.key);

@@ -426,6 +426,7 @@ interface Visit {
   state: PageState;
   set: <Name extends keyof PageState>(name: Name, value: PageState[Name]) => void;
   hold: <Name extends keyof PageState>(name: Name, value: PageState[Name]) => void;
+  tell: Visit["hold"];
   onChange: (names: (keyof PageState)[], listener: () => void) => void;
   writeAddress: (atOnce?: boolean) => void;
 
@@ -445,7 +446,7 @@ interface Visit {
   nodeOfNote: (part: Element) => string;
   circuitAsked: () => object;
   goTo: (id: string, within?: string) => void;
-  remember: (view: View | null) => boolean;
+  remember: (view: View | null, picked?: string | null) => boolean;
   showAgain: (change?: Partial<View>) => void;
   undo: () => void;
   redo: () => void;
@@ -580,9 +581,9 @@ interface DashClientside {
   no_update: unknown;
   state: Record<string, (value: any) => void>;
   visit: {
-    begin: (page?: string, form?: PromptForm | null) => string;
+    begin: (page?: string, form?: PromptForm | null, fixed?: Panels) => string;
     dress: Visit["dress"];
-    remember: (view: View | null, picked?: string | null) => unknown;
+    remember: (view: View | null, picked?: string | null, fixed?: Panels) => unknown;
     choose: (clicked: PlotlyClick | null) => void;
     lens: Visit["showLens"];
     fill: Visit["fill"];

@@ -249,6 +249,7 @@ def _register_browser(app: Dash, *, with_engine: bool) -> None:
         Output(ids.ADDRESS, "data"),
         Input(ids.PAGE, "data"),
         State(ids.FORM, "data"),
+        State(ids.FIXED_PANELS, "data"),
         first=True,
     )
     browser(
@@ -265,6 +266,7 @@ def _register_browser(app: Dash, *, with_engine: bool) -> None:
         Output(ids.KEY, "data"),
         Input(ids.VIEW, "data"),
         State(ids.PICKED, "data"),
+        State(ids.FIXED_PANELS, "data"),
         first=True,
     )
     browser("choose", Input(ids.LENS, "clickData"))
@@ -287,7 +289,6 @@ def _register_browser(app: Dash, *, with_engine: bool) -> None:
     browser("setRanking", Input(ids.RANKING, "data"))
     browser("setSearchable", Input(ids.SEARCHABLE, "data"))
     browser("showSettingProblems", Input(ids.SETTINGS_PROBLEMS, "data"))
-    browser("fill", Input(ids.FIXED_PANELS, "data"), first=True)  # it is there from the start
     for store in (
         *(ids.DRAWN_PANELS, ids.INSPECTOR_PANELS),
         *(ids.AGREEMENT_PANELS, ids.PATCHING_PANELS, ids.CIRCUIT_PANELS, ids.CONSENSUS_PANELS),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dash_cytoscape as cyto
@@ -22,6 +22,7 @@ from visit.web.parts import aria, by_keyboard
 from visit.web.plots.plotly import EMPTY
 from visit.web.screen.fixed_panels import build_fixed_panels
 from visit.web.screen.header import build_fields, build_header, build_viewer_fields
+from visit.web.screen.planted import plant
 from visit.web.state.table import PLACE, STORES, data_from_table
 from visit.web.state.view import View
 from visit.web.theme import LIGHT, css_variables
@@ -93,10 +94,11 @@ def build_screen(
     middle = build_viewer_fields(view) if request is None else build_fields(models, request)
     panes = () if request is None else (build_pane(), build_explore_pane())
     header, *frame = build_frame(middle, _graph(), _figures(), panes)
+    planted = plant(html.Div([header, *frame]))
     gone = html.Div(_GONE, id=ids.GONE, className="gone", role="status", hidden=True)
     return html.Div(
         [
-            *_stores(page, view, request),
+            *_stores(page, view, request, planted),
             header,
             gone,
             html.Div(_SMALL, className="small-window"),
@@ -106,7 +108,9 @@ def build_screen(
     )
 
 
-def _stores(page: str, view: View | None, request: Request | None) -> list[Component]:
+def _stores(
+    page: str, view: View | None, request: Request | None, planted: Mapping[str, list[Tree]]
+) -> list[Component]:
     """What the browser holds; each is told of in ``ids``."""
     messages = (
         *(ids.ADDRESS, ids.KEY, ids.DOCK, ids.SHADE, ids.LOOK, ids.EXPORT),
@@ -124,7 +128,7 @@ def _stores(page: str, view: View | None, request: Request | None) -> list[Compo
         ids.VIEW: view.data() if view else None,
         ids.FORM: form_from_data(data_from_request(request)) if request else None,
         ids.STYLESHEETS: stylesheets(),
-        ids.FIXED_PANELS: _fixed_panels(request),
+        ids.FIXED_PANELS: {**planted, **_fixed_panels(request)},
     }
     names = dict.fromkeys([*STORES, *messages, *given])
     return [
