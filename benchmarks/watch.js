@@ -109,7 +109,14 @@
     finish(since("mousedown"), shown("inspector", named));
   };
   watch.open = () => {
-    finish(since("mousedown"), drawn());
+    const began = since("mousedown");
+    finish(began, began.then(drawn));
+  };
+  // Another pass's graph; one of this pass may come yet, with a part that was picked.
+  watch.run = () => {
+    const { key } = window.visit.state.view;
+    const isOther = () => window.visit.state.view.key !== key;
+    finish(since("mousedown"), new Promise((resolve) => everyFrame(isOther, () => resolve(drawn()))));
   };
   // What a part causes, once its numbers are there: with them comes what collects it.
   watch.without = (id) => {
