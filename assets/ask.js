@@ -33,7 +33,7 @@
     V.say("model", model);
     V.say("target", typed);
     V.setForm(request);
-    V.setSettings(view.settings);
+    V.set("settings", view.settings);
     V.set("position", position == null ? null : { prompt, model, position });
     const isById = target_id != null || versus_id != null;
     V.set("chosen", isById ? { typed, model, target_id, versus_id } : null);

@@ -9,8 +9,6 @@
   const nameOf = (/** @type {HTMLElement} */ field) => field.dataset.setting || "";
   const servedOf = (/** @type {HTMLElement} */ field) => field.dataset.served || "";
 
-  V.setSettings = (settings) => V.set("settings", settings);
-
   function show() {
     const { settings } = V.state;
     for (const field of fields()) {
@@ -38,7 +36,7 @@
     if (!name) return;
     const { [name]: _, ...others } = V.state.settings;
     const isServed = field.value === "" || field.value === servedOf(field);
-    V.setSettings(isServed ? others : { ...others, [name]: field.value });
+    V.set("settings", isServed ? others : { ...others, [name]: field.value });
   });
 
   document.addEventListener("focusout", ({ target }) => {
@@ -47,7 +45,7 @@
 
   document.addEventListener("click", ({ target }) => {
     const asked = V.element(target).closest("button[data-settings]")?.dataset.settings;
-    if (asked === "reset") V.setSettings({});
+    if (asked === "reset") V.set("settings", {});
     if (asked !== "trace") return;
     V.closeMenus();
     V.part("trace").click();

@@ -475,7 +475,6 @@ interface Visit {
   setAbilities: (abilities: Abilities) => void;
 
   // settings.js
-  setSettings: (settings: Record<string, string>) => void;
   showSettingProblems: (problems: Record<string, string>) => void;
 
   // look.js, lens.js

@@ -56,16 +56,24 @@ def tree(part: Part) -> Tree:
         return str(part)
     made: dict[str, Any] = part.to_plotly_json()  # type: ignore[no-untyped-call]
     properties = made["props"]
-    children = properties.pop("children", None)
-    if children is None:
-        children = []
-    elif not isinstance(children, list | tuple):
-        children = [children]
+    properties.pop("children", None)
     attributes = {}
     for name, value in properties.items():
         if value is not None and value is not False:
             attributes[_attribute(name)] = _text(value)
-    return {"tag": made["type"].lower(), "attributes": attributes, "children": trees(children)}
+    return {
+        "tag": made["type"].lower(),
+        "attributes": attributes,
+        "children": trees(children_of(part)),
+    }
+
+
+def children_of(part: Component) -> list[Part]:
+    """What is right inside a component; Dash has a list of it, a single one, or nothing."""
+    children = getattr(part, "children", None)
+    if children is None:
+        return []
+    return list(children) if isinstance(children, list | tuple) else [children]
 
 
 def svg(tag: str, attributes: Attributes | None = None, children: Iterable[Part] = ()) -> Any:

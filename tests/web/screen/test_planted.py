@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from dash import dcc, html
+from dash.development.base_component import Component
+from page import Callback
 from sample import FakeEngine
+from screens import ids_in
 from starlette.testclient import TestClient
 
+from visit.graph.request import Request
 from visit.web import ids
 from visit.web.app import create_app
+from visit.web.screen.page import build_screen
 from visit.web.screen.planted import LIVE, plant
 
 ROOT = Path(__file__).parents[3]
@@ -25,14 +29,11 @@ def client() -> Iterator[TestClient]:
         yield client
 
 
-def parts(layout: Any) -> Iterator[dict[str, Any]]:
-    """Every component of a layout as it is sent, with its type and its properties."""
-    if isinstance(layout, list):
-        for part in layout:
-            yield from parts(part)
-    elif isinstance(layout, dict) and "props" in layout:
-        yield layout
-        yield from parts(layout["props"].get("children"))
+@pytest.fixture(scope="module")
+def parts() -> dict[str, Component]:
+    """Every component of the layout that has an id, the stores too."""
+    screen = build_screen(page="p", models=(), request=Request("a b c"), view=None)
+    return {part.id: part for part in screen._traverse_ids()}
 
 
 def set_by_sources() -> set[str]:
@@ -46,40 +47,24 @@ def set_by_sources() -> set[str]:
     return found
 
 
-def test_dash_knows_every_part_that_is_set_or_listened_to(client: TestClient):
-    known = {part["props"].get("id") for part in parts(client.get("/_dash-layout").json())}
-    said = client.get("/_dash-dependencies").json()
-    used = {one["id"] for callback in said for one in callback["inputs"] + callback["state"]}
-    used |= {
-        output.rsplit(".", 1)[0]
-        for callback in said
-        if not callback["no_output"]
-        for output in callback["output"].strip(".").split("...")
-    }
+def test_dash_knows_every_part_that_is_set_or_listened_to(
+    client: TestClient, parts: dict[str, Component]
+):
+    said = map(Callback.parse, client.get("/_dash-dependencies").json())
+    used = {name for one in said for name, _ in (*one.inputs, *one.states, *one.outputs)}
     sources = set_by_sources()
     assert len(used) > 40 and {ids.PROBLEM, ids.PROMPT, ids.VIEW} <= sources
-    assert used | sources <= known
-    assert known >= LIVE
+    assert used | sources <= parts.keys()
+    assert parts.keys() >= LIVE
 
 
-def test_outer_parts_are_filled_before_those_inside_them(client: TestClient):
-    layout = [*parts(client.get("/_dash-layout").json())]
-    (panels,) = (
-        part["props"]["data"] for part in layout if part["props"].get("id") == ids.FIXED_PANELS
-    )
-    there = {part["props"].get("id") for part in layout if part["type"] != "Store"}
-
-    def built(trees: list[Any]) -> Iterator[str]:
-        for tree in trees:
-            if isinstance(tree, dict):
-                yield from filter(None, [tree["attributes"].get("id")])
-                yield from built(tree["children"])
-
-    for name, trees in panels.items():
+def test_outer_parts_are_filled_before_those_inside_them(parts: dict[str, Component]):
+    there = {name for name, part in parts.items() if not isinstance(part, dcc.Store)}
+    for name, trees in parts[ids.FIXED_PANELS].data.items():
         assert name in there, f"{name} is filled before it is there"
-        inside = [*built(trees)]
+        inside = set().union(*map(ids_in, trees))
         assert there.isdisjoint(inside)
-        there |= {*inside}
+        there |= inside
     assert {ids.INSPECTOR, ids.TOKENS, ids.EXAMPLES, ids.FINDER} <= there
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from loops import run
 from sample import FakeEngine, make_flow
+from screens import ids_in
 from starlette.testclient import TestClient
 
 from visit.engine.protocol import ModelChoice
@@ -40,13 +41,6 @@ def ids_of(component) -> set[str]:
     found = {part.id for part in component._traverse() if getattr(part, "id", None)}
     filled = next(p.data for p in component._traverse() if getattr(p, "id", "") == ids.FIXED_PANELS)
     return found | {name for trees in filled.values() for tree in trees for name in ids_in(tree)}
-
-
-def ids_in(tree) -> set[str]:
-    if isinstance(tree, str):
-        return set()
-    own = {tree["attributes"]["id"]} if "id" in tree["attributes"] else set()
-    return own.union(*map(ids_in, tree["children"]))
 
 
 def screen(**how):

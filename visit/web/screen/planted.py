@@ -12,7 +12,7 @@ from typing import Any
 from dash.development.base_component import Component
 
 from visit.web import ids
-from visit.web.trees import Tree, trees
+from visit.web.trees import Tree, children_of, trees
 
 LIVE = frozenset(
     {
@@ -39,10 +39,10 @@ def plant(screen: Component) -> dict[str, list[Tree]]:
 
 
 def _plant(part: Any, planted: dict[str, list[Tree]]) -> None:
-    inside = [child for child in _children(part) if isinstance(child, Component)]
+    inside = [child for child in children_of(part) if isinstance(child, Component)]
     if inside and all(map(_is_still, inside)):
         part.id = getattr(part, "id", None) or f"planted-{len(planted)}"
-        planted[part.id] = trees(_children(part))
+        planted[part.id] = trees(children_of(part))
         part.children = None
         return
     for child in inside:
@@ -53,11 +53,4 @@ def _is_still(part: Component) -> bool:
     """Whether nothing but the page's scripts changes a part, or anything inside it."""
     if part._namespace != _HTML or getattr(part, "id", None) in LIVE:
         return False
-    return all(_is_still(child) for child in _children(part) if isinstance(child, Component))
-
-
-def _children(part: Component) -> list[Component | str]:
-    children = getattr(part, "children", None)
-    if children is None:
-        return []
-    return list(children) if isinstance(children, list | tuple) else [children]
+    return all(_is_still(child) for child in children_of(part) if isinstance(child, Component))

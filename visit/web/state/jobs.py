@@ -79,11 +79,7 @@ class Jobs:
 
     async def tap(self, work: Callable[[], T]) -> T:
         """Compute what a page is to show, after what the page asked for before."""
-        page = _PAGE.get()
-        turn = self._turns.get(page)
-        if turn is None:
-            self._turns[page] = turn = asyncio.Lock()
-        async with turn:
+        async with self._turns.setdefault(_PAGE.get(), asyncio.Lock()):
             return await _in_threads(self._taps, work)
 
     async def file(self, work: Callable[[], T]) -> T:
