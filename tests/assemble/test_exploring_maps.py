@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from sklearn.decomposition import PCA
 
-from visit.engine.exploring import MapResiduals
+from visit.engine.exploring import MapQueryKey, MapResiduals
 from visit.errors import RequestError
 from visit.graph.request import Request
 from visit.session import Session
@@ -41,6 +44,17 @@ def test_every_residual_has_its_place_among_all(session: Session, lengths: bool)
     assert found.n_depths == session.resident.info.n_layers + 1 and found.n_prompts == 2
     assert [point.token.text for point in found.points][:2] == ["The", " capital"]
     assert len(found.points) == sum(len(trace.token_ids) for trace in traces)
+
+
+@pytest.mark.parametrize("ask", [MapResiduals, MapQueryKey])
+def test_a_prompt_of_ids_alone_is_mapped_beside_others(session: Session, ask: Any):
+    """What a continuation's step is: it has no text to tokenize again."""
+    ids = session.resident.trace(REQUEST, lambda *_: None).token_ids
+    of_ids, of_text = (
+        session.ask(ask(request, others=(OTHER,)))
+        for request in (Request("", prompt_ids=tuple(ids)), REQUEST)
+    )
+    assert of_ids == replace(of_text, request=of_ids.request)
 
 
 def test_the_first_tokens_are_left_out_and_a_shared_beginning_is_no_finding(session: Session):

@@ -109,5 +109,7 @@ def requests_of_prompts(request: Request, others: Sequence[str]) -> list[Request
             f"{len(others)} other prompts are given; {_MOST_PROMPTS - 1} are mapped at most: leave "
             "some out"
         )
-    plain = replace(request, prompt_ids=None, interventions=())
-    return [request, *(replace(plain, prompt=prompt) for prompt in others)]
+    return [
+        request,
+        *(replace(request, prompt=other, prompt_ids=None, interventions=()) for other in others),
+    ]
