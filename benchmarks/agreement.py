@@ -14,6 +14,7 @@ import argparse
 import csv
 import statistics
 from collections import defaultdict
+from typing import Any
 
 from visit.engine.questions import Measure
 from visit.graph.effects import WAYS_OF_PREDICTING, Effect, agreement_of
@@ -97,7 +98,7 @@ def main() -> None:
             print(f"| {sort} | {way} | {len(rows[sort, way])} | {numbers} |")
 
 
-def by_sort(effects: tuple[Effect, ...]) -> dict[str, dict]:
+def by_sort(effects: tuple[Effect, ...]) -> dict[str, dict[str, Any]]:
     """The agreement of each sort of part by itself."""
     return {
         sort: agreement_of([one for one in effects if one.sites[0].kind in kinds])

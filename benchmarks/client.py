@@ -85,11 +85,7 @@ class Client:
         """Act, then think, until a time of the event loop's clock; then leave."""
         await asyncio.sleep(self.random.uniform(0, 2 * think))
         while time.monotonic() < until:
-            if self._page is None:
-                name, act = "open", self.open
-            else:
-                name, act = self._choose()
-            await self.timed(name, act)
+            await self.timed(*self._choose())
             await asyncio.sleep(self.random.uniform(0, 2 * think))
         await self._leave()
 
@@ -113,6 +109,8 @@ class Client:
             self.durations.setdefault(name, []).append(time.monotonic() - began)
 
     def _choose(self) -> tuple[str, Callable[[], Awaitable[None]]]:
+        if self._page is None:
+            return "open", self.open
         actions: list[tuple[int, str, Callable[[], Awaitable[None]]]] = [
             (20, "trace", self.trace),
             (10, "retarget", self.retarget),

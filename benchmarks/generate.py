@@ -11,6 +11,7 @@ import argparse
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -67,7 +68,7 @@ def main() -> int:
     for step in range(n_tokens):
         session.resident.answers.clear()
         request = found.request_at(step)
-        steps.append(seconds(lambda request=request: session.explain(request)))
+        steps.append(seconds(partial(session.explain, request)))
     print(f"{given.model}: {n_tokens} tokens, median of {given.rounds} rounds")
     print(f"  visit         {n_tokens / own:8.1f} tokens/s")
     print(f"  transformers  {n_tokens / floor:8.1f} tokens/s")

@@ -7,6 +7,7 @@ models wherever time and memory are measured. Their words mean nothing.
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -47,12 +48,13 @@ def gpt2_sized(
     *, seed: int, sharpness: float = 1.0, dtype: torch.dtype = torch.float32, **sizes: int
 ) -> Loaded:
     """The same in any sizes, in the words of ``GPT2Config``."""
-    config = GPT2Config(
+    made: Any = GPT2Config  # of any keyword
+    config = made(
         vocab_size=D_VOCAB, bos_token_id=0, eos_token_id=0, attn_implementation="eager", **sizes
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = GPT2LMHeadModel(config)
+        model: Any = GPT2LMHeadModel(config)
     with torch.no_grad():
         for block in model.transformer.h:
             block.attn.c_attn.weight[:, : 2 * config.n_embd] *= sharpness
@@ -66,7 +68,8 @@ def gpt2_sized(
 
 def smollm2_sized(*, seed: int = 0) -> Loaded:
     """A Llama of SmolLM2-135M's sizes, from a seed; its prompts are numbers, as GPT-2's are."""
-    config = LlamaConfig(
+    made: Any = LlamaConfig
+    config = made(
         vocab_size=D_VOCAB, hidden_size=576, intermediate_size=1536, num_hidden_layers=30,
         num_attention_heads=9, num_key_value_heads=3, max_position_embeddings=2048,
         tie_word_embeddings=True, bos_token_id=0, eos_token_id=0, attn_implementation="eager",

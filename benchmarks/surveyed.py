@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -130,8 +131,7 @@ def _quickest(unembedding: Tensor) -> tuple[str, Product]:
             name = f"{chunk} vectors" + (f" by {width} tokens" if width < d_vocab else "")
             ways[name] = _product(unembedding, chunk, width)
     times = {
-        name: min(_time(lambda way=way: way(CHUNKS[-1])) for _ in range(2))
-        for name, way in ways.items()
+        name: min(_time(partial(way, CHUNKS[-1])) for _ in range(2)) for name, way in ways.items()
     }
     best = min(times, key=times.__getitem__)
     return best, ways[best]

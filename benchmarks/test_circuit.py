@@ -34,7 +34,7 @@ def loaded() -> Loaded:
 
 
 @pytest.mark.parametrize("n_tokens", LENGTHS)
-def test_circuit_forward(benchmark: BenchmarkFixture, loaded: Loaded, n_tokens: int):
+def test_circuit_forward(benchmark: BenchmarkFixture, loaded: Loaded, n_tokens: int) -> None:
     """One plain pass."""
     ids = [int(number) for number in numbered_prompt(n_tokens).split()]
     timed(benchmark, lambda: plain_forward(loaded, ids), rounds=5)
@@ -44,7 +44,7 @@ def test_circuit_forward(benchmark: BenchmarkFixture, loaded: Loaded, n_tokens: 
 @pytest.mark.parametrize("positions", [Positions.TRACED, Positions.ALL])
 def test_circuit_curve(
     benchmark: BenchmarkFixture, loaded: Loaded, positions: Positions, n_tokens: int
-):
+) -> None:
     """The curve alone: what its parts are ranked by is measured as effects are."""
     request = Request(numbered_prompt(n_tokens), strongest=0, layers="none", outcome=False)
     resident = Session(loaded).resident

@@ -64,7 +64,7 @@ def _ones(rows: int, weight: Tensor) -> Tensor:
     return torch.ones(1, len(weight)).expand(rows, -1)
 
 
-def test_consensus_against_its_floor(benchmark: BenchmarkFixture, loaded: Loaded):
+def test_consensus_against_its_floor(benchmark: BenchmarkFixture, loaded: Loaded) -> None:
     """One after the other in turn, so that whatever else the machine does slows both alike."""
     session = Session(loaded)
     floor: list[float] = []

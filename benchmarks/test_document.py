@@ -25,6 +25,7 @@ from visit.graph.flow import (
     Token,
     TokenProbability,
 )
+from visit.graph.metric import MetricInfo, MetricKind
 from visit.graph.request import Request
 
 N_LAYERS, N_MEMORIES = 20, 100
@@ -56,6 +57,7 @@ def flow() -> FlowGraph:
         tokens=tuple(Token(i, i, f" {i}") for i in range(7)),
         target=Target(1, " Tokyo", 9.5, 0.9, 1),
         predictions=(Prediction(1, " Tokyo", 9.5, 0.9),),
+        metric=MetricInfo(MetricKind.LOGIT, 9.5),
         audit=Audit(1e-7, 1e-6),
         nodes=tuple(nodes),
         edges=tuple(edges),

@@ -36,24 +36,24 @@ def session(loaded: Loaded) -> Session:
     return session
 
 
-def test_effects_forward(benchmark: BenchmarkFixture, loaded: Loaded):
+def test_effects_forward(benchmark: BenchmarkFixture, loaded: Loaded) -> None:
     """One pass with a change takes as long as this, which runs none."""
     ids = [int(number) for number in numbered_prompt(8).split()]
     timed(benchmark, lambda: plain_forward(loaded, ids), rounds=20)
 
 
-def test_effects_measured(benchmark: BenchmarkFixture, session: Session):
+def test_effects_measured(benchmark: BenchmarkFixture, session: Session) -> None:
     answer = timed(benchmark, lambda: ask_anew(session, QUESTION), rounds=3)
     assert len(answer.effects) == N_SITES
     benchmark.extra_info["sites"] = N_SITES
 
 
-def test_effects_estimated(benchmark: BenchmarkFixture, session: Session):
+def test_effects_estimated(benchmark: BenchmarkFixture, session: Session) -> None:
     question = Measure(REQUEST, QUESTION.parts, estimate_only=True)
     timed(benchmark, lambda: ask_anew(session, question), rounds=3)
 
 
-def test_effects_floor(benchmark: BenchmarkFixture, loaded: Loaded):
+def test_effects_floor(benchmark: BenchmarkFixture, loaded: Loaded) -> None:
     """Each row's products from its site's layer on, all rows of a layer in one product."""
     sizes = loaded.architecture.sizes
     per_layer = N_SITES // sizes.n_layers

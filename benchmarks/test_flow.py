@@ -8,6 +8,7 @@ with the matrix products of their sweep alone; a graph with flow with one whose 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -24,6 +25,7 @@ from visit.attribution.metric import Metric
 from visit.attribution.metric_flow import find_flow
 from visit.graph.metric import MetricKind
 from visit.graph.request import Request
+from visit.models.architectures.base import Mlp
 from visit.models.loading import Loaded
 from visit.session import Session
 from visit.tracing.trace import record
@@ -50,13 +52,15 @@ def ids_of(loaded: Loaded, n_tokens: int) -> list[int]:
 
 
 @pytest.mark.parametrize("n_tokens", [8, 256])
-def test_plain_forward_of(benchmark: BenchmarkFixture, loaded: Loaded, n_tokens: int):
+def test_plain_forward_of(benchmark: BenchmarkFixture, loaded: Loaded, n_tokens: int) -> None:
     ids = torch.tensor([ids_of(loaded, n_tokens)])
     timed(benchmark, lambda: loaded.model(input_ids=ids, use_cache=False))
 
 
 @pytest.mark.parametrize("n_tokens", [8, 256])
-def test_flow_of_the_whole_graph_of(benchmark: BenchmarkFixture, loaded: Loaded, n_tokens: int):
+def test_flow_of_the_whole_graph_of(
+    benchmark: BenchmarkFixture, loaded: Loaded, n_tokens: int
+) -> None:
     trace = record(loaded.model, loaded.architecture, ids_of(loaded, n_tokens))
     metric, last = Metric(MetricKind.CHOICE, 5, tuple(range(COLUMNS))), len(trace.token_ids) - 1
     timed(benchmark, lambda: find_flow(loaded.architecture, trace, last, metric))
@@ -66,18 +70,19 @@ def products(loaded: Loaded, n_rows: int) -> Iterator[Callable[[], Tensor]]:
     """The matrix products of one sweep back: output, values and both MLP matrices of each layer."""
     for block in loaded.architecture.blocks:
         attention, mlp = block.attention, block.mlp
+        assert isinstance(mlp, Mlp)
         w_v = attention.w_v.transpose(0, 1).flatten(1)
         for weight in (mlp.w_out, mlp.w_in, attention.w_o.flatten(0, 1), w_v):
             rows = torch.randn(n_rows, weight.shape[1])
-            yield lambda rows=rows, weight=weight: rows @ weight.T
+            yield partial(torch.matmul, rows, weight.T)
 
 
-def test_outcomes_floor(benchmark: BenchmarkFixture, loaded: Loaded):
+def test_outcomes_floor(benchmark: BenchmarkFixture, loaded: Loaded) -> None:
     works = list(products(loaded, COLUMNS * 8))
     timed(benchmark, lambda: [work() for work in works])
 
 
-def test_outcomes_of_all_drawn_parts(benchmark: BenchmarkFixture, loaded: Loaded):
+def test_outcomes_of_all_drawn_parts(benchmark: BenchmarkFixture, loaded: Loaded) -> None:
     session, seen = Session(loaded), list[Any]()
 
     def keep(*given: Any) -> Any:
@@ -106,7 +111,7 @@ GRAPHS = {
 
 
 @pytest.mark.parametrize("what", GRAPHS)
-def test_graph_with(benchmark: BenchmarkFixture, loaded: Loaded, what: str):
+def test_graph_with(benchmark: BenchmarkFixture, loaded: Loaded, what: str) -> None:
     """Plain: the sweep is taken once before, so that only what else flow adds is left in."""
     session, (finds_flow, request) = Session(loaded), GRAPHS[what]
 

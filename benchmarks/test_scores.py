@@ -41,7 +41,9 @@ def timed(benchmark: BenchmarkFixture, work: Callable[[], Any]) -> Any:
 
 
 @pytest.mark.parametrize("layer", [12, 23])
-def test_all_scores_of_a_head_in_layer(benchmark: BenchmarkFixture, loaded: Loaded, layer: int):
+def test_all_scores_of_a_head_in_layer(
+    benchmark: BenchmarkFixture, loaded: Loaded, layer: int
+) -> None:
     ids = loaded.tokenizer(numbered_prompt(N_TOKENS))["input_ids"]
     trace = record(loaded.model, loaded.architecture, ids)
 
@@ -53,14 +55,14 @@ def test_all_scores_of_a_head_in_layer(benchmark: BenchmarkFixture, loaded: Load
 
 
 @pytest.mark.parametrize("layer", [12, 23])
-def test_all_scores_floor_in_layer(benchmark: BenchmarkFixture, loaded: Loaded, layer: int):
-    blocks = loaded.architecture.blocks[:layer]
+def test_all_scores_floor_in_layer(benchmark: BenchmarkFixture, loaded: Loaded, layer: int) -> None:
+    blocks = map(loaded.architecture.blocks.__getitem__, range(layer))
     weights = [block.attention.w_o.flatten(0, 1) for block in blocks]
     both = torch.randn(weights[0].shape[1], 2 * loaded.architecture.sizes.d_head)
     timed(benchmark, lambda: [weight @ both for weight in weights])
 
 
-def test_one_score_with_its_words(benchmark: BenchmarkFixture, loaded: Loaded):
+def test_one_score_with_its_words(benchmark: BenchmarkFixture, loaded: Loaded) -> None:
     session = Session(loaded)
     request = Request(numbered_prompt(N_TOKENS))
     timed(benchmark, lambda: ask_anew(session, SplitScore(request, "L23.head3@63", 5)))

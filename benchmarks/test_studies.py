@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -41,8 +42,8 @@ def note(benchmark: BenchmarkFixture, session: Session, question: SurveyHeads) -
 
 
 @pytest.mark.parametrize("which", ["mini-all", "mini-heads", "smollm2-sized-heads"])
-def test_heads_against_their_floor(benchmark: BenchmarkFixture, which: str):
-    options = HEADS_ONLY if which.endswith("heads") else {}
+def test_heads_against_their_floor(benchmark: BenchmarkFixture, which: str) -> None:
+    options: dict[str, Any] = HEADS_ONLY if which.endswith("heads") else {}
     if which.startswith("mini"):
         note(benchmark, Session.load("mini"), capitals(64, **options))
     else:

@@ -53,18 +53,18 @@ def timed(benchmark: BenchmarkFixture, work: Callable[..., Any], **options: Any)
 # ---------------------------------------------------------------- the floor
 
 
-def test_floor_forward(benchmark: BenchmarkFixture, loaded: Loaded, flow: FlowGraph):
+def test_floor_forward(benchmark: BenchmarkFixture, loaded: Loaded, flow: FlowGraph) -> None:
     timed(benchmark, lambda: plain_forward(loaded, ids_of(flow)))
 
 
-def test_floor_product(benchmark: BenchmarkFixture, loaded: Loaded, flow: FlowGraph):
+def test_floor_product(benchmark: BenchmarkFixture, loaded: Loaded, flow: FlowGraph) -> None:
     unembedding = loaded.architecture.unembedding
     vectors = torch.randn(len(flow.nodes), unembedding.shape[0])
     out = torch.empty(len(vectors), unembedding.shape[1])
     timed(benchmark, lambda: torch.mm(vectors, unembedding, out=out), rounds=3)
 
 
-def test_floor_statistics(benchmark: BenchmarkFixture, loaded: Loaded, flow: FlowGraph):
+def test_floor_statistics(benchmark: BenchmarkFixture, loaded: Loaded, flow: FlowGraph) -> None:
     """Over logits that lie in the cache, as often as all nodes need."""
     d_vocab = loaded.architecture.sizes.d_vocab
     logits, scratch = torch.randn(160, d_vocab), torch.empty(160, d_vocab)
@@ -90,13 +90,13 @@ def one_pass(logits: Tensor, scratch: Tensor) -> tuple[Tensor, ...]:
 # ---------------------------------------------------------------- VISIT's procedure, and visit
 
 
-def test_one_at_a_time(benchmark: BenchmarkFixture, loaded: Loaded, flow: FlowGraph):
+def test_one_at_a_time(benchmark: BenchmarkFixture, loaded: Loaded, flow: FlowGraph) -> None:
     model, tokenizer = loaded.model, loaded.tokenizer
     drawn = timed(benchmark, lambda: draw(model, tokenizer, flow), rounds=1, warmup_rounds=0)
     benchmark.extra_info |= {"nodes": len(drawn.said), "readings": drawn.n_readings}
 
 
-def test_each_once(benchmark: BenchmarkFixture, loaded: Loaded, flow: FlowGraph):
+def test_each_once(benchmark: BenchmarkFixture, loaded: Loaded, flow: FlowGraph) -> None:
     """The same without reading a vector again for its name and its links' colour."""
     model, tokenizer = loaded.model, loaded.tokenizer
     said = timed(
@@ -105,7 +105,7 @@ def test_each_once(benchmark: BenchmarkFixture, loaded: Loaded, flow: FlowGraph)
     benchmark.extra_info["nodes"] = len(said)
 
 
-def test_whole_warm(benchmark: BenchmarkFixture, loaded: Loaded):
+def test_whole_warm(benchmark: BenchmarkFixture, loaded: Loaded) -> None:
     """A new session every round, whose atlas knows the rows that the graph draws."""
     Session(loaded).explain(REQUEST)
     os.sync()  # else the system writes the atlas to the disk while the clock runs
@@ -119,12 +119,12 @@ def test_whole_warm(benchmark: BenchmarkFixture, loaded: Loaded):
     benchmark.extra_info["nodes"] = len(flow.nodes)
 
 
-def test_whole_cold(benchmark: BenchmarkFixture, loaded: Loaded, tmp_path_factory: Any):
+def test_whole_cold(benchmark: BenchmarkFixture, loaded: Loaded, tmp_path_factory: Any) -> None:
     """Nothing kept: every round has a new session and an empty cache folder."""
     explained(benchmark, loaded, REQUEST, tmp_path_factory, rounds=WHOLE_ROUNDS)
 
 
-def test_whole_retargeted(benchmark: BenchmarkFixture, loaded: Loaded):
+def test_whole_retargeted(benchmark: BenchmarkFixture, loaded: Loaded) -> None:
     """Another target of the whole graph, on a session that drew it before."""
     session = Session(loaded)
     session.explain(REQUEST)
@@ -144,17 +144,17 @@ def warm(loaded: Loaded) -> Session:
 ROUTE = replace(REQUEST, layers="none")
 
 
-def test_route_retargeted(benchmark: BenchmarkFixture, warm: Session):
+def test_route_retargeted(benchmark: BenchmarkFixture, warm: Session) -> None:
     targets = iter(range(100, 10_000))
     timed(benchmark, lambda: warm.explain(replace(ROUTE, target=f" {next(targets)}")))
 
 
-def test_block_retargeted(benchmark: BenchmarkFixture, warm: Session):
+def test_block_retargeted(benchmark: BenchmarkFixture, warm: Session) -> None:
     targets = iter(range(100, 10_000))
     timed(benchmark, lambda: warm.open(replace(ROUTE, target=f" {next(targets)}"), 5, 7))
 
 
-def test_block_opened(benchmark: BenchmarkFixture, warm: Session):
+def test_block_opened(benchmark: BenchmarkFixture, warm: Session) -> None:
     """One that was not open before, every time."""
     layers = iter([layer for layer in range(24) if layer != 5])
     timed(benchmark, lambda: warm.open(ROUTE, next(layers), 7))
@@ -165,7 +165,7 @@ def test_block_opened(benchmark: BenchmarkFixture, warm: Session):
 
 @pytest.mark.parametrize("n_tokens", [8, 256])
 @pytest.mark.parametrize("how", ["plain", "recorded"])
-def test_forward(benchmark: BenchmarkFixture, loaded: Loaded, n_tokens: int, how: str):
+def test_forward(benchmark: BenchmarkFixture, loaded: Loaded, n_tokens: int, how: str) -> None:
     ids = [int(number) for number in numbered_prompt(n_tokens).split()]
     work = {
         "plain": lambda: plain_forward(loaded, ids),
@@ -190,7 +190,7 @@ def ids_of(flow: FlowGraph) -> list[int]:
 
 
 @pytest.mark.parametrize("n_layers", [6, 12, 24])
-def test_by_layers(benchmark: BenchmarkFixture, n_layers: int, tmp_path_factory: Any):
+def test_by_layers(benchmark: BenchmarkFixture, n_layers: int, tmp_path_factory: Any) -> None:
     loaded = gpt2_sized(
         seed=0, sharpness=8.0, n_layer=n_layers, n_embd=1024, n_head=16, n_positions=64
     )
@@ -200,7 +200,7 @@ def test_by_layers(benchmark: BenchmarkFixture, n_layers: int, tmp_path_factory:
 @pytest.mark.parametrize("n_tokens", [8, 32, 128])
 def test_by_tokens(
     benchmark: BenchmarkFixture, loaded: Loaded, n_tokens: int, tmp_path_factory: Any
-):
+) -> None:
     request = Request(numbered_prompt(n_tokens), layers="none")
     explained(benchmark, loaded, request, tmp_path_factory)
 
@@ -208,7 +208,7 @@ def test_by_tokens(
 @pytest.mark.parametrize("n_memories", [0, 25, 100])
 def test_by_nodes(
     benchmark: BenchmarkFixture, loaded: Loaded, n_memories: int, tmp_path_factory: Any
-):
+) -> None:
     request = replace(REQUEST, memories=n_memories, anti_memories=0)
     explained(benchmark, loaded, request, tmp_path_factory)
 

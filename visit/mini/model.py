@@ -93,7 +93,7 @@ def save(model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast, folder: Pat
         half.load_state_dict(model.state_dict())
         half.config.activation_function = "gelu_new"
         half.config.use_cache = True
-        half.half()  # type: ignore[no-untyped-call]
+        half.half()
         half.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
         _name_for_all_releases(Path(temporary) / "tokenizer_config.json")

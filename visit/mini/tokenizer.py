@@ -56,7 +56,7 @@ def train_tokenizer(seed: int) -> PreTrainedTokenizerFast:
     )
     words = [word for word in common_words(seed) for _ in range(_REPEATS)]
     tokenizer.train_from_iterator(words, trainer)
-    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         bos_token=END_OF_TEXT,
         eos_token=END_OF_TEXT,
