@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from visit.graph.studied.figure import FigureKind, Line
+from visit.graph.studied.intervals import mean_interval
 from visit.studies.drawing import (
     bars_figure,
     line,
@@ -14,7 +15,6 @@ from visit.studies.drawing import (
     number_in_words,
     share_in_words,
 )
-from visit.studies.intervals import mean_interval
 
 VALUES = np.random.default_rng(0).normal(size=(40, 3, 5))
 WORDS = {"x_title": "layer", "y_title": "bits", "n": 40}

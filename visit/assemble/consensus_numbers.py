@@ -8,10 +8,12 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from visit.assemble.spreads import spread_over, strongest_in
 from visit.attribution.batch_flow import BatchLayer
 from visit.graph.consensus import EdgeConsensus, PartConsensus
 from visit.graph.flow import EdgeKind, NodeId, NodeKind
-from visit.graph.spread import Array, Spread, spread_over, strongest_in
+from visit.graph.spread import Spread
+from visit.graph.studied.columns import Array
 
 
 class Numbers:

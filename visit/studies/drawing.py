@@ -18,7 +18,7 @@ import numpy as np
 
 from visit.graph.studied.columns import Array
 from visit.graph.studied.figure import Figure, FigureKind, Line
-from visit.studies.intervals import Bounds, Interval, mean_interval
+from visit.graph.studied.intervals import Bounds, Interval, mean_interval
 
 Xs = Sequence[float | str] | None
 

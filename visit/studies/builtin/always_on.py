@@ -21,6 +21,7 @@ from visit.errors import RequestError
 from visit.graph.request import Count, CountFromOne, PartOfOne
 from visit.graph.studied.columns import Array, Surveyed
 from visit.graph.studied.figure import Figure, Line
+from visit.graph.studied.intervals import Interval, mean_interval
 from visit.studies.builtin.of_survey import ask
 from visit.studies.drawing import (
     bars_figure,
@@ -30,7 +31,6 @@ from visit.studies.drawing import (
     number_in_words,
     share_in_words,
 )
-from visit.studies.intervals import Interval, mean_interval
 from visit.studies.rows import Prepared, Rows
 from visit.studies.study import Prompt, Study
 from visit.text import counted

@@ -9,9 +9,9 @@ import numpy as np
 from visit.engine.surveys import SurveyPatterns
 from visit.graph.explored.heads import KINDS
 from visit.graph.studied.figure import Figure
+from visit.graph.studied.intervals import mean_interval
 from visit.studies.builtin.of_survey import SurveyStudy
 from visit.studies.drawing import line_from_interval, map_figure, share_in_words
-from visit.studies.intervals import mean_interval
 from visit.studies.rows import Rows
 
 _SHARE = (0.0, 1.0)

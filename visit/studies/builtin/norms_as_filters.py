@@ -12,6 +12,7 @@ from visit.engine.surveys import SurveyNorms
 from visit.graph.studied.columns import Array
 from visit.graph.studied.figure import Figure, Line
 from visit.graph.studied.function_words import WordClass
+from visit.graph.studied.intervals import mean_interval
 from visit.studies.builtin.of_survey import SurveyStudy
 from visit.studies.drawing import (
     bars_figure,
@@ -21,7 +22,6 @@ from visit.studies.drawing import (
     number_in_words,
     share_in_words,
 )
-from visit.studies.intervals import mean_interval
 from visit.studies.rows import Rows
 
 _CHANGE = (-1.0, 1.0)

@@ -10,7 +10,7 @@ A column of 0 and 1 alone is a share, whose resamples follow a known distributio
 interval, which is what theirs tends to, without steps.
 
 How often a 95 % interval holds the truth, in 4,000 simulated studies each (good to 0.3), shares
-exactly and on average over p ± .03 (``tests/studies/test_intervals.py`` repeats it in small):
+exactly and on average over p ± .03 (``tests/graph/studied/test_intervals.py`` repeats it in small):
 
 ==================== ==== ==== ==== ==== =====
 n                    10   20   50   100  1,000
@@ -38,11 +38,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import betaincinv, ndtr, ndtri, stdtrit
 
+from visit.graph.spread import LEVEL
 from visit.graph.studied.columns import Array
-from visit.studies.resamples import Sample, draw_means, take_sample
+from visit.graph.studied.resamples import Sample, draw_means, take_sample
 
-LEVEL = 0.95
-"""How often an interval holds the mean over all prompts like these."""
 RESAMPLES = 2000
 LEAST = 8
 """With fewer prompts an interval is Student's: resamples of so few lie too close together."""

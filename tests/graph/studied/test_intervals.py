@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from visit.studies import resamples
-from visit.studies.intervals import LEAST, Interval, difference_interval, mean_interval
+from visit.graph.studied import resamples
+from visit.graph.studied.intervals import LEAST, Interval, difference_interval, mean_interval
 
 Draw = Callable[[np.random.Generator, tuple[int, int]], np.ndarray]
 KNOWN: dict[str, tuple[Draw, float]] = {
