@@ -485,23 +485,26 @@ interface Visit {
   setPane: (pane: Pane) => void;
   showLens: (figure: LensFigure | null) => void;
 
-  // ways.js, graph.js
+  // ways.js, graph.js, parts.js
   ways: WayTools;
   cy: () => Cy | null;
   tap: (node: CyCollection) => void;
-  fit: () => void;
   settle: () => void;
-  viewport: () => string | null;
   setCounts: (steps: CountSteps) => void;
   setMeasurable: (can: boolean) => void;
   chooseBy: (by: string) => void;
   moveCount: (step: number) => void;
   setCount: (step: number) => void;
-  show: (id: string) => void;
   keep: (id: string) => void;
   toggleFold: (title: CyCollection) => void;
   toggleFamily: (family: string) => void;
   showFound: (ids: Set<string>) => number;
+
+  // viewport.js
+  sight: { attach: () => void; arrange: () => boolean; keepInSight: () => void };
+  fit: () => void;
+  show: (id: string) => void;
+  viewport: () => string | null;
 
   // search.js, finder.js
   search: SearchTools;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -138,3 +139,38 @@ def test_a_notch_of_the_wheel_zooms_by_a_quarter_at_most_and_shift_pans(screen: 
     screen.page.keyboard.up("Shift")
     wait_until(lambda: screen.ask(f"{CY}.pan().x") != x, "the pan")
     assert screen.ask(f"{CY}.zoom()") == after
+
+
+FROM_THE_MIDDLE = f"""id => {{
+    const cy = {CY};
+    const far = node => {{
+        const {{ x, y }} = node.renderedPosition();
+        return [x - cy.width() / 2, y - cy.height() / 2];
+    }};
+    const nearest = cy.nodes('[family]').min(node => Math.hypot(...far(node))).ele;
+    const node = id ? cy.getElementById(id) : nearest;
+    return {{ id: node.id(), far: far(node), y: node.position().y }};
+}}"""
+
+
+def test_what_is_looked_at_stays_where_it_is_when_the_canvas_changes(
+    open_app: Callable[..., Screen],
+):
+    """The drawing is laid out anew for the lower canvas, and moved with what is in the middle."""
+    screen = open_prompt(open_app, f"prompt={quote(PROMPT)}", width=1440, height=900)
+    screen.ask("visit.show('L23.head5@7')")
+    screen.rest()
+    screen.ask("visit.pick(null)")  # a picked one is moved as far as it takes to see its sources
+    box = screen.page.locator("#graph").bounding_box()
+    screen.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    screen.page.mouse.wheel(0, -120)
+    screen.rest()
+    before = screen.ask(FROM_THE_MIDDLE)
+    screen.page.locator("button[data-dock]").click()
+
+    def find() -> dict[str, Any]:
+        return screen.ask(FROM_THE_MIDDLE, before["id"])
+
+    wait_until(lambda: find()["y"] != before["y"], "the lower drawing")
+    screen.rest()
+    assert find()["far"] == pytest.approx(before["far"], abs=2)
