@@ -120,11 +120,15 @@
     const seen = [...own.places].filter(([id, at]) => {
       return x1 < at.x && at.x < x2 && y1 < at.y && at.y < y2 && cy.getElementById(id).length;
     });
-    seen.sort(([a, atA], [b, atB]) => Number(b === state.picked) - Number(a === state.picked) || distance(atA) - distance(atB));
-    if (!seen.length) return;
-    const [id, before] = seen[0];
+    seen.sort(([, one], [, other]) => distance(one) - distance(other));
+    const chosen = seen.find(([id]) => id === state.picked) || seen[0];
+    if (!chosen) return;
+    const [id, before] = chosen;
     const now = cy.getElementById(id).position();
-    cy.panBy({ x: (before.x - now.x) * cy.zoom(), y: (before.y - now.y) * cy.zoom() });
+    const by = { x: (before.x - now.x) * cy.zoom(), y: (before.y - now.y) * cy.zoom() };
+    if (!by.x && !by.y) return;
+    cy.panBy(by);
+    V.writeAddress();
   }
 
   function move() {

@@ -39,10 +39,6 @@ DRAWN = {
     "sinks": ("heads",),
 }
 """The figures of each study that stand on the page; the others are told in their sentence alone."""
-HELD_SHORT = {("heads-and-residual", "smollm2"): ("values=0", "queries=false")}
-"""What is left out where it would take hours on a laptop; a smaller run has it (``WHOLE``)."""
-WHOLE = {("heads-and-residual", "smollm2"): 100}
-"""How many prompts of that smaller run."""
 OTHER_PROMPTS = {"head-scores": "repeats"}
 """A prompt without a token that comes again says nothing of duplicate and induction heads."""
 
@@ -71,12 +67,7 @@ def _runs(arguments: argparse.Namespace) -> Iterator[tuple[list[str], Path]]:
         for study in STUDIES:
             prompts = OTHER_PROMPTS.get(study, arguments.prompts)
             command = ["study", "run", study, "--model", model, "--prompts", prompts]
-            short = HELD_SHORT.get((study, model), ())
-            options = [word for one in short for word in ("--set", one)]
-            yield [*command, "--limit", str(arguments.limit), *options], CACHE / model / study
-            if (study, model) in WHOLE:
-                limit = ["--limit", str(WHOLE[study, model])]
-                yield [*command, *limit], CACHE / model / f"{study}-whole"
+            yield [*command, "--limit", str(arguments.limit)], CACHE / model / study
 
 
 def _write(models: Sequence[str], runs: Sequence[tuple[list[str], Path]]) -> None:
@@ -88,14 +79,9 @@ def _write(models: Sequence[str], runs: Sequence[tuple[list[str], Path]]) -> Non
     text = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
     for study in STUDIES:
         reports = [one for model in models if (one := _report(model, study)) is not None]
-        wholes = {
-            model: one
-            for model in models
-            if (study, model) in WHOLE and (one := _report(model, f"{study}-whole")) is not None
-        }
         if reports:
             _take_pictures(study, reports)
-            text = _replace(text, study, _section(study, reports, wholes))
+            text = _replace(text, study, _section(study, reports))
     listed = "\n".join(["```sh", *commands, "```"])
     text = _replace(text, "commands", listed)
     PAGE.write_text(text, encoding="utf-8")
@@ -115,31 +101,27 @@ def _replace(text: str, name: str, content: str) -> str:
     return re.sub(pattern, lambda found: f"{found[1]}{content}\n{found[2]}", text, flags=re.DOTALL)
 
 
-def _section(study: str, reports: Sequence[Report], wholes: dict[str, Report]) -> str:
+def _section(study: str, reports: Sequence[Report]) -> str:
     lines = [f"*{reports[0].summary}*", ""]
-    for figure in _figures(reports, wholes):
+    for figure in _figures(reports):
         found = ""
         if figure.expected:
             who, what = figure.finding
             found = f" {who} found {what}."
         lines += [f"**{figure.title}.**{found}", ""]
-        for report in [*reports, *wholes.values()]:
-            said = _of(report, figure.name)
-            own = _of(reports[0], figure.name) if report in wholes.values() else None
-            if said is None or (report in wholes.values() and own is not None
-                                and _of(reports[-1], figure.name) is not None):  # fmt: skip
-                continue
-            lines.append(f"- `{report.model.name}`, {said.n:,} prompts: {said.says}")
+        for report in reports:
+            if (said := _of(report, figure.name)) is not None:
+                lines.append(f"- `{report.model.name}`, {said.n:,} prompts: {said.says}")
         lines.append("")
         if figure.name in DRAWN[study]:
             lines += [f"![{figure.title}](findings/{study}-{figure.name}.png)", ""]
     return "\n".join(lines).rstrip()
 
 
-def _figures(reports: Sequence[Report], wholes: dict[str, Report]) -> list[Figure]:
+def _figures(reports: Sequence[Report]) -> list[Figure]:
     """The figures of all, each once."""
     named: dict[str, Figure] = {}
-    for report in [*reports, *wholes.values()]:
+    for report in reports:
         for figure in report.figures:
             named.setdefault(figure.name, figure)
     return list(named.values())
@@ -159,7 +141,7 @@ def _take_pictures(study: str, reports: Sequence[Report]) -> None:
         page.goto(place.as_uri())
         page.wait_for_selector(".js-plotly-plot .main-svg")
         for name in DRAWN[study]:
-            title = next(one.title for one in _figures(reports, {}) if one.name == name)
+            title = next(one.title for one in _figures(reports) if one.name == name)
             section = page.locator("section.figure").filter(
                 has=page.get_by_role("heading", name=title, exact=True)
             )
