@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,28 @@ def test_a_memory_is_said_with_its_text_before_and_behind(session: Session):
         assert one.token == ids[one.at].text and one.reads is None
         assert one.before[-1:] == tuple(token.text for token in ids[max(0, one.at - 1) : one.at])
     assert all(one.value < 0 for one in found.lowest)
+
+
+def test_a_head_reads_the_token_it_attends_to_most_the_bos_that_each_piece_begins_with_among_them(
+    session: Session,
+):
+    tokens = session.resident.tokens
+    request, text = replace(REQUEST, bos=True), f"{TEXT} " * 8
+    found = session.ask(FindContexts(request, "L0.head0", text, 20))
+    bos, *ids = (token.id for token in tokens.read(Request(text, bos=True)))
+    length = session.resident.loaded.architecture.sizes.n_context - 1
+    pieces = [ids[begin : begin + length] for begin in range(0, len(ids), length)]
+    assert len(pieces) > 1
+    read = []
+    for one in found.highest:
+        piece, place = divmod(one.at, length)
+        whole = [bos, *pieces[piece]]
+        pattern = session.pattern(Request(prompt_ids=tuple(whole)), 0, 0)[place + 1]
+        source = max(range(place + 2), key=lambda at: pattern[at])
+        assert one.reads == tokens.text(whole[source])
+        assert one.attention == pytest.approx(pattern[source], abs=1e-5)
+        read.append(source)
+    assert 0 in read
 
 
 def test_a_memorys_nearest_are_those_whose_logits_go_with_its_own(session: Session):

@@ -45,6 +45,11 @@ def test_with_a_factor_a_token_the_positive_activations_flow_is_all_explained(se
     )
 
 
+def test_the_first_position_has_a_factor_too(session: Session):
+    found = session.ask(FindFactors(Request(REQUEST.prompt, position=0)))
+    assert found.position == 0 and len(found.factors) == 1 and 0 not in found.left_out
+
+
 def test_memories_stand_where_their_factor_is_strongest_and_the_strongest_first(session: Session):
     found = session.ask(FindFactors(REQUEST, first_token=True))
     assert not found.given and len(found.factors) >= 1 and found.left_out == ()

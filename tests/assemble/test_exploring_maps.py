@@ -46,15 +46,32 @@ def test_every_residual_has_its_place_among_all(session: Session, lengths: bool)
     assert len(found.points) == sum(len(trace.token_ids) for trace in traces)
 
 
+@pytest.mark.parametrize("bos", [False, True])
 @pytest.mark.parametrize("ask", [MapResiduals, MapQueryKey])
-def test_a_prompt_of_ids_alone_is_mapped_beside_others(session: Session, ask: Any):
-    """What a continuation's step is: it has no text to tokenize again."""
-    ids = session.resident.trace(REQUEST, lambda *_: None).token_ids
+def test_a_prompt_of_ids_alone_is_mapped_beside_others(session: Session, ask: Any, bos: bool):
+    """What a continuation's step is: it has no text to tokenize again. The others begin as it."""
+    plain = replace(REQUEST, bos=bos)
+    ids = session.resident.trace(plain, lambda *_: None).token_ids
     of_ids, of_text = (
         session.ask(ask(request, others=(OTHER,)))
-        for request in (Request("", prompt_ids=tuple(ids)), REQUEST)
+        for request in (Request("", prompt_ids=tuple(ids)), plain)
     )
     assert of_ids == replace(of_text, request=of_ids.request)
+
+
+def test_a_token_whose_twin_is_in_another_prompt_is_still_compared_with_the_others(
+    session: Session,
+):
+    found = session.ask(MapResiduals(REQUEST, others=(REQUEST.prompt,)))
+    x = torch.stack([one for one in session.resident.trace(REQUEST, lambda *_: None).residuals])
+    unit = torch.nn.functional.normalize(x[-1, 1:].double(), dim=-1)
+    most = (unit @ unit.T).fill_diagonal_(-1).max()
+    assert f"cosine {most:.3f}" in found.findings()[1]
+
+
+def test_what_is_the_same_everywhere_is_no_map(session: Session):
+    with pytest.raises(RequestError, match="the same residuals"):
+        session.ask(MapResiduals(Request("The capital"), others=("The capital",)))
 
 
 def test_the_first_tokens_are_left_out_and_a_shared_beginning_is_no_finding(session: Session):

@@ -12,7 +12,7 @@ from specimens import MAKERS, Specimen, specimen
 from torch import Tensor
 
 from visit.attribution import circuits
-from visit.explore.composition import SIDES, baseline, compose, factors_of
+from visit.explore.composition import SIDES, Factors, baseline, compose, factors_of
 from visit.explore.composition_parts import (
     chance_of_parts,
     compose_parts,
@@ -22,7 +22,7 @@ from visit.explore.composition_parts import (
 from visit.explore.head_circuits import circuits_of
 from visit.explore.head_scores import marks, repeated_tokens, score_heads
 from visit.graph.explored.heads import KINDS
-from visit.models.architectures.base import Sizes
+from visit.models.architectures.base import Norm, Sizes
 from visit.tracing.trace import record
 
 IDS = [3, 14, 3, 9, 14, 14, 3, 26]
@@ -185,6 +185,47 @@ def test_tokens_said_twice_are_the_same_for_the_same_seed():
     rows = repeated_tokens(range(100), 6, 3, 1)
     assert rows == repeated_tokens(range(100), 6, 3, 1) != repeated_tokens(range(100), 6, 3, 2)
     assert all(row[:6] == row[6:] and len(row) == 12 for row in rows)
+
+
+def test_composition_is_made_on_the_device_that_the_weights_are_on():
+    """On one that only has shapes: a tensor of another device beside it would be refused."""
+    factors = factors_of(specimen("llama-gqa").architecture)
+    away = Factors(
+        factors.write.to("meta"),
+        {side: read.to("meta") for side, read in factors.read.items()},
+        {side: norms.to("meta") for side, norms in factors.norms.items()},
+        factors.layers,
+    )
+    assert {found.device.type for found in compose(away, lambda _: None).values()} == {"meta"}
+
+
+def test_a_circuit_looks_with_the_models_own_queries_and_keys(tiny: Specimen):
+    """As the layer's norms make them, those of queries and keys among them."""
+    ids = torch.arange(5)
+    x = tiny.model.get_input_embeddings()(ids).float()
+    for layer, block in enumerate(tiny.architecture.blocks):
+        attention = block.attention
+        normed = x if block.ln1 is None else block.ln1(x)
+        queries = projected(normed, attention.w_q, attention.b_q, attention.q_norm)
+        keys = projected(normed, attention.w_k, attention.b_k, attention.k_norm)
+        for head, query in enumerate(queries):
+            key = keys[head * len(keys) // len(queries)]
+            scores = query @ key.T * attention.score_scale
+            wanted = scores - scores.mean(1, keepdim=True)
+            found = circuits_of(tiny.architecture, x, ids, layer, head, 1).scores
+            torch.testing.assert_close(found, wanted.float(), atol=1e-4, rtol=1e-4)
+
+
+def projected(x: Tensor, weight: Tensor, bias: Tensor | None, norm: Norm | None) -> list[Tensor]:
+    """Each head's; a norm is of a head's own, or of all heads' side by side."""
+    heads = [x @ w.float() for w in weight]
+    if bias is not None:
+        heads = [head + b for head, b in zip(heads, bias, strict=True)]
+    if norm is None:
+        return heads
+    if len(norm.gain) == weight.shape[2]:
+        return [norm(head) for head in heads]
+    return list(norm(torch.cat(heads, -1)).split(weight.shape[2], -1))
 
 
 def test_the_head_made_by_hand_copies_and_looks_for_what_it_should():

@@ -99,7 +99,7 @@ def circuit_weights(
 
 def _root(w: Float[Tensor, "head any d_head"]) -> Float[Tensor, "head d_head d_head"]:
     """The symmetric square root of ``wᵀ w``: as long, in every direction, as ``w``."""
-    wide = w.double()
+    wide = w.cpu().double()  # not every device has float64
     values, vectors = torch.linalg.eigh(wide.transpose(1, 2) @ wide)
     root: Tensor = (vectors * values.clamp_min(0).sqrt().unsqueeze(1)) @ vectors.transpose(1, 2)
     return root.to(w)
@@ -118,7 +118,7 @@ def compose(
         tell: Told how far it is, 0 to 1; what it raises ends the work.
     """
     n_heads, _, d_model = factors.write.shape
-    squares = {side: torch.zeros(n_heads, n_heads) for side in SIDES}
+    squares = {side: factors.write.new_zeros(n_heads, n_heads) for side in SIDES}
     for begin in range(0, d_model, _ROWS):
         rows = slice(begin, min(begin + _ROWS, d_model))
         # Both are symmetric: what is right of these rows counts twice.
@@ -133,7 +133,7 @@ def compose(
                 stop = min(start + _READERS, n_heads)
                 squares[side][:stop, start:stop].addmm_(flat[:stop], right[start:stop].T)
         tell(rows.stop / d_model)
-    layers = torch.tensor(factors.layers)
+    layers = torch.tensor(factors.layers, device=factors.write.device)
     is_earlier = layers[:, None] < layers[None]
     own = factors.write.flatten(1).norm(dim=1)
     tiny = torch.finfo(torch.float32).tiny

@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from visit.models.architectures import Architecture
+from visit.models.architectures.base import Sizes
 from visit.tracing.precision import ledger_dtype
 from visit.tracing.trace import Trace, record
 
@@ -96,6 +97,11 @@ class LayerPeaks:
         return {name: peaks for name, peaks in named.items() if peaks is not None}
 
 
+def piece_length(sizes: Sizes, first: int | None) -> int:
+    """How many tokens of a text are read at once, beside the one that each piece begins with."""
+    return min(sizes.n_context, PIECE) - (first is not None)
+
+
 def find_peaks(
     model: Any,
     architecture: Architecture,
@@ -116,7 +122,7 @@ def find_peaks(
         What is kept of each layer.
     """
     start = () if first is None else (first,)
-    length = min(architecture.sizes.n_context, PIECE) - len(start)
+    length = piece_length(architecture.sizes, first)
     found = [_none_yet(architecture, layer) for layer in range(architecture.sizes.n_layers)]
     for begin in range(0, len(token_ids), length):
         piece = [*start, *token_ids[begin : begin + length]]

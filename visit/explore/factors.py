@@ -69,7 +69,7 @@ def errors_at_best(x: Float[Tensor, "token memory"], most: int) -> list[float]:
 
     Source: Eckart & Young 1936.
     """
-    wide = x.double()
+    wide = x.cpu().double()
     squares = torch.linalg.eigvalsh(wide @ wide.T).flip(0).clamp_min(0)
     left = 1 - squares.cumsum(0) / squares.sum().clamp_min(torch.finfo(wide.dtype).tiny)
     found: list[float] = left.clamp_min(0).sqrt()[:most].tolist()

@@ -1,7 +1,8 @@
 """What one head's weights do to tokens: which it looks for from which, and what it makes of each.
 
-Tokens are read as the embedding alone, scaled by the layer's own norm, without any position: what
-the head would do in a model of that layer alone. In a later layer the residual holds more than
+Tokens are read as the embedding alone, scaled by the layer's own norm, and queries and keys by
+theirs where the model has such norms, without any position: what the head would do in a model of
+that layer alone. In a later layer the residual holds more than
 that, which no weights say.
 
 Source: Elhage et al. 2021, "the QK circuit" and "the OV circuit".
@@ -15,6 +16,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from visit.attribution.projections import keys_of, queries_of
 from visit.models.architectures import Architecture
 
 
@@ -45,7 +47,7 @@ def circuits_of(
 
     Args:
         architecture: The model.
-        embeddings: Of those tokens.
+        embeddings: Of those tokens, on whatever device.
         token_ids: Their ids.
         layer: The head's layer.
         head: Its number.
@@ -53,20 +55,18 @@ def circuits_of(
     """
     block = architecture.blocks[layer]
     attention = block.attention
-    x = embeddings.float()
+    x = embeddings.to(attention.w_q.device, torch.float32)
     if block.ln1 is not None:
         x = block.ln1(x)
     shared = head * len(attention.w_k) // len(attention.w_q)
-    queries, keys = x @ attention.w_q[head].to(x), x @ attention.w_k[shared].to(x)
-    if attention.b_q is not None:
-        queries = queries + attention.b_q[head].to(x)
+    queries, keys = queries_of(attention, x)[head], keys_of(attention, x)[shared]
     scores = queries @ keys.T * attention.score_scale
     written = attention.value(x, head) @ attention.w_o[head].to(x)
     if block.attn_norm is not None:
         written = written * block.attn_norm.gain.to(x)
     direction = architecture.final_norm.linear(written, torch.ones_like(written[:, :1]))
     logits = direction @ architecture.unembedding.to(x)
-    own = logits.gather(1, token_ids[:, None])
+    own = logits.gather(1, token_ids.to(logits.device)[:, None])
     return HeadCircuits(
         scores=scores - scores.mean(1, keepdim=True),
         promoted=logits.topk(top_k, dim=1).indices,

@@ -125,7 +125,7 @@ def nearest(
 
     In the space of the residuals, not in the plane.
     """
-    unit = torch.nn.functional.normalize(vectors.double(), dim=-1)
+    unit = torch.nn.functional.normalize(vectors.cpu().double(), dim=-1)
     cosines = unit @ unit.T
     cosines.fill_diagonal_(-torch.inf)
     found = cosines.topk(min(N_NEIGHBOURS, len(vectors) - 1), dim=1)

@@ -33,7 +33,7 @@ def outliers_of(
     Returns:
         Their positions, their numbers, and how many times the median they are, farthest first.
     """
-    sizes = residual.double().abs()
+    sizes = residual.cpu().double().abs()
     median = sizes.median()
     ratios = sizes / median.clamp_min(torch.finfo(sizes.dtype).tiny)
     found = ratios.flatten().topk(min(count, ratios.numel()))

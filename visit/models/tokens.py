@@ -48,6 +48,10 @@ class Tokens:
         """Whether there is a BOS token to begin with."""
         return self._tokenizer.bos_token_id is not None
 
+    def begins_with_bos(self, ids: Sequence[int]) -> bool:
+        """Whether the first token is the BOS."""
+        return self.has_bos and bool(ids) and ids[0] == self._tokenizer.bos_token_id
+
     @property
     def has_chat(self) -> bool:
         """Whether there is a chat template."""

@@ -98,7 +98,16 @@ def _strongest(kind: NodeKind, request: Request, resident: Resident, tell: Progr
     return max((p for p in parts if p.id.kind is kind), key=lambda part: abs(part.flow)).id
 
 
-def requests_of_prompts(request: Request, others: Sequence[str]) -> list[Request]:
+def read_with_bos(request: Request, resident: Resident) -> bool | None:
+    """How a text beside a request's prompt is to begin: as that does."""
+    if request.prompt_ids is None or not resident.tokens.has_bos:
+        return request.bos
+    return resident.tokens.begins_with_bos(request.prompt_ids)
+
+
+def requests_of_prompts(
+    request: Request, others: Sequence[str], resident: Resident
+) -> list[Request]:
     """The request, and the same of other prompts, in which nothing is changed.
 
     Raises:
@@ -109,7 +118,11 @@ def requests_of_prompts(request: Request, others: Sequence[str]) -> list[Request
             f"{len(others)} other prompts are given; {_MOST_PROMPTS - 1} are mapped at most: leave "
             "some out"
         )
+    bos = read_with_bos(request, resident)
     return [
         request,
-        *(replace(request, prompt=other, prompt_ids=None, interventions=()) for other in others),
+        *(
+            replace(request, prompt=other, prompt_ids=None, bos=bos, interventions=())
+            for other in others
+        ),
     ]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from torch import Tensor
 
 from visit import __version__
-from visit.assemble.exploring.chosen import choose_part
+from visit.assemble.exploring.chosen import choose_part, read_with_bos
 from visit.assemble.exploring.nearest import find_nearest
 from visit.assemble.kept_files import find_in_file
 from visit.assemble.named import resolve_position
@@ -18,7 +19,7 @@ from visit.assemble.residency import Resident
 from visit.engine.exploring import FindContexts
 from visit.engine.progress import Progress
 from visit.errors import RequestError
-from visit.explore.contexts import LayerPeaks, find_peaks, heads_at
+from visit.explore.contexts import LayerPeaks, find_peaks, heads_at, piece_length
 from visit.formats.files import cache_folder
 from visit.graph.explored.contexts import Context, Contexts
 from visit.graph.ids import NodeId
@@ -46,12 +47,18 @@ def find_contexts(question: FindContexts, resident: Resident, tell: Progress) ->
     position = resolve_position(request.position, len(trace.token_ids))
     part = choose_part(question.part, position, request, resident, tell)
     text = question.text or TEXT
-    read = resident.tokens.read(Request(text, model=request.model, bos=request.bos))
+    bos = read_with_bos(request, resident)
+    read = resident.tokens.read(Request(text, model=request.model, bos=bos))
     first = read[0].id if read and read[0].special else None
     ids = [token.id for token in read if first is None or token.position > 0]
     if len(ids) < 2:
         raise RequestError("the text is no two tokens long; give a longer one, or leave it out")
-    kept, texts = _read_text(resident, ids, first, tell), resident.tokens.texts(ids)
+    kept = _read_text(resident, ids, first, tell)
+    texts = _Texts(
+        resident.tokens.texts(ids),
+        None if first is None else resident.tokens.text(first),
+        piece_length(resident.loaded.architecture.sizes, first),
+    )
     is_head = part.kind is NodeKind.HEAD
     sort = "heads" if is_head else "memories"
     here = _value_here(resident, trace, part)
@@ -76,6 +83,26 @@ def find_contexts(question: FindContexts, resident: Resident, tell: Progress) ->
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """A text's tokens, as they are read.
+
+    Attributes:
+        tokens: What each says.
+        first: What each piece begins with that is not of the text, such as a BOS.
+        length: How many of the text's tokens a piece has.
+    """
+
+    tokens: Sequence[str]
+    first: str | None
+    length: int
+
+    def read_from(self, at: int, distance: int) -> str:
+        """The token so far before another in its piece."""
+        source, begin = at - distance, at - at % self.length
+        return self.first if self.first is not None and source < begin else self.tokens[source]
+
+
 def _value_here(resident: Resident, trace: Trace, part: NodeId) -> float:
     """The memory's activation, or what the head writes, at the traced position."""
     assert part.layer is not None and part.number is not None
@@ -87,9 +114,7 @@ def _value_here(resident: Resident, trace: Trace, part: NodeId) -> float:
     return float(activation[part.position, part.number])
 
 
-def _list_contexts(
-    kept: _Kept, start: str, part: NodeId, texts: Sequence[str]
-) -> tuple[Context, ...]:
+def _list_contexts(kept: _Kept, start: str, part: NodeId, texts: _Texts) -> tuple[Context, ...]:
     """The kept tokens of one part; of ``negative`` those alone that are below 0."""
     columns = {
         name.removeprefix(f"{start}."): column[part.number].tolist()
@@ -102,10 +127,10 @@ def _list_contexts(
         Context(
             value=-value if is_negative else value,
             at=at,
-            before=tuple(texts[max(0, at - _BEFORE) : at]),
-            token=texts[at],
-            after=tuple(texts[at + 1 : at + 1 + _AFTER]),
-            reads=None if sources is None else texts[max(0, at - sources[place])],
+            before=tuple(texts.tokens[max(0, at - _BEFORE) : at]),
+            token=texts.tokens[at],
+            after=tuple(texts.tokens[at + 1 : at + 1 + _AFTER]),
+            reads=None if sources is None else texts.read_from(at, sources[place]),
             attention=None if attention is None else attention[place],
         )
         for place, (value, at) in enumerate(zip(columns["values"], columns["at"], strict=True))

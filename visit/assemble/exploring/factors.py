@@ -43,7 +43,7 @@ def find_factors(question: FindFactors, resident: Resident, tell: Progress) -> F
     trace = resident.trace(request, tell)
     asked = resident.builder.resolve(trace, request)
     layers = _choose_layers(question.of_layers, resident)
-    begins = 0 if question.first_token or len(trace.token_ids) < 3 else 1
+    begins = 0 if question.first_token or len(trace.token_ids) < 3 or not asked.position else 1
     taken = slice(begins, asked.position + 1)
     n_tokens = asked.position + 1 - begins
     if (question.factors or 1) > n_tokens:

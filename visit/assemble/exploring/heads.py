@@ -52,9 +52,12 @@ def read_heads(question: ReadHeads, resident: Resident, tell: Progress) -> Heads
     tell("heads", 0.3)
     amounts = resident.once(
         "compositions",
-        lambda: compose(
-            factors_of(architecture), lambda part: tell("composition", 0.3 + 0.6 * part)
-        ),
+        lambda: {
+            side: found.cpu()
+            for side, found in compose(
+                factors_of(architecture), lambda part: tell("composition", 0.3 + 0.6 * part)
+            ).items()
+        },
     )
     chance = baseline(sizes, question.seed)
     return Heads(
@@ -180,7 +183,7 @@ def _token_circuits(
     ids = torch.tensor([*own, *(id_ for id_ in dict.fromkeys(drawn) if id_ not in own)])
     embedding = resident.loaded.model.get_input_embeddings()
     with torch.inference_mode():
-        vectors = embedding(ids.to(embedding.weight.device)).cpu()
+        vectors = embedding(ids.to(embedding.weight.device))
         found = circuits_of(asked.architecture, vectors, ids, *place, _PROMOTED)
     scores, readers = found.scores.max(0)
     texts = resident.tokens.texts(ids.tolist())

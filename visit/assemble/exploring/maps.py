@@ -26,7 +26,7 @@ def map_residuals(question: MapResiduals, resident: Resident, tell: Progress) ->
     """
     request = question.request
     groups = groups_from_typed(question.groups)
-    requests = requests_of_prompts(request, question.others)
+    requests = requests_of_prompts(request, question.others, resident)
     points, residuals = [], []
     begins = 0 if question.first_token else 1
     for number, one in enumerate(requests):
@@ -42,6 +42,8 @@ def map_residuals(question: MapResiduals, resident: Resident, tell: Progress) ->
             f"{len(together)} tokens are no map; give a longer prompt, or take the first token in"
         )
     spread = spread_of(together, scaled=not question.lengths)
+    if not spread.any():
+        raise RequestError("all tokens have the same residuals: there is no map; give others")
     plane = project(spread.flatten(0, 1), question.projection, question.seed)
     places = plane.places.unflatten(0, (-1, n_depths)).tolist()
     near = [nearest(together[:, depth]) for depth in range(n_depths)]

@@ -33,7 +33,8 @@ def map_query_key(question: MapQueryKey, resident: Resident, tell: Progress) -> 
         RequestError: there is no such head, too many prompts, or too few tokens.
     """
     request = question.request
-    traces = [resident.trace(one, tell) for one in requests_of_prompts(request, question.others)]
+    requests = requests_of_prompts(request, question.others, resident)
+    traces = [resident.trace(one, tell) for one in requests]
     position = resolve_position(request.position, len(traces[0].token_ids))
     begins = 0 if question.first_token else 1
     if sum(len(trace.token_ids) - begins for trace in traces) < 2:

@@ -10,7 +10,7 @@ from visit.assemble.residency import Resident
 from visit.engine.exploring import ReadSinks
 from visit.engine.progress import Progress
 from visit.explore.sinks import MASSIVE, TIMES_MEDIAN, mean_attention, outliers_of
-from visit.graph.explored.sinks import RESTS, Outlier, SinkHead, Sinks, WithoutSink
+from visit.graph.explored.sinks import LEAST_READERS, RESTS, Outlier, SinkHead, Sinks, WithoutSink
 from visit.tracing.trace import Trace
 
 _OUTLIERS = 20
@@ -28,7 +28,7 @@ def read_sinks(question: ReadSinks, resident: Resident, tell: Progress) -> Sinks
         model=resident.info,
         tokens=resident.tokens.read(request),
         position=position,
-        norms=tuple(tuple(one.double().norm(dim=-1).tolist()) for one in trace.residuals),
+        norms=tuple(tuple(one.cpu().double().norm(dim=-1).tolist()) for one in trace.residuals),
         heads=heads,
         outliers=_find_outliers(trace),
         without=None,
@@ -42,8 +42,8 @@ def _find_heads(trace: Trace) -> tuple[SinkHead, ...]:
     found = []
     for layer, recorded in enumerate(trace.layers):
         mean = mean_attention(recorded.attention)
-        # The last token is seen by itself alone: that is no place where others rest.
-        heads, places = (mean[:, :-1] >= RESTS).nonzero(as_tuple=True)
+        n_places = max(0, mean.shape[1] - LEAST_READERS + 1)
+        heads, places = (mean[:, :n_places] >= RESTS).nonzero(as_tuple=True)
         for head, place in zip(heads.tolist(), places.tolist(), strict=True):
             found.append(SinkHead(layer, head, place, float(mean[head, place])))
     return tuple(sorted(found, key=lambda one: -one.attention))

@@ -132,7 +132,7 @@ class Contexts(Explored):
         if self.rank is not None:
             where = f"number {self.rank} among its {side} in the text"
         if self.rank == 1:
-            where = "more than anywhere in the text"
+            where = f"and nowhere in the text is it {'lower' if self.here < 0 else 'higher'}"
         said = [
             f"{name} is most active at {', '.join(f'“{token}”' for token in tokens)} in "
             f"{self.text} ({self.n_tokens:,} tokens).",

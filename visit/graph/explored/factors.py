@@ -132,8 +132,8 @@ class Factors(Explored):
             f"{len(self.factors)} factors ({how}) leave {percent(self.error)} of the "
             f"activations of {len(self.layers)} layers. The strongest fires at "
             f"{self._named(self.factors[0])}.",
-            f"Factor {number}, strongest at {self._named(most)}, carries most of the metric here: "
-            f"{most.flow:+.2f} of the {self.flow:+.2f} that flows through these memories.",
+            f"Factor {number}, strongest at {self._named(most)}, has the largest flow to the "
+            f"metric: {most.flow:+.2f}, of {self.flow:+.2f} through these memories in all.",
         )
 
     def _named(self, one: Factor) -> str:

@@ -121,12 +121,15 @@ class Maps(Explored):
             shown = f"{percent(sum(self.explained))} of the variance of all residuals"
             said.append(f"The two axes have {shown}; the rest is not seen here.")
         else:
-            said.append("Near points are near; how far apart far ones are says nothing.")
+            said.append(
+                "What is near in the space is drawn near; how far apart other points are says "
+                "nothing."
+            )
         pairs = [
-            (cosines[0], place, others[0])
+            (cosine, place, other)
             for place, point in enumerate(self.points)
-            if (others := point.neighbours[-1]) and (cosines := point.cosines[-1])
-            if cosines[0] < _SAME
+            for other, cosine in zip(point.neighbours[-1], point.cosines[-1], strict=True)
+            if cosine < _SAME
         ]
         if pairs:
             cosine, one, other = max(pairs)

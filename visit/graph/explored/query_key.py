@@ -63,7 +63,7 @@ class QueryKey(Explored):
             -1 where near always means attended.
         correlations: A row a head and a column a layer: the same of every head; ``None`` where
             there are too few pairs.
-        left_out: Whether each prompt's first token is left out as a source.
+        left_out: Whether each prompt's first token is left out, as a reader and as a source.
     """
 
     name: ClassVar[str] = "query-key"
@@ -134,8 +134,9 @@ class QueryKey(Explored):
         if self.pairs:
             best = self.pairs[0]
             reader, source = (self.points[one].token.text for one in (best.query, best.key))
+            without = ", the first token left out" if self.left_out else ""
             said.append(
-                f"It attends most from “{visible(reader)}” to “{visible(source)}”: "
+                f"It attends most{without}, from “{visible(reader)}” to “{visible(source)}”: "
                 f"{percent(best.attention)}."
             )
         return tuple(said)

@@ -177,7 +177,7 @@ class Saliency(Explored):
             )
         if one.delta is not None and one.at_baseline is not None:
             wanted = one.value - one.at_baseline
-            part = abs(one.delta / wanted) if wanted else float("inf")
+            part = abs(one.delta / wanted) if wanted else float("inf") if one.delta else 0.0
             where = f"embeddings of {self.baseline}"
             if self.baseline_token is not None:
                 where = f"the token {visible(self.baseline_token)}"

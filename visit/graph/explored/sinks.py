@@ -16,6 +16,8 @@ from visit.graph.kinds import NodeKind
 from visit.text import percent, visible
 
 RESTS = 0.3
+LEAST_READERS = 4
+"""Of fewer readers, itself among them, every token has much of any head's attention."""
 """From this mean attention on a position on, a head is said to sink there."""
 
 
@@ -139,6 +141,8 @@ class Sinks(Explored):
 
     def _say_heads(self) -> str:
         n_heads = self.model.n_layers * self.model.n_heads
+        if len(self.tokens) < LEAST_READERS:
+            return f"{len(self.tokens)} tokens are too few to say where heads rest."
         if not self.heads:
             least = f"mean attention {100 * RESTS:.0f} % or more"
             return f"No head of {n_heads} rests on a token ({least})."

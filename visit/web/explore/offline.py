@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from dash import html
@@ -77,11 +78,7 @@ def html_from_explored(answer: Explored) -> str:
         "@LAYOUT@": _in_script(figure["layout"]),
         "@FRAMES@": _in_script(figure.get("frames", [])),
     }
-    page = _PAGE
-    for mark, text in filled.items():
-        before, found, after = page.partition(mark)
-        page = before + text + after if found else page
-    return page
+    return re.sub("@[A-Z]+@", lambda mark: filled.get(mark[0], mark[0]), _PAGE)
 
 
 def _in_script(value: object) -> str:

@@ -126,5 +126,5 @@ CONTEXTS = ExploreView(
     draw_contexts,
     above=show_nearest,
     says="The coloured token is where the part writes; it has read what stands before it, and "
-    "nothing behind it. The first token of every 256 is left out.",
+    "nothing behind it. The first token of each piece is left out.",
 )
