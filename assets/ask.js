@@ -12,8 +12,13 @@
     if (V.field(id).value !== value) V.setProps(id, { value });
   };
 
-  // Once the properties that were set have reached Dash.
-  const trace = () => setTimeout(() => V.part("trace").click(), 0);
+  // Once the properties that were set have reached Dash. While another trace runs, which this one ends, the button
+  // is disabled, and a disabled one is not clicked.
+  V.trace = () => {
+    const button = V.part("trace");
+    if (button instanceof HTMLButtonElement && button.disabled) V.setProps("trace", { disabled: false });
+    setTimeout(() => button.click(), 0);
+  };
 
   // The model that a graph is of. The server names the one that answered; an old document may not.
   V.modelOf = ({ request }) => request.model || V.field("model").value.trim();
@@ -47,7 +52,7 @@
     V.say("target", typed);
     V.set("position", null);
     V.setForm({});
-    trace();
+    V.trace();
   };
 
   // A token of the model that the shown graph is of.
@@ -55,7 +60,7 @@
     if (!$("target")) return;
     V.say("target", chosen.typed);
     choose(chosen);
-    trace();
+    V.trace();
   };
 
   V.askPosition = (position) => {
@@ -67,7 +72,7 @@
     V.say("model", model);
     V.setForm(view.request);
     V.set("position", { prompt, model, position });
-    trace();
+    V.trace();
   };
 
   /** @param {ChosenTokens} chosen */

@@ -66,7 +66,7 @@
     V.setForm(view.request);
     V.set("position", { prompt, model, position: step - 1 });
     V.set("chosen", { ...V.chosenFrom(chip, typed), model });
-    setTimeout(() => V.part("trace").click(), 0);
+    V.trace();
   }
 
   // A single step is asked for at once; of many in a row, some on the way and the last.

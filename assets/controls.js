@@ -112,7 +112,7 @@
     const withControl = event.ctrlKey || event.metaKey;
     if (key === "Enter" && withControl && $("trace")) {
       event.preventDefault();
-      V.part("trace").click();
+      V.trace();
       return;
     }
     if (key === "Escape" && V.closeMenus()) return;

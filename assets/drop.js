@@ -40,8 +40,7 @@
     const cancel = $("cancel");
     if (cancel && !cancel.hidden) cancel.click(); // a trace under way would take its place
     V.showRequest(view);
-    V.pick(null);
-    V.setProps("view", { data: view });
+    V.showView(view, null);
   }
 
   // ------------------------------------------------------------------ choosing

@@ -22,6 +22,13 @@
     one.key === other.key || (!one.fixed && !other.fixed && said(one) === said(other));
   const said = (/** @type {View} */ view) => JSON.stringify(Object.entries(view.texts).sort());
 
+  // Notes are of a prompt and a model: those that there are now, where that is the same.
+  function withNotes(/** @type {View} */ view) {
+    const now = V.state.view;
+    const { subjectOf } = V.keeping;
+    return now && !now.fixed && !view.fixed && subjectOf(now) === subjectOf(view) ? { ...view, notes: now.notes } : view;
+  }
+
   V.onView((view) => {
     if (!V.$("trace")) return;
     if (view === returning) returning = null;
@@ -45,9 +52,8 @@
       return;
     }
     at = entry;
-    returning = view;
+    returning = withNotes(view);
     V.showRequest(view);
-    V.setProps("view", { data: view });
-    V.pick(V.address.read(V.table, window.location.search).picked ?? null);
+    V.showView(returning, V.address.read(V.table, window.location.search).picked ?? null);
   });
 })();

@@ -40,8 +40,7 @@
       V.showAgain();
       return;
     }
-    V.setProps("trace", { disabled: false });
-    setTimeout(() => trace.click(), 0);
+    V.trace();
   }
 
   // Dash's worker may open two connections when the server is back, and what waits for the one is then sent on the other

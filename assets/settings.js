@@ -48,7 +48,7 @@
     if (asked === "reset") V.set("settings", {});
     if (asked !== "trace") return;
     V.closeMenus();
-    V.part("trace").click();
+    V.trace();
   });
 
   V.onChange(["settings"], show);

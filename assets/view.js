@@ -28,6 +28,12 @@
     if (changed && changed !== view) send(changed);
   };
 
+  // Another view, with what is picked in it; what is shown till now can be gone back to.
+  V.showView = (view, picked) => {
+    send(view);
+    V.pick(picked);
+  };
+
   V.pick = (id) => V.set("picked", id);
   V.open = (ids) => V.changeView((view) => V.views.withOpened(view, ids));
   V.close = (id, inside) => V.changeView((view) => V.views.withClosed(view, id, inside));

@@ -46,12 +46,16 @@
     scheduleMargin();
     if (!state.view || !nodes.length) return false;
     const isOther = own.fitted !== state.view.key;
-    if (isOther) own.moved = false;
+    if (isOther) {
+      own.moved = false;
+      V.writeAddress(); // it has what was seen of the graph before
+    }
     own.fitted = state.view.key;
-    if (own.asked) seeAgain(own.asked);
-    else if (own.moved) holdStill();
+    let follows = true;
+    if (own.asked) follows = !seeAgain(own.asked);
+    else if (own.moved) follows = holdStill();
     find();
-    keepInSight();
+    if (follows) keepInSight();
     own.places = new Map(nodes.map((node) => [node.id(), { ...node.position() }]));
     return isOther;
   }
@@ -83,15 +87,17 @@
     return { x: (cy.width() / 2 - x) / cy.zoom(), y: (cy.height() / 2 - y) / cy.zoom() };
   }
 
+  // Answers whether it could be read.
   function seeAgain(/** @type {string} */ asked) {
     const [x, y, zoom] = asked.split(",").map(Number);
     own.asked = null;
-    if (![x, y, zoom].every(Number.isFinite)) return;
+    if (![x, y, zoom].every(Number.isFinite)) return false;
     const cy = canvas();
     cy.resize();
     cy.zoom(zoom);
     cy.pan({ x: cy.width() / 2 - cy.zoom() * x, y: cy.height() / 2 - cy.zoom() * y });
     own.moved = true;
+    return true;
   }
 
   // The drawing is laid out for the canvas's size; a large change of it is told to the server. What the
@@ -110,9 +116,11 @@
   }
 
   // Laid out anew under a reader's eyes, the drawing is moved so that what was looked at stays: the picked
-  // node where it was in sight, else the one nearest to the middle that is drawn still.
+  // node where it was in sight, else the one nearest to the middle that is drawn still. Answers whether the picked
+  // node is looked at: one that the reader has moved out of sight stays there.
   function holdStill() {
     const cy = canvas();
+    const { picked } = state;
     const { x1, x2, y1, y2 } = cy.extent();
     const { x, y } = middle(cy);
     /** @type {(at: CyPoint) => number} */
@@ -121,12 +129,18 @@
       return x1 < at.x && at.x < x2 && y1 < at.y && at.y < y2 && cy.getElementById(id).length;
     });
     seen.sort(([, one], [, other]) => distance(one) - distance(other));
-    const chosen = seen.find(([id]) => id === state.picked) || seen[0];
-    if (!chosen) return;
-    const [id, before] = chosen;
+    const chosen = seen.find(([id]) => id === picked) || seen[0];
+    if (chosen) shift(...chosen);
+    return chosen?.[0] === picked || !own.places.has(picked || "");
+  }
+
+  // The drawing, so that a node is where it was.
+  function shift(/** @type {string} */ id, /** @type {CyPoint} */ before) {
+    const cy = canvas();
     const now = cy.getElementById(id).position();
     const by = { x: (before.x - now.x) * cy.zoom(), y: (before.y - now.y) * cy.zoom() };
     if (!by.x && !by.y) return;
+    cy.stop(); // it knows where it began
     cy.panBy(by);
     V.writeAddress();
   }
@@ -178,6 +192,7 @@
   // What was opened, large enough to read.
   function focus(/** @type {CyCollection} */ node) {
     const cy = canvas();
+    cy.resize(); // it may have been hidden
     const inside = V.ways.insides(node).nodes().filter((part) => !part.data("residual"));
     const box = node.union(inside).union(node.outgoers("node")).boundingBox({ includeLabels: false });
     const margin = 70;
@@ -199,7 +214,7 @@
   function keepInSight() {
     const cy = canvas();
     const node = pickedNode();
-    if (!node.length || cy.animated()) return;
+    if (!cy.width() || !node.length || !node.visible() || cy.animated()) return;
     const near = node.union(node.incomers("node"));
     const box = near.renderedBoundingBox({ includeLabels: false });
     const margin = 20;
@@ -243,7 +258,9 @@
 
   V.fit = () => {
     own.moved = false;
+    V.cy()?.stop();
     fit(true);
+    V.writeAddress();
   };
 
   // A node is drawn, whatever its strength, moved to, and picked.

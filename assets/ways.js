@@ -62,6 +62,7 @@
     const column = node
       .cy()
       .nodes("[family]")
+      .filter((other) => other.visible())
       .filter((other) => Math.abs(other.position("x") - x) < 2 && sign * (other.position("y") - y) > 1);
     return column.length ? column.min((other) => sign * (other.position("y") - y)).ele : null;
   }

@@ -437,6 +437,7 @@ interface Visit {
 
   // view.js
   changeView: (change: (view: View) => View) => void;
+  showView: (view: View, picked: string | null) => void;
   pick: (id: string | null) => void;
   open: (ids: string[]) => void;
   close: (id: string, inside: string[]) => void;
@@ -467,6 +468,7 @@ interface Visit {
   modelOf: (view: View) => string;
   showRequest: (view: View) => void;
   say: (id: "prompt" | "model" | "target", value: string) => void;
+  trace: () => void;
   askPrompt: (prompt: string, typed?: string) => void;
   askTarget: (chosen: ChosenTokens) => void;
   askPosition: (position: number) => void;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from screen import Screen, wait_until
+from screen import CY, Screen, wait_until
 
 from visit.engine.questions import Pattern, ReadPattern
 from visit.graph.request import Request
@@ -50,6 +50,20 @@ def test_cells_and_links_are_reached_by_the_arrow_keys(open_app):
     page.keyboard.press("Enter")
     wait_until(lambda: screen.ask("visit.state.site") == "L5.head2@3<1", "the source left out")
     assert screen.ask("visit.state.tab") == "causes"
+
+    # From a pane that hides the graph, a part is gone to in the middle of it.
+    screen.ask("visit.setPane({ name: 'causes' })")
+    wait_until(lambda: not page.locator(".flow").is_visible(), "the graph to be hidden")
+    screen.rest()
+    screen.ask("visit.showInFlow('L5.mlp@7')")
+    wait_until(page.locator("#graph").is_visible, "the graph")
+    screen.rest()
+    far = f"{CY}.getElementById('L5.mlp@7').renderedPosition()"
+    x, y = (
+        screen.ask(f"{far}.{axis} / {CY}.{side}()")
+        for axis, side in (("x", "width"), ("y", "height"))
+    )
+    assert 0.2 < x < 0.8 and 0.2 < y < 0.8
 
     screen.ask("visit.setPane({ name: 'sankey', layer: 5 })")
     wait_until(lambda: page.locator(".sankey-link").count() > 20, "the Sankey")

@@ -50,6 +50,7 @@ def test_a_dropped_document_is_shown_and_undone(open_app, kind):
     for _ in range(2):
         screen.page.get_by_role("button", name="↶").click()
     wait_until(lambda: rows(screen) == before, "the graph from before")
+    assert screen.ask("visit.state.picked") == "L1.attn@7"
 
     # Both steps forth again at once, and back one by one.
     screen.ask("() => { visit.redo(); visit.redo(); }")

@@ -100,7 +100,15 @@ def test_back_and_forward_step_through_the_traces(open_app):
     screen = open_app("fake", shared=False)
     screen.wait_for_graph()
     trace(screen, "Rome is")
+    screen.page.locator("#graph").hover()
+    screen.page.mouse.wheel(0, -120)
+    wait_until(lambda: "at=" in screen.ask("location.search"), "what is seen, in the address")
     trace(screen, "Paris is")
+    wait_until(lambda: "prompt=Paris" in screen.ask("location.search"), "the other's address")
+    screen.rest()
+    wait_until(
+        lambda: "at=" not in screen.ask("location.search"), "nothing of what was seen before"
+    )
     screen.ask("visit.pick('output@1')")
     wait_until(lambda: "pick=output" in screen.ask("location.search"), "the pick in the address")
     prompt = "visit.state.view?.request.prompt"
@@ -117,6 +125,28 @@ def test_back_and_forward_step_through_the_traces(open_app):
     with screen.page.expect_event("load"):  # what an earlier page showed is asked for again
         screen.page.go_back()
     wait_until(lambda: screen.ask(prompt) == "Rome is", "the trace before the reload")
+
+
+def test_back_brings_no_older_note_of_a_prompt_and_undo_what_was_picked(open_app):
+    screen = open_app("fake", shared=False)
+    screen.wait_for_graph()
+    name = "visit.noteOf('output@7').name"
+    screen.ask("visit.note('output@7', { name: 'first' })")
+    wait_until(lambda: screen.ask(name) == "first", "the note")
+    screen.page.locator("#tokens [data-position='3']").click()
+    wait_until(lambda: screen.ask("visit.state.view.request.position") == 3, "another position")
+    wait_until(lambda: screen.ask(name) == "first", "the note of the same prompt")
+    screen.ask("visit.note('output@7', { name: 'second' })")
+    wait_until(lambda: screen.ask(name) == "second", "the note changed")
+    screen.ask("visit.pick('output@3')")
+    wait_until(lambda: "pick=output" in screen.ask("location.search"), "the pick in the address")
+    screen.page.go_back()
+    wait_until(lambda: screen.ask("visit.state.view.request.position") != 3, "the trace before")
+    screen.rest()
+    assert screen.ask(name) == "second"
+    screen.ask("() => visit.undo()")
+    wait_until(lambda: screen.ask("visit.state.view.request.position") == 3, "the trace after")
+    assert screen.ask("visit.state.picked") == "output@3"
 
 
 def test_a_prompt_that_is_not_traced_outlives_a_reload(open_app):

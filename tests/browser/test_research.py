@@ -310,6 +310,16 @@ def test_a_slow_trace_says_its_stage_and_can_be_cancelled(open_app):
     wait_for_prompt(screen, "Rome", "·is")
 
 
+def test_what_is_clicked_while_a_trace_runs_is_traced_in_its_place(open_app):
+    screen = open_app("fake")
+    screen.wait_for_graph()
+    trace(screen, "slow one")
+    wait_until(lambda: screen.page.locator("#stage").inner_text() == "forward", "the stage")
+    screen.page.locator("#tokens [data-position='3']").click()
+    wait_until(lambda: screen.ask("visit.state.view.request.position") == 3, "the other position")
+    assert screen.page.get_by_role("button", name="Trace").is_enabled()
+
+
 def one_before_the_other(open_app):
     """Two users: the first has its turn for as long as it likes, the other waits in line."""
     one, other = open_app("fake"), open_app("fake")
@@ -396,6 +406,12 @@ def test_a_kind_is_hidden_by_the_legend_and_shown_again(open_app):
     entry.click()
     wait_until(lambda: screen.ask(visible) == 0, "the MLPs to hide")
     assert entry.get_attribute("aria-pressed") == "false"
+    reached = (
+        f"{CY}.nodes('[family]').filter(n => n.visible()).toArray().flatMap(node => "
+        "['up', 'down', 'left', 'right'].map(way => visit.ways.neighbour(node, way)))"
+        ".filter(next => next).map(next => next.visible())"
+    )
+    assert set(screen.ask(reached)) == {True}  # the arrows lead to what can be seen alone
     entry.click()
     wait_until(lambda: screen.ask(visible) == there, "the MLPs to come back")
 
