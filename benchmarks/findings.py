@@ -20,6 +20,7 @@ from playwright.sync_api import sync_playwright
 
 from visit.graph.studied.figure import Figure, Report
 from visit.studies.report import report_on
+from visit.text import several
 from visit.web.studies.page import html_from_reports
 
 ROOT = Path(__file__).parent.parent
@@ -90,7 +91,14 @@ def _write(models: Sequence[str], runs: Sequence[tuple[list[str], Path]]) -> Non
 def _report(model: str, study: str) -> Report | None:
     """The report of what is measured so far; ``None`` where nothing is."""
     folder = CACHE / model / study
-    return report_on(folder) if any((folder / "rows").glob("*.parquet")) else None
+    if not any((folder / "rows").glob("*.parquet")):
+        return None
+    report = report_on(folder)
+    if report.n_left:
+        raise SystemExit(
+            f"{folder} lacks {report.n_left:,} prompts; run again without --only-write"
+        )
+    return report
 
 
 def _replace(text: str, name: str, content: str) -> str:
@@ -111,7 +119,8 @@ def _section(study: str, reports: Sequence[Report]) -> str:
         lines += [f"**{figure.title}.**{found}", ""]
         for report in reports:
             if (said := _of(report, figure.name)) is not None:
-                lines.append(f"- `{report.model.name}`, {said.n:,} prompts: {said.says}")
+                n = f"{said.n:,} {several(said.of)}"
+                lines.append(f"- `{report.model.name}`, {n}: {said.says}")
         lines.append("")
         if figure.name in DRAWN[study]:
             lines += [f"![{figure.title}](findings/{study}-{figure.name}.png)", ""]

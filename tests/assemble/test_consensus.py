@@ -18,6 +18,7 @@ from visit.formats.consensus_summary import text_from_consensus
 from visit.graph.consensus import Consensus
 from visit.graph.flow import NodeId, NodeKind
 from visit.graph.index import Index
+from visit.graph.metric import MetricKind
 from visit.graph.request import Request
 from visit.session import Session
 
@@ -191,6 +192,7 @@ def test_slots_that_only_a_prompt_left_out_has_are_gone(session: Session):
         session.ask(one) for one in (question, replace(ask("Japan", "Spain"), request=versus))
     )
     assert [one.line for one in found.left_out] == [1]
+    assert found.kind is kept.kind is MetricKind.LOGIT_DIFFERENCE
     assert found.slots == kept.slots
     assert [node.id for node in found.nodes] == [node.id for node in kept.nodes]
     assert [(one.source, one.target) for one in found.edges] == [

@@ -136,7 +136,7 @@ def test_the_same_run_again_measures_nothing_and_another_is_refused(
             "--target-column", "capital", "--batch", "2"]  # fmt: skip
     template = ["--template", "The capital of {country} is the city of"]
     assert main([*argv, *template]) == 0
-    assert "3 prompts measured; 0 of them now" in capsys.readouterr().out
+    assert "3 prompts measured; 0 gone through now" in capsys.readouterr().out
     assert main([*argv, "--template", "{country} has"]) == 2
     assert "holds other prompts" in capsys.readouterr().err
     assert main([*argv, *template, "--model", "no/such"]) == 2

@@ -14,6 +14,7 @@ from visit.errors import RequestError
 from visit.studies import catalogue
 from visit.studies.loading import find_study, options_of_study, source_of
 from visit.studies.reading import read_rows
+from visit.studies.report import report_on
 from visit.studies.running import run_study
 
 TEXT = '''
@@ -89,6 +90,16 @@ def test_workers_run_a_study_of_a_file_and_the_manifest_says_which(file: Path, t
     assert len(set(sources)) == 2
     first = source_of(find_study(str(file)))
     assert first is not None and sources[0] == first.sha256
+
+
+def test_a_report_is_drawn_by_a_file_s_study_as_it_ran(file: Path, tmp_path: Path):
+    """With the options of its rows, not with the defaults."""
+    file.write_text(TEXT.replace("return []", "raise ValueError(f'times is {self.times}')"))
+    run_study(
+        find_study(str(file), {"times": "3"}), sample_prompts(2), NoModel(), tmp_path / "rows"
+    )
+    with pytest.raises(ValueError, match="times is 3"):
+        report_on(tmp_path / "rows", find_study(str(file)))
 
 
 @pytest.mark.parametrize(

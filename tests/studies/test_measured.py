@@ -13,7 +13,7 @@ from visit.graph.effect import agreement_of
 from visit.graph.kinds import NodeKind
 from visit.graph.request import Request
 from visit.session import Session
-from visit.studies import Prompt, columns_of
+from visit.studies import Column, Prompt, Surveyed, Unmeasured, columns_of
 from visit.studies.catalogue import STUDIES
 from visit.studies.prompts import read_source
 
@@ -117,6 +117,13 @@ def test_agreement_is_that_of_the_measured_effects(session: Session, prompts: tu
                 assert found.values["sign"][row, at, way] == pytest.approx(agreement.sign)
             reversed_ = sum(effect.flag == "reversed" for effect in own) / len(own)
             assert found.values["reversed"][row, at] == pytest.approx(reversed_)
+
+
+def test_of_no_prompt_at_all_no_axes_are_known():
+    """What a study says of prompts that all failed: an empty array has no axes but the first."""
+    column = Column("prob", "probability of the ten likeliest tokens", ("rank",))
+    failed = (Unmeasured(0, "too long"),)
+    assert Surveyed((column,), {"prob": np.array([])}, (), failed).failed == failed
 
 
 def test_columns_of_name_their_axes():

@@ -80,6 +80,7 @@ def read_consensus(question: ReadConsensus, resident: Resident, tell: Progress) 
     sizes = resident.loaded.architecture.sizes
     numbers = Numbers(len(prompts), len(slots), sizes.n_layers, sizes.n_heads)
     results: dict[int, PromptResult] = {}
+    kind = MetricKind.CHOICE
     with torch.inference_mode():
         done = 0
         for batch in _batches(prompts, question.batch):
@@ -92,6 +93,7 @@ def read_consensus(question: ReadConsensus, resident: Resident, tell: Progress) 
             of_slots = [[numbers_of[place] for place in prompts[row].places] for row in batch]
             job = _Job(resident, question, [prompts[row] for row in batch], batch, of_slots)
             results |= job.run(numbers, left_out, tell_of_batch)
+            kind = job.kind or kind  # of a batch that something can be explained of
     kept = sorted(results)
     if not kept:
         raise RequestError(f"no prompt can be explained; line {left_out[0].line}: "
@@ -110,7 +112,7 @@ def read_consensus(question: ReadConsensus, resident: Resident, tell: Progress) 
             model=question.request.model or resident.info.name,
         ),
         model=resident.info,
-        kind=job.kind,
+        kind=kind,
         template=question.template,
         slots=tuple(slots),
         traced=numbers_of[prompts[kept[0]].places[-1]],
@@ -219,7 +221,7 @@ class _Job:
     prompts: Sequence[_Prompt]
     rows: Sequence[int]
     slots: Sequence[Sequence[int]]
-    kind: MetricKind = MetricKind.CHOICE
+    kind: MetricKind | None = None
 
     def run(
         self, numbers: Numbers, left_out: list[LeftOut], tell: Callable[[float], None]
@@ -236,8 +238,7 @@ class _Job:
                 metric = Metric(MetricKind.LOGIT, 0)  # its numbers are not used
                 left_out.append(LeftOut(one.line, str(problem)))
             metrics.append(metric)
-        self.kind = next((metrics[at].kind for at, r in enumerate(self.rows) if r in results),
-                         self.kind)  # fmt: skip
+        self.kind = next((metrics[at].kind for at, r in enumerate(self.rows) if r in results), None)
         layers, last = find_batch_flow(loaded.architecture, batch, metrics)
         kept = [at for at, row in enumerate(self.rows) if row in results]
         numbers.put_flow(kept, self.rows, self.slots, layers, last)

@@ -201,7 +201,7 @@ def _say_left_out(read: Prompts) -> None:
 
 def _say_ran(ran: Ran) -> str:
     pace = f" ({ran.n_new / ran.seconds:.3g} a second)" if ran.n_new and ran.seconds > 0 else ""
-    said = [f"{ran.n:,} prompts measured; {ran.n_new:,} of them now, in "
+    said = [f"{ran.n:,} prompts measured; {ran.n_new:,} gone through now, in "
             f"{duration(ran.seconds)}{pace}"]  # fmt: skip
     if ran.n_failed:
         said.append(

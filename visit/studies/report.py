@@ -18,19 +18,22 @@ def report_on(folder: str | Path, study: Study | None = None) -> Report:
 
     Args:
         folder: Of a study, run to its end or not.
-        study: What draws it, of a study that does not come with ``visit``.
+        study: What draws it, of a study that does not come with ``visit``; its options are those
+            that it ran with.
 
     Raises:
         RequestError: the folder is no study's, has no rows yet, or is another version's.
     """
     place = StudyFolder(folder)
     manifest = place.manifest()
-    study = study or study_of(manifest)
+    given, study = study, study or study_of(manifest)
     if (study.name, study.version) != (manifest.study, manifest.study_version):
         raise RequestError(
             f"{place.path} is of the study {manifest.study} in version {manifest.study_version}, "
             f"not {study.name} in version {study.version}; run it again into another folder"
         )
+    if given is not None:
+        study = type(given)(**manifest.options)  # as it ran
     rows = read_rows(folder)
     if not len(rows):
         raise RequestError(f"{place.path} holds no rows yet; run the study first")

@@ -70,7 +70,9 @@ class Surveyed:
             raise ValueError(f"columns {[c.name for c in self.columns]}, values {[*self.values]}")
         for one in self.columns:
             shape = self.values[one.name].shape
-            if len(shape) != 1 + len(one.axes) or shape[0] != len(self.places):
+            # Of no prompt at all an array cannot know its other axes.
+            knows = len(shape) == 1 + len(one.axes) or not self.places
+            if not knows or shape[0] != len(self.places):
                 raise ValueError(f"{one.name} has the shape {shape} for {len(self.places)} prompts "
                                  f"and the axes {one.axes}")  # fmt: skip
 

@@ -75,12 +75,12 @@ class AlwaysOn(Study):
         generator = np.random.default_rng(self.seed)
         n_sampled = min(self.sample, max(1, len(prompts) // 2))
         sampled = sorted(generator.choice(len(prompts), n_sampled, replace=False).tolist())
-        often, mean = self._count(engine, [prompts[at] for at in sampled], progress)
+        often, mean, read = self._count(engine, [prompts[at] for at in sampled], progress)
         memories = [tuple(one) for one in np.argwhere(often >= self.often).tolist()]
         others = _draw_others(often, memories, generator)
         words = [engine.ask(ReadMemories.of(some)) if some else () for some in (memories, others)]
         return {
-            "sampled": [prompts[at].id for at in sampled],
+            "sampled": [prompts[sampled[place]].id for place in read],
             "n_memories": list(often.shape),
             "memories": [list(one) for one in memories],
             "others": [list(one) for one in others],
@@ -95,25 +95,29 @@ class AlwaysOn(Study):
 
     def _count(
         self, engine: Engine, prompts: Sequence[Prompt], progress: Progress
-    ) -> tuple[Array, Array]:
-        """On which part of some prompts each memory is active, and its mean over all positions."""
+    ) -> tuple[Array, Array, list[int]]:
+        """On which part of some prompts each memory is active, and its mean over all positions.
+
+        Returns:
+            Both, and the places of the prompts that could be measured.
+        """
         active: Array = np.zeros(())
         total: Array = np.zeros(())
-        n_read = 0
+        read: list[int] = []
         for at in range(0, len(prompts), _AT_ONCE):
             part = part_of(progress, at / len(prompts), min(1.0, (at + _AT_ONCE) / len(prompts)))
             found = ask(engine, SurveyActivations, prompts[at : at + _AT_ONCE], part)
             if not found.places:
                 continue
             activation = found.values["activation"].astype(np.float64)
-            n_read += len(activation)
+            read += [at + place for place in found.places]
             count = min(self.strongest, activation.shape[-1])
             least = np.sort(np.abs(activation), axis=-1)[..., -count, None]
             active = active + (np.abs(activation) >= least).sum(0)
             total = total + found.values["mean"].astype(np.float64).sum(0)
-        if not n_read:  # the reason of the first stands for all
+        if not read:  # the reason of the first stands for all
             raise RequestError(f"no prompt of the sample can be measured: {found.failed[0].reason}")
-        return active / n_read, total / n_read
+        return active / len(read), total / len(read), read
 
     def measure(
         self,
