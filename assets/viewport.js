@@ -32,7 +32,6 @@
   function attach() {
     const cy = canvas();
     const box = V.part("graph");
-    cy.fit = () => cy; // dash-cytoscape's, where it finds all out of sight before it is moved as here
     cy.on("dragpan pinchzoom", move);
     cy.on("pan zoom resize", scheduleMargin);
     box.parentElement?.addEventListener("wheel", turn, { passive: false, capture: true });

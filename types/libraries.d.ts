@@ -96,7 +96,6 @@ interface Cy {
   pan(): CyPoint;
   pan(to: CyPoint): void;
   viewport(to: { zoom: number; pan: CyPoint }): void;
-  fit(): Cy;
   animate(how: object): void;
   animated(): boolean;
   stop(): void;
