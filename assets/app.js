@@ -3,10 +3,11 @@
 //
 //   app       state, set, hold, tell, onChange: the state; writeAddress; onFilled: panels; $, setProps: the page and Dash
 //   address   reads and writes what a link says of the state; pure
-//   ask       what the header's fields ask for: askPrompt, askTarget, askPosition
+//   ask       what the header's fields ask for: askPrompt, askTarget, askPosition, trace
 //   history   what a view becomes when a block is opened or a note written, undo and redo; pure
 //   view      the graph that is shown, the picked node: open, close, pick, goTo, note, undo
-//   graph     the drawing: tap, show, fit, highlight            search, finder   the search (pure), and its list
+//   graph     the drawing: tap, hover, highlight                search, finder   the search (pure), and its list
+//   viewport  what part of it is seen: show, fit
 //   ways      what in the drawing goes together                 parts            how much of the graph is drawn
 //   look      theme, colours, panes, the lens dock              lens             what lies over the lens grid
 //   figures   when Plotly is loaded
@@ -41,6 +42,19 @@
   // What an event fell on: a text or the document is no element, and is as the page.
   V.element = (target) => /** @type {HTMLElement} */ (target instanceof Element ? target : document.body);
   V.setProps = (id, props) => window.dash_clientside.set_props(id, props);
+
+  // What is asked for several times before the next frame is done once, in it.
+  V.onceAFrame = (act) => {
+    let waits = false;
+    return () => {
+      if (waits) return;
+      waits = true;
+      requestAnimationFrame(() => {
+        waits = false;
+        act();
+      });
+    };
+  };
 
   // A panel that was filled (assets/panels.js) is told to those who look after something in it.
   /** @type {PanelListener[]} */

@@ -26,6 +26,8 @@
   }
 
   const pickedNode = () => canvas().getElementById(state.picked || "");
+  V.canvas = canvas;
+  V.pickedNode = pickedNode;
 
   // A tap picks a node and opens it; a tap on the picked one closes it again.
   function tap(/** @type {CyCollection} */ node) {
@@ -64,15 +66,7 @@
     scheduleSettle();
   }
 
-  let settling = false;
-  function scheduleSettle() {
-    if (settling) return;
-    settling = true;
-    requestAnimationFrame(() => {
-      settling = false;
-      settle();
-    });
-  }
+  const scheduleSettle = V.onceAFrame(settle);
 
   // After the elements changed: mark, and find a good view.
   function settle() {

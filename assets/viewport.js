@@ -4,6 +4,8 @@
 
   const V = window.visit;
   const state = V.state;
+  const canvas = () => V.canvas();
+  const pickedNode = () => V.pickedNode();
   const CLOSEST = 3;
   const [LEAST, SMALLEST] = [10, 12]; // letters, in pixels: on the screen, and as they are drawn
   const MARGIN = 12;
@@ -19,15 +21,6 @@
     places: /** @type {Map<string, CyPoint>} */ (new Map()),
     size: /** @type {number[] | null} */ (null),
   };
-
-  // The instance, for what is done only while something is drawn.
-  function canvas() {
-    const cy = V.cy();
-    if (!cy) throw new Error("no graph is drawn yet");
-    return cy;
-  }
-
-  const pickedNode = () => canvas().getElementById(state.picked || "");
 
   function attach() {
     const cy = canvas();
@@ -46,10 +39,7 @@
     scheduleMargin();
     if (!state.view || !nodes.length) return false;
     const isOther = own.fitted !== state.view.key;
-    if (isOther) {
-      own.moved = false;
-      V.writeAddress(); // it has what was seen of the graph before
-    }
+    if (isOther) own.moved = false;
     own.fitted = state.view.key;
     let follows = true;
     if (own.asked) follows = !seeAgain(own.asked);
@@ -73,10 +63,11 @@
     }
   }
 
-  // What part of the graph is seen, as "x,y,zoom" of the middle, once the reader has chosen it.
+  // What part of the graph is seen, as "x,y,zoom" of the middle, once the reader has chosen it. Of a graph that is
+  // not drawn yet nothing is.
   V.viewport = () => {
     const cy = V.cy();
-    if (!cy || !own.moved) return own.asked;
+    if (!cy || !own.moved || own.fitted !== state.view?.key) return own.asked;
     const { x, y } = middle(cy);
     return [x, y, cy.zoom()].map((number) => Number(number.toPrecision(5))).join(",");
   };
@@ -87,6 +78,12 @@
     return { x: (cy.width() / 2 - x) / cy.zoom(), y: (cy.height() / 2 - y) / cy.zoom() };
   }
 
+  // Where the drawing is to be for a place in it to be in the middle of the canvas.
+  function panTo(/** @type {CyPoint} */ { x, y }, /** @type {number} */ zoom) {
+    const cy = canvas();
+    return { x: cy.width() / 2 - zoom * x, y: cy.height() / 2 - zoom * y };
+  }
+
   // Answers whether it could be read.
   function seeAgain(/** @type {string} */ asked) {
     const [x, y, zoom] = asked.split(",").map(Number);
@@ -94,8 +91,8 @@
     if (![x, y, zoom].every(Number.isFinite)) return false;
     const cy = canvas();
     cy.resize();
-    cy.zoom(zoom);
-    cy.pan({ x: cy.width() / 2 - cy.zoom() * x, y: cy.height() / 2 - cy.zoom() * y });
+    cy.zoom(zoom); // which Cytoscape bounds
+    cy.pan(panTo({ x, y }, cy.zoom()));
     own.moved = true;
     return true;
   }
@@ -130,12 +127,12 @@
     });
     seen.sort(([, one], [, other]) => distance(one) - distance(other));
     const chosen = seen.find(([id]) => id === picked) || seen[0];
-    if (chosen) shift(...chosen);
+    if (chosen) putBack(...chosen);
     return chosen?.[0] === picked || !own.places.has(picked || "");
   }
 
-  // The drawing, so that a node is where it was.
-  function shift(/** @type {string} */ id, /** @type {CyPoint} */ before) {
+  // Moves the drawing so that a node is where it was.
+  function putBack(/** @type {string} */ id, /** @type {CyPoint} */ before) {
     const cy = canvas();
     const now = cy.getElementById(id).position();
     const by = { x: (before.x - now.x) * cy.zoom(), y: (before.y - now.y) * cy.zoom() };
@@ -201,10 +198,7 @@
     cy.stop();
     cy.animate({
       zoom: clamped,
-      pan: {
-        x: cy.width() / 2 - (clamped * (box.x1 + box.x2)) / 2,
-        y: cy.height() / 2 - (clamped * (box.y1 + box.y2)) / 2,
-      },
+      pan: panTo({ x: (box.x1 + box.x2) / 2, y: (box.y1 + box.y2) / 2 }, clamped),
       duration: 220,
       easing: "ease-out",
     });
@@ -229,32 +223,26 @@
   }
 
   // Titles of rows and columns that went out of sight stay in the margin.
-  let margining = false;
-  function scheduleMargin() {
-    if (margining) return;
-    margining = true;
-    requestAnimationFrame(() => {
-      margining = false;
-      const cy = canvas();
-      /** @type {HTMLElement[]} */
-      const labels = [];
-      cy.nodes("[frame = 'row'], [frame = 'column']").forEach((title) => {
-        const at = title.renderedPosition();
-        const isRow = title.data("frame") === "row";
-        const gone = isRow ? at.x - 30 * cy.zoom() < 0 : at.y < 8;
-        const there = isRow ? at.y > 24 && at.y < cy.height() - 12 : at.x > 60 && at.x < cy.width() - 40;
-        if (!gone || !there) return;
-        const label = document.createElement("span");
-        label.textContent = title.data("label");
-        const states = ["traced", "special", "template"].filter((state) => title.data(state));
-        label.className = [title.data("frame"), ...states.map((state) => `is-${state}`)].join(" ");
-        label.style[isRow ? "top" : "left"] = `${isRow ? at.y : at.x}px`;
-        labels.push(label);
-      });
-      V.part("margin").classList.toggle("has-rows", labels.some((label) => label.classList.contains("row")));
-      V.part("margin").replaceChildren(...labels);
+  const scheduleMargin = V.onceAFrame(() => {
+    const cy = canvas();
+    /** @type {HTMLElement[]} */
+    const labels = [];
+    cy.nodes("[frame = 'row'], [frame = 'column']").forEach((title) => {
+      const at = title.renderedPosition();
+      const isRow = title.data("frame") === "row";
+      const gone = isRow ? at.x - 30 * cy.zoom() < 0 : at.y < 8;
+      const there = isRow ? at.y > 24 && at.y < cy.height() - 12 : at.x > 60 && at.x < cy.width() - 40;
+      if (!gone || !there) return;
+      const label = document.createElement("span");
+      label.textContent = title.data("label");
+      const states = ["traced", "special", "template"].filter((state) => title.data(state));
+      label.className = [title.data("frame"), ...states.map((state) => `is-${state}`)].join(" ");
+      label.style[isRow ? "top" : "left"] = `${isRow ? at.y : at.x}px`;
+      labels.push(label);
     });
-  }
+    V.part("margin").classList.toggle("has-rows", labels.some((label) => label.classList.contains("row")));
+    V.part("margin").replaceChildren(...labels);
+  });
 
   V.fit = () => {
     own.moved = false;

@@ -418,6 +418,7 @@ interface Visit {
   inputs: (selector: string) => NodeListOf<HTMLInputElement>;
   element: (target: EventTarget | null) => HTMLElement;
   setProps: (id: string, props: Record<string, unknown>) => void;
+  onceAFrame: (act: () => void) => () => void;
   onFilled: (listener: PanelListener) => void;
   filled: PanelListener;
   onView: (listener: ViewListener) => void;
@@ -490,6 +491,8 @@ interface Visit {
   // ways.js, graph.js, parts.js
   ways: WayTools;
   cy: () => Cy | null;
+  canvas: () => Cy;
+  pickedNode: () => CyCollection;
   tap: (node: CyCollection) => void;
   settle: () => void;
   setCounts: (steps: CountSteps) => void;

@@ -20,15 +20,12 @@ def spread_over(values: Array, strong: Array | None = None) -> list[Spread | Non
         strong: Likewise, whether the part is among the strongest of the prompt.
     """
     there = ~np.isnan(values)
-    counts = there.sum(0)
-    # A sum in a fixed order says the same whatever order the prompts came in, up to rounding.
-    filled = np.where(there, values, 0.0)
+    interval = mean_interval(values)
+    counts, means = interval.n, interval.mean
     with np.errstate(invalid="ignore", divide="ignore"):
-        means = filled.sum(0) / counts
         squares = np.where(there, (values - means) ** 2, 0.0).sum(0)
         deviations = np.sqrt(squares / (counts - 1))
         among = None if strong is None else (strong & there).sum(0) / counts
-    interval = mean_interval(values)
     return [
         None
         if counts[at] == 0

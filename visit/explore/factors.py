@@ -20,6 +20,7 @@ from torch import Tensor
 
 from visit.errors import RequestError
 from visit.models.architectures import Architecture
+from visit.tracing.precision import ledger_dtype
 from visit.tracing.trace import Trace
 
 MOST_SOUGHT = 12
@@ -69,7 +70,7 @@ def errors_at_best(x: Float[Tensor, "token memory"], most: int) -> list[float]:
 
     Source: Eckart & Young 1936.
     """
-    wide = x.cpu().double()
+    wide = x.to(ledger_dtype(x))
     squares = torch.linalg.eigvalsh(wide @ wide.T).flip(0).clamp_min(0)
     left = 1 - squares.cumsum(0) / squares.sum().clamp_min(torch.finfo(wide.dtype).tiny)
     found: list[float] = left.clamp_min(0).sqrt()[:most].tolist()

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from visit.errors import RequestError
 from visit.graph.explored.maps import Projection
+from visit.tracing.precision import ledger_dtype
 
 N_NEIGHBOURS = 5
 MOST_SCATTERED = 5000
@@ -125,7 +126,7 @@ def nearest(
 
     In the space of the residuals, not in the plane.
     """
-    unit = torch.nn.functional.normalize(vectors.cpu().double(), dim=-1)
+    unit = torch.nn.functional.normalize(vectors.to(ledger_dtype(vectors)), dim=-1)
     cosines = unit @ unit.T
     cosines.fill_diagonal_(-torch.inf)
     found = cosines.topk(min(N_NEIGHBOURS, len(vectors) - 1), dim=1)

@@ -11,6 +11,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from visit.tracing.precision import ledger_dtype
+
 MASSIVE, TIMES_MEDIAN = 100.0, 1000.0
 
 
@@ -33,7 +35,7 @@ def outliers_of(
     Returns:
         Their positions, their numbers, and how many times the median they are, farthest first.
     """
-    sizes = residual.cpu().double().abs()
+    sizes = residual.to(ledger_dtype(residual)).abs()
     median = sizes.median()
     ratios = sizes / median.clamp_min(torch.finfo(sizes.dtype).tiny)
     found = ratios.flatten().topk(min(count, ratios.numel()))

@@ -26,14 +26,13 @@ def report_on(folder: str | Path, study: Study | None = None) -> Report:
     """
     place = StudyFolder(folder)
     manifest = place.manifest()
-    given, study = study, study or study_of(manifest)
-    if (study.name, study.version) != (manifest.study, manifest.study_version):
+    kind = kind_of(manifest) if study is None else type(study)
+    if (kind.name, kind.version) != (manifest.study, manifest.study_version):
         raise RequestError(
             f"{place.path} is of the study {manifest.study} in version {manifest.study_version}, "
-            f"not {study.name} in version {study.version}; run it again into another folder"
+            f"not {kind.name} in version {kind.version}; run it again into another folder"
         )
-    if given is not None:
-        study = type(given)(**manifest.options)  # as it ran
+    study = kind(**manifest.options)  # as it ran
     rows = read_rows(folder)
     if not len(rows):
         raise RequestError(f"{place.path} holds no rows yet; run the study first")
@@ -54,8 +53,8 @@ def report_on(folder: str | Path, study: Study | None = None) -> Report:
     )
 
 
-def study_of(manifest: Manifest) -> Study:
-    """The study that a manifest names, as it ran.
+def kind_of(manifest: Manifest) -> type[Study]:
+    """The study that a manifest names.
 
     Raises:
         RequestError: it does not come with ``visit``.
@@ -64,4 +63,4 @@ def study_of(manifest: Manifest) -> Study:
         raise RequestError(
             f"the study {manifest.study} was read from a file; name that file with --study"
         )
-    return find_kind(manifest.study)(**manifest.options)
+    return find_kind(manifest.study)

@@ -28,6 +28,7 @@ from visit.graph.ids import NodeId
 from visit.graph.kinds import NodeKind
 from visit.graph.request import layers_from_spec
 from visit.models.architectures.base import Experts
+from visit.tracing.precision import ledger_dtype
 
 _MEMORIES = 12
 """How many memories of a factor are told."""
@@ -106,7 +107,7 @@ def _flow_through(
                 activation = asked.trace.layers[layer].activation
                 assert activation is not None
                 flow += float(activation[asked.position].to(found[layer]) @ found[layer])
-    return torch.cat([found[layer] for layer in layers]).double().cpu(), flow
+    return torch.cat([found[layer] for layer in layers]).cpu().double(), flow
 
 
 def _list_factors(
@@ -117,7 +118,7 @@ def _list_factors(
     begins: int,
     n_tokens: int,
 ) -> list[Factor]:
-    whole = float(x.double().square().sum())
+    whole = float(x.to(ledger_dtype(x)).square().sum())
     flows = (found.memories.double() @ gradient) * found.tokens[-1].double()
     # Of each memory, its layer and its number there.
     d_mlp = x.shape[1] // len(layers)

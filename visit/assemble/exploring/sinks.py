@@ -11,6 +11,7 @@ from visit.engine.exploring import ReadSinks
 from visit.engine.progress import Progress
 from visit.explore.sinks import MASSIVE, TIMES_MEDIAN, mean_attention, outliers_of
 from visit.graph.explored.sinks import LEAST_READERS, RESTS, Outlier, SinkHead, Sinks, WithoutSink
+from visit.tracing.precision import ledger_dtype
 from visit.tracing.trace import Trace
 
 _OUTLIERS = 20
@@ -28,7 +29,9 @@ def read_sinks(question: ReadSinks, resident: Resident, tell: Progress) -> Sinks
         model=resident.info,
         tokens=resident.tokens.read(request),
         position=position,
-        norms=tuple(tuple(one.cpu().double().norm(dim=-1).tolist()) for one in trace.residuals),
+        norms=tuple(
+            tuple(one.to(ledger_dtype(one)).norm(dim=-1).tolist()) for one in trace.residuals
+        ),
         heads=heads,
         outliers=_find_outliers(trace),
         without=None,
